@@ -1,0 +1,237 @@
+"""What a feed is: the strict model of one declaration in ``config/feeds/``.
+
+A **feed** is a hotline (or a channel on which units respond) with 1..n **deliveries**; a delivery says how records of
+one kind arrive and which of the sender's columns mean what. It says only how it differs from the canonical layout
+(`minhu.feeds.canonical`). Several feeds often share a vendor's export: a delivery may name a ``layout``, a file of
+``config/layouts/`` whose keys it takes over and may override.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+
+from minhu.declaration import Declared, read_yaml, validate
+from minhu.errors import BadDeclaration
+from minhu.feeds.canonical import EVENT_TYPES, LAYOUTS, Column, Kind
+
+FeedCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,30}$")]
+DeliveryName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,30}$")]
+SourceColumn = str
+
+
+def _known_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name!r} is not a time zone of the IANA database")
+    return name
+
+
+ZoneName = Annotated[str, AfterValidator(_known_zone)]
+
+
+class Mapping(Declared):
+    """How one canonical column is filled: from a source column, through a code map, or with a constant."""
+
+    source: SourceColumn | None = Field(default=None, alias="from")
+    map: dict[str, str | None] = {}
+    """The sender's words → ours. A word that is not listed is kept as it is; the door judges it."""
+    formats: tuple[str, ...] = ()
+    """strftime formats, or ``iso``, ``epoch_s``, ``epoch_ms``; the first that reads a value wins."""
+    value: str | None = None
+    """A constant, or what stands in where the source is blank."""
+
+    @model_validator(mode="after")
+    def _filled(self) -> "Mapping":
+        if self.source is None and self.value is None:
+            raise ValueError("say where the column comes from: `from` a source column, or a constant `value`")
+        return self
+
+
+def _from_name(value: object) -> object:
+    return {"from": value} if isinstance(value, str) else value
+
+
+class Milestone(Declared):
+    """An event that a case row carries on its own line, such as 转办时间 and 办理单位. Without a time there is none."""
+
+    event_type: Literal[*EVENT_TYPES]
+    columns: dict[str, Mapping]
+    """Canonical columns of an event; ``occurred_at`` is required."""
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _short(cls, value: dict) -> dict:
+        return {name: _from_name(given) for name, given in value.items()} if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _known(self) -> "Milestone":
+        known = {column.name for column in LAYOUTS["event"]} - {"case_feed_code", "case_no", "event_type"}
+        if unknown := sorted(set(self.columns) - known):
+            raise ValueError(f"an event has no column {', '.join(unknown)}")
+        if "occurred_at" not in self.columns:
+            raise ValueError("a milestone needs `occurred_at`")
+        return self
+
+
+class DropFolder(Declared):
+    """Files that a sender drops. ``path`` is relative to ``MINHU_DROP``; ``{date}`` is the business date, YYYYMMDD."""
+
+    type: Literal["drop_folder"]
+    path: str
+
+    @field_validator("path")
+    @classmethod
+    def _inside(cls, value: str) -> str:
+        if value.startswith("/") or ".." in Path(value).parts:
+            raise ValueError("the path must stay inside the drop folder")
+        if "{date}" not in value:
+            raise ValueError("the path must hold {date}, so that a file tells its business date")
+        return value
+
+
+class Csv(Declared):
+    type: Literal["csv"]
+    encoding: Literal["utf-8", "utf-8-sig", "gb18030"] = "utf-8"
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
+    quote: Annotated[str, StringConstraints(min_length=1, max_length=1)] = '"'
+
+
+class Xlsx(Declared):
+    type: Literal["xlsx"]
+    sheet: str | None = None
+    """The first sheet unless named."""
+
+
+class Json(Declared):
+    type: Literal["json"]
+    records: str = ""
+    """Dotted path to the array of records; empty: the file is the array."""
+
+
+class Xml(Declared):
+    type: Literal["xml"]
+    record: str
+    """Name of the element that holds one record."""
+
+
+Source = Annotated[DropFolder, Field(discriminator="type")]
+Format = Annotated[Csv | Xlsx | Json | Xml, Field(discriminator="type")]
+
+
+class Delivery(Declared):
+    """One way the feed's records arrive: one kind, one source, one format. Each file of it becomes one batch."""
+
+    name: DeliveryName
+    kind: Kind
+    mode: Literal["append", "upsert", "snapshot"] = "upsert"
+    layout: str | None = None
+    source: DropFolder
+    format: Format
+    columns: dict[str, Mapping] = {}
+    """Canonical column → where it comes from. A source column of a canonical name maps itself."""
+    milestones: tuple[Milestone, ...] = ()
+    private: tuple[SourceColumn, ...] = ()
+    """Source columns with names, phones or ID numbers that never leave the loader."""
+    nulls: tuple[str, ...] = ("", "NULL", "null", "无", "-")
+    formats: tuple[str, ...] = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "iso")
+    """How times are written, unless a column says otherwise."""
+    new_columns: Literal["evolve", "freeze", "discard"] = "evolve"
+    """A column the declaration does not know: kept in payload, the batch refused, or dropped."""
+    known_columns: tuple[SourceColumn, ...] = ()
+    """Further source columns the sender is known to send; they go to payload and are not new."""
+    optional_columns: tuple[SourceColumn, ...] = ()
+    """Mapped source columns that a file may lack."""
+    max_rejected_pct: Annotated[float, Field(ge=0, le=100)] = 1.0
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _short(cls, value: dict) -> dict:
+        return {name: _from_name(given) for name, given in value.items()} if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _canonical(self) -> "Delivery":
+        known = {column.name for column in self.layout_columns}
+        if unknown := sorted(set(self.columns) - known):
+            raise ValueError(f"a {self.kind} has no column {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+        if self.milestones and self.kind != "case":
+            raise ValueError("only a case row can carry milestones")
+        mapped = {mapping.source for mapping in self.columns.values()} - {self._source_of("caller_phone")}
+        if leaking := sorted(mapped & set(self.private)):
+            raise ValueError(f"private columns are mapped to {', '.join(leaking)}; only caller_phone may read one")
+        return self
+
+    @property
+    def layout_columns(self) -> tuple[Column, ...]:
+        return LAYOUTS[self.kind]
+
+    def _source_of(self, canonical: str) -> SourceColumn | None:
+        mapping = self.columns.get(canonical)
+        return mapping.source if mapping else None
+
+    def mapping(self, canonical: str) -> Mapping:
+        """Where a canonical column comes from; by default from the source column of the same name."""
+        return self.columns.get(canonical) or Mapping(source=canonical)
+
+
+class Feed(Declared):
+    """One declared source of records."""
+
+    code: FeedCode
+    name: str
+    owner: str
+    role: Literal["hotline", "response"] = "hotline"
+    """``hotline``: one of the city's hotlines and platforms; ``response``: a channel on which units answer."""
+    group: str = "hotline"
+    """Where it stands on screens: national, utility, platform, district, response."""
+    schedule: str
+    timezone: ZoneName = "Asia/Shanghai"
+    limits: Literal["rules", "ticket"] = "rules"
+    """``ticket``: only a due date written on the ticket binds; ``rules``: the limit rules in force fill a blank."""
+    deliveries: Annotated[tuple[Delivery, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _distinct(self) -> "Feed":
+        names = [delivery.name for delivery in self.deliveries]
+        if len(set(names)) < len(names):
+            raise ValueError("two deliveries have the same name")
+        return self
+
+    def delivery(self, name: str) -> Delivery:
+        for delivery in self.deliveries:
+            if delivery.name == name:
+                return delivery
+        offered = ", ".join(delivery.name for delivery in self.deliveries)
+        raise BadDeclaration(f"the feed {self.code} has no delivery {name!r}; it has {offered}")
+
+
+def load_feed(path: Path) -> Feed:
+    """The feed declared in ``path``. Raises BadDeclaration naming file, line and key."""
+    data = read_yaml(path)
+    deliveries = data.get("deliveries")
+    if isinstance(deliveries, list):
+        data["deliveries"] = [_with_layout(given, path) for given in deliveries]
+    feed = validate(Feed, data, path)
+    if feed.code != path.stem:
+        raise BadDeclaration(f"{path}:1: code: the file of feed {feed.code!r} must be named {feed.code}.yml")
+    return feed
+
+
+def load_feeds(config: Path) -> tuple[Feed, ...]:
+    """Every declared feed, sorted by code, so that two parses give the same DAGs in the same order."""
+    paths = sorted((config / "feeds").glob("*.yml"))
+    if not paths:
+        raise BadDeclaration(f"{config / 'feeds'}: there is no feed declared here")
+    return tuple(load_feed(path) for path in paths)
+
+
+def _with_layout(given: object, path: Path) -> object:
+    """The delivery with the keys of its layout beneath its own; mappings merge key by key."""
+    if not isinstance(given, dict) or "layout" not in given:
+        return given
+    layout = read_yaml(path.parent.parent / "layouts" / f"{given['layout']}.yml")
+    merged = {**layout, **given}
+    for key in ("columns", "format"):
+        if isinstance(layout.get(key), dict) and isinstance(given.get(key), dict):
+            merged[key] = {**layout[key], **given[key]}
+    return merged

@@ -1,0 +1,22 @@
+-- Group roles without login; a city grants them to its people. Roles belong to the cluster, so they may exist already.
+do $$
+declare
+    role_name text;
+begin
+    foreach role_name in array array['minhu_bi', 'minhu_evaluator', 'minhu_auditor'] loop
+        if not exists (select from pg_roles where rolname = role_name) then
+            execute format('create role %I nologin', role_name);
+        end if;
+    end loop;
+exception when duplicate_object or unique_violation then
+    null;  -- another database of this cluster is being migrated at this very moment
+end
+$$;
+
+grant usage on schema mart to minhu_bi, minhu_evaluator, minhu_auditor;
+grant select on all tables in schema mart to minhu_bi, minhu_evaluator, minhu_auditor;
+alter default privileges in schema mart grant select on tables to minhu_bi, minhu_evaluator, minhu_auditor;
+
+grant usage on schema audit, config to minhu_auditor;
+grant select on all tables in schema audit, config to minhu_auditor;
+alter default privileges in schema audit grant select on tables to minhu_auditor;
