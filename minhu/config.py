@@ -1,0 +1,204 @@
+"""Brings the city's configuration into the database as versioned rows, so that rules reach SQL as data.
+
+A version is a moment at which something differed; an entry keeps the versions between which it held. Reading the same
+folder twice makes no new version. Kinds: city, feed, delivery, unit, unit_name, calendar_day, category, area, scheme,
+limit_rule.
+"""
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import psycopg
+from psycopg.types.json import Jsonb
+from pydantic import Field
+
+from minhu import database
+from minhu.declaration import Declared, read_declaration
+from minhu.errors import BadDeclaration, Refused
+from minhu.feeds import load_feeds
+from minhu.feeds.feed import ZoneName
+from minhu.settings import Settings
+
+Entries = dict[tuple[str, str], dict]
+TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
+
+
+class City(Declared):
+    """Whose warehouse this is, and the hours in which its offices work."""
+
+    code: str
+    name: str
+    timezone: ZoneName = "Asia/Shanghai"
+    morning: tuple[TimeOfDay, TimeOfDay] = ("09:00", "12:00")
+    afternoon: tuple[TimeOfDay, TimeOfDay] = ("13:30", "17:30")
+    repeat_window_days: int = 30
+    """The same caller with the same category within so many days is a repeat."""
+
+
+class UnitRow(Declared):
+    """A line of ``units.csv``: a unit as it was between two dates. ``aliases`` are separated by semicolons."""
+
+    unit_code: str = Field(min_length=1)
+    unit_name: str = Field(min_length=1)
+    unit_kind: str = Field(min_length=1)
+    linkage_level: int | None = Field(default=None, ge=1, le=2)
+    peer_group: str = Field(min_length=1)
+    parent_unit_code: str | None = None
+    has_24h_duty: bool = False
+    population: int | None = None
+    aliases: str | None = None
+    valid_from: date
+    valid_to: date | None = None
+
+
+class CalendarRow(Declared):
+    date_on: date
+    is_workday: bool
+    is_makeup_workday: bool
+    status: str = Field(pattern="^(official|provisional)$")
+    label: str | None = None
+
+
+class CategoryRow(Declared):
+    category_code: str
+    category_name: str
+    parent_category_code: str | None = None
+    category_level: int
+
+
+class AreaRow(Declared):
+    area_code: str
+    area_name: str
+    parent_area_code: str | None = None
+    area_level: str
+
+
+def read_config(folder: Path) -> Entries:
+    """Everything a city declares, by (kind, key). Raises BadDeclaration naming file, line and key.
+
+    Only ``city.yml`` and ``feeds/`` are required: a register, calendar or scheme that is not there is empty.
+    """
+    from minhu.scoring.scheme import load_schemes
+
+    entries: Entries = {}
+    city = read_declaration(City, folder / "city.yml")
+    _put(entries, "city", city.code, city.model_dump(mode="json"), folder / "city.yml")
+    for feed in load_feeds(folder):
+        path = folder / "feeds" / f"{feed.code}.yml"
+        _put(entries, "feed", feed.code, _feed_data(feed), path)
+        for delivery in feed.deliveries:
+            data = {"feed_code": feed.code, "delivery": delivery.name, "kind": delivery.kind, "mode": delivery.mode}
+            _put(entries, "delivery", f"{feed.code}/{delivery.name}", data, path)
+    _read_units(folder / "units.csv", entries)
+    for kind, model, name, key in (
+        ("calendar_day", CalendarRow, "calendar.csv", "date_on"),
+        ("category", CategoryRow, "categories.csv", "category_code"),
+        ("area", AreaRow, "areas.csv", "area_code"),
+    ):
+        for line, row in _read_csv(folder / name, model):
+            data = row.model_dump(mode="json")
+            _put(entries, kind, str(data[key]), data, folder / name, line)
+    for scheme in load_schemes(folder):
+        for kind, key, data in scheme.entries():
+            _put(entries, kind, key, data, folder / "schemes")
+    return entries
+
+
+def sync(settings: Settings) -> int:
+    """Writes what changed in the configuration as a new version; returns the version now in force.
+
+    Raises Refused when the warehouse belongs to another city, BadDeclaration when the configuration is wrong.
+    """
+    entries = read_config(settings.config)
+    digest = hashlib.sha256(json.dumps([[*key, data] for key, data in sorted(entries.items())]).encode()).hexdigest()
+    with database.connect(settings) as connection:
+        database.lock(connection, database.LOCK_CONFIG)
+        newest = connection.execute(
+            "select config_version, city, sha256 from config.version order by config_version desc limit 1"
+        ).fetchone()
+        city = next(key for kind, key in entries if kind == "city")
+        if newest and newest[1] != city:
+            raise Refused(
+                f"this warehouse belongs to the city {newest[1]!r}, but {settings.config} configures {city!r}; "
+                "set MINHU_HOME to another folder, or MINHU_CONFIG to the city's own"
+            )
+        if newest and newest[2] == digest:
+            return newest[0]
+        version = connection.execute(
+            "insert into config.version (city, sha256) values (%s, %s) returning config_version", [city, digest]
+        ).fetchone()[0]
+        _write(connection, entries, version)
+        return version
+
+
+def _write(connection: psycopg.Connection, entries: Entries, version: int) -> None:
+    """Closes the entries that went or changed, opens the new ones."""
+    connection.execute("create temp table fresh (kind text, key text, data jsonb) on commit drop")
+    with connection.cursor() as cursor, cursor.copy("copy fresh from stdin") as copy:
+        for (kind, key), data in entries.items():
+            copy.write_row((kind, key, Jsonb(data)))
+    connection.execute(
+        "update config.entry as old set until_version = %s where until_version is null and not exists"
+        " (select from fresh where fresh.kind = old.kind and fresh.key = old.key and fresh.data = old.data)",
+        [version],
+    )
+    connection.execute(
+        "insert into config.entry (kind, key, data, since_version) select kind, key, data, %s from fresh"
+        " where not exists (select from config.entry as old where old.kind = fresh.kind and old.key = fresh.key"
+        " and old.until_version is null)",
+        [version],
+    )
+    connection.execute("analyze config.entry")
+
+
+def _feed_data(feed) -> dict:
+    return {
+        "feed_code": feed.code,
+        "feed_name": feed.name,
+        "owner": feed.owner,
+        "feed_role": feed.role,
+        "feed_group": feed.group,
+        "limit_source": feed.limits,
+    }
+
+
+def _read_units(path: Path, entries: Entries) -> None:
+    """Units, and every name by which one is called: its code, its names over time, its aliases."""
+    for line, row in _read_csv(path, UnitRow):
+        data = row.model_dump(mode="json", exclude={"aliases"})
+        _put(entries, "unit", f"{row.unit_code}@{row.valid_from}", data, path, line)
+        aliases = [alias.strip() for alias in (row.aliases or "").split(";")]
+        for name in filter(None, {row.unit_code, row.unit_name, *aliases}):
+            known = entries.get(("unit_name", name))
+            if known and known["unit_code"] != row.unit_code:
+                raise BadDeclaration(
+                    f"{path}:{line}: {name!r} names both {known['unit_code']} and {row.unit_code}; a name leads to one"
+                )
+            entries["unit_name", name] = {"unit_name": name, "unit_code": row.unit_code}
+
+
+def _read_csv(path: Path, model: type[Declared]) -> Iterator[tuple[int, Declared]]:
+    """The lines of a register as models, blanks as null, each with its line number."""
+    if not path.exists():
+        return
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, strict=True)
+        for row in reader:
+            given = {name: value for name, value in row.items() if value}
+            try:
+                yield reader.line_num, model.model_validate_strings(given)
+            except ValueError as error:
+                first = error.errors()[0] if hasattr(error, "errors") else {"loc": ("?",), "msg": str(error)}
+                key = ".".join(map(str, first["loc"]))
+                raise BadDeclaration(f"{path}:{reader.line_num}: {key}: {first['msg']}") from None
+
+
+def _put(entries: Entries, kind: str, key: str, data: dict, path: Path, line: int | None = None) -> None:
+    if (kind, key) in entries:
+        raise BadDeclaration(f"{path}:{line or 1}: {kind} {key!r} is declared twice")
+    entries[kind, key] = data

@@ -1,0 +1,354 @@
+"""The door: turns a file's rows into the canonical layout and judges each of them.
+
+A row is staged, rejected with a reason, or a duplicate of another row of the same file; nothing else can happen to it.
+What is odd but usable is accepted with a note. A file as a whole is refused when a column it must have is missing, when
+a new column appears where the declaration froze the layout, or when too many of its rows were rejected.
+
+| reason | of a row that is rejected |
+|---|---|
+| FIELD_COUNT | the line has more or fewer fields than the header |
+| MISSING_VALUE | a required column is blank |
+| BAD_TIMESTAMP | a time that no declared format reads, or that no calendar holds |
+| UNKNOWN_CODE | a required code that the vocabulary does not have |
+
+| note | of rows that are accepted |
+|---|---|
+| UNKNOWN_CODE | an optional code is not in the vocabulary; kept in payload, the column stays blank |
+| BAD_NUMBER | an optional number cannot be read; kept in payload, the column stays blank |
+| CLOSE_BEFORE_RECEIPT | a milestone closes the case before it was received |
+| NEW_COLUMN | a column the declaration does not know; kept in payload, or dropped where it says `discard` |
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+import polars_hash as plh
+
+from minhu import privacy
+from minhu.errors import BadDelivery
+from minhu.feeds.canonical import LAYOUTS, Column
+from minhu.feeds.feed import Delivery, Feed, Mapping
+from minhu.feeds.formats import FIELD_COUNT
+
+ROW = "row_number"
+_TRUE = ("true", "1", "yes", "y", "t", "是", "真")
+_FALSE = ("false", "0", "no", "n", "f", "否", "假")
+_BLANKS = " \t\r\n\u3000\u00a0"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of the rows of one file.
+
+    ``staged``: the staging table's columns but for the batch's own; ``rejected``: row_number, reason_code, column_name,
+    raw (the source row as JSON). ``notes``: what was accepted with a remark.
+    """
+
+    received: int
+    staged: pl.DataFrame
+    rejected: pl.DataFrame
+    duplicates: int
+    notes: tuple[dict, ...]
+
+
+def judge(rows: pl.DataFrame, feed: Feed, delivery: Delivery, caller_key: bytes) -> Judged:
+    """Judges the rows that a reader gave. Raises BadDelivery: MISSING_COLUMN, NEW_COLUMN, TOO_MANY_REJECTED."""
+    unknown = _check_columns(rows, delivery)
+    source = rows.with_row_index(ROW, offset=1).with_columns(pl.col(ROW).cast(pl.Int64))
+    cleaned = source.with_columns(
+        _blank_to_null(name, delivery) for name in rows.columns if name != FIELD_COUNT
+    )
+    read = cleaned.select(ROW, *_canonical_exprs(feed, delivery, rows.columns), *_milestone_exprs(feed, delivery, rows.columns))
+    faults = _faults(cleaned, read, delivery)
+    is_good = faults["reason_code"].is_null()
+    rejected = _rejected(source, faults)
+    _refuse_if_too_many(rejected, rows.height, delivery)
+    cleaned, read = cleaned.filter(is_good), read.filter(is_good)
+    notes = (*_notes(cleaned, read, delivery), *_new_column_notes(unknown, rows.height, delivery))
+    staged = _stage(cleaned, read, delivery, unknown, caller_key)
+    distinct = staged.unique("row_hash", keep="first", maintain_order=True)
+    return Judged(rows.height, distinct, rejected, staged.height - distinct.height, notes)
+
+
+# -- columns of the file ------------------------------------------------------------------------------------------
+
+
+def _sources(delivery: Delivery) -> dict[str, list[str]]:
+    """Source column → what it is declared for."""
+    declared: dict[str, list[str]] = {}
+    for name, mapping in delivery.columns.items():
+        if mapping.source:
+            declared.setdefault(mapping.source, []).append(name)
+    for milestone in delivery.milestones:
+        for name, mapping in milestone.columns.items():
+            if mapping.source:
+                declared.setdefault(mapping.source, []).append(f"{milestone.event_type}.{name}")
+    for column in delivery.layout_columns:
+        if column.is_required and column.name not in delivery.columns:
+            declared.setdefault(column.name, []).append(column.name)
+    return declared
+
+
+def _check_columns(rows: pl.DataFrame, delivery: Delivery) -> list[str]:
+    """Refuses a file that lacks a declared column; returns the columns the declaration does not know."""
+    present = set(rows.columns) - {FIELD_COUNT}
+    declared = _sources(delivery)
+    missing = [name for name in declared if name not in present and name not in delivery.optional_columns]
+    if missing and (rows.height or rows.columns):
+        wanted = "; ".join(f"{name!r} (for {', '.join(declared[name])})" for name in missing)
+        raise BadDelivery(
+            "MISSING_COLUMN", f"the file lacks {wanted}; mend the declaration's columns or ask the sender"
+        )
+    canonical = {column.name for column in delivery.layout_columns}
+    known = {*declared, *delivery.private, *delivery.known_columns, *canonical}
+    unknown = [name for name in rows.columns if name in present - known]
+    if unknown and delivery.new_columns == "freeze":
+        raise BadDelivery("NEW_COLUMN", f"new columns {', '.join(map(repr, unknown))}, and the layout is frozen")
+    return unknown
+
+
+def _blank_to_null(name: str, delivery: Delivery) -> pl.Expr:
+    stripped = pl.col(name).str.strip_chars(_BLANKS)
+    return pl.when(~stripped.is_in([*delivery.nulls, ""])).then(stripped).alias(name)
+
+
+# -- the canonical layout -----------------------------------------------------------------------------------------
+
+
+def _canonical_exprs(feed: Feed, delivery: Delivery, present: list[str]) -> list[pl.Expr]:
+    return [
+        _read(column, delivery.mapping(column.name), feed, delivery, present).alias(column.name)
+        for column in delivery.layout_columns
+    ]
+
+
+def _milestone_exprs(feed: Feed, delivery: Delivery, present: list[str]) -> list[pl.Expr]:
+    """One struct column per milestone, its fields being an event's columns."""
+    events = {column.name: column for column in LAYOUTS["event"]}
+    return [
+        pl.struct(
+            _read(events[name], mapping, feed, delivery, present).alias(name)
+            for name, mapping in milestone.columns.items()
+        ).alias(_milestone_name(at))
+        for at, milestone in enumerate(delivery.milestones)
+    ]
+
+
+def _milestone_name(at: int) -> str:
+    return f"__milestone_{at}"
+
+
+def _text(mapping: Mapping, present: list[str]) -> pl.Expr:
+    """The mapped text of a column, before its type is read."""
+    text = pl.col(mapping.source) if mapping.source in present else pl.lit(None, pl.String)
+    if mapping.map:
+        text = text.replace(mapping.map)
+    return text if mapping.value is None else text.fill_null(mapping.value)
+
+
+def _read(column: Column, mapping: Mapping, feed: Feed, delivery: Delivery, present: list[str]) -> pl.Expr:
+    text = _text(mapping, present)
+    match column.type:
+        case "timestamp":
+            return _timestamp(text, mapping.formats or delivery.formats, feed.timezone)
+        case "boolean":
+            lower = text.str.to_lowercase()
+            return pl.when(lower.is_in(_TRUE)).then(True).when(lower.is_in(_FALSE)).then(False)
+        case "number":
+            return privacy.half_width(text).cast(pl.Float64, strict=False)
+        case "integer":
+            return privacy.half_width(text).cast(pl.Int64, strict=False)
+        case "code" if column.codes:
+            return pl.when(text.is_in(column.codes)).then(text)
+        case _:
+            return text
+
+
+def _timestamp(text: pl.Expr, formats: tuple[str, ...], zone: str) -> pl.Expr:
+    plain = privacy.half_width(text)
+    read = pl.coalesce(*(_read_format(plain, format, zone) for format in formats))
+    return pl.when(read.dt.year().is_between(1970, 2100)).then(read)
+
+
+def _read_format(text: pl.Expr, format: str, zone: str) -> pl.Expr:
+    match format:
+        case "epoch_s" | "epoch_ms":
+            unit = 1_000_000 if format == "epoch_s" else 1_000
+            number = pl.when(text.str.contains(r"^-?[0-9]{9,14}$")).then(text).cast(pl.Int64, strict=False)
+            return (number * unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+        case "iso":
+            with_zone = text.str.to_datetime("%+", time_zone="UTC", time_unit="us", strict=False)
+            return with_zone.fill_null(_local(text, "%Y-%m-%dT%H:%M:%S%.f", zone))
+        case _ if "%z" in format:
+            return text.str.to_datetime(format, time_zone="UTC", time_unit="us", strict=False)
+        case _:
+            return _local(text, format, zone)
+
+
+def _local(text: pl.Expr, format: str, zone: str) -> pl.Expr:
+    has_time = any(mark in format for mark in ("%H", "%I", "%T", "%R"))
+    naive = (
+        text.str.to_datetime(format, time_unit="us", strict=False)
+        if has_time
+        else text.str.to_date(format, strict=False).cast(pl.Datetime("us"))
+    )
+    local = naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+    return local.dt.convert_time_zone("UTC")
+
+
+# -- what is wrong ------------------------------------------------------------------------------------------------
+
+
+def _faults(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery) -> pl.DataFrame:
+    """One row per source row: the first fault's reason_code and column_name (the sender's name), null when good."""
+    given = cleaned.hstack(read.drop(ROW).rename(lambda name: f"__read.{name}"))
+    checks: list[tuple[pl.Expr, str, str]] = []
+    if FIELD_COUNT in cleaned.columns:
+        checks.append((pl.col(FIELD_COUNT).is_not_null(), "FIELD_COUNT", "(line)"))
+    for column in delivery.layout_columns:
+        mapping = delivery.mapping(column.name)
+        read_as = pl.col(f"__read.{column.name}")
+        checks += _column_faults(column, mapping, read_as, cleaned.columns, column.is_required)
+    events = {column.name: column for column in LAYOUTS["event"]}
+    for at, milestone in enumerate(delivery.milestones):
+        for name, mapping in milestone.columns.items():
+            if events[name].type == "timestamp":
+                field = pl.col(f"__read.{_milestone_name(at)}").struct.field(name)
+                checks += _column_faults(events[name], mapping, field, cleaned.columns, is_required=False)
+    reason = pl.coalesce(*(pl.when(test).then(pl.lit(code)) for test, code, _ in checks))
+    where = pl.coalesce(*(pl.when(test).then(pl.lit(name)) for test, _, name in checks))
+    return given.select(ROW, reason.alias("reason_code"), where.alias("column_name"))
+
+
+def _column_faults(
+    column: Column, mapping: Mapping, read: pl.Expr, present: list[str], is_required: bool
+) -> list[tuple[pl.Expr, str, str]]:
+    text = _text(mapping, present)
+    unread = text.is_not_null() & read.is_null()
+    name = mapping.source or column.name
+    faults = []
+    if column.type == "timestamp":
+        faults.append((unread, "BAD_TIMESTAMP", name))
+    elif is_required and column.type == "code":
+        faults.append((unread, "UNKNOWN_CODE", name))
+    if is_required:
+        faults.append((text.is_null(), "MISSING_VALUE", name))
+    return faults
+
+
+def _rejected(source: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
+    bad = faults.filter(pl.col("reason_code").is_not_null())
+    raw = source.join(bad.select(ROW), on=ROW, how="semi", maintain_order="left").drop(ROW)
+    return bad.with_columns(raw.select(_json_object(raw.columns)).to_series().alias("raw"))
+
+
+def _refuse_if_too_many(rejected: pl.DataFrame, received: int, delivery: Delivery) -> None:
+    if received and 100 * rejected.height > delivery.max_rejected_pct * received:
+        counts = rejected.group_by("reason_code", "column_name").len().sort("len", descending=True).rows()
+        worst = "; ".join(f"{count} × {reason} in {column!r}" for reason, column, count in counts[:3])
+        raise BadDelivery(
+            "TOO_MANY_REJECTED",
+            f"{rejected.height} of {received} rows would be rejected, more than {delivery.max_rejected_pct:g} %: {worst};"
+            f" first at row {rejected[ROW][0]}",
+        )
+
+
+def _notes(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery) -> list[dict]:
+    """What the accepted rows hold that is odd: one note per column and code, with the number of rows."""
+    found = []
+    for column in delivery.layout_columns:
+        code = "UNKNOWN_CODE" if column.type in ("code", "boolean") else "BAD_NUMBER"
+        source = delivery.mapping(column.name).source
+        if column.type in ("code", "boolean", "number", "integer") and source in cleaned.columns:
+            mapped = cleaned.select(_text(delivery.mapping(column.name), cleaned.columns)).to_series()
+            found.append((code, source, mapped.is_not_null() & read[column.name].is_null()))
+    for at, milestone in enumerate(delivery.milestones):
+        if milestone.event_type == "CLOSE":
+            closed = read[_milestone_name(at)].struct.field("occurred_at")
+            found.append(
+                ("CLOSE_BEFORE_RECEIPT", milestone.columns["occurred_at"].source, closed < read["received_at"])
+            )
+    counted = [(code, source, int(rows.sum() or 0)) for code, source, rows in found]
+    return [{"code": code, "column": source, "rows": rows} for code, source, rows in counted if rows]
+
+
+def _new_column_notes(unknown: list[str], received: int, delivery: Delivery) -> list[dict]:
+    return [{"code": "NEW_COLUMN", "column": name, "rows": received, "kept": delivery.new_columns} for name in unknown]
+
+
+# -- the staging row ----------------------------------------------------------------------------------------------
+
+
+def _stage(
+    cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery, unknown: list[str], caller_key: bytes
+) -> pl.DataFrame:
+    """The staging table's columns, free text masked and the caller tokenised, each row with its hash."""
+    canonical = read.select(column.name for column in delivery.layout_columns)
+    if delivery.kind == "case":
+        caller = privacy.tokenise(canonical["caller_phone"], caller_key)
+        milestones = read.select(_milestones(delivery).alias("milestones"))
+        canonical = canonical.drop("caller_phone").hstack(caller).hstack(milestones)
+    payload = _payload(cleaned, read, delivery, unknown)
+    free = [column.name for column in delivery.layout_columns if column.is_free]
+    staged = canonical.with_columns(payload).with_columns(
+        privacy.mask_text(series) for series in [*canonical.select(free), payload]
+    )
+    text = [pl.col(name).cast(pl.String).fill_null("\x00") for name in staged.columns]
+    digest = staged.select(plh.concat_str(text, separator="\x1f").chash.blake3().str.slice(0, 32).alias("row_hash"))
+    return staged.hstack([read[ROW]]).hstack(digest)
+
+
+def _milestones(delivery: Delivery) -> pl.Expr:
+    """The milestones of a row as a JSON array of events; null where it carries none."""
+    if not delivery.milestones:
+        return pl.lit(None, pl.String)
+    events = [
+        pl.when(pl.col(_milestone_name(at)).struct.field("occurred_at").is_not_null()).then(
+            _event_json(pl.col(_milestone_name(at)), milestone.event_type, list(milestone.columns))
+        )
+        for at, milestone in enumerate(delivery.milestones)
+    ]
+    joined = pl.concat_str(events, separator=",", ignore_nulls=True)
+    return pl.when(joined != "").then(pl.concat_str(pl.lit("["), joined, pl.lit("]")))
+
+
+def _event_json(event: pl.Expr, event_type: str, names: list[str]) -> pl.Expr:
+    times = {column.name for column in LAYOUTS["event"] if column.type == "timestamp"}
+    fields = [
+        event.struct.field(name).dt.to_string("%Y-%m-%dT%H:%M:%S%.6fZ") if name in times else event.struct.field(name)
+        for name in names
+    ]
+    parts = [_json_pair(field.alias(name), name) for name, field in zip(names, fields, strict=True)]
+    inner = pl.concat_str(pl.lit(f'"event_type":"{event_type}"'), *parts, separator=",", ignore_nulls=True)
+    return pl.concat_str(pl.lit("{"), inner, pl.lit("}"))
+
+
+def _payload(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery, unknown: list[str]) -> pl.Series:
+    """What was sent and not mapped, and what could not be read, as a JSON object; null where there is nothing."""
+    kept = [] if delivery.new_columns == "discard" else unknown
+    names = [name for name in (*delivery.known_columns, *kept) if name in cleaned.columns]
+    pairs = [_json_pair(pl.col(name), name) for name in names]
+    both = cleaned.hstack(read.drop(ROW).rename(lambda name: f"__read.{name}"))
+    for column in delivery.layout_columns:
+        source = delivery.mapping(column.name).source
+        if column.type in ("code", "number", "integer", "boolean") and source in cleaned.columns:
+            unread = pl.when(pl.col(f"__read.{column.name}").is_null()).then(pl.col(source))
+            pairs.append(_json_pair(unread.alias(source), source))
+    if not pairs:
+        return pl.Series("payload", [None] * cleaned.height, dtype=pl.String)
+    inner = both.select(pl.concat_str(pairs, separator=",", ignore_nulls=True).alias("payload"))["payload"]
+    return pl.select(pl.when(inner != "").then(pl.concat_str(pl.lit("{"), inner, pl.lit("}"))).alias("payload"))[
+        "payload"
+    ]
+
+
+def _json_pair(value: pl.Expr, name: str) -> pl.Expr:
+    """``"name":"value"`` as JSON, null where the value is."""
+    encoded = pl.struct(value.alias(name)).struct.json_encode().str.slice(1).str.strip_suffix("}")
+    return pl.when(value.is_not_null()).then(encoded)
+
+
+def _json_object(names: list[str]) -> pl.Expr:
+    """A JSON object of all columns with a value; an empty object where there is none."""
+    inner = pl.concat_str([_json_pair(pl.col(name), name) for name in names], separator=",", ignore_nulls=True)
+    return pl.concat_str(pl.lit("{"), inner, pl.lit("}"))

@@ -1,0 +1,105 @@
+"""Drives dbt. The only module that imports it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import sqlalchemy
+
+from minhu import database
+from minhu.settings import PROJECT_ROOT, Settings
+
+PROJECT = PROJECT_ROOT / "dbt_project"
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one model or test."""
+
+    node: str
+    status: str
+    seconds: float
+    rows: int | None
+    message: str | None
+
+    @property
+    def is_failed(self) -> bool:
+        return self.status in ("error", "fail", "runtime error")
+
+
+@dataclass(frozen=True)
+class DbtRun:
+    """One `dbt build`. ``error`` tells what stopped dbt before any node ran."""
+
+    nodes: tuple[NodeResult, ...]
+    error: str | None = None
+
+    @property
+    def failed(self) -> tuple[NodeResult, ...]:
+        return tuple(node for node in self.nodes if node.is_failed)
+
+    @property
+    def is_ok(self) -> bool:
+        return self.error is None and not self.failed
+
+    @property
+    def complaint(self) -> str:
+        """The first thing that went wrong, in one line."""
+        if self.error:
+            return self.error.strip().splitlines()[0]
+        first = self.failed[0]
+        return f"{first.node}: {(first.message or first.status).strip().splitlines()[0]}"
+
+
+def run(settings: Settings, select: str, variables: dict[str, object]) -> DbtRun:
+    """One `dbt build` of the nodes that ``select`` names, with ``variables`` as its vars."""
+    work = settings.home / "dbt"
+    arguments = [
+        "build",
+        *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+        *("--target-path", str(work / "target"), "--log-path", str(settings.logs / "dbt")),
+        *("--select", select, "--vars", repr(variables), "--quiet", "--no-version-check"),
+    ]
+    with _environment(settings):
+        from dbt.cli.main import dbtRunner
+
+        result = dbtRunner().invoke(arguments)
+    nodes = tuple(_node(given) for given in getattr(result.result, "results", None) or ())
+    return DbtRun(nodes, str(result.exception) if result.exception else None)
+
+
+def _node(result: object) -> NodeResult:
+    rows = (result.adapter_response or {}).get("rows_affected")
+    return NodeResult(
+        node=result.node.unique_id.removeprefix("model.minhu.").removeprefix("test.minhu."),
+        status=str(result.status),
+        seconds=round(result.execution_time, 3),
+        rows=rows if isinstance(rows, int) and rows >= 0 else None,
+        message=result.message if str(result.status) not in ("success", "pass") else None,
+    )
+
+
+@contextmanager
+def _environment(settings: Settings) -> Iterator[None]:
+    """dbt reads the connection from the environment; what stood there before comes back."""
+    at = sqlalchemy.make_url(database.url(settings))
+    ours = {
+        "MINHU_DBT_HOST": at.host or "",
+        "MINHU_DBT_PORT": str(at.port or 5432),
+        "MINHU_DBT_USER": at.username or "",
+        "MINHU_DBT_DATABASE": at.database or "",
+        "DBT_ENV_SECRET_MINHU_PASSWORD": str(at.password or ""),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "PGTZ": database.TIMEZONE,
+    }
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
