@@ -49,7 +49,8 @@ class DbtRun:
         if self.error:
             return self.error.strip().splitlines()[0]
         first = self.failed[0]
-        return f"{first.node}: {(first.message or first.status).strip().splitlines()[0]}"
+        lines = [line.strip() for line in (first.message or first.status).strip().splitlines()]
+        return f"{first.node}: {' '.join(lines[:2])}"
 
 
 def run(settings: Settings, select: str, variables: dict[str, object]) -> DbtRun:

@@ -1,0 +1,14 @@
+-- Handling units as they were between two dates.
+select
+    md5(unit_code || '|' || valid_from::text) as unit_key,
+    unit_code,
+    unit_name,
+    unit_kind,
+    linkage_level,
+    peer_group,
+    parent_unit_code,
+    has_24h_duty,
+    population,
+    valid_from,
+    valid_to
+from {{ ref('stg_unit') }}

@@ -1,0 +1,67 @@
+-- One row per callback. One that names no unit belongs to the lead assignment of the latest round before it.
+with versions as (
+    select
+        *,
+        concat_ws(
+            '|', extract(epoch from called_at), coalesce(unit_name, ''), round,
+            row_number() over (partition by batch_id, case_id, called_at, unit_name, round order by row_number)
+        ) as identity
+    from {{ ref('stg_callback') }}
+),
+
+newest as (
+    select distinct on (case_id, identity) *
+    from versions
+    order by case_id asc, identity asc, order_key desc, row_number desc
+),
+
+callbacks as (
+    select
+        newest.*,
+        md5(newest.case_id || '|' || newest.identity) as callback_id,
+        cases.root_case_id,
+        names.unit_code,
+        coalesce(names.unit_code, 'raw|' || newest.unit_name) as unit_ref
+    from newest
+    inner join {{ source('touched', 'touched_case') }} as touched
+        on newest.case_id = touched.case_id and touched.is_rebuilt
+    inner join {{ ref('int_case__rooted') }} as cases on newest.case_id = cases.case_id
+    left join {{ ref('stg_unit_name') }} as names on newest.unit_name = names.unit_name
+),
+
+moments as (
+    select
+        callback_id as moment_id,
+        root_case_id,
+        unit_ref,
+        called_at as happened_at,
+        {{ event_rank("'CALLBACK'") }} as moment_rank
+    from callbacks
+),
+
+attached as (
+    select * from {{ belongs_to_assignment('moments', ref('int_assignment__opened')) }} as belonging
+),
+
+final as (
+    select
+        callbacks.callback_id,
+        attached.assignment_id,
+        callbacks.root_case_id as case_id,
+        coalesce(assignments.unit_code, callbacks.unit_code) as unit_code,
+        coalesce(callbacks.round, assignments.round) as round,
+        callbacks.channel,
+        callbacks.called_at,
+        callbacks.is_reached,
+        callbacks.contact_code,
+        callbacks.resolution_code,
+        callbacks.satisfaction_scale,
+        callbacks.satisfaction_code,
+        callbacks.batch_id as source_batch_id,
+        callbacks.row_number as source_row_number
+    from callbacks
+    left join attached on callbacks.callback_id = attached.moment_id
+    left join {{ ref('int_assignment__opened') }} as assignments on attached.assignment_id = assignments.assignment_id
+)
+
+select * from final

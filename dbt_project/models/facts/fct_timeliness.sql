@@ -1,0 +1,108 @@
+-- One row per assignment. Flags stay null while their moment has not come: a stored "late" would go stale, so lateness
+-- of what is still open is judged when a period is scored, as of its end.
+with touched as (
+    select * from {{ source('touched', 'touched_case') }}
+    where is_rebuilt
+),
+
+assignments as (
+    select
+        opened.assignment_id,
+        opened.root_case_id as case_id,
+        opened.unit_code,
+        opened.unit_name_raw,
+        opened.unit_role,
+        opened.round,
+        opened.dispatched_at,
+        limited.sign_due_at,
+        lived.signed_at,
+        limited.contact_due_at,
+        lived.contacted_at,
+        limited.due_at,
+        -- an extension counts when it was asked before the limit passed
+        case when lived.extension_asked_at <= limited.due_at then lived.extended_due_at end as extended_due_at,
+        lived.closed_at,
+        case
+            when lived.returned_at is not null then lived.returned_at
+            when lived.closed_at is null or lived.closed_at > decided.voided_at then decided.voided_at
+        end as voided_at,
+        case
+            when lived.returned_at is not null then 'returned'
+            when lived.closed_at is null or lived.closed_at > decided.voided_at then decided.void_reason
+        end as void_reason,
+        limited.clock,
+        limited.limit_rule,
+        lived.return_request_count,
+        lived.return_deny_count,
+        lived.extension_count,
+        opened.batch_id as dispatch_batch_id,
+        opened.row_number as dispatch_row_number,
+        lived.sign_batch_id,
+        lived.sign_row_number,
+        lived.close_batch_id,
+        lived.close_row_number
+    from touched
+    inner join {{ ref('int_assignment__opened') }} as opened on touched.case_id = opened.root_case_id
+    inner join {{ ref('int_assignment__lived') }} as lived on opened.assignment_id = lived.assignment_id
+    inner join {{ ref('int_assignment__limited') }} as limited on opened.assignment_id = limited.assignment_id
+    inner join {{ ref('int_case__decided') }} as decided on opened.root_case_id = decided.case_id
+),
+
+in_force as (
+    select
+        *,
+        coalesce(extended_due_at, due_at) as in_force_due_at
+    from assignments
+),
+
+final as (
+    select
+        in_force.assignment_id,
+        in_force.case_id,
+        in_force.unit_code,
+        in_force.unit_name_raw,
+        in_force.unit_role,
+        in_force.round,
+        in_force.dispatched_at,
+        in_force.sign_due_at,
+        in_force.signed_at,
+        in_force.contact_due_at,
+        in_force.contacted_at,
+        in_force.due_at,
+        in_force.extended_due_at,
+        in_force.closed_at,
+        in_force.voided_at,
+        in_force.void_reason,
+        in_force.clock,
+        -- the end of a limit is its last moment inside the day before 24:00
+        in_force.clock = 'working'
+        and (due_day.date_on is null or due_day.calendar_status = 'provisional') as is_calendar_provisional,
+        in_force.signed_at <= in_force.sign_due_at as is_signed_on_time,
+        in_force.contacted_at <= in_force.contact_due_at as is_contacted_on_time,
+        in_force.closed_at <= in_force.in_force_due_at as is_closed_on_time,
+        floor(
+            {{ working_minutes_at('in_force.closed_at', 'closed_day', 'city') }}
+            - {{ working_minutes_at('in_force.dispatched_at', 'dispatched_day', 'city') }}
+        )::integer as working_minutes_to_close,
+        floor({{ minutes_of('in_force.closed_at - in_force.dispatched_at') }})::integer as natural_minutes_to_close,
+        in_force.return_request_count,
+        in_force.return_deny_count,
+        in_force.extension_count,
+        in_force.limit_rule,
+        in_force.dispatch_batch_id,
+        in_force.dispatch_row_number,
+        in_force.sign_batch_id,
+        in_force.sign_row_number,
+        in_force.close_batch_id,
+        in_force.close_row_number
+    from in_force
+    cross join {{ ref('stg_city') }} as city
+    left join {{ ref('stg_calendar_day') }} as due_day
+        on {{ local_date("in_force.in_force_due_at - interval '1 microsecond'") }} = due_day.date_on
+    left join {{ ref('stg_calendar_day') }} as closed_day
+        on {{ local_date('in_force.closed_at') }} = closed_day.date_on
+    left join {{ ref('stg_calendar_day') }} as dispatched_day
+        on {{ local_date('in_force.dispatched_at') }} = dispatched_day.date_on
+)
+
+select * from final

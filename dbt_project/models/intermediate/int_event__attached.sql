@@ -1,0 +1,43 @@
+-- What units did and what was decided about them, each event with the assignment it belongs to.
+with events as (
+    select * from {{ ref('int_event__winning') }}
+    where
+        event_type in (
+            'SIGN', 'FIRST_CONTACT', 'RETURN_REQUEST', 'RETURN_GRANT', 'RETURN_DENY', 'EXTEND_REQUEST', 'EXTEND_GRANT',
+            'EXTEND_DENY', 'CLOSE', 'REVIEW_BACK', 'VIOLATION'
+        )
+),
+
+moments as (
+    select
+        event_id as moment_id,
+        root_case_id,
+        unit_ref,
+        occurred_at as happened_at,
+        event_rank as moment_rank
+    from events
+),
+
+attached as (
+    select * from {{ belongs_to_assignment('moments', ref('int_assignment__opened')) }} as belonging
+),
+
+final as (
+    select
+        events.event_id,
+        attached.assignment_id,
+        events.case_id,
+        events.root_case_id,
+        events.event_type,
+        events.occurred_at,
+        events.unit_code,
+        events.unit_name,
+        events.due_at,
+        events.reason_code,
+        events.batch_id,
+        events.row_number
+    from events
+    left join attached on events.event_id = attached.moment_id
+)
+
+select * from final

@@ -1,0 +1,35 @@
+-- Every visible version of the events of touched cases.
+with touched as (
+    select * from {{ source('touched', 'touched_case') }}
+    where is_rebuilt
+),
+
+batches as (
+    select * from {{ ref('stg_batch') }}
+),
+
+final as (
+    select
+        touched.case_id,
+        events.case_feed_code,
+        events.case_no,
+        events.source_event_no,
+        events.event_type,
+        events.occurred_at,
+        events.unit_name,
+        events.unit_role,
+        events.due_at,
+        events.limit_kind,
+        events.result_code,
+        events.reason_code,
+        events.feed_code,
+        events.batch_id,
+        events.row_number,
+        batches.order_key
+    from touched
+    inner join {{ source('staging', 'case_event') }} as events
+        on touched.feed_code = events.case_feed_code and touched.case_no = events.case_no
+    inner join batches on events.batch_id = batches.batch_id
+)
+
+select * from final

@@ -1,0 +1,14 @@
+-- The dated limit rules of the schemes. A null list binds everything; the first rule that fits wins.
+select
+    key as limit_rule,
+    data ->> 'limit_kind' as limit_kind,
+    (data ->> 'rule_no')::integer as rule_no,
+    case when jsonb_typeof(data -> 'request_types') = 'array' then data -> 'request_types' end as request_types,
+    case when jsonb_typeof(data -> 'urgencies') = 'array' then data -> 'urgencies' end as urgencies,
+    case when jsonb_typeof(data -> 'linkage_levels') = 'array' then data -> 'linkage_levels' end as linkage_levels,
+    (data ->> 'amount')::integer as amount,
+    data ->> 'unit' as unit,
+    data ->> 'starts' as starts,
+    (data ->> 'valid_from')::date as valid_from,
+    (data ->> 'valid_to')::date as valid_to
+from {{ config_entries('limit_rule') }} as entries

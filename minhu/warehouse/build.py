@@ -1,0 +1,151 @@
+"""A build: takes the accepted batches, computes the facts of the cases they touch, applies them in one transaction.
+
+    lock → choose (batches, configuration, touched cases: one transaction) → dbt build into schema build, tests
+         → apply (one transaction: touched cases leave mart, their new rows enter, success is recorded)
+
+A batch accepted meanwhile waits for the next build. A build that fails leaves nothing for readers, and the next one
+takes its batches. Readers see the facts of one build or of the next, never between.
+"""
+
+from dataclasses import dataclass
+from importlib.metadata import version as package_version
+
+import psycopg
+
+from minhu import config, database
+from minhu.errors import Refused
+from minhu.settings import Settings
+from minhu.warehouse import dbt
+from minhu.warehouse.apply import replace_rows
+from minhu.warehouse.comments import comment_columns
+from minhu.warehouse.touch import touch
+
+FACTS = ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation")
+DIMENSIONS = ("dim_unit", "dim_feed", "dim_category", "dim_area", "dim_date")
+_TOUCHED = "case_id in (select case_id from build.touched_case where is_rebuilt)"
+
+
+class BuildFailed(Refused):
+    """A model or a test failed. Nothing was applied."""
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """``build_id`` is null when there was nothing to do. ``rows``: rows written per table of mart."""
+
+    build_id: int | None
+    taken: int = 0
+    withdrawn: int = 0
+    touched_cases: int = 0
+    rows: dict[str, int] | None = None
+    tests: int = 0
+    seconds: float = 0.0
+
+    def summary(self) -> dict:
+        return {**self.__dict__, "rows": self.rows or {}}
+
+
+def build(settings: Settings, *, full_refresh: bool = False) -> BuildResult:
+    """Builds what is new. Raises BuildFailed naming the first node that failed."""
+    version = config.sync(settings)
+    with database.connect(settings, autocommit=True) as keeper:
+        keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [database.LOCK_BUILD])
+        with database.connect(settings) as connection:
+            build_id = _choose(connection, version, full_refresh)
+        if build_id is None:
+            return BuildResult(None)
+        run = dbt.run(settings, "tag:facts", {"build_id": build_id, "config_version": version})
+        with database.connect(settings) as connection:
+            _record_nodes(connection, build_id, run)
+            if not run.is_ok:
+                _finish(connection, build_id, "failed", run.complaint)
+        if not run.is_ok:
+            raise BuildFailed(f"build {build_id} failed and changed nothing: {run.complaint}")
+        with database.connect(settings) as connection:
+            rows = _apply(connection)
+            _finish(connection, build_id, "succeeded", None)
+            comment_columns(connection, settings)
+        with database.connect(settings, autocommit=True) as connection:
+            for table in FACTS:
+                connection.execute(f"analyze mart.{table}")
+            return _result(connection, build_id, rows, run)
+
+
+def _choose(connection: psycopg.Connection, version: int, full_refresh: bool) -> int | None:
+    """Writes what this build will do; None when nothing has changed since the last one."""
+    # Whoever ran these builds held the lock that we hold now: they are dead.
+    connection.execute(
+        "update audit.build set status = 'failed', message = 'ended before it finished', finished_at ="
+        " clock_timestamp() where status = 'running'"
+    )
+    last = connection.execute(
+        "select max(config_version) from audit.build where status = 'succeeded' and build_id ="
+        " (select max(build_id) from audit.build where status = 'succeeded')"
+    ).fetchone()[0]
+    build_id = connection.execute(
+        "insert into audit.build (is_full_refresh, config_version, code_version, status)"
+        " values (%s, %s, %s, 'running') returning build_id",
+        [full_refresh, version, package_version("minhu")],
+    ).fetchone()[0]
+    chosen = connection.execute(_CHOOSE, {"build_id": build_id}).rowcount
+    if not chosen and not full_refresh and last == version:
+        connection.rollback()
+        return None
+    touched = touch(connection, build_id, last, version, full_refresh)
+    connection.execute("update audit.build set touched_cases = %s where build_id = %s", [touched, build_id])
+    return build_id
+
+
+_CHOOSE = """
+with done as (
+    select build_batch.batch_id, build_batch.action
+    from audit.build_batch
+    inner join audit.build on build_batch.build_id = build.build_id
+    where build.status = 'succeeded'
+)
+insert into audit.build_batch (build_id, batch_id, action)
+select %(build_id)s, batch.batch_id, case when batch.status = 'accepted' then 'take' else 'withdraw' end
+from audit.batch
+where (
+    batch.status = 'accepted'
+    and not exists (select from done where done.batch_id = batch.batch_id and done.action = 'take')
+)
+or (
+    batch.status = 'superseded'
+    and exists (select from done where done.batch_id = batch.batch_id and done.action = 'take')
+    and not exists (select from done where done.batch_id = batch.batch_id and done.action = 'withdraw')
+)
+"""
+
+
+def _apply(connection: psycopg.Connection) -> dict[str, int]:
+    rows = {table: replace_rows(connection, table, _TOUCHED) for table in FACTS}
+    replace_rows(connection, "orphan", _TOUCHED, schema="audit")
+    return rows | {table: replace_rows(connection, table, "true") for table in DIMENSIONS}
+
+
+def _record_nodes(connection: psycopg.Connection, build_id: int, run: dbt.DbtRun) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into audit.build_node (build_id, node, status, seconds, rows, message)"
+            " values (%s, %s, %s, %s, %s, %s)",
+            [(build_id, n.node, n.status, n.seconds, n.rows, n.message) for n in run.nodes],
+        )
+
+
+def _finish(connection: psycopg.Connection, build_id: int, status: str, message: str | None) -> None:
+    connection.execute(
+        "update audit.build set status = %s, message = %s, finished_at = clock_timestamp() where build_id = %s",
+        [status, message, build_id],
+    )
+
+
+def _result(connection: psycopg.Connection, build_id: int, rows: dict[str, int], run: dbt.DbtRun) -> BuildResult:
+    taken, withdrawn, touched, seconds = connection.execute(
+        "select count(*) filter (where action = 'take'), count(*) filter (where action = 'withdraw'),"
+        " max(touched_cases), max(extract(epoch from finished_at - started_at))::float"
+        " from audit.build left join audit.build_batch using (build_id) where build_id = %s",
+        [build_id],
+    ).fetchone()
+    tests = sum(1 for node in run.nodes if node.status == "pass")
+    return BuildResult(build_id, taken, withdrawn, touched, rows, tests, round(seconds, 1))

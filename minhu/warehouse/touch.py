@@ -1,0 +1,175 @@
+"""Which cases a build touches: the closure of what changed, so that a rebuilt fact never needs a case left behind."""
+
+import psycopg
+from psycopg import sql
+
+# The keys of a case as every query below gives them.
+_KEY = "select distinct md5({feed} || '|' || {no}) as case_id, {feed} as feed_code, {no} as case_no"
+
+# Rows of batches that come or go.
+_MOVED = f"""
+{_KEY.format(feed="r.feed_code", no="r.case_no")} from staging.case_record as r
+where r.batch_id in (select batch_id from audit.build_batch where build_id = %(build_id)s)
+union
+{_KEY.format(feed="e.case_feed_code", no="e.case_no")} from staging.case_event as e
+where e.batch_id in (select batch_id from audit.build_batch where build_id = %(build_id)s)
+union
+{_KEY.format(feed="c.case_feed_code", no="c.case_no")} from staging.callback as c
+where c.batch_id in (select batch_id from audit.build_batch where build_id = %(build_id)s)
+"""
+
+_ALL = f"""
+{_KEY.format(feed="r.feed_code", no="r.case_no")} from staging.case_record as r
+union
+{_KEY.format(feed="e.case_feed_code", no="e.case_no")} from staging.case_event as e
+union
+{_KEY.format(feed="c.case_feed_code", no="c.case_no")} from staging.callback as c
+union
+{_KEY.format(feed="f.feed_code", no="f.case_no")} from mart.fct_case as f
+"""
+
+# Cases whose facts an entry of the configuration, old or new, had a part in.
+_CHANGED = """
+with changed as (
+    select kind, key, data from config.entry
+    where (since_version > %(since)s and since_version <= %(until)s)
+        or (until_version > %(since)s and until_version <= %(until)s)
+),
+names as (select key as unit_name from changed where kind = 'unit_name'),
+units as (select data ->> 'unit_code' as unit_code from changed where kind = 'unit'),
+days as (select (data ->> 'date_on')::date as date_on from changed where kind = 'calendar_day'),
+feeds as (select key as feed_code from changed where kind = 'feed'),
+keys as (
+    select e.case_feed_code as feed_code, e.case_no from staging.case_event as e join names using (unit_name)
+    union
+    select c.case_feed_code, c.case_no from staging.callback as c join names using (unit_name)
+    union
+    select r.feed_code, r.case_no from staging.case_record as r
+    cross join lateral jsonb_array_elements(r.milestones) as milestone
+    join names on names.unit_name = milestone ->> 'unit_name'
+    union
+    select r.feed_code, r.case_no from staging.case_record as r join feeds using (feed_code)
+    union
+    select f.feed_code, f.case_no
+    from mart.fct_timeliness as t join mart.fct_case as f using (case_id) join units on units.unit_code = t.unit_code
+    union
+    select f.feed_code, f.case_no
+    from mart.fct_timeliness as t join mart.fct_case as f using (case_id)
+    join days on days.date_on >= (t.dispatched_at at time zone 'Asia/Shanghai')::date
+        and days.date_on <= (
+            greatest(t.due_at, t.extended_due_at, t.sign_due_at, t.contact_due_at, t.closed_at, t.dispatched_at)
+            at time zone 'Asia/Shanghai'
+        )::date
+    union
+    select f.feed_code, f.case_no
+    from mart.fct_timeliness as t join mart.fct_case as f using (case_id)
+    where t.clock = 'working' and t.due_at is null and exists (select from days)
+)
+select distinct md5(feed_code || '|' || case_no) as case_id, feed_code, case_no from keys
+"""
+
+# What decides over every case: a limit rule may bind any assignment, office hours and the repeat window all.
+_CHANGED_FOR_ALL = """
+select exists (
+    select from config.entry
+    where kind in ('limit_rule', 'city') and (
+        (since_version > %(since)s and since_version <= %(until)s)
+        or (until_version > %(since)s and until_version <= %(until)s)
+    )
+)
+"""
+
+# Cases linked to a touched one: transfers and merges, as they are now (staging) and as they were built (mart).
+_LINKED = f"""
+with touched as (select * from build.touched_case where is_rebuilt),
+known as (select f.* from touched join mart.fct_case as f using (case_id)),
+linked as (
+    select r.upstream_feed_code as feed_code, r.upstream_case_no as case_no
+    from touched join staging.case_record as r using (feed_code, case_no) where r.upstream_case_no is not null
+    union
+    select r.feed_code, r.case_no
+    from touched join staging.case_record as r
+        on r.upstream_feed_code = touched.feed_code and r.upstream_case_no = touched.case_no
+    union
+    select e.case_feed_code, e.result_code
+    from touched join staging.case_event as e
+        on e.case_feed_code = touched.feed_code and e.case_no = touched.case_no
+    where e.event_type = 'MERGE' and e.result_code is not null
+    union
+    select e.case_feed_code, e.case_no
+    from touched join staging.case_event as e
+        on e.case_feed_code = touched.feed_code and e.result_code = touched.case_no
+    where e.event_type = 'MERGE'
+    union
+    select f.feed_code, f.case_no from known join mart.fct_case as f on f.case_id = known.root_case_id
+    union
+    select f.feed_code, f.case_no from known join mart.fct_case as f on f.root_case_id = known.root_case_id
+        where f.root_case_id <> f.case_id
+    union
+    select f.feed_code, f.case_no from known join mart.fct_case as f on f.case_id = known.merged_into_case_id
+    union
+    select f.feed_code, f.case_no from known join mart.fct_case as f on f.merged_into_case_id = known.case_id
+)
+{_KEY.format(feed="feed_code", no="case_no")} from linked where feed_code is not null and case_no is not null
+"""
+
+# The same caller's cases within the window: later ones are rebuilt (what they repeat may change), earlier ones are read.
+_NEIGHBOURS = """
+select distinct md5(other.feed_code || '|' || other.case_no) as case_id, other.feed_code, other.case_no
+from build.touched_case as touched
+join staging.case_record as mine using (feed_code, case_no)
+join staging.case_record as other on other.caller_token = mine.caller_token
+    and other.received_at {bounds}
+where touched.is_rebuilt
+"""
+_LATER = _NEIGHBOURS.format(bounds="between mine.received_at and mine.received_at + %(window)s * interval '1 day'")
+_EARLIER = _NEIGHBOURS.format(bounds="between mine.received_at - %(window)s * interval '1 day' and mine.received_at")
+
+
+def touch(connection: psycopg.Connection, build_id: int, since: int | None, until: int, is_full: bool) -> int:
+    """Fills build.touched_case for a build; returns how many cases are to be rebuilt.
+
+    ``since`` and ``until``: the configuration versions of the last successful build (None: there is none) and of this.
+    """
+    parameters = {"build_id": build_id, "since": since, "until": until, "window": _window(connection, since, until)}
+    connection.execute("truncate build.touched_case")
+    if not is_full and since is not None:
+        is_full = connection.execute(_CHANGED_FOR_ALL, parameters).fetchone()[0]
+    if is_full:
+        _add(connection, _ALL, parameters)
+        return _count(connection)
+    _add(connection, _MOVED, parameters)
+    if since is not None and since != until:
+        _add(connection, _CHANGED, parameters)
+    _add_linked(connection, parameters)
+    if _add(connection, _LATER, parameters):
+        _add_linked(connection, parameters)
+    _add(connection, _EARLIER, parameters, is_rebuilt=False)
+    connection.execute("analyze build.touched_case")
+    return _count(connection)
+
+
+def _add_linked(connection: psycopg.Connection, parameters: dict) -> None:
+    """Until nothing is added: a chain of transfers is touched whole."""
+    while _add(connection, _LINKED, parameters):
+        pass
+
+
+def _add(connection: psycopg.Connection, query: str, parameters: dict, *, is_rebuilt: bool = True) -> int:
+    return connection.execute(
+        sql.SQL(
+            "insert into build.touched_case (case_id, feed_code, case_no, is_rebuilt)"
+            " select case_id, feed_code, case_no, {} from ({}) as cases on conflict do nothing"
+        ).format(sql.Literal(is_rebuilt), sql.SQL(query)),
+        parameters,
+    ).rowcount
+
+
+def _count(connection: psycopg.Connection) -> int:
+    return connection.execute("select count(*) from build.touched_case where is_rebuilt").fetchone()[0]
+
+
+def _window(connection: psycopg.Connection, since: int | None, until: int) -> int:
+    return connection.execute(
+        "select coalesce(max((data ->> 'repeat_window_days')::integer), 30) from config.entry where kind = 'city'"
+    ).fetchone()[0]
