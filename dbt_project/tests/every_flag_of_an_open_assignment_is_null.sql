@@ -1,0 +1,9 @@
+-- A flag stored while an assignment is open would go stale the moment its limit passes.
+{{ config(tags=['facts']) }}
+
+select assignment_id
+from {{ ref('fct_timeliness') }}
+where
+    (closed_at is null and is_closed_on_time is not null)
+    or (signed_at is null and is_signed_on_time is not null)
+    or (contacted_at is null and is_contacted_on_time is not null)
