@@ -12,7 +12,6 @@ import re
 import polars as pl
 
 FULL_WIDTH = dict(zip("０１２３４５６７８９－（）＋　Ｘｘ", "0123456789-()+ Xx", strict=True))
-_CANDIDATE = r"[0-9][0-9 \-]{5,24}[0-9Xx]"
 _HAS_CANDIDATE = r"[0-9][0-9 \-]{5,}[0-9Xx]"
 
 
@@ -64,7 +63,7 @@ def mask_text(texts: pl.Series) -> pl.Series:
     if not suspects.any():
         return texts
     plain = texts.filter(suspects).to_frame("text").select(half_width(pl.col("text")))["text"]
-    candidates = plain.str.extract_all(_HAS_CANDIDATE).explode().drop_nulls().unique()
+    candidates = plain.str.extract_all(_HAS_CANDIDATE).explode(empty_as_null=False).drop_nulls().unique()
     masked = {found: mask_number(found) for found in sorted(candidates, key=len, reverse=True)}
     if all(found == put for found, put in masked.items()):
         return texts

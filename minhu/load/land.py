@@ -3,12 +3,15 @@
 import hashlib
 import os
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from minhu.errors import BadDelivery
 from minhu.settings import Settings
 
 _CHUNK = 1 << 20
+_STRAY_AFTER = 24 * 3600
 
 
 def land(settings: Settings, source: Path) -> tuple[str, Path]:
@@ -18,6 +21,7 @@ def land(settings: Settings, source: Path) -> tuple[str, Path]:
     bytes twice is one file. Raises BadDelivery NO_FILE when there is nothing to read.
     """
     settings.landing.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _sweep(settings.landing)
     digest = hashlib.sha256()
     try:
         given = source.open("rb")
@@ -38,6 +42,14 @@ def land(settings: Settings, source: Path) -> tuple[str, Path]:
         Path(fresh).unlink(missing_ok=True)
         raise
     return digest.hexdigest(), landed
+
+
+def _sweep(landing: Path) -> None:
+    """Removes what a killed copy left long ago; a younger one may be another loader at work."""
+    for stray in landing.glob(".arriving-*"):
+        with suppress(FileNotFoundError):
+            if time.time() - stray.stat().st_mtime > _STRAY_AFTER:
+                stray.unlink()
 
 
 def landed_path(settings: Settings, sha256: str) -> Path:

@@ -1,0 +1,48 @@
+# Needs Python 3.11-3.13 with venv, and make. No root, no docker, no PostgreSQL.
+PYTHON ?= python3
+UV := .uv/bin/uv
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS := never
+export AIRFLOW__USAGE_DATA_COLLECTION__ENABLED := False
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export GX_ANALYTICS_ENABLED := false
+export DO_NOT_TRACK := 1
+
+.PHONY: help setup demo test test-long lint format clean
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: .venv/.ready  ## Make .venv from uv.lock
+
+.uv/.ready: uv-bootstrap.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "minhu needs Python 3.11, 3.12 or 3.13; name one with PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv .uv
+	.uv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r uv-bootstrap.txt
+	@touch $@
+
+.venv/.ready: .uv/.ready uv.lock pyproject.toml
+	$(UV) sync --frozen --quiet --python $(PYTHON)
+	@touch $@
+
+demo: setup  ## A month of a small city through the whole chain; safe to run twice
+	$(BIN)/minhu demo
+
+test: setup  ## A sample of everything, within minutes
+	$(BIN)/pytest
+
+test-long: setup  ## Everything, the long runs too
+	$(BIN)/pytest -m ""
+
+lint: setup  ## Check style of Python and SQL
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/sqlfluff lint dbt_project
+
+format: setup  ## Mend style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## Stop what runs and remove .minhu, .venv and .uv
+	@test ! -x $(BIN)/minhu || $(BIN)/minhu down
+	rm -rf .minhu .venv .uv

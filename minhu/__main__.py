@@ -1,0 +1,5 @@
+"""``python -m minhu``: the command line."""
+
+from minhu.cli import main
+
+main()

@@ -1,0 +1,421 @@
+"""The command line. It parses, calls and prints; what a command does lives in the module it calls.
+
+Exit codes: 0 done, 1 refused or failed with one clear line, 2 wrong usage.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from minhu.errors import BadDelivery, MinhuError
+from minhu.settings import Settings
+
+DATE = click.DateTime(["%Y-%m-%d"])
+
+
+class Commands(click.Group):
+    """Lists commands in the order they are written, which is the order a newcomer meets them."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs a command; turns our errors into one line and exit code 1."""
+    try:
+        minhu.main(arguments, standalone_mode=True)
+    except MinhuError as error:
+        click.echo(f"minhu: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.pass_context
+def minhu(context: click.Context) -> None:
+    """民呼: from hotline feeds to unit scores, every row accounted for."""
+    context.obj = Settings.from_env()
+
+
+def _example(*lines: str) -> str:
+    """The epilog of a command: how it is called."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _show(rows: list[dict], as_json: bool, columns: Iterable[str] = (), title: str = "") -> None:
+    """A listing: one JSON array, or a table on a terminal and in logs alike."""
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2, default=str))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    names = list(columns) or list(rows[0] if rows else ())
+    table = Table(*names, title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*("" if row.get(name) is None else str(row[name]) for name in names))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _day(given: datetime | None) -> date | None:
+    return given.date() if given else None
+
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+
+
+# -- services -----------------------------------------------------------------------------------------------------
+
+
+@minhu.command(epilog=_example("minhu up"))
+@click.pass_obj
+def up(settings: Settings) -> None:
+    """Start PostgreSQL and Airflow; print the address and the login."""
+    from minhu import config, database, services
+
+    database.migrate(settings)
+    config.sync(settings)
+    address = services.up(settings, click.echo)
+    click.echo(f"Airflow  {address.url}\n用户 login  {address.user}\n密码 password  {address.password}")
+
+
+@minhu.command(epilog=_example("minhu down"))
+@click.pass_obj
+def down(settings: Settings) -> None:
+    """Stop everything that `minhu up` started."""
+    from minhu import services
+
+    services.down(settings)
+    click.echo("stopped")
+
+
+@minhu.command(epilog=_example("minhu status --json"))
+@as_json_option
+@click.pass_obj
+def status(settings: Settings, as_json: bool) -> None:
+    """Tell what runs, where its data and logs are."""
+    from minhu import services
+
+    found = services.status(settings)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2, default=str))
+    else:
+        for name, facts in found.items():
+            told = "  ".join(f"{key}={value}" for key, value in facts.items()) if isinstance(facts, dict) else facts
+            click.echo(f"{name:14} {told}")
+
+
+@minhu.command(epilog=_example("minhu doctor"))
+@as_json_option
+@click.pass_obj
+def doctor(settings: Settings, as_json: bool) -> None:
+    """Check what this installation stands on: database, configuration, folders. Exits 1 when a check fails."""
+    from minhu.doctor import examine
+
+    checks = examine(settings)
+    _show(
+        [{"check": check.name, "ok": "yes" if check.is_ok else "NO", "found": check.found} for check in checks], as_json
+    )
+    if not all(check.is_ok for check in checks):
+        raise click.exceptions.Exit(1)
+
+
+@minhu.command(
+    context_settings={"ignore_unknown_options": True},
+    add_help_option=False,
+    epilog=_example("minhu psql -c 'select count(*) from mart.fct_case'"),
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def psql(settings: Settings, arguments: tuple[str, ...]) -> None:
+    """psql on the warehouse; arguments go to psql."""
+    from minhu import database, postgres
+
+    os.execv(postgres.program("psql"), ["psql", database.url(settings), *arguments])
+
+
+# -- feeds --------------------------------------------------------------------------------------------------------
+
+
+@minhu.group(cls=Commands)
+def feeds() -> None:
+    """The declared feeds."""
+
+
+@feeds.command("list", epilog=_example("minhu feeds list --json"))
+@as_json_option
+@click.pass_obj
+def feeds_list(settings: Settings, as_json: bool) -> None:
+    """List every feed with its deliveries."""
+    from minhu.feeds import load_feeds
+
+    rows = [
+        {
+            "feed": feed.code,
+            "name": feed.name,
+            "role": feed.role,
+            "group": feed.group,
+            "schedule": feed.schedule,
+            "deliveries": " ".join(f"{d.name}({d.format.type})" for d in feed.deliveries),
+        }
+        for feed in load_feeds(settings.config)
+    ]
+    _show(rows, as_json)
+
+
+@feeds.command("check", epilog=_example("minhu feeds check"))
+@as_json_option
+@click.pass_obj
+def feeds_check(settings: Settings, as_json: bool) -> None:
+    """Read the whole configuration; the first mistake is told with file, line and key."""
+    from minhu.config import read_config
+    from minhu.feeds import load_feeds
+
+    entries = read_config(settings.config)
+    declared = load_feeds(settings.config)
+    counts = {
+        "hotline_feeds": sum(feed.role == "hotline" for feed in declared),
+        "response_feeds": sum(feed.role == "response" for feed in declared),
+        "deliveries": sum(len(feed.deliveries) for feed in declared),
+        "units": len({data["unit_code"] for (kind, _), data in entries.items() if kind == "unit"}),
+        "schemes": sum(kind == "scheme" for kind, _ in entries),
+    }
+    _show([counts], as_json)
+
+
+@minhu.command(
+    epilog=_example(
+        "minhu load h12345 --date 2026-10-31",
+        "minhu load h12345 --delivery cases --file cases_20261031.csv",
+        "minhu load --all --date 2026-10-31",
+    )
+)
+@click.argument("feed", required=False)
+@click.option("--delivery", help="Only this delivery; needed with --file where the feed has several.")
+@click.option("--file", type=click.Path(path_type=Path), help="Load this file instead of looking in the drop folder.")
+@click.option("--date", "business_date", type=DATE, help="Business date; yesterday unless given.")
+@click.option("--all", "every", is_flag=True, help="Every declared feed.")
+@as_json_option
+@click.pass_obj
+def load(
+    settings: Settings,
+    feed: str | None,
+    delivery: str | None,
+    file: Path | None,
+    business_date: datetime | None,
+    every: bool,
+    as_json: bool,
+) -> None:
+    """Load what a feed delivered: every row staged, rejected or a duplicate, in one transaction."""
+    from minhu import database
+    from minhu.load import load_delivery, load_feed_day, read_feed
+
+    if (feed is None) == (not every) or (every and (file or delivery)):
+        raise click.UsageError("name one FEED, or give --all with --date")
+    database.migrate(settings)
+    if every:
+        from minhu.feeds import load_feeds
+
+        chosen = load_feeds(settings.config)
+    else:
+        chosen = (read_feed(settings, feed),)
+    results = []
+    if file or delivery:
+        if delivery is None and len(chosen[0].deliveries) > 1:
+            names = ", ".join(d.name for d in chosen[0].deliveries)
+            raise click.UsageError(f"{feed} has several deliveries; say which with --delivery: {names}")
+        name = delivery or chosen[0].deliveries[0].name
+        day = _day(business_date) or (None if file else _yesterday())
+        results.append(load_delivery(feed, name, day, file=file, settings=settings))
+    else:
+        with _progress(len(chosen), "loading feeds") as advance:
+            for one in chosen:
+                results += load_feed_day(settings, one, _day(business_date) or _yesterday())
+                advance(one.code)
+    _show_loads(results, as_json)
+
+
+def _show_loads(results: list, as_json: bool) -> None:
+    refusals = [result for result in results if isinstance(result, BadDelivery)]
+    columns = ("feed_code", "delivery", "business_date", "outcome", "batch_id", "received", "staged", "rejected")
+    loads = [result.summary() for result in results if not isinstance(result, BadDelivery)]
+    _show(loads, as_json, (*columns, "duplicates", "reason"))
+    for refusal in refusals:
+        click.echo(f"minhu: refused: {refusal}", err=True)
+    if refusals:
+        raise click.exceptions.Exit(1)
+
+
+def _yesterday() -> date:
+    return datetime.now(ZoneInfo("Asia/Shanghai")).date() - timedelta(days=1)
+
+
+@minhu.command(epilog=_example("minhu simulate --out drop --start 2026-10-01 --days 31 --cases-per-day 970 --seed 7"))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write into; the drop folder unless given.")
+@click.option("--start", type=DATE, required=True, help="First business date.")
+@click.option("--days", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--cases-per-day", type=click.IntRange(1), default=1000, show_default=True)
+@click.option("--seed", type=int, default=7, show_default=True)
+@click.option("--bundle", is_flag=True, help="All days but the last in one file per feed and kind.")
+@click.pass_obj
+def simulate(
+    settings: Settings, out: Path | None, start: datetime, days: int, cases_per_day: int, seed: int, bundle: bool
+) -> None:
+    """Write what the feeds of a simulated city would send."""
+    from minhu.feeds import load_feeds
+    from minhu.simulate import write_city
+
+    folder = out or settings.drop
+    folder.mkdir(parents=True, exist_ok=True)
+    summary = write_city(
+        load_feeds(settings.config), settings.config, folder, start.date(), days, cases_per_day, seed, bundle
+    )
+    click.echo(f"{folder}: {summary}")
+
+
+# -- warehouse ----------------------------------------------------------------------------------------------------
+
+
+@minhu.command(epilog=_example("minhu build", "minhu build --full-refresh"))
+@click.option("--full-refresh", is_flag=True, help="Compute every case anew; the result is the same.")
+@as_json_option
+@click.pass_obj
+def build(settings: Settings, full_refresh: bool, as_json: bool) -> None:
+    """Build the facts of what was accepted since the last build."""
+    from minhu import database
+    from minhu.warehouse.build import build as run
+
+    database.migrate(settings)
+    result = run(settings, full_refresh=full_refresh)
+    if as_json:
+        click.echo(json.dumps(result.summary(), ensure_ascii=False))
+    elif result.build_id is None:
+        click.echo("nothing to build: no batch was accepted or withdrawn and no rule changed since the last build")
+    else:
+        rows = "  ".join(f"{table}={count}" for table, count in result.rows.items() if table.startswith("fct_"))
+        click.echo(
+            f"build {result.build_id}: {result.taken} batches in, {result.withdrawn} out, {result.touched_cases} cases"
+            f" touched, {result.tests} tests passed, {result.seconds} s\n{rows}"
+        )
+
+
+@minhu.group(cls=Commands)
+def quality() -> None:
+    """The gates: what may enter, what may be published."""
+
+
+@quality.command("run", epilog=_example("minhu quality run"))
+@as_json_option
+@click.pass_obj
+def quality_run(settings: Settings, as_json: bool) -> None:
+    """Judge the batches that were loaded: each is accepted or held."""
+    from minhu.warehouse.quality import judge_arrivals
+
+    result = judge_arrivals(settings)
+    if as_json:
+        click.echo(json.dumps(result.summary(), ensure_ascii=False, default=str))
+        return
+    click.echo(f"{len(result.accepted)} accepted, {len(result.held)} held; reports: {settings.data_docs}/index.html")
+    for held in result.held:
+        click.echo(f"held: {held}")
+
+
+@quality.command("held", epilog=_example("minhu quality held --json"))
+@as_json_option
+@click.pass_obj
+def quality_held(settings: Settings, as_json: bool) -> None:
+    """List the batches that are held."""
+    from minhu.warehouse.quality import list_held
+
+    _show(list_held(settings), as_json)
+
+
+@quality.command("release", epilog=_example("minhu quality release 17 --why '与热线核对无误'"))
+@click.argument("batch_id", type=int)
+@click.option("--why", required=True, help="The reason; it is kept with your database login.")
+@click.pass_obj
+def quality_release(settings: Settings, batch_id: int, why: str) -> None:
+    """Let a held batch into the next build."""
+    from minhu.warehouse.quality import release
+
+    release(settings, batch_id, why)
+    click.echo(f"batch {batch_id} is accepted; it enters the next build")
+
+
+# -- scores -------------------------------------------------------------------------------------------------------
+
+
+@minhu.group(cls=Commands)
+def schemes() -> None:
+    """The assessment schemes."""
+
+
+@schemes.command("list", epilog=_example("minhu schemes list --json"))
+@as_json_option
+@click.pass_obj
+def schemes_list(settings: Settings, as_json: bool) -> None:
+    """List the schemes with their versions."""
+    from minhu.scoring import load_schemes
+
+    _show(
+        [
+            {"scheme": s.scheme_id, "version": s.scheme_version, "title": s.title, "valid_from": s.valid_from}
+            for s in load_schemes(settings.config)
+        ],
+        as_json,
+    )
+
+
+@minhu.command(epilog=_example("minhu score 2026-10", "minhu score 2026-10 --scheme linan --json"))
+@click.argument("period")
+@click.option("--scheme", "scheme_id", help="Every scheme in force unless given.")
+@as_json_option
+@click.pass_obj
+def score(settings: Settings, period: str, scheme_id: str | None, as_json: bool) -> None:
+    """Score the units over PERIOD (YYYY-MM or YYYY)."""
+    from minhu.scoring import score as run
+
+    result = run(settings, period, scheme_id)
+    click.echo(json.dumps(result.summary(), ensure_ascii=False, default=str) if as_json else result.render())
+
+
+@minhu.command(epilog=_example("minhu explain 锦城街道 2026-10", "minhu explain 锦城街道 2026-10 --indicator close_on_time"))
+@click.argument("unit")
+@click.argument("period")
+@click.option("--indicator")
+@as_json_option
+@click.pass_obj
+def explain(settings: Settings, unit: str, period: str, indicator: str | None, as_json: bool) -> None:
+    """Say why UNIT lost its points in PERIOD, down to case numbers, files and rows."""
+    from minhu.scoring import explain as run
+    from minhu.scoring.explain import render
+
+    found = run(settings, unit, period, indicator)
+    click.echo(json.dumps(found.as_json(), ensure_ascii=False, indent=2, default=str) if as_json else render(found))
+
+
+@minhu.command(epilog=_example("minhu demo"))
+@click.pass_obj
+def demo(settings: Settings) -> None:
+    """Simulate a month of a small city and run it through the whole chain, with the real scheduler."""
+    from minhu.demo import run
+
+    run(settings)
+
+
+def _progress(total: int, what: str):
+    from minhu.progress import progress
+
+    return progress(total, what)
+
+
+if __name__ == "__main__":
+    main()
