@@ -59,7 +59,8 @@ def run(settings: Settings, select: str, variables: dict[str, object]) -> DbtRun
     arguments = [
         "build",
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
-        *("--target-path", str(work / "target"), "--log-path", str(settings.logs / "dbt")),
+        *("--target-path", str(work / "target"), "--log-path", str(work / "logs")),
+        *("--log-level-file", "none"),  # what became of each node is recorded in the database
         *("--select", select, "--vars", repr(variables), "--quiet", "--no-version-check"),
     ]
     with _environment(settings):
