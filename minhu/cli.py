@@ -84,7 +84,7 @@ def up(settings: Settings) -> None:
     database.migrate(settings)
     config.sync(settings)
     address = services.up(settings, click.echo)
-    click.echo(f"Airflow  {address.url}\n用户 login  {address.user}\n密码 password  {address.password}")
+    click.echo(f"Airflow        {address.url}\n用户 login     {address.user}\n密码 password  {address.password}")
 
 
 @minhu.command(epilog=_example("minhu down"))
@@ -139,7 +139,8 @@ def psql(settings: Settings, arguments: tuple[str, ...]) -> None:
     """psql on the warehouse; arguments go to psql."""
     from minhu import database, postgres
 
-    os.execv(postgres.program("psql"), ["psql", database.url(settings), *arguments])
+    where = str(postgres.status(settings).bin_dir / "psql")
+    os.execv(where, ["psql", database.url(settings), *arguments])
 
 
 # -- feeds --------------------------------------------------------------------------------------------------------
@@ -278,7 +279,7 @@ def simulate(
     summary = write_city(
         load_feeds(settings.config), settings.config, folder, start.date(), days, cases_per_day, seed, bundle
     )
-    click.echo(f"{folder}: {summary}")
+    click.echo(f"{folder}: {len(summary.files)} files, {summary.rows} rows; simulation.json accounts for each")
 
 
 # -- warehouse ----------------------------------------------------------------------------------------------------
@@ -381,10 +382,11 @@ def schemes_list(settings: Settings, as_json: bool) -> None:
 @click.pass_obj
 def score(settings: Settings, period: str, scheme_id: str | None, as_json: bool) -> None:
     """Score the units over PERIOD (YYYY-MM or YYYY)."""
+    from minhu.scoring import render_scores
     from minhu.scoring import score as run
 
     result = run(settings, period, scheme_id)
-    click.echo(json.dumps(result.summary(), ensure_ascii=False, default=str) if as_json else result.render())
+    click.echo(json.dumps(result.as_json(), ensure_ascii=False, default=str) if as_json else render_scores(result))
 
 
 @minhu.command(epilog=_example("minhu explain 锦城街道 2026-10", "minhu explain 锦城街道 2026-10 --indicator close_on_time"))
@@ -396,7 +398,7 @@ def score(settings: Settings, period: str, scheme_id: str | None, as_json: bool)
 def explain(settings: Settings, unit: str, period: str, indicator: str | None, as_json: bool) -> None:
     """Say why UNIT lost its points in PERIOD, down to case numbers, files and rows."""
     from minhu.scoring import explain as run
-    from minhu.scoring.explain import render
+    from minhu.scoring import render
 
     found = run(settings, unit, period, indicator)
     click.echo(json.dumps(found.as_json(), ensure_ascii=False, indent=2, default=str) if as_json else render(found))

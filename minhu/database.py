@@ -33,14 +33,25 @@ def url(settings: Settings, database: str = "warehouse") -> str:
     return postgres.start(settings).url(database)
 
 
+_reached: dict[Settings, str] = {}
+"""Where an installation's warehouse was last reached, so that a connection need not ask for the server first."""
+
+
 def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connection:
     """A connection to the warehouse. Raises Retryable when the server cannot be reached."""
+    how = {"autocommit": autocommit, "options": f"-c timezone={TIMEZONE}", "application_name": "minhu"}
+    if settings in _reached:
+        try:
+            return psycopg.connect(_reached[settings], **how)
+        except psycopg.OperationalError:
+            del _reached[settings]  # it may have been restarted elsewhere
     try:
-        return psycopg.connect(
-            url(settings), autocommit=autocommit, options=f"-c timezone={TIMEZONE}", application_name="minhu"
-        )
+        target = url(settings)
+        connection = psycopg.connect(target, **how)
     except psycopg.OperationalError as error:
         raise Retryable(f"the warehouse database cannot be reached: {str(error).splitlines()[0]}") from None
+    _reached[settings] = target
+    return connection
 
 
 def engine(settings: Settings) -> sqlalchemy.Engine:
@@ -58,7 +69,7 @@ def migrate(settings: Settings, folder: Path = MIGRATIONS) -> list[str]:
     """Applies the migrations not yet applied, in order, each recorded with its sha256; returns their names.
 
     Forward only. Safe to run twice and from two processes at once. Raises Refused when a migration already applied
-    has been changed since, or when the database's character type cannot tell Chinese letters apart from signs.
+    has been changed since.
     """
     with connect(settings) as connection:
         lock(connection, LOCK_MIGRATE)

@@ -286,7 +286,7 @@ def _stage(
     canonical = read.select(column.name for column in delivery.layout_columns)
     if delivery.kind == "case":
         caller = privacy.tokenise(canonical["caller_phone"], caller_key)
-        milestones = read.select(_milestones(delivery).alias("milestones"))
+        milestones = read.with_columns(milestones=_milestones(delivery)).select("milestones")
         canonical = canonical.drop("caller_phone").hstack(caller).hstack(milestones)
     payload = _payload(cleaned, read, delivery, unknown)
     free = [column.name for column in delivery.layout_columns if column.is_free]

@@ -62,25 +62,24 @@ def _load(
     settings: Settings, feed: Feed, delivery: Delivery, business_date: date | None, file: Path | None
 ) -> LoadResult:
     source, landed = _arrive(settings, feed, delivery, business_date, file)
-    with database.connect(settings) as connection:
+    with database.connect(settings, autocommit=True) as connection:
         if landed is None:
             return batch.record_attempt(connection, source, "nothing_delivered")
         if business_date is None and (known := _date_of(connection, source)):
             source = replace(source, business_date=known)
         if (batch_id := batch.find_loaded(connection, source)) is not None:
             return batch.record_attempt(connection, source, "already_loaded", batch_id)
-    received = None
-    try:
-        rows = formats.read(landed, delivery.format)
-        received = rows.height
-        judged = door.judge(rows, feed, delivery, settings.caller_key)
-    except BadDelivery as error:
-        refusal = BadDelivery(error.code, f"{feed.code}/{delivery.name} {source.name}: {error}")
-        with database.connect(settings) as connection:
+        received = None
+        try:
+            rows = formats.read(landed, delivery.format)
+            received = rows.height
+            judged = door.judge(rows, feed, delivery, settings.caller_key)
+        except BadDelivery as error:
+            refusal = BadDelivery(error.code, f"{feed.code}/{delivery.name} {source.name}: {error}")
             batch.refuse(connection, source, refusal, received)
-        raise refusal from None
-    with database.connect(settings) as connection:
-        return batch.commit(connection, source, judged)
+            raise refusal from None
+        with connection.transaction():
+            return batch.commit(connection, source, judged)
 
 
 def _arrive(
@@ -91,10 +90,15 @@ def _arrive(
     business_date = business_date or _date_in_name(delivery, file) or started_at.date()
     path = file or settings.drop / delivery.source.path.replace("{date}", business_date.strftime("%Y%m%d"))
     if file is None and not path.exists():
-        return Source(feed, delivery, business_date, str(path.name), "", 0, started_at), None
+        return Source(feed, delivery, business_date, _name(settings, path), "", 0, started_at), None
     sha256, landed = land(settings, path)
     size = landed.stat().st_size
-    return Source(feed, delivery, business_date, path.name, sha256, size, started_at), landed
+    return Source(feed, delivery, business_date, _name(settings, path), sha256, size, started_at), landed
+
+
+def _name(settings: Settings, path: Path) -> str:
+    """What a file is called in manifests and explanations: its place in the drop folder, else its name."""
+    return str(path.relative_to(settings.drop)) if path.is_relative_to(settings.drop) else path.name
 
 
 def _date_in_name(delivery: Delivery, file: Path | None) -> date | None:

@@ -1,0 +1,149 @@
+"""The demo: October 2026 of a small simulated city through the whole chain, the last day by the real scheduler."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+
+import click
+
+from minhu import database, services
+from minhu.config import sync
+from minhu.errors import BadDelivery, MinhuError, Refused
+from minhu.feeds import Feed, load_feeds
+from minhu.load import load_feed_day
+from minhu.progress import progress
+from minhu.scoring import ScoreResult, explain, render, render_scores, score
+from minhu.settings import Settings
+from minhu.simulate import write_city
+
+START, DAYS, CASES_PER_DAY, SEED = date(2026, 10, 1), 31, 970, 7
+LAST = START + timedelta(days=DAYS - 1)
+PERIOD = f"{LAST:%Y-%m}"
+MARK = "simulation.json"
+
+
+def run(settings: Settings) -> None:
+    """Runs the demo and prints what came of it. Running it again loads nothing twice. Raises Refused on a failure."""
+    began = time.monotonic()
+    feeds = load_feeds(settings.config)
+    hotlines = sum(feed.role == "hotline" for feed in feeds)
+    _say(f"民呼 demo：{PERIOD}，{hotlines} 条热线与平台，{len(feeds) - hotlines} 个承办反馈渠道；数据在 {settings.home}")
+    _refuse_a_drop_folder_of_others(settings)
+    with ThreadPoolExecutor(1) as aside:  # the services come up while the month is written and loaded
+        database.migrate(settings)
+        sync(settings)
+        starting = aside.submit(services.up, settings)
+        _simulate(settings, feeds)
+        _load_backlog(settings, feeds)
+        _step("启动 Airflow（start Airflow）")
+        address = starting.result()
+    _say(f"  {address.url}")
+    _run_dags(settings, "最后一天的交付由调度器装载（the last day, by the scheduler）", _feed_runs(feeds))
+    _run_dags(settings, "数仓构建（warehouse）", [("warehouse", {"business_date": LAST.isoformat()})])
+    _run_dags(settings, "月度考核（assessment）", [("assessment", {"period": PERIOD})])
+    _tell(settings)
+    _say(f"\n用时 {time.monotonic() - began:.0f} 秒。接下来看（where to look next）：")
+    _say(f"  Airflow    {address.url}  用户 {address.user}  密码 {address.password}")
+    _say(f"  质量报告   {settings.data_docs / 'index.html'}")
+    _say(f"  送达文件   {settings.drop}")
+    _say("  得分解释   .venv/bin/minhu explain 太湖源镇 2026-10")
+    _say("  查询       .venv/bin/minhu psql -c 'select * from mart.fct_unit_score'")
+    _say("  停止       .venv/bin/minhu down")
+
+
+def _say(text: str) -> None:
+    click.echo(text)
+
+
+def _step(text: str) -> None:
+    click.secho(f"\n▸ {text}", bold=True)
+
+
+def _refuse_a_drop_folder_of_others(settings: Settings) -> None:
+    if settings.drop.exists() and any(settings.drop.iterdir()) and not (settings.drop / MARK).exists():
+        raise Refused(f"{settings.drop} holds files that are not the demo's; set MINHU_HOME to a folder of its own")
+
+
+def _simulate(settings: Settings, feeds: tuple[Feed, ...]) -> None:
+    _step("模拟一个月的送达（simulate the deliveries of a month）")
+    settings.drop.mkdir(parents=True, exist_ok=True)
+    (settings.drop / MARK).touch()  # from here on the folder is the demo's, also if this is cut short
+    written = write_city(feeds, settings.config, settings.drop, START, DAYS, CASES_PER_DAY, SEED, bundle=True)
+    _say(f"  {len(written.files)} 个文件，{written.rows:,} 行：{written.cases:,} 件，{written.events:,} 条办理事件，"
+         f"{written.callbacks:,} 次回访")  # fmt: skip
+
+
+def _load_backlog(settings: Settings, feeds: tuple[Feed, ...]) -> None:
+    _step(f"装载 {START:%m-%d} 至 {LAST - timedelta(days=1):%m-%d}（load the days before the last）")
+    with progress(len(feeds), "  装载") as advance:
+        results = []
+        for feed in feeds:
+            results += load_feed_day(settings, feed, LAST - timedelta(days=1))
+            advance(feed.code)
+    refused = [result for result in results if isinstance(result, BadDelivery)]
+    for refusal in refused:
+        _say(f"  拒收：{refusal}")
+    outcomes = [result.outcome for result in results if not isinstance(result, BadDelivery)]
+    told = {"loaded": "个批次新装载", "already_loaded": "个已装载过", "nothing_delivered": "个未送达", "held": "个扣留"}
+    _say("  " + "，".join(f"{outcomes.count(code)} {words}" for code, words in told.items() if code in outcomes))
+
+
+def _feed_runs(feeds: tuple[Feed, ...]) -> list[tuple[str, dict]]:
+    return [(f"feed_{feed.code}", {"business_date": LAST.isoformat()}) for feed in feeds]
+
+
+def _run_dags(settings: Settings, what: str, wanted: list[tuple[str, dict]]) -> None:
+    """Triggers the DAGs and waits. Raises Refused naming those that failed."""
+    _step(what)
+    began = time.monotonic()
+    runs = [(dag_id, services.trigger(settings, dag_id, conf)) for dag_id, conf in wanted]
+    states = services.wait(settings, runs, 600, lambda text: _say(f"  {text}"))
+    failed = [dag_id for dag_id, state in states.items() if state != "success"]
+    if failed:
+        raise Refused(f"failed in Airflow: {', '.join(failed)}; their logs are under {settings.logs}")
+    _say(f"  {len(states)} 个 DAG 成功，{time.monotonic() - began:.0f} 秒")
+
+
+def _tell(settings: Settings) -> None:
+    """What the month came to: rows, facts, gates, scores, and one unit's lost points."""
+    with database.connect(settings) as connection:
+        rows = connection.execute(
+            "select kind, count(*), sum(received_rows), sum(staged_rows), sum(rejected_rows), sum(duplicate_rows)"
+            " from audit.batch where status not in ('refused', 'superseded') group by kind order by kind"
+        ).fetchall()
+        facts = connection.execute(
+            "select (select count(*) from mart.fct_case), (select count(*) from mart.fct_timeliness),"
+            " (select count(*) from mart.fct_satisfaction), (select count(*) from mart.fct_violation)"
+        ).fetchone()
+        gates = connection.execute(
+            "select distinct on (gate) gate, is_passed, (select count(*) from audit.quality_result as r"
+            " where r.quality_run_id = q.quality_run_id and r.is_passed) from audit.quality_run as q"
+            " where finished_at is not null order by gate, quality_run_id desc"
+        ).fetchall()
+        [held] = connection.execute("select count(*) from audit.batch where status = 'held'").fetchone()
+    _step("每一行都有去处（every row accounted for）")
+    names = {"case": "工单", "event": "事件", "callback": "回访"}
+    _say("  类别   批次      收到      入库    拒收    重复")
+    for kind, batches, *counts in rows:
+        received, staged, rejected, duplicates = (int(count) for count in counts)
+        if received != staged + rejected + duplicates:
+            raise MinhuError(f"{kind}: {received} rows received, {staged + rejected + duplicates} accounted for")
+        _say(f"  {names[kind]}  {batches:>5}  {received:>8,}  {staged:>8,}  {rejected:>6,}  {duplicates:>6,}")
+    _step("事实表（facts）")
+    _say("  工单 {:,}   派单 {:,}   回访 {:,}   效能督查认定 {:,}".format(*facts))
+    _step("质量关卡（gates）")
+    for gate, is_passed, rules in gates:
+        name = {"arrival": "入库关卡", "release": "发布关卡"}[gate]
+        _say(f"  {name}  {'通过' if is_passed else '未全部通过'}，{rules} 项结果合格")
+    _say(f"  扣留 {held} 个批次")
+    _step("得分（scores）")
+    scored = score(settings, PERIOD)
+    _say(render_scores(scored))
+    _step("一个单位为什么失分（one unit's lost points）")
+    _say(render(explain(settings, _someone_who_lost_points(scored), PERIOD), limit_rows=2))
+
+
+def _someone_who_lost_points(scored: ScoreResult) -> str:
+    """The unit in the middle of the last group: neither a model nor a warning."""
+    ranked = [unit for unit in scored.groups[-1].units if unit.rank_in_group]
+    return ranked[len(ranked) // 2].unit_code
