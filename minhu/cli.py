@@ -6,7 +6,7 @@ Exit codes: 0 done, 1 refused or failed with one clear line, 2 wrong usage.
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -389,7 +389,9 @@ def score(settings: Settings, period: str, scheme_id: str | None, as_json: bool)
     click.echo(json.dumps(result.as_json(), ensure_ascii=False, default=str) if as_json else render_scores(result))
 
 
-@minhu.command(epilog=_example("minhu explain 锦城街道 2026-10", "minhu explain 锦城街道 2026-10 --indicator close_on_time"))
+@minhu.command(
+    epilog=_example("minhu explain 锦城街道 2026-10", "minhu explain 锦城街道 2026-10 --indicator close_on_time")
+)
 @click.argument("unit")
 @click.argument("period")
 @click.option("--indicator")

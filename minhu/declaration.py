@@ -17,7 +17,7 @@ class Declared(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class _StrictLoader(yaml.SafeLoader):
+class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """PyYAML keeps the last of two equal keys silently; this loader refuses the second."""
 
 

@@ -27,7 +27,9 @@ def run(settings: Settings) -> None:
     began = time.monotonic()
     feeds = load_feeds(settings.config)
     hotlines = sum(feed.role == "hotline" for feed in feeds)
-    _say(f"民呼 demo：{PERIOD}，{hotlines} 条热线与平台，{len(feeds) - hotlines} 个承办反馈渠道；数据在 {settings.home}")
+    _say(
+        f"民呼 demo：{PERIOD}，{hotlines} 条热线与平台，{len(feeds) - hotlines} 个承办反馈渠道；数据在 {settings.home}"
+    )
     _refuse_a_drop_folder_of_others(settings)
     with ThreadPoolExecutor(1) as aside:  # the services come up while the month is written and loaded
         database.migrate(settings)

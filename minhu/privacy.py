@@ -38,7 +38,7 @@ def tokenise(phones: pl.Series, key: bytes) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "caller_token": token,
-            "caller_key_id": token.is_not_null().replace_strict({True: key_id(key), False: None}, return_dtype=pl.String),
+            "caller_key_id": pl.select(pl.when(token.is_not_null()).then(pl.lit(key_id(key)))).to_series(),
             "caller_masked": digits.replace_strict(
                 {phone: mask_phone(phone) for phone in known}, default=None, return_dtype=pl.String
             ),

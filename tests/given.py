@@ -23,13 +23,30 @@ CASES = {
     },
     "private": ["来电人", "来电号码"],
     "milestones": [
-        {"event_type": "DISPATCH", "columns": {"occurred_at": "转办时间", "unit_name": "办理单位", "due_at": "办理期限"}},
+        {
+            "event_type": "DISPATCH",
+            "columns": {"occurred_at": "转办时间", "unit_name": "办理单位", "due_at": "办理期限"},
+        },
         {"event_type": "CLOSE", "columns": {"occurred_at": "办结时间", "unit_name": "办理单位"}},
     ],
     "known_columns": ["备注"],
     "max_rejected_pct": 50,
 }
-COLUMNS = "工单编号 来电类别 受理时间 主要内容 来电号码 来电人 分类 经度 转办时间 办理单位 办理期限 办结时间 备注".split()
+COLUMNS = [
+    "工单编号",
+    "来电类别",
+    "受理时间",
+    "主要内容",
+    "来电号码",
+    "来电人",
+    "分类",
+    "经度",
+    "转办时间",
+    "办理单位",
+    "办理期限",
+    "办结时间",
+    "备注",
+]
 ROW = {
     "工单编号": "330100202610010001",
     "来电类别": "投诉",
@@ -63,7 +80,13 @@ CALLBACKS = {
 
 def feed(code: str = "h1", **changes) -> dict:
     """A declaration as its YAML holds it."""
-    declared = {"code": code, "name": f"热线{code}", "owner": "市热线办", "schedule": "0 2 * * *", "deliveries": [CASES]}
+    declared = {
+        "code": code,
+        "name": f"热线{code}",
+        "owner": "市热线办",
+        "schedule": "0 2 * * *",
+        "deliveries": [CASES],
+    }
     return declared | changes
 
 

@@ -26,11 +26,41 @@ REQUEST_TYPES = ("consult", "help", "suggest", "complaint", "report", "praise", 
 URGENCIES = ("normal", "urgent", "emergency")
 ACCEPT_MODES = ("direct", "dispatched", "transferred", "rejected")
 
-EVENT_TYPES = (
-    "ACCEPT DIRECT TRANSFER_EMERGENCY REJECT_INTAKE DISPATCH SIGN RETURN_REQUEST RETURN_GRANT RETURN_DENY REDISPATCH "
-    "DESIGNATE ADD_UNIT COUNTERSIGN FIRST_CONTACT EXTEND_REQUEST EXTEND_GRANT EXTEND_DENY URGE SUPERVISE REPLY CLOSE "
-    "REVIEW_PASS REVIEW_BACK CALLBACK RATE REWORK TERMINATE MERGE ARCHIVE APPEAL EXCLUDE_GRANT EXCLUDE_DENY VIOLATION"
-).split()
+EVENT_TYPES = [
+    "ACCEPT",
+    "DIRECT",
+    "TRANSFER_EMERGENCY",
+    "REJECT_INTAKE",
+    "DISPATCH",
+    "SIGN",
+    "RETURN_REQUEST",
+    "RETURN_GRANT",
+    "RETURN_DENY",
+    "REDISPATCH",
+    "DESIGNATE",
+    "ADD_UNIT",
+    "COUNTERSIGN",
+    "FIRST_CONTACT",
+    "EXTEND_REQUEST",
+    "EXTEND_GRANT",
+    "EXTEND_DENY",
+    "URGE",
+    "SUPERVISE",
+    "REPLY",
+    "CLOSE",
+    "REVIEW_PASS",
+    "REVIEW_BACK",
+    "CALLBACK",
+    "RATE",
+    "REWORK",
+    "TERMINATE",
+    "MERGE",
+    "ARCHIVE",
+    "APPEAL",
+    "EXCLUDE_GRANT",
+    "EXCLUDE_DENY",
+    "VIOLATION",
+]
 """Life-cycle events, named after the published rules of hotline work."""
 
 VIOLATIONS = ("not_handled", "late_handling", "improper_handling")

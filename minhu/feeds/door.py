@@ -55,10 +55,10 @@ def judge(rows: pl.DataFrame, feed: Feed, delivery: Delivery, caller_key: bytes)
     """Judges the rows that a reader gave. Raises BadDelivery: MISSING_COLUMN, NEW_COLUMN, TOO_MANY_REJECTED."""
     unknown = _check_columns(rows, delivery)
     source = rows.with_row_index(ROW, offset=1).with_columns(pl.col(ROW).cast(pl.Int64))
-    cleaned = source.with_columns(
-        _blank_to_null(name, delivery) for name in rows.columns if name != FIELD_COUNT
+    cleaned = source.with_columns(_blank_to_null(name, delivery) for name in rows.columns if name != FIELD_COUNT)
+    read = cleaned.select(
+        ROW, *_canonical_exprs(feed, delivery, rows.columns), *_milestone_exprs(feed, delivery, rows.columns)
     )
-    read = cleaned.select(ROW, *_canonical_exprs(feed, delivery, rows.columns), *_milestone_exprs(feed, delivery, rows.columns))
     faults = _faults(cleaned, read, delivery)
     is_good = faults["reason_code"].is_null()
     rejected = _rejected(source, faults)
@@ -80,6 +80,8 @@ def _sources(delivery: Delivery) -> dict[str, list[str]]:
         if mapping.source:
             declared.setdefault(mapping.source, []).append(name)
     for milestone in delivery.milestones:
+        if milestone.when:
+            declared.setdefault(milestone.when.source, []).append(f"{milestone.event_type}.when")
         for name, mapping in milestone.columns.items():
             if mapping.source:
                 declared.setdefault(mapping.source, []).append(f"{milestone.event_type}.{name}")
@@ -125,13 +127,16 @@ def _canonical_exprs(feed: Feed, delivery: Delivery, present: list[str]) -> list
 def _milestone_exprs(feed: Feed, delivery: Delivery, present: list[str]) -> list[pl.Expr]:
     """One struct column per milestone, its fields being an event's columns."""
     events = {column.name: column for column in LAYOUTS["event"]}
-    return [
-        pl.struct(
-            _read(events[name], mapping, feed, delivery, present).alias(name)
-            for name, mapping in milestone.columns.items()
-        ).alias(_milestone_name(at))
-        for at, milestone in enumerate(delivery.milestones)
-    ]
+    structs = []
+    for at, milestone in enumerate(delivery.milestones):
+        fields = {
+            name: _read(events[name], mapping, feed, delivery, present) for name, mapping in milestone.columns.items()
+        }
+        if milestone.when:
+            is_met = _text(Mapping(source=milestone.when.source), present).is_in(milestone.when.one_of)
+            fields["occurred_at"] = pl.when(is_met).then(fields["occurred_at"])
+        structs.append(pl.struct(field.alias(name) for name, field in fields.items()).alias(_milestone_name(at)))
+    return structs
 
 
 def _milestone_name(at: int) -> str:
@@ -214,7 +219,11 @@ def _faults(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery) -> pl
         for name, mapping in milestone.columns.items():
             if events[name].type == "timestamp":
                 field = pl.col(f"__read.{_milestone_name(at)}").struct.field(name)
-                checks += _column_faults(events[name], mapping, field, cleaned.columns, is_required=False)
+                faults = _column_faults(events[name], mapping, field, cleaned.columns, is_required=False)
+                if milestone.when:  # a time of a row that does not carry the event is not read
+                    is_met = _text(Mapping(source=milestone.when.source), cleaned.columns).is_in(milestone.when.one_of)
+                    faults = [(is_met & test, code, where) for test, code, where in faults]
+                checks += faults
     reason = pl.coalesce(*(pl.when(test).then(pl.lit(code)) for test, code, _ in checks))
     where = pl.coalesce(*(pl.when(test).then(pl.lit(name)) for test, _, name in checks))
     return given.select(ROW, reason.alias("reason_code"), where.alias("column_name"))

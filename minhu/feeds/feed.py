@@ -52,10 +52,19 @@ def _from_name(value: object) -> object:
     return {"from": value} if isinstance(value, str) else value
 
 
+class When(Declared):
+    """A condition on a source column of the same row."""
+
+    source: SourceColumn = Field(alias="from")
+    one_of: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
 class Milestone(Declared):
     """An event that a case row carries on its own line, such as 转办时间 and 办理单位. Without a time there is none."""
 
     event_type: Literal[*EVENT_TYPES]
+    when: When | None = None
+    """Only rows that fulfil it carry the event, such as a closing time that is the last update of a closed request."""
     columns: dict[str, Mapping]
     """Canonical columns of an event; ``occurred_at`` is required."""
 

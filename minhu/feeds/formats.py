@@ -31,9 +31,7 @@ def _read_csv(path: Path, format: Csv) -> pl.DataFrame:
     text = _decode(path.read_bytes(), format.encoding).rstrip("\r\n")
     names = _header(next(csv.reader(io.StringIO(text), delimiter=format.delimiter, quotechar=format.quote), []))
     try:
-        frame = pl.read_csv(
-            text.encode(), separator=format.delimiter, quote_char=format.quote, infer_schema=False
-        )
+        frame = pl.read_csv(text.encode(), separator=format.delimiter, quote_char=format.quote, infer_schema=False)
         if frame.is_empty() or not frame.select(pl.all_horizontal(pl.all().is_null()).any()).item():
             return frame.rename(dict(zip(frame.columns, names, strict=True)))
         return _read_lines(text, format, names)  # only there a blank line is told from a row of blanks

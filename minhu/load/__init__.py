@@ -12,8 +12,7 @@ from zoneinfo import ZoneInfo
 
 from minhu import database
 from minhu.errors import BadDeclaration, BadDelivery
-from minhu.feeds import Delivery, Feed, load_feed
-from minhu.feeds import door, formats
+from minhu.feeds import Delivery, Feed, door, formats, load_feed
 from minhu.load import batch
 from minhu.load.batch import LoadResult, Source
 from minhu.load.land import land

@@ -113,7 +113,7 @@ linked as (
 {_KEY.format(feed="feed_code", no="case_no")} from linked where feed_code is not null and case_no is not null
 """
 
-# The same caller's cases within the window: later ones are rebuilt (what they repeat may change), earlier ones are read.
+# The same caller's cases within the window: later ones are rebuilt (what they repeat may change), earlier ones read.
 _NEIGHBOURS = """
 select distinct md5(other.feed_code || '|' || other.case_no) as case_id, other.feed_code, other.case_no
 from build.touched_case as touched

@@ -89,7 +89,11 @@ def test_a_case_row_becomes_the_canonical_layout(city):
 
 
 def test_nothing_of_the_caller_leaves_the_loader(city):
-    planted = {"来电人": "欧阳某某", "来电号码": "１３８ ０００１-1111", "主要内容": "回电13900002222或330106199001011236"}
+    planted = {
+        "来电人": "欧阳某某",
+        "来电号码": "１３８ ０００１-1111",
+        "主要内容": "回电13900002222或330106199001011236",
+    }
     load(city, [planted, {"工单编号": "2", "来电号码": "+8613800011111", "备注": "打13900002222"}])
     rows = query(city, "select to_jsonb(r)::text, caller_token, caller_masked from staging.case_record as r order by 1")
     text = "".join(row[0] for row in rows)

@@ -235,7 +235,9 @@ def test_incremental_equals_full_refresh_and_all_at_once(city, scratch):
 def test_the_limit_is_counted_in_working_days_of_the_city(city):
     """Dispatched Fri 2026-10-09; Sat 10-10 is a make-up workday; the fifth working day ends Thu 10-15 24:00."""
     load(city, "cases", [plain(1), case(2, 办理期限="2026-10-16 12:00")])
-    load(city, "events", [event(1, "DISPATCH", "09 16:40:00", unit="交通局"), event(1, "CLOSE", "16 09:12:00", "交通局")])
+    load(
+        city, "events", [event(1, "DISPATCH", "09 16:40:00", unit="交通局"), event(1, "CLOSE", "16 09:12:00", "交通局")]
+    )
     build(city)
     [rule, ticket] = query(
         city,
