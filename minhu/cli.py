@@ -140,7 +140,7 @@ def psql(settings: Settings, arguments: tuple[str, ...]) -> None:
     from minhu import database, postgres
 
     where = str(postgres.status(settings).bin_dir / "psql")
-    os.execv(where, ["psql", database.url(settings), *arguments])
+    os.execv(where, ["psql", database.url(settings), *arguments])  # noqa: S606 - the terminal becomes psql's
 
 
 # -- feeds --------------------------------------------------------------------------------------------------------
@@ -390,7 +390,7 @@ def score(settings: Settings, period: str, scheme_id: str | None, as_json: bool)
 
 
 @minhu.command(
-    epilog=_example("minhu explain 锦城街道 2026-10", "minhu explain 锦城街道 2026-10 --indicator close_on_time")
+    epilog=_example("minhu explain 太湖源镇 2026-10", "minhu explain 太湖源镇 2026-10 --indicator close_on_time")
 )
 @click.argument("unit")
 @click.argument("period")

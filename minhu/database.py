@@ -77,20 +77,26 @@ def migrate(settings: Settings, folder: Path = MIGRATIONS) -> list[str]:
             "create table if not exists public.minhu_migration ("
             " name text primary key, sha256 text not null, applied_at timestamptz not null default clock_timestamp())"
         )
-        applied = dict(connection.execute("select name, sha256 from public.minhu_migration").fetchall())
-        fresh = []
+        before, fresh = applied(connection), []
         for path in sorted(folder.glob("[0-9]*.sql")):
             text = path.read_bytes()
             digest = hashlib.sha256(text).hexdigest()
-            if path.name not in applied:
+            if path.name not in before:
                 connection.execute(text)
                 connection.execute(
                     "insert into public.minhu_migration (name, sha256) values (%s, %s)", [path.name, digest]
                 )
                 fresh.append(path.name)
-            elif applied[path.name] != digest:
+            elif before[path.name] != digest:
                 raise Refused(
                     f"sql/{path.name} was changed after it was applied to this database; "
                     "restore the file and put the change into a new migration"
                 )
         return fresh
+
+
+def applied(connection: psycopg.Connection) -> dict[str, str]:
+    """The migrations this database has, by name, with the sha256 each was applied with."""
+    if connection.execute("select to_regclass('public.minhu_migration')").fetchone()[0] is None:
+        return {}
+    return dict(connection.execute("select name, sha256 from public.minhu_migration").fetchall())

@@ -257,8 +257,8 @@ def _refuse_if_too_many(rejected: pl.DataFrame, received: int, delivery: Deliver
         worst = "; ".join(f"{count} × {reason} in {column!r}" for reason, column, count in counts[:3])
         raise BadDelivery(
             "TOO_MANY_REJECTED",
-            f"{rejected.height} of {received} rows would be rejected, more than {delivery.max_rejected_pct:g} %: {worst};"
-            f" first at row {rejected[ROW][0]}",
+            f"{rejected.height} of {received} rows would be rejected, more than {delivery.max_rejected_pct:g} %:"
+            f" {worst}; first at row {rejected[ROW][0]}",
         )
 
 

@@ -34,7 +34,7 @@ class Mapping(Declared):
     """How one canonical column is filled: from a source column, through a code map, or with a constant."""
 
     source: SourceColumn | None = Field(default=None, alias="from")
-    map: dict[str, str | None] = {}
+    map: dict[str, str | None] = Field(default_factory=dict)
     """The sender's words → ours. A word that is not listed is kept as it is; the door judges it."""
     formats: tuple[str, ...] = ()
     """strftime formats, or ``iso``, ``epoch_s``, ``epoch_ms``; the first that reads a value wins."""
@@ -137,7 +137,7 @@ class Delivery(Declared):
     layout: str | None = None
     source: DropFolder
     format: Format
-    columns: dict[str, Mapping] = {}
+    columns: dict[str, Mapping] = Field(default_factory=dict)
     """Canonical column → where it comes from. A source column of a canonical name maps itself."""
     milestones: tuple[Milestone, ...] = ()
     private: tuple[SourceColumn, ...] = ()

@@ -17,9 +17,9 @@ from minhu.warehouse.build import BuildFailed, build
 from minhu.warehouse.dbt import DbtRun, NodeResult
 from tests import given
 
-UNITS = """unit_code,unit_name,unit_kind,linkage_level,peer_group,parent_unit_code,has_24h_duty,population,aliases,valid_from,valid_to
-U1,城管局,department,1,linan_department,,true,,市城管局,2020-01-01,
-U2,交通局,department,2,linan_department,,false,,,2020-01-01,
+UNITS = """unit_code,unit_name,unit_kind,linkage_level,peer_group,has_24h_duty,aliases,valid_from
+U1,城管局,department,1,linan_department,true,市城管局,2020-01-01
+U2,交通局,department,2,linan_department,false,,2020-01-01
 """
 CASES = given.CASES | {
     "columns": given.CASES["columns"] | {"upstream_feed_code": "上游热线", "upstream_case_no": "上游编号"},
@@ -331,5 +331,5 @@ def test_every_column_of_the_mart_is_commented_in_both_languages(city):
 def test_another_citys_configuration_is_refused(city, tmp_path, scratch):
     config.sync(city)
     (city.config / "city.yml").write_text(yaml.safe_dump(given.CITY | {"code": "elsewhere"}), encoding="utf-8")
-    with pytest.raises(config.Refused, match="testcity.*elsewhere"):
+    with pytest.raises(config.Refused, match=r"testcity.*elsewhere"):
         config.sync(city)

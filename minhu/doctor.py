@@ -1,0 +1,82 @@
+"""Examines what an installation stands on, before something fails at night."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from minhu import config, database
+from minhu.errors import MinhuError
+from minhu.settings import Settings
+
+OLDEST_POSTGRESQL = 15
+FREE_GB = 5
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    is_ok: bool
+    found: str
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Every check, in the order in which one depends on another. Starts the embedded server where it is used."""
+    return [*_packages(), *_folders(settings), _guarded("configuration", lambda: _configuration(settings)),
+            *_database(settings)]  # fmt: skip
+
+
+def _guarded(name: str, look: Callable[[], str]) -> Check:
+    try:
+        return Check(name, True, look())
+    except MinhuError as error:
+        return Check(name, False, str(error))
+
+
+def _packages() -> Iterator[Check]:
+    for package, wanted in {"apache-airflow": "3.3.", "dbt-core": "1.11.", "great-expectations": "1.24."}.items():
+        found = version(package)
+        yield Check(package, found.startswith(wanted), f"{found} (made for {wanted}x)")
+
+
+def _folders(settings: Settings) -> Iterator[Check]:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.home).free / 1e9
+    yield Check("disk", free >= FREE_GB, f"{free:.0f} GB free at {settings.home}")
+    landing = settings.landing
+    if landing.exists():
+        mode = landing.stat().st_mode & 0o077
+        yield Check("landing zone", not mode, f"{landing}" + (" can be read by others: chmod 700" if mode else ""))
+    yield Check("drop folder", os.access(settings.drop, os.R_OK) or not settings.drop.exists(), str(settings.drop))
+
+
+def _configuration(settings: Settings) -> str:
+    entries = config.read_config(settings.config)
+    feeds = sum(kind == "feed" for kind, _ in entries)
+    units = len({data["unit_code"] for (kind, _), data in entries.items() if kind == "unit"})
+    return f"{feeds} feeds, {units} units from {settings.config}"
+
+
+def _database(settings: Settings) -> Iterator[Check]:
+    try:
+        with database.connect(settings) as connection:
+            number = connection.info.server_version // 10000
+            ctype, encoding, zone = connection.execute(
+                "select datctype, pg_encoding_to_char(encoding), current_setting('timezone')"
+                " from pg_database where datname = current_database()"
+            ).fetchone()
+            missing = [
+                path.name
+                for path in sorted(database.MIGRATIONS.glob("[0-9]*.sql"))
+                if path.name not in database.applied(connection)
+            ]
+    except MinhuError as error:
+        yield Check("database", False, str(error))
+        return
+    where = "another server" if settings.database_url else "embedded"
+    yield Check("database", number >= OLDEST_POSTGRESQL, f"PostgreSQL {number}, {where}; needs {OLDEST_POSTGRESQL}")
+    # Under ctype C the database takes Chinese letters for signs: search by similarity finds nothing.
+    yield Check("characters", encoding == "UTF8" and ctype not in ("C", "POSIX"), f"{encoding}, {ctype}; needs UTF8")
+    yield Check("migrations", not missing, f"to apply: {', '.join(missing)}" if missing else "all applied")
+    yield Check("time zone", zone == database.TIMEZONE, zone)
