@@ -1,0 +1,163 @@
+"""The whole chain without the scheduler: a small simulated city from files to explained scores, every row accounted for."""
+
+import csv
+import io
+import json
+from datetime import date
+
+import fastexcel
+import pytest
+from lxml import etree
+
+from minhu import database
+from minhu.feeds import load_feeds
+from minhu.load import LoadResult, load_feed_day
+from minhu.load.land import landed_path
+from minhu.scoring import explain, score
+from minhu.simulate import write_city
+from minhu.warehouse.build import build
+from minhu.warehouse.completeness import missing
+from minhu.warehouse.quality import judge_arrivals, judge_release
+
+START, DAYS, LAST = date(2026, 10, 9), 16, date(2026, 10, 24)
+
+
+@pytest.fixture(scope="module")
+def city(scratch):
+    """Sixteen days of 400 cases, loaded, judged, built and scored."""
+    settings = scratch()
+    feeds = load_feeds(settings.config)
+    settings.drop.mkdir(parents=True)
+    write_city(feeds, settings.config, settings.drop, START, DAYS, 400, 3, bundle=True)
+    for day in (date(2026, 10, 23), LAST):
+        results = [result for feed in feeds for result in load_feed_day(settings, feed, day)]
+        assert all(isinstance(result, LoadResult) and result.outcome == "loaded" for result in results), results
+    judged = judge_arrivals(settings)
+    assert judged.passed and not judged.held
+    build(settings)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def scored(city):
+    return score(city, "2026-10")
+
+
+def query(city, text, *parameters):
+    with database.connect(city) as connection:
+        return connection.execute(text, parameters).fetchall()
+
+
+def count_records(data: bytes, format: str, fmt) -> int:
+    """Records of a landed file, counted without the loader's readers."""
+    if format == "csv":
+        text = data.decode("gb18030" if fmt.encoding == "gb18030" else "utf-8-sig")
+        return sum(1 for row in csv.reader(io.StringIO(text), delimiter=fmt.delimiter) if row) - 1
+    if format == "xlsx":
+        return fastexcel.read_excel(data).load_sheet(fmt.sheet or 0).height
+    if format == "json":
+        records = json.loads(data)
+        for key in filter(None, fmt.records.split(".")):
+            records = records[key]
+        return len(records)
+    return len(etree.fromstring(data).findall(f".//{fmt.record}"))
+
+
+def test_every_hotline_and_channel_delivered_on_the_last_day(city):
+    assert missing(city, LAST) == []
+    arrived = query(
+        city,
+        "select count(distinct feed_code) from audit.batch join mart.dim_feed using (feed_code)"
+        " where business_date = %s and kind = 'case' and feed_role = 'hotline'",
+        LAST,
+    )
+    assert arrived == [(75,)]
+
+
+def test_received_rows_agree_with_the_files_the_rejects_and_the_staging_tables(city):
+    formats = {(feed.code, d.name): d.format for feed in load_feeds(city.config) for d in feed.deliveries}
+    told = {f["path"]: f for f in json.loads((city.drop / "simulation.json").read_text(encoding="utf-8"))["files"]}
+    batches = query(
+        city,
+        "select batch_id, feed_code, delivery, kind, source_name, source_sha256, received_rows, staged_rows,"
+        " rejected_rows, duplicate_rows from audit.batch",
+    )
+    rejected = dict(query(city, "select batch_id, count(*) from audit.rejected_row group by 1"))
+    staged = {
+        kind: dict(query(city, f"select batch_id, count(*) from staging.{table} group by 1"))
+        for kind, table in {"case": "case_record", "event": "case_event", "callback": "callback"}.items()
+    }
+    assert len(batches) == len(told)
+    for batch_id, feed, delivery, kind, name, sha256, received, kept, bad, twice in batches:
+        fmt = formats[feed, delivery]
+        assert received == count_records(landed_path(city, sha256).read_bytes(), fmt.type, fmt) == told[name]["rows"]
+        assert received == kept + bad + twice
+        assert (bad, twice) == (told[name]["bad_rows"], told[name]["duplicate_rows"])
+        assert rejected.get(batch_id, 0) == bad
+        assert staged[kind].get(batch_id, 0) == kept
+
+
+def test_every_case_is_a_fact_and_every_event_of_a_unit_is_attached(city):
+    [(staged, facts)] = query(
+        city,
+        "select (select count(distinct (feed_code, case_no)) from staging.case_record), count(*) from mart.fct_case",
+    )
+    assert staged == facts
+    [(orphans, events)] = query(
+        city, "select (select count(*) from audit.orphan), (select count(*) from staging.case_event)"
+    )
+    assert orphans < events / 100
+    # A direct answer closes a case that was never dispatched; every other act belongs to an assignment.
+    stray = "select distinct event_type, unit_name from build.int_event__attached where assignment_id is null"
+    assert query(city, stray) == [("CLOSE", None)]
+
+
+def test_lost_points_have_cases_whose_values_sum_to_the_indicator(city, scored):
+    wrong = query(
+        city,
+        "select i.unit_code, i.indicator_code, i.numerator, i.denominator, sum(c.numerator_value),"
+        " sum(c.denominator_value) from mart.fct_unit_indicator as i left join mart.fct_indicator_case as c"
+        " using (scheme_id, scheme_version, period, unit_code, indicator_code) where i.points < i.points_max"
+        " group by 1, 2, 3, 4 having count(c.subject_id) = 0 or i.numerator <> sum(c.numerator_value)"
+        " or (not bool_or(i.is_external_denominator) and i.denominator <> sum(c.denominator_value))",
+    )
+    assert wrong == []
+    [(lost,)] = query(city, "select count(*) from mart.fct_unit_indicator where points < points_max")
+    assert lost > 20, "a city in which nobody loses a point proves nothing"
+
+
+def test_all_first_level_units_are_scored_in_their_groups(scored):
+    assert {group.peer_group: len(group.units) for group in scored.groups} == {"linan_department": 23, "linan_town": 18}
+
+
+def test_an_explanation_leads_to_the_row_of_the_file(city, scored):
+    towns = next(group for group in scored.groups if group.peer_group == "linan_town")
+    loser = min((unit for unit in towns.units if unit.score_100 is not None), key=lambda unit: unit.score_100)
+    explained = explain(city, loser.unit_code, "2026-10")
+    costs = [cost for part in explained.indicators for cost in part.costs]
+    assert costs
+    formats = {(feed.code, d.name): d.format for feed in load_feeds(city.config) for d in feed.deliveries}
+    looked_at = 0
+    for cost in costs:
+        for source in cost.sources:
+            sha256, feed, delivery = query(
+                city,
+                "select source_sha256, feed_code, delivery from audit.batch where batch_id = %s",
+                source.batch_id,
+            )[0]
+            fmt = formats[feed, delivery]
+            if fmt.type == "csv":
+                text = (
+                    landed_path(city, sha256)
+                    .read_bytes()
+                    .decode("gb18030" if fmt.encoding == "gb18030" else "utf-8-sig")
+                )
+                rows = [row for row in csv.reader(io.StringIO(text), delimiter=fmt.delimiter) if row]
+                assert any(cost.case_no in cell for cell in rows[source.row_number]), source
+                looked_at += 1
+    assert looked_at
+
+
+def test_the_release_gate_tells_an_unfinished_month(city, scored):
+    judged = judge_release(city, "2026-10", scored.scheme_id, scored.scheme_version)
+    assert "release.period_over" in {rule.rule_id for rule in judged.failed_rules}, "the data end on the 24th"

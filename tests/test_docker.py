@@ -1,0 +1,66 @@
+"""The containers run what `minhu up` runs, from pinned images, with options that Airflow knows."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import yaml
+
+from minhu import airflow_home, services
+from minhu.airflow_home import AirflowHome
+from minhu.settings import PROJECT_ROOT, Settings
+
+DOCKER = PROJECT_ROOT / "docker"
+COMPOSE = yaml.safe_load((DOCKER / "compose.yml").read_text(encoding="utf-8"))
+PINNED = re.compile(r"[a-z]+:\d+\.\d+(\.\d+)?(-[a-z-]+)?")  # no host name: the operator's registry decides
+
+
+def known_options() -> set[tuple[str, str]]:
+    airflow = Path(importlib.util.find_spec("airflow").origin).parent
+    sections = yaml.safe_load((airflow / "config_templates" / "config.yml").read_text(encoding="utf-8"))
+    return {(section, option) for section, of in sections.items() for option in of["options"]}
+
+
+def test_the_four_processes_have_a_container_each_and_the_same_command():
+    commands = {name: container["command"] for name, container in COMPOSE["services"].items() if "command" in container}
+    assert {name: commands[name] for name in services.COMMANDS} == {
+        name: ["airflow", *command] for name, command in services.COMMANDS.items()
+    }
+    assert COMPOSE["services"].keys() == {"postgres", "prepare", *services.COMMANDS}
+
+
+def test_every_image_is_pinned_and_names_no_registry():
+    built = re.findall(r"^FROM (\S+)", (DOCKER / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    used = [container["image"] for container in COMPOSE["services"].values()]
+    for image in [*built, *used]:
+        assert PINNED.fullmatch(image), image
+
+
+def test_only_the_host_itself_reaches_the_published_port():
+    ports = [port for container in COMPOSE["services"].values() for port in container.get("ports", [])]
+    assert ports == ["127.0.0.1:8080:8080"]
+
+
+def test_every_option_we_set_is_one_that_airflow_knows(tmp_path: Path):
+    """A misspelt option would be ignored without a word."""
+    server = "postgresql://somebody:secret@127.0.0.1/warehouse?sslmode=require"
+    home = AirflowHome(Settings(home=tmp_path, config=tmp_path, drop=tmp_path, database_url=server))
+    ours = {(section, option) for section, of in home._options().items() for option in of}
+    for name in COMPOSE["x-airflow"]["environment"]:
+        if name.startswith("AIRFLOW__"):
+            _, section, option = name.lower().split("__")
+            ours.add((section, option))
+    assert ours - known_options() == set()
+
+
+def test_both_drivers_of_an_external_server_are_told_to_encrypt(tmp_path: Path):
+    server = "postgresql://somebody:p%40ss@db.example/warehouse?sslmode=require"
+    urls = AirflowHome(Settings(home=tmp_path, config=tmp_path, drop=tmp_path, database_url=server))._database()
+    assert urls == {
+        "sql_alchemy_conn": "postgresql+psycopg2://somebody:p%40ss@db.example/warehouse_airflow?sslmode=require",
+        "sql_alchemy_conn_async": "postgresql+asyncpg://somebody:p%40ss@db.example/warehouse_airflow?ssl=require",
+    }
+
+
+def test_our_own_dags_are_the_default():
+    assert sorted(path.stem for path in airflow_home.DAGS.glob("*.py")) == ["assessment", "feeds", "warehouse"]
