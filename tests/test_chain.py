@@ -1,4 +1,4 @@
-"""The whole chain without the scheduler: a small simulated city from files to explained scores, every row accounted for."""
+"""The whole chain without the scheduler: a small simulated city from files to explained scores."""
 
 import csv
 import io
