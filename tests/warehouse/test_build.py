@@ -193,6 +193,7 @@ def test_incremental_equals_full_refresh_and_all_at_once(city, scratch):
         )
         between()
         load(where, "callbacks", [callback(2, "22 10:00:00"), callback(2, "26 10:00:00", unit_name="城管局")], day=15)
+        between()
         # an earlier case of the same caller arrives last, and a newer row of case 3 moves its close
         load(where, "cases", [plain(7, 来电号码="13899990000", 受理时间="2026-10-13 08:00:00")], day=12)
         load(where, "cases", [case(3, 办结时间="2026-10-21 10:00:00")], day=16)
