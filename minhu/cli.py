@@ -129,8 +129,7 @@ def doctor(settings: Settings, as_json: bool) -> None:
 
 
 @minhu.command(
-    context_settings={"ignore_unknown_options": True},
-    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
     epilog=_example("minhu psql -c 'select count(*) from mart.fct_case'"),
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)

@@ -1,0 +1,65 @@
+"""The documents tell the truth: every command they show exists, and both languages show the same."""
+
+import re
+
+import click
+import pytest
+
+from minhu.cli import minhu
+from minhu.settings import PROJECT_ROOT
+
+READMES = ("README.md", "README.zh-CN.md")
+
+
+def commands(group: click.Group, prefix: tuple[str, ...] = ()) -> dict[tuple[str, ...], click.Command]:
+    found = {}
+    for name, command in group.commands.items():
+        found[*prefix, name] = command
+        if isinstance(command, click.Group):
+            found |= commands(command, (*prefix, name))
+    return found
+
+
+ALL = commands(minhu)
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_every_command_shown_exists(name):
+    text = (PROJECT_ROOT / name).read_text(encoding="utf-8").replace("```", "")
+    shown = re.findall(r"minhu ((?:[a-z]+ ?){1,2})", " ".join(re.findall(r"`[^`]+`|^\$ .*$", text, re.MULTILINE)))
+    assert len(shown) > 20
+    for words in shown:
+        first, *rest = words.split()
+        assert (first,) in ALL, words
+        if isinstance(ALL[first,], click.Group) and rest:
+            assert (first, rest[0]) in ALL, words
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_every_path_of_the_table_exists(name):
+    text = (PROJECT_ROOT / name).read_text(encoding="utf-8")
+    paths = re.findall(r"^\| `([a-z_/]+/)` \|", text, re.MULTILINE)
+    assert len(paths) > 8
+    assert [path for path in paths if not (PROJECT_ROOT / path).is_dir()] == []
+
+
+def test_every_make_target_shown_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    for name in READMES:
+        shown = re.findall(r"make ([a-z-]+)", (PROJECT_ROOT / name).read_text(encoding="utf-8"))
+        assert {"setup", "demo", "test"} <= set(shown) <= targets | {"and"}
+
+
+def test_both_languages_show_the_same_commands_and_settings():
+    first, second = (
+        set(re.findall(r"`(minhu [^`]+|MINHU_[A-Z_]+)`", (PROJECT_ROOT / name).read_text(encoding="utf-8")))
+        for name in READMES
+    )
+    assert first == second
+
+
+@pytest.mark.parametrize("words", [words for words, c in ALL.items() if not isinstance(c, click.Group)], ids=" ".join)
+def test_every_command_has_help_with_an_example(words):
+    command = ALL[words]
+    assert command.help and "Example:" in (command.epilog or "")
+    assert f"minhu {' '.join(words)}" in command.epilog
