@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -20,7 +21,7 @@ DEAF = ["/bin/sh", "-c", "trap '' TERM; while :; do sleep 1; done"]
 def daemon(tmp_path: Path) -> Iterator[Daemon]:
     made = Daemon("program", tmp_path, tmp_path / "logs" / "program.log")
     yield made
-    daemons.stop([made], 0)
+    daemons.stop([made], at_once=True)
 
 
 def test_a_daemon_has_a_session_of_its_own_and_is_found_by_a_later_command(daemon: Daemon):
@@ -35,10 +36,10 @@ def test_a_daemon_has_a_session_of_its_own_and_is_found_by_a_later_command(daemo
 def test_stopping_ends_what_it_forked_too(daemon: Daemon):
     daemon.start(FORKING, dict(os.environ))
     members = eventually(lambda: len(daemon.processes()) == 3 and daemon.processes())
-    assert daemons.stop([daemon], 5) == ["program"]
+    assert daemons.stop([daemon]) == ["program"]
     assert not daemon.is_alive
     assert not [process for process in members if is_running(process)]
-    assert daemons.stop([daemon], 5) == []
+    assert daemons.stop([daemon]) == []
 
 
 def test_orphans_of_a_killed_daemon_are_seen_and_ended(daemon: Daemon):
@@ -47,7 +48,7 @@ def test_orphans_of_a_killed_daemon_are_seen_and_ended(daemon: Daemon):
     os.kill(daemon.session, signal.SIGKILL)
     eventually(lambda: not daemon.is_well)
     assert daemon.is_alive
-    assert daemons.stop([daemon], 0) == ["program"]
+    assert daemons.stop([daemon], at_once=True) == ["program"]
     assert not daemon.is_alive
 
 
@@ -55,7 +56,7 @@ def test_one_that_does_not_listen_is_made_to_end(daemon: Daemon):
     daemon.start(DEAF, dict(os.environ))
     time.sleep(0.2)  # until it has stopped its ears
     started = time.monotonic()
-    daemons.stop([daemon], 0.5)
+    assert daemons.stop([replace(daemon, patience=0.5)]) == ["program"]
     assert not daemon.is_alive
     assert time.monotonic() - started < 3
 
@@ -64,7 +65,7 @@ def test_a_stale_pid_file_that_names_somebody_else_harms_nobody(daemon: Daemon):
     daemon.pid_file.write_text(str(os.getsid(0)))  # after a reboot, the number may be anyone's: here it is ours
     assert not daemon.is_alive
     assert daemon.processes() == []
-    assert daemons.stop([daemon], 0) == []
+    assert daemons.stop([daemon], at_once=True) == []
 
 
 def test_what_a_program_says_is_in_its_log_and_a_long_log_is_set_aside(daemon: Daemon, monkeypatch):
