@@ -1,0 +1,140 @@
+"""One DAG for each declared feed: fetch, check at the door, commit.
+
+A declaration that cannot be read must not hide the other feeds: it becomes a DAG that fails every night and says why.
+"""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+from airflow.sdk import (
+    Asset,
+    CronTriggerTimetable,
+    ExceptionRetryPolicy,
+    Param,
+    RetryAction,
+    RetryRule,
+    dag,
+    get_parsing_context,
+    task,
+)
+from airflow.sdk.exceptions import AirflowTimetableInvalid
+
+from minhu.errors import BadDeclaration, Refused
+from minhu.feeds import Feed, load_feed
+from minhu.settings import Settings
+
+POLICY = {
+    "retries": 3,
+    "retry_delay": timedelta(minutes=2),
+    "retry_exponential_backoff": 2,
+    "max_retry_delay": timedelta(minutes=30),
+    "retry_policy": ExceptionRetryPolicy([RetryRule(Refused, RetryAction.FAIL)]),  # trying again will not help
+    "execution_timeout": timedelta(minutes=30),
+}
+BUSINESS_DATE = Param(
+    None,
+    type=["null", "string"],
+    format="date",
+    title="业务日期",
+    description="装载哪一天的交付；不填则为运行时刻的前一天（北京时间）",
+)
+KINDS = {"case": "工单", "event": "办理事件", "callback": "回访"}
+ROLES = {"hotline": "热线与平台", "response": "承办单位反馈"}
+
+
+def main() -> None:
+    """Reads every declaration; inside a task only the one it is about."""
+    folder = Settings.from_env().config / "feeds"
+    wanted = (get_parsing_context().dag_id or "").removeprefix("feed_")
+    for path in sorted(folder.glob(f"{wanted or '*'}.yml")):
+        try:
+            feed = load_feed(path)
+            schedule = nightly(feed.schedule, feed.timezone)
+        except (BadDeclaration, AirflowTimetableInvalid) as error:
+            broken_dag(path, str(error))
+        else:
+            feed_dag(feed, schedule)
+
+
+def nightly(cron: str, timezone: str) -> CronTriggerTimetable:
+    """The cron expression; a schedule that is new waits for its next time instead of running the one just missed."""
+    schedule = CronTriggerTimetable(cron, timezone=timezone, run_immediately=timedelta())
+    schedule.validate()
+    return schedule
+
+
+def feed_dag(feed: Feed, schedule: CronTriggerTimetable) -> None:
+    @dag(
+        dag_id=f"feed_{feed.code}",
+        dag_display_name=f"{feed.name}（{feed.code}）",
+        description=f"装载{feed.name}的交付",
+        doc_md=describe(feed),
+        schedule=schedule,
+        catchup=False,
+        max_active_runs=3,  # dates are independent; a date that waits to be tried again must not hold up the others
+        tags=[feed.group, feed.role],
+        params={"business_date": BUSINESS_DATE},
+        default_args=POLICY | {"owner": feed.owner},
+    )
+    def deliveries():
+        for delivery in feed.deliveries:
+            load.override(
+                task_id=f"load_{delivery.name}",
+                task_display_name=f"装载{KINDS[delivery.kind]}（{delivery.name}）",
+                outlets=[Asset(f"minhu://staging/{feed.code}")],
+            )(feed.code, delivery.name)
+
+    deliveries()
+
+
+@task(multiple_outputs=False)  # a dict is one value, not one request to the API server for each key
+def load(feed_code: str, delivery: str, *, params=None, dag_run=None) -> dict:
+    from minhu.business_date import business_date
+    from minhu.load import load_delivery
+
+    day = business_date(params["business_date"], dag_run.logical_date or dag_run.run_after)
+    return load_delivery(feed_code, delivery, day).summary()
+
+
+def broken_dag(path: Path, why: str) -> None:
+    @dag(
+        dag_id=f"feed_{re.sub('[^A-Za-z0-9_.-]', '_', path.stem)}",
+        dag_display_name=f"{path.name}：声明有误",
+        doc_md=f"声明文件读不了，改好后一分钟内自动恢复：\n\n```\n{why}\n```",
+        schedule=nightly("0 3 * * *", "Asia/Shanghai"),
+        catchup=False,
+        max_active_runs=1,
+        tags=["broken"],
+        default_args=POLICY | {"owner": "minhu"},
+    )
+    def declaration():
+        refuse.override(task_display_name="声明有误")(why)
+
+    declaration()
+
+
+@task
+def refuse(why: str) -> None:
+    raise BadDeclaration(why)
+
+
+def describe(feed: Feed) -> str:
+    """The feed in words, for whoever looks at its DAG."""
+    lines = [
+        f"**{feed.name}**（`{feed.code}`）：{ROLES[feed.role]}，{feed.owner}。",
+        f"每份交付一个任务，装载为一个批次；时区 {feed.timezone}。",
+        "",
+        "| 交付 | 内容 | 方式 | 格式 | 来源 |",
+        "|---|---|---|---|---|",
+    ]
+    for delivery in feed.deliveries:
+        where = getattr(delivery.source, "path", delivery.source.type)
+        lines.append(
+            f"| {delivery.name} | {KINDS[delivery.kind]} | {delivery.mode} | {delivery.format.type} | `{where}` |"
+        )
+    lines += ["", "文件被拒收不重试，请联系报送单位；服务器暂不可用会自动重试。补装某一天：触发时填写业务日期。"]
+    return "\n".join(lines)
+
+
+main()

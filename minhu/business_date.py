@@ -1,0 +1,23 @@
+"""Which date or period a run is about, where nobody said so."""
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+TIMEZONE = "Asia/Shanghai"
+
+
+def business_date(given: str | None, moment: datetime, timezone: str = TIMEZONE) -> date:
+    """The date ``given``, else the day before ``moment`` in the city: what a night's deliveries are about."""
+    if given:
+        return date.fromisoformat(given)
+    return moment.astimezone(ZoneInfo(timezone)).date() - timedelta(days=1)
+
+
+def month(day: date) -> str:
+    """The period that ``day`` lies in, as 2026-10."""
+    return f"{day:%Y-%m}"
+
+
+def assessed_month(given: str | None, moment: datetime, timezone: str = TIMEZONE) -> str:
+    """The period ``given``, else the last month that was over at ``moment`` in the city."""
+    return given or month(moment.astimezone(ZoneInfo(timezone)).date().replace(day=1) - timedelta(days=1))

@@ -1,0 +1,16 @@
+"""Results as plain values, the way ``--json`` shows them."""
+
+from dataclasses import fields, is_dataclass
+from datetime import date
+from decimal import Decimal
+
+
+def plain(value: object) -> object:
+    """``value`` for ``json.dumps``: decimals as strings (they are exact), moments in ISO 8601."""
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, Decimal):
+        return str(value)
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,235 @@
+"""Scores a period by a scheme: dbt computes in schema ``build``, one transaction moves the result to ``mart``.
+
+    lock → choose (scheme, period, data cut) → dbt build of tag:scoring, tests → apply (one transaction)
+
+The lock is that of a build, so the facts stand still meanwhile. Readers see the score run of before or the new one
+whole: the run itself is computed in schema ``build`` and moves with its results.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import groupby
+from operator import attrgetter
+
+import psycopg
+from psycopg.rows import class_row
+
+from minhu import database
+from minhu.errors import Refused
+from minhu.scoring.catalogue import measures
+from minhu.scoring.period import Period, day_start
+from minhu.scoring.plain import plain
+from minhu.scoring.scheme import Scheme
+from minhu.settings import Settings
+from minhu.warehouse import dbt
+from minhu.warehouse.apply import replace_rows
+from minhu.warehouse.comments import comment_columns
+
+RESULTS = ("score_run", "fct_unit_indicator", "fct_unit_score")
+_THIS_RUN = "scheme_id = %(scheme_id)s and scheme_version = %(scheme_version)s and period = %(period)s"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is scored: a scheme, a period, the facts of a build, and the moment as of which lateness is judged."""
+
+    scheme: Scheme
+    period: Period
+    starts_at: datetime
+    ends_at: datetime
+    as_of: datetime
+    build_id: int
+    config_version: int
+
+    @property
+    def key(self) -> dict[str, str]:
+        return {
+            "scheme_id": self.scheme.scheme_id,
+            "scheme_version": self.scheme.scheme_version,
+            "period": self.period.text,
+        }
+
+    @property
+    def variables(self) -> dict[str, object]:
+        """The vars of the dbt models. ``moments``: which measures the scheme counts, and by which moments."""
+        moments: dict[str, list[str]] = {}
+        for indicator in self.scheme.indicators:
+            of_measure = moments.setdefault(indicator.measure, [])
+            if indicator.moment not in of_measure:
+                of_measure.append(indicator.moment)
+        return {
+            **self.key,
+            "starts_at": self.starts_at.isoformat(),
+            "ends_at": self.ends_at.isoformat(),
+            "as_of": self.as_of.isoformat(),
+            "build_id": self.build_id,
+            "config_version": self.config_version,
+            "measures": list(measures()),
+            "moments": moments,
+        }
+
+
+@dataclass(frozen=True)
+class UnitScore:
+    """One unit's line of the score table."""
+
+    peer_group: str
+    unit_code: str
+    unit_name: str
+    raw_points: Decimal | None
+    score_100: Decimal | None
+    assessed_points: Decimal | None
+    band: str | None
+    rank_in_group: int | None
+    not_ranked_reason: str | None
+
+
+@dataclass(frozen=True)
+class GroupScores:
+    """A peer group's table: ranked units from the first on, then those not ranked."""
+
+    peer_group: str
+    name_zh: str
+    points: Decimal
+    units: tuple[UnitScore, ...]
+
+
+@dataclass(frozen=True)
+class ScoreResult:
+    """What was scored. ``kind``: ``indicative``, or ``final`` for a whole year."""
+
+    scheme_id: str
+    scheme_version: str
+    title: str
+    period: str
+    kind: str
+    as_of: datetime
+    build_id: int
+    groups: tuple[GroupScores, ...]
+
+    @property
+    def ranked(self) -> int:
+        return sum(unit.rank_in_group is not None for group in self.groups for unit in group.units)
+
+    @property
+    def not_ranked(self) -> int:
+        return sum(len(group.units) for group in self.groups) - self.ranked
+
+    def as_json(self) -> dict:
+        """Plain values for ``json.dumps``; points as decimal strings."""
+        return plain(self) | {"ranked": self.ranked, "not_ranked": self.not_ranked}
+
+
+def score(settings: Settings, period: str, scheme_id: str | None = None) -> ScoreResult:
+    """Scores ``period`` by the scheme, or by the only one in force, replacing an earlier score of the same version.
+
+    Raises Refused when the period is malformed, no build has succeeded, the data end before the period, the scheme is
+    unknown or not in force, or a model or test fails; nothing is changed then.
+    """
+    wanted = Period.parse(period)
+    with database.connect(settings, autocommit=True) as keeper:
+        keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [database.LOCK_BUILD])
+        with database.connect(settings) as connection:
+            run = _choose(connection, wanted, scheme_id)
+        computed = dbt.run(settings, "tag:scoring", run.variables)
+        if not computed.is_ok:
+            raise Refused(f"scoring {period} failed and changed nothing: {computed.complaint}")
+        with database.connect(settings) as connection:
+            for table in RESULTS:
+                replace_rows(connection, table, _THIS_RUN, parameters=run.key)
+            comment_columns(connection, settings)
+            return _result(connection, run)
+
+
+def _choose(connection: psycopg.Connection, period: Period, scheme_id: str | None) -> Run:
+    config_version = connection.execute("select max(config_version) from config.version").fetchone()[0]
+    scheme = _scheme(connection, period, scheme_id)
+    build_id, last_day = connection.execute(_BUILT).fetchone()
+    if build_id is None:
+        raise Refused("no build has succeeded yet: run `minhu build` first")
+    starts_at, ends_at = period.bounds(scheme.timezone)
+    if last_day is None or last_day < period.first:
+        have = f"end on {last_day}" if last_day else "hold no batch"
+        raise Refused(f"the built facts {have}, before the period {period.text} begins")
+    as_of = min(ends_at, day_start(last_day + timedelta(days=1), scheme.timezone))
+    return Run(scheme, period, starts_at, ends_at, as_of, build_id, config_version)
+
+
+_BUILT = """
+with succeeded as (
+    select build_id from audit.build where status = 'succeeded'
+)
+select
+    (select max(build_id) from succeeded),
+    (
+        select max(batch.business_date)
+        from audit.batch
+        inner join audit.build_batch on batch.batch_id = build_batch.batch_id and build_batch.action = 'take'
+        inner join succeeded on build_batch.build_id = succeeded.build_id
+        where batch.status = 'accepted'
+    )
+"""
+
+
+def _scheme(connection: psycopg.Connection, period: Period, scheme_id: str | None) -> Scheme:
+    """The scheme named, or the only one that scores the period, as the configuration in the warehouse has it."""
+    entries = connection.execute(
+        "select data from config.entry where kind = 'scheme' and until_version is null order by key"
+    )
+    schemes = {scheme.scheme_id: scheme for scheme in (Scheme.from_entry(data) for (data,) in entries)}
+    if scheme_id is None:
+        fitting = [known for known, scheme in schemes.items() if scheme.covers(period)]
+        if len(fitting) != 1:
+            found = f"{', '.join(fitting)} do; name one" if fitting else "none does"
+            raise Refused(f"one scheme must score {period.text}, but {found} (of {', '.join(schemes) or 'no scheme'})")
+        return schemes[fitting[0]]
+    if scheme_id not in schemes:
+        raise Refused(f"there is no scheme {scheme_id!r}; the warehouse has {', '.join(schemes) or 'none'}")
+    scheme = schemes[scheme_id]
+    if not scheme.covers(period):
+        until = f" until before {scheme.valid_to}" if scheme.valid_to else ""
+        raise Refused(
+            f"the scheme {scheme_id} does not score {period.text}: it is in force from {scheme.valid_from}{until} "
+            f"and scores by {' and '.join(scheme.periods)}"
+        )
+    return scheme
+
+
+def _result(connection: psycopg.Connection, run: Run) -> ScoreResult:
+    with connection.cursor(row_factory=class_row(UnitScore)) as cursor:
+        cursor.execute(_TABLE, run.key | {"last_day": run.period.last})
+        of_group = {code: tuple(units) for code, units in groupby(cursor, attrgetter("peer_group"))}
+    return ScoreResult(
+        **run.key,
+        title=run.scheme.title,
+        kind=run.scheme.standing(run.period, run.as_of == run.ends_at),
+        as_of=run.as_of,
+        build_id=run.build_id,
+        groups=tuple(
+            GroupScores(group.code, group.name_zh, group.points, of_group.get(group.code, ()))
+            for group in run.scheme.peer_groups
+        ),
+    )
+
+
+_TABLE = f"""
+select
+    scores.peer_group,
+    scores.unit_code,
+    coalesce(units.unit_name, scores.unit_code) as unit_name,
+    scores.raw_points,
+    scores.score_100,
+    scores.assessed_points,
+    scores.band,
+    scores.rank_in_group,
+    scores.not_ranked_reason
+from mart.fct_unit_score as scores
+left join mart.dim_unit as units
+    on
+        scores.unit_code = units.unit_code
+        and units.valid_from <= %(last_day)s
+        and (units.valid_to is null or units.valid_to > %(last_day)s)
+where {_THIS_RUN}
+order by scores.peer_group, scores.rank_in_group nulls last, scores.unit_code
+"""

@@ -1,0 +1,66 @@
+"""The words of explanations in Chinese, as a unit reads them."""
+
+from datetime import datetime, timedelta
+
+from minhu.scoring.scheme import Indicator
+
+ANSWERS = {
+    "resolved": "实际解决",
+    "explained": "解释说明",
+    "unresolved": "未解决",
+    "very_satisfied": "非常满意",
+    "satisfied": "满意",
+    "basically_satisfied": "基本满意",
+    "neutral": "一般",
+    "dissatisfied": "不满意",
+    "very_dissatisfied": "非常不满意",
+    "unrated": "未评价",
+}
+VIOLATIONS = {"not_handled": "不处置", "late_handling": "逾期处置", "improper_handling": "处置不当"}
+TOLD = {"callback": "回访", "violation": "认定"}
+ACTS = {"sign": "签收", "contact": "联系", "close": "办结"}
+NOT_RANKED = {"no_case": "本期无派单，不参加排名", "nothing_due": "本期无到期事项，不参加排名"}
+KINDS = {"indicative": "月度参考", "final": "年度"}
+
+
+def finding(indicator: Indicator, row: dict, as_of: datetime) -> str:
+    """What was found against the unit in one row."""
+    if row["subject_kind"] == "callback":
+        answers = (row["resolution_code"], row["satisfaction_code"])
+        return "回访：" + "，".join(ANSWERS.get(answer, answer) for answer in answers if answer)
+    if row["subject_kind"] == "violation":
+        return f"效能督查认定：{VIOLATIONS.get(row['violation_code'], row['violation_code'])}"
+    act = ACTS.get(indicator.counts.limit_kind or "")
+    if act is None:
+        denied = row["return_deny_count"]
+        return f"退单申请被驳回 {denied} 次" if denied else indicator.counts.name_zh
+    if row["occurred_at"] is None or row["occurred_at"] > as_of:
+        return f"截至 {limit(as_of)} 未{act}"
+    return f"超时 {span(row['occurred_at'] - row['due_at'])}{act}"
+
+
+def step(indicator: Indicator, subject_kind: str) -> str:
+    """What it was that happened at a row's occurred_at."""
+    return TOLD.get(subject_kind) or ACTS.get(indicator.counts.limit_kind or "", "")
+
+
+def rule_text(judged: str | None, row: dict) -> str | None:
+    """The limit rule that was judged, in the words of the scheme."""
+    key = row[f"{judged}_rule"] if judged else None
+    return "工单载明的期限" if key == "ticket" else row["rule_texts"].get(key, key)
+
+
+def span(length: timedelta) -> str:
+    minutes = max(1, int(length.total_seconds() // 60))  # a second late is late
+    parts = ((minutes // 1440, "天"), (minutes // 60 % 24, "小时"), (minutes % 60, "分钟"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
+
+
+def moment(when: datetime) -> str:
+    return f"{when:%Y-%m-%d %H:%M}"
+
+
+def limit(when: datetime) -> str:
+    """The end of a day is 24:00 of that day, not 0:00 of the next."""
+    is_midnight = when.hour == when.minute == when.second == 0
+    return f"{when - timedelta(days=1):%Y-%m-%d} 24:00" if is_midnight else moment(when)

@@ -1,0 +1,162 @@
+"""The DAG files as Airflow reads them: all of them, with their policy, the same every time, and nothing heavy."""
+
+import ast
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from minhu.feeds import load_feeds
+from minhu.settings import PROJECT_ROOT
+
+DAGS = PROJECT_ROOT / "dags"
+CONFIG = PROJECT_ROOT / "config"
+FEED = """\
+code: {code}
+name: 热线
+owner: 某单位
+schedule: "{schedule}"
+deliveries:
+  - name: cases
+    kind: case
+    source: {{type: drop_folder, path: "{code}/cases_{{date}}.csv"}}
+    format: {{type: csv}}
+"""
+
+
+def parse(home: Path, config: Path = CONFIG, seed: int = 0, about: str | None = None) -> dict:
+    """What Airflow finds in dags/; ``about``: as inside a task of that DAG."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "MINHU"))} | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "MINHU_HOME": str(home / "minhu"),
+        "MINHU_CONFIG": str(config),
+        "PYTHONHASHSEED": str(seed),
+    }
+    if about:
+        env["_AIRFLOW_PARSING_CONTEXT_DAG_ID"] = about
+    command = [sys.executable, str(Path(__file__).with_name("parse.py")), str(DAGS)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    return parse(tmp_path_factory.mktemp("airflow"))
+
+
+@pytest.fixture(scope="module")
+def dags(parsed: dict) -> dict:
+    return parsed["dags"]
+
+
+@pytest.fixture(scope="module")
+def feeds() -> dict:
+    return {f"feed_{feed.code}": feed for feed in load_feeds(CONFIG)}
+
+
+def test_every_declared_feed_is_a_dag_and_nothing_else_but_the_two(parsed: dict, feeds: dict):
+    assert parsed["errors"] == {}
+    assert parsed["warnings"] == {}
+    assert len(feeds) >= 75
+    assert parsed["dags"].keys() == feeds.keys() | {"warehouse", "assessment"}
+
+
+def test_reading_them_is_quick_and_imports_nothing_heavy(parsed: dict):
+    assert parsed["heavy"] == []
+    assert parsed["seconds"] < 3  # 0.5 s on an idle machine
+
+
+def test_every_task_says_how_long_it_may_take_how_often_it_is_tried_and_when_that_is_vain(dags: dict):
+    for dag_id, dag in dags.items():
+        for task_id, task in dag["tasks"].items():
+            assert 1 <= task["retries"] <= 3, (dag_id, task_id)
+            assert 0 < task["timeout"] <= 7200, (dag_id, task_id)
+            assert task["gives_up_on"] == ["minhu.errors.Refused"], (dag_id, task_id)
+
+
+def test_no_dag_catches_up_or_runs_what_was_missed_before_it_existed(dags: dict):
+    assert {dag["catchup"] for dag in dags.values()} == {False}
+    assert {dag["run_immediately"] for dag in dags.values()} == {"0:00:00"}
+
+
+def test_the_nightly_order_is_explained_in_chinese(dags: dict):
+    for dag_id, dag in dags.items():
+        assert dag["doc"], dag_id
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in dag["doc"]), dag_id
+
+
+def test_a_feed_dag_says_whose_it_is_when_it_runs_and_what_it_fills(dags: dict, feeds: dict):
+    for dag_id, feed in feeds.items():
+        dag = dags[dag_id]
+        assert dag["owner"] == feed.owner
+        assert dag["tags"] == sorted({feed.group, feed.role})
+        assert (dag["cron"], dag["timezone"]) == (feed.schedule, feed.timezone)
+        assert dag["max_active_runs"] == 3
+        assert dag["params"] == ["business_date"]
+        assert feed.name in dag["doc"]
+        assert [f"load_{delivery.name}" for delivery in feed.deliveries] == list(dag["tasks"])
+        for task in dag["tasks"].values():
+            assert task["upstream"] == []  # events and callbacks do not wait for their cases
+            assert task["outlets"] == [f"minhu://staging/{feed.code}"]
+
+
+def test_the_warehouse_and_the_assessment_run_their_steps_in_order_one_run_at_a_time(dags: dict):
+    steps = {
+        "warehouse": ["completeness", "judge_arrivals", "build", "score"],
+        "assessment": ["score", "judge_release"],
+    }
+    for dag_id, tasks in steps.items():
+        assert dags[dag_id]["max_active_runs"] == 1
+        assert dags[dag_id]["owner"] == "minhu"
+        assert dags[dag_id]["timezone"] == "Asia/Shanghai"
+        for before, after in zip([None, *tasks], tasks, strict=False):
+            assert dags[dag_id]["tasks"][after]["upstream"] == ([before] if before else [])
+        assert len(dags[dag_id]["tasks"]) == len(tasks)
+
+
+def test_two_parses_give_the_same(parsed: dict, tmp_path: Path):
+    again = parse(tmp_path, seed=4711)
+    assert again["dags"].keys() == parsed["dags"].keys()
+    for dag_id, dag in parsed["dags"].items():
+        assert again["dags"][dag_id]["serialized"] == dag["serialized"], (
+            dag_id
+        )  # lists in order, as Airflow hashes them
+
+
+def test_inside_a_task_only_its_own_dag_is_made(dags: dict, feeds: dict, tmp_path: Path):
+    dag_id = sorted(feeds)[7]
+    found = parse(tmp_path, about=dag_id)
+    assert found["dags"].keys() == {dag_id, "warehouse", "assessment"}
+    assert found["dags"][dag_id]["serialized"] == dags[dag_id]["serialized"]
+
+
+def test_a_declaration_that_cannot_be_read_fails_alone_and_says_why(tmp_path: Path):
+    folder = tmp_path / "config" / "feeds"
+    folder.mkdir(parents=True)
+    (folder / "good.yml").write_text(FEED.format(code="good", schedule="5 3 * * *"))
+    (folder / "unknown_key.yml").write_text(FEED.format(code="unknown_key", schedule="5 3 * * *") + "colour: red\n")
+    (folder / "bad_cron.yml").write_text(FEED.format(code="bad_cron", schedule="5 27 * * *"))
+    (folder / "坏.yml").write_text("code: [\n")
+    found = parse(tmp_path, tmp_path / "config")
+    assert found["errors"] == {}
+    broken = {dag_id for dag_id, dag in found["dags"].items() if dag["tags"] == ["broken"]}
+    assert found["dags"].keys() - broken == {"feed_good", "warehouse", "assessment"}
+    assert broken == {"feed_unknown_key", "feed_bad_cron", "feed__"}
+    assert "unknown_key.yml:10: colour" in found["dags"]["feed_unknown_key"]["doc"]
+    assert all(dag["cron"] for dag in found["dags"].values())  # so that somebody notices
+
+
+@pytest.mark.parametrize("path", sorted(DAGS.glob("*.py")), ids=lambda path: path.stem)
+def test_what_a_task_imports_exists(path: Path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("minhu"):
+            module = importlib.import_module(node.module)
+            for name in node.names:
+                assert hasattr(module, name.name) or importlib.import_module(f"{node.module}.{name.name}")
