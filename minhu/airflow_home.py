@@ -147,6 +147,7 @@ class AirflowHome:
                 "max_dagruns_to_create_per_loop": 100,
                 "max_dagruns_per_loop_to_schedule": 100,
                 "max_tis_per_query": 0,
+                "orphaned_tasks_check_interval": 60,  # seconds until tasks of a killed scheduler begin anew
                 "enable_health_check": False,
             },
             # The supervisor of a task may miss its end and then sleeps for this long (5 s by default) before it looks

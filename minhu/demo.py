@@ -12,7 +12,7 @@ from minhu.errors import BadDelivery, MinhuError, Refused
 from minhu.feeds import Feed, load_feeds
 from minhu.load import load_feed_day
 from minhu.progress import progress
-from minhu.scoring import ScoreResult, explain, render, render_scores, score
+from minhu.scoring import ScoreResult, explain, last_score, render, render_scores
 from minhu.settings import Settings
 from minhu.simulate import write_city
 
@@ -139,7 +139,7 @@ def _tell(settings: Settings) -> None:
         _say(f"  {name}  {'通过' if is_passed else '未全部通过'}，{rules} 项结果合格")
     _say(f"  扣留 {held} 个批次")
     _step("得分（scores）")
-    scored = score(settings, PERIOD)
+    scored = last_score(settings, PERIOD)
     _say(render_scores(scored))
     _step("一个单位为什么失分（one unit's lost points）")
     _say(render(explain(settings, _someone_who_lost_points(scored), PERIOD), limit_rows=2))

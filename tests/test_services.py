@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from minhu import services
+from minhu import postgres, services
 from minhu.airflow_api import Airflow
 from minhu.airflow_home import AirflowHome
 from minhu.errors import Refused, Retryable
@@ -177,6 +177,18 @@ def test_a_killed_scheduler_is_seen_and_the_next_up_mends_it(running: services.A
     assert services.up(settings, dags=dags) == running
     assert [process for process in old if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []
     assert {name for name, pid in pids(settings).items() if pid != before[name]} == {"scheduler"}
+    run = services.trigger(settings, "greets")
+    assert services.wait(settings, [("greets", run)], 60) == {"greets": "success"}
+
+
+@pytest.mark.long
+def test_a_killed_database_takes_others_with_it_and_up_mends_them_all(
+    running: services.Address, settings: Settings, dags: Path
+):
+    os.kill(postgres.status(settings).pid, signal.SIGKILL)
+    time.sleep(3)  # some of them notice at once, some only while `up` is at work
+    assert services.up(settings, dags=dags) == running
+    assert {services.status(settings)[name]["state"] for name in services.COMMANDS} == {"running"}
     run = services.trigger(settings, "greets")
     assert services.wait(settings, [("greets", run)], 60) == {"greets": "success"}
 

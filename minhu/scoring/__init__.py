@@ -3,13 +3,14 @@
 from minhu.scoring.explain import Explanation, explain
 from minhu.scoring.render import render, render_scores
 from minhu.scoring.scheme import Scheme, load_scheme, load_schemes
-from minhu.scoring.score import ScoreResult, score
+from minhu.scoring.score import ScoreResult, last_score, score
 
 __all__ = [
     "Explanation",
     "Scheme",
     "ScoreResult",
     "explain",
+    "last_score",
     "load_scheme",
     "load_schemes",
     "render",

@@ -142,6 +142,23 @@ def score(settings: Settings, period: str, scheme_id: str | None = None) -> Scor
             return _result(connection, run)
 
 
+def last_score(settings: Settings, period: str) -> ScoreResult:
+    """What ``period`` was scored last, read and not computed. Raises Refused when it never was."""
+    wanted = Period.parse(period)
+    with database.connect(settings) as connection:
+        found = connection.execute(
+            "select entry.data, run.starts_at, run.ends_at, run.as_of, run.build_id, run.config_version"
+            " from mart.score_run as run inner join config.entry on entry.kind = 'scheme'"
+            " and entry.key = run.scheme_id and entry.data ->> 'scheme_version' = run.scheme_version"
+            " where run.period = %s order by run.scored_at desc, entry.since_version desc limit 1",
+            [wanted.text],
+        ).fetchone()
+        if found is None:
+            raise Refused(f"{period} has not been scored: run `minhu score {period}` first")
+        data, *rest = found
+        return _result(connection, Run(Scheme.from_entry(data), wanted, *rest))
+
+
 def _choose(connection: psycopg.Connection, period: Period, scheme_id: str | None) -> Run:
     config_version = connection.execute("select max(config_version) from config.version").fetchone()[0]
     scheme = _scheme(connection, period, scheme_id)
