@@ -376,7 +376,7 @@ def schemes_list(settings: Settings, as_json: bool) -> None:
 
 @minhu.command(epilog=_example("minhu score 2026-10", "minhu score 2026-10 --scheme linan --json"))
 @click.argument("period")
-@click.option("--scheme", "scheme_id", help="Every scheme in force unless given.")
+@click.option("--scheme", "scheme_id", help="The only one in force unless given.")
 @as_json_option
 @click.pass_obj
 def score(settings: Settings, period: str, scheme_id: str | None, as_json: bool) -> None:

@@ -104,6 +104,8 @@ create table mart.fct_timeliness (
     return_request_count integer not null,
     return_deny_count integer not null,
     extension_count integer not null,
+    sign_limit_rule text,
+    contact_limit_rule text,
     limit_rule text,
     dispatch_batch_id bigint not null,
     dispatch_row_number bigint not null,

@@ -53,8 +53,11 @@ class DbtRun:
         return f"{first.node}: {' '.join(lines[:2])}"
 
 
-def run(settings: Settings, select: str, variables: dict[str, object]) -> DbtRun:
-    """One `dbt build` of the nodes that ``select`` names, with ``variables`` as its vars."""
+def run(settings: Settings, select: str, variables: dict[str, object], *, unit_tests: bool = False) -> DbtRun:
+    """One `dbt build` of the nodes that ``select`` names, with ``variables`` as its vars.
+
+    ``unit_tests`` runs the worked examples of the models too: they judge the code, not the data.
+    """
     work = settings.home / "dbt"
     arguments = [
         "build",
@@ -63,6 +66,8 @@ def run(settings: Settings, select: str, variables: dict[str, object]) -> DbtRun
         *("--log-level-file", "none"),  # what became of each node is recorded in the database
         *("--select", select, "--vars", repr(variables), "--quiet", "--no-version-check"),
     ]
+    if not unit_tests:
+        arguments += ["--exclude-resource-type", "unit_test"]
     with _environment(settings):
         from dbt.cli.main import dbtRunner
 

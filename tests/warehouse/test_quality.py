@@ -80,7 +80,7 @@ BAD = {
     "arrival.category_present": [("case", {"category_code": "null"})],
     "arrival.dispatch_unit_present": [("event", {"unit_name": "null"})],
     "arrival.callback_outcome_present": [("callback", {"resolution_code": "null", "satisfaction_code": "null"})],
-    "arrival.request_type": [("case", {"request_type": "'投诉'"})],
+    "arrival.request_type": [("case", {"request_type": f"'{MOBILE}'"})],  # two columns swapped by the sender
     "arrival.urgency": [("case", {"urgency": "case n when 1 then '急' end"})],
     "arrival.event_type": [("event", {"event_type": "'PAIDAN'"})],
     "arrival.resolution_code": [("callback", {"resolution_code": "'solved'"})],
@@ -467,6 +467,14 @@ def _misspell_argument(suite: dict) -> None:
     suite["expectations"][0]["kwargs"]["max_valeu"] = 0
 
 
+def _forgive_some(suite: dict) -> None:
+    suite["expectations"][0]["kwargs"]["mostly"] = 0.9
+
+
+def _list_values(suite: dict) -> None:
+    suite["expectations"][0]["kwargs"]["result_format"] = "COMPLETE"
+
+
 def _repeat_an_id(suite: dict) -> None:
     suite["expectations"][1]["meta"]["id"] = suite["expectations"][0]["meta"]["id"]
 
@@ -486,6 +494,8 @@ def _invent_a_dimension(suite: dict) -> None:
         (_misspell_type, "expect_column_values_to_be_betwen"),
         (_misspell_key, r"arrival_batch_profile.json:\d+: expectations.0.severty"),
         (_misspell_argument, "max_valeu"),
+        (_forgive_some, "does not know mostly"),
+        (_list_values, "take result_format out of kwargs"),
         (_repeat_an_id, "two rules have the id arrival.staged_rows"),
         (_disagree_on_severity, "severity says critical, meta.severity warning"),
         (_invent_a_dimension, r"arrival_batch_profile.json:\d+: expectations.0.meta.dimension"),

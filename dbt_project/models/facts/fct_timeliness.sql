@@ -31,6 +31,8 @@ assignments as (
             when lived.closed_at is null or lived.closed_at > decided.voided_at then decided.void_reason
         end as void_reason,
         limited.clock,
+        limited.sign_limit_rule,
+        limited.contact_limit_rule,
         limited.limit_rule,
         lived.return_request_count,
         lived.return_deny_count,
@@ -88,6 +90,8 @@ final as (
         in_force.return_request_count,
         in_force.return_deny_count,
         in_force.extension_count,
+        in_force.sign_limit_rule,
+        in_force.contact_limit_rule,
         in_force.limit_rule,
         in_force.dispatch_batch_id,
         in_force.dispatch_row_number,

@@ -99,6 +99,9 @@ final as (
         coalesce(assignments.ticket_sign_due_at, sign.due_at) as sign_due_at,
         coalesce(assignments.ticket_contact_due_at, contact.due_at) as contact_due_at,
         coalesce(assignments.ticket_due_at, closing.due_at) as due_at,
+        case when assignments.ticket_sign_due_at is null then sign.limit_rule else 'ticket' end as sign_limit_rule,
+        case when assignments.ticket_contact_due_at is null then contact.limit_rule else 'ticket' end
+            as contact_limit_rule,
         case when assignments.ticket_due_at is null then closing.limit_rule else 'ticket' end as limit_rule,
         case when closing.unit = 'workday' then 'working' else 'natural' end as clock
     from assignments
