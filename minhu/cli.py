@@ -55,6 +55,9 @@ def _show(rows: list[dict], as_json: bool, columns: Iterable[str] = (), title: s
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2, default=str))
         return
+    if not rows:
+        click.echo("(none)")
+        return
     from rich.console import Console
     from rich.table import Table
 

@@ -43,12 +43,12 @@ def run(settings: Settings) -> None:
     _run_dags(settings, "最后一天的交付由调度器装载（the last day, by the scheduler）", _feed_runs(feeds))
     _run_dags(settings, "数仓构建（warehouse）", [("warehouse", {"business_date": LAST.isoformat()})])
     _run_dags(settings, "月度考核（assessment）", [("assessment", {"period": PERIOD})])
-    _tell(settings)
+    explained = _tell(settings)
     _say(f"\n用时 {time.monotonic() - began:.0f} 秒。接下来看（where to look next）：")
     _say(f"  Airflow    {address.url}  用户 {address.user}  密码 {address.password}")
     _say(f"  质量报告   {settings.data_docs / 'index.html'}")
     _say(f"  送达文件   {settings.drop}")
-    _say("  得分解释   .venv/bin/minhu explain 太湖源镇 2026-10")
+    _say(f"  得分解释   .venv/bin/minhu explain {explained} {PERIOD}")
     _say("  查询       .venv/bin/minhu psql -c 'select * from mart.fct_unit_score'")
     _say("  停止       .venv/bin/minhu down")
 
@@ -106,8 +106,8 @@ def _run_dags(settings: Settings, what: str, wanted: list[tuple[str, dict]]) -> 
     _say(f"  {len(states)} 个 DAG 成功，{time.monotonic() - began:.0f} 秒")
 
 
-def _tell(settings: Settings) -> None:
-    """What the month came to: rows, facts, gates, scores, and one unit's lost points."""
+def _tell(settings: Settings) -> str:
+    """What the month came to: rows, facts, gates, scores, and one unit's lost points; returns that unit."""
     with database.connect(settings) as connection:
         rows = connection.execute(
             "select kind, count(*), sum(received_rows), sum(staged_rows), sum(rejected_rows), sum(duplicate_rows)"
@@ -142,7 +142,9 @@ def _tell(settings: Settings) -> None:
     scored = last_score(settings, PERIOD)
     _say(render_scores(scored))
     _step("一个单位为什么失分（one unit's lost points）")
-    _say(render(explain(settings, _someone_who_lost_points(scored), PERIOD), limit_rows=2))
+    unit = _someone_who_lost_points(scored)
+    _say(render(explain(settings, unit, PERIOD), limit_rows=2))
+    return unit
 
 
 def _someone_who_lost_points(scored: ScoreResult) -> str:

@@ -1,12 +1,13 @@
 -- The limits that bind each assignment. The rule in force on the day of dispatch decides, for the unit as it was then;
--- the first rule that fits wins. A due date written on the ticket goes before any rule.
+-- the first rule that fits wins. A due date written on the ticket goes before any rule. A feed that the configuration does
+-- not know is bound by its tickets alone.
 with assignments as (
     select
         opened.*,
         cases.request_type,
         coalesce(cases.urgency, 'normal') as urgency,
         units.linkage_level,
-        coalesce(feeds.limit_source, 'rules') as limit_source,
+        coalesce(feeds.limit_source, 'ticket') as limit_source,
         {{ local_date('opened.dispatched_at') }} as dispatched_on
     from {{ ref('int_assignment__opened') }} as opened
     inner join {{ ref('int_case__rooted') }} as cases on opened.dispatched_case_id = cases.case_id
