@@ -61,65 +61,67 @@ begin
 
     case_sum_gaps := 0;
     if to_regclass('mart.fct_indicator_case') is not null then
-        with summed as (
-            select
-                cases.unit_code,
-                cases.indicator_code,
-                sum(cases.numerator_value) as numerator,
-                sum(cases.denominator_value) as denominator
-            from mart.fct_indicator_case as cases
-            where
-                cases.scheme_id = of_scheme
-                and cases.scheme_version = of_version
-                and cases.period = of_period
-                and cases.excluded_reason is null
-            group by cases.unit_code, cases.indicator_code
-        )
-
+        -- A sum of both sides, one of them negative: a join would need statistics of a table just written.
         select count(*)
         into case_sum_gaps
-        from mart.fct_unit_indicator as fct
-        left join summed on fct.unit_code = summed.unit_code and fct.indicator_code = summed.indicator_code
-        where
-            fct.scheme_id = of_scheme
-            and fct.scheme_version = of_version
-            and fct.period = of_period
-            and (
-                coalesce(fct.numerator, 0) <> coalesce(summed.numerator, 0)
-                or (not fct.is_external_denominator and fct.denominator <> coalesce(summed.denominator, 0))
-            );
+        from (
+            select 1
+            from (
+                select
+                    fct.unit_code,
+                    fct.indicator_code,
+                    coalesce(fct.numerator, 0) as numerator,
+                    case when not fct.is_external_denominator then fct.denominator end as denominator,
+                    true as is_indicator
+                from mart.fct_unit_indicator as fct
+                where fct.scheme_id = of_scheme and fct.scheme_version = of_version and fct.period = of_period
+                union all
+                select
+                    cases.unit_code,
+                    cases.indicator_code,
+                    -coalesce(cases.numerator_value, 0),
+                    -coalesce(cases.denominator_value, 0),
+                    false
+                from mart.fct_indicator_case as cases
+                where
+                    cases.scheme_id = of_scheme
+                    and cases.scheme_version = of_version
+                    and cases.period = of_period
+                    and cases.excluded_reason is null
+            ) as side
+            group by side.unit_code, side.indicator_code
+            having
+                bool_or(side.is_indicator)
+                and (
+                    sum(side.numerator) <> 0
+                    or (sum(side.denominator) <> 0 and count(side.denominator) filter (where side.is_indicator) = 1)
+                )
+        ) as gap;
     end if;
 
+    -- Built: taken by a successful build and not withdrawn by a later one.
     with period_batch as (
         select
             batch.batch_id,
-            batch.status
+            batch.status,
+            coalesce(
+                max(build.build_id) filter (where build_batch.action = 'take')
+                > coalesce(max(build.build_id) filter (where build_batch.action = 'withdraw'), 0),
+                false
+            ) as is_built
         from audit.batch
+        left join audit.build_batch on batch.batch_id = build_batch.batch_id
+        left join audit.build on build_batch.build_id = build.build_id and build.status = 'succeeded'
         where batch.business_date between first_on and last_on
-    ),
-
-    -- What successful builds have taken and not withdrawn since.
-    built as (
-        select build_batch.batch_id
-        from audit.build_batch
-        inner join audit.build on build_batch.build_id = build.build_id
-        where build.status = 'succeeded'
-        group by build_batch.batch_id
-        having max(build_batch.build_id) filter (where build_batch.action = 'take')
-            > coalesce(max(build_batch.build_id) filter (where build_batch.action = 'withdraw'), 0)
+        group by batch.batch_id
     )
 
     select
-        count(*) filter (where period_batch.status = 'loaded'),
-        count(*) filter (
-            where
-            (period_batch.status = 'accepted' and built.batch_id is null)
-            or (period_batch.status = 'superseded' and built.batch_id is not null)
-        ),
-        count(*) filter (where period_batch.status = 'held')
+        count(*) filter (where status = 'loaded'),
+        count(*) filter (where (status = 'accepted' and not is_built) or (status = 'superseded' and is_built)),
+        count(*) filter (where status = 'held')
     into unjudged_batches, unbuilt_batches, held_batches
-    from period_batch
-    left join built on period_batch.batch_id = built.batch_id;
+    from period_batch;
 
     select count(*)
     into unofficial_days

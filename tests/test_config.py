@@ -13,7 +13,7 @@ from minhu.feeds.canonical import LAYOUTS, REQUEST_TYPES, SATISFACTION_SCALES
 from minhu.settings import PROJECT_ROOT
 
 CONFIG = PROJECT_ROOT / "config"
-DISTRICTS = "上城 拱墅 西湖 滨江 萧山 余杭 临平 钱塘 富阳 临安 桐庐 淳安 建德".split()  # noqa: SIM905
+DISTRICTS = "上城 拱墅 西湖 滨江 萧山 余杭 临平 钱塘 富阳 临安 桐庐 淳安 建德".split()
 FEEDS = load_feeds(CONFIG)
 DELIVERIES = [(feed, delivery) for feed in FEEDS for delivery in feed.deliveries]
 MAKEUP_2026 = ["2026-01-04", "2026-02-14", "2026-02-28", "2026-05-09", "2026-09-20", "2026-10-10"]

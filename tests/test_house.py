@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,17 @@ def test_every_dependency_is_pinned_with_its_hash():
     bare = [p for p in packages if "hash = " not in p and "source = { editable" not in p]
     assert len(packages) > 150 and bare == []
     assert "--hash=sha256:" in (PROJECT_ROOT / "uv-bootstrap.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", ["ruff check .", "ruff format --check .", "sqlfluff lint dbt_project"])
+def test_style(command):
+    """`make lint`, one command at a time."""
+    program, *arguments = command.split()
+    told = subprocess.run(
+        [Path(sys.executable).parent / program, *arguments],
+        cwd=PROJECT_ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0, told.stdout[-2000:]

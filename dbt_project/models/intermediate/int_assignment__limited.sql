@@ -1,6 +1,6 @@
 -- The limits that bind each assignment. The rule in force on the day of dispatch decides, for the unit as it was then;
--- the first rule that fits wins. A due date written on the ticket goes before any rule. A feed that the configuration does
--- not know is bound by its tickets alone.
+-- the first rule that fits wins. A due date written on the ticket goes before any rule. A feed that the configuration
+-- does not know is bound by its tickets alone.
 with assignments as (
     select
         opened.*,

@@ -20,9 +20,12 @@ final as (
         openings.root_case_id,
         openings.case_id as dispatched_case_id,
         openings.event_type as opened_by,
-        case when openings.unit_ref is null then first_value(openings.unit_code) over same_lead else openings.unit_code end as unit_code,
-        case when openings.unit_ref is null then first_value(openings.unit_name) over same_lead else openings.unit_name end as unit_name_raw,
-        case when openings.unit_ref is null then first_value(openings.unit_ref) over same_lead else openings.unit_ref end as unit_ref,
+        case
+            when openings.unit_ref is not null then openings.unit_code
+            else first_value(openings.unit_code) over same_lead
+        end as unit_code,
+        coalesce(openings.unit_name, first_value(openings.unit_name) over same_lead) as unit_name_raw,
+        coalesce(openings.unit_ref, first_value(openings.unit_ref) over same_lead) as unit_ref,
         coalesce(openings.unit_role, case when openings.event_type = 'ADD_UNIT' then 'support' else 'lead' end)
             as unit_role,
         (openings.reworks + 1)::integer as round,

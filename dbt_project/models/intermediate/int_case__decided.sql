@@ -29,7 +29,10 @@ merged as (
     from events
     inner join cases on events.case_id = cases.case_id
     inner join cases as target
-        on cases.feed_code = target.feed_code and events.result_code = target.case_no and target.case_id <> cases.case_id
+        on
+            cases.feed_code = target.feed_code
+            and events.result_code = target.case_no
+            and cases.case_id <> target.case_id
     where events.event_type = 'MERGE'
     order by events.case_id, events.occurred_at, events.event_id
 ),

@@ -23,7 +23,7 @@ climbed as (
     select
         climbed.case_id,
         links.upstream_case_id,
-        climbed.steps + 1
+        climbed.steps + 1 as steps
     from climbed
     inner join links on climbed.reached_case_id = links.case_id
     where climbed.steps < 12  -- senders that point at each other in a ring end here

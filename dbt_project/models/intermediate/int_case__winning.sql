@@ -7,7 +7,7 @@ final as (
     select distinct on (case_id) *
     from records
     order by
-        case_id,
+        case_id asc,
         coalesce(source_updated_at, '-infinity') desc,
         order_key desc,
         row_number desc

@@ -24,8 +24,14 @@ final as (
         batch.order_key
     from {{ source('audit', 'batch') }} as batch
     where
-        exists (select 1 from actions where actions.batch_id = batch.batch_id and actions.action = 'take')
-        and not exists (select 1 from actions where actions.batch_id = batch.batch_id and actions.action = 'withdraw')
+        exists (
+            select 1 from actions
+            where batch.batch_id = actions.batch_id and actions.action = 'take'
+        )
+        and not exists (
+            select 1 from actions
+            where batch.batch_id = actions.batch_id and actions.action = 'withdraw'
+        )
 )
 
 select * from final
