@@ -328,7 +328,7 @@ def quality_run(settings: Settings, as_json: bool) -> None:
         return
     click.echo(f"{len(result.accepted)} accepted, {len(result.held)} held; reports: {settings.data_docs}/index.html")
     for held in result.held:
-        click.echo(f"held: {held}")
+        click.echo(f"held: batch {held.batch_id}: {held.reason}")
 
 
 @quality.command("held", epilog=_example("minhu quality held --json"))

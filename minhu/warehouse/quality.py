@@ -236,7 +236,8 @@ def _opened(gx, settings: Settings, root: Path, gate: Gate, named: dict[str, str
     except Exception as error:
         if _is_gone(error):
             raise Retryable(GONE) from None
-        if isinstance(error, gx.exceptions.GreatExpectationsError | ValueError):  # pydantic's are ValueErrors
+        # pydantic's errors are ValueErrors; a ProgrammingError comes from the query of an asset.
+        if isinstance(error, gx.exceptions.GreatExpectationsError | ValueError | sqlalchemy.exc.ProgrammingError):
             raise BadDeclaration(f"{root}: Great Expectations cannot use the files of {gate}: {error}") from None
         raise
     finally:

@@ -516,13 +516,25 @@ def test_an_expectation_that_great_expectations_drops_silently_is_missed(setting
 
 
 @pytest.mark.usefixtures("empty")
-def test_a_definition_that_names_no_asset_stops_the_gate(settings: Settings, given: Given, suites):
-    given.batch()
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [
+        ("validation_definitions/arrival_callback.json", '"callback"', '"calback"'),  # no such asset
+        ("great_expectations.yml", "staging.callback as", "staging.calback as"),  # an asset whose query cannot run
+        ("great_expectations.yml", "fluent_datasources:", "fluent_datasources: calback"),  # no YAML
+    ],
+)
+def test_a_project_that_cannot_be_used_stops_the_gate(
+    settings: Settings, given: Given, suites, file: str, right: str, wrong: str
+):
+    batch_id = given.batch()
     root = suites("arrival_callback", lambda suite: None)
-    path = root / "validation_definitions" / "arrival_callback.json"
-    path.write_text(path.read_text(encoding="utf-8").replace('"callback"', '"calback"'), encoding="utf-8")
-    with pytest.raises(BadDeclaration, match="calback"):
+    text = (root / file).read_text(encoding="utf-8")
+    assert right in text
+    (root / file).write_text(text.replace(right, wrong), encoding="utf-8")
+    with pytest.raises(BadDeclaration, match="cannot use the files of arrival"):
         quality.judge_arrivals(settings, root=root)
+    assert given.status(batch_id) == "loaded"
 
 
 @pytest.mark.usefixtures("empty")
