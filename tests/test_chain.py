@@ -160,4 +160,5 @@ def test_an_explanation_leads_to_the_row_of_the_file(city, scored):
 
 def test_the_release_gate_tells_an_unfinished_month(city, scored):
     judged = judge_release(city, "2026-10", scored.scheme_id, scored.scheme_version)
+    assert not judged.passed
     assert "release.period_over" in {rule.rule_id for rule in judged.failed_rules}, "the data end on the 24th"

@@ -737,7 +737,7 @@ def test_a_period_that_was_never_scored_is_not_published(settings: Settings, sco
     assert [rule.observed for rule in result.failed_rules] == [{"score_runs": 0}, {"scored_units": 0}]
 
 
-def test_a_period_that_is_not_over_and_a_unit_unknown_are_told(settings: Settings, given: Given, scored):
+def test_a_period_that_is_not_over_stops_a_release_and_a_unit_unknown_is_told(settings: Settings, given: Given, scored):
     period = scored()
     given.sql("update mart.score_run set as_of = as_of - interval '36 hours' where period = %s", period)
     given.sql(
@@ -748,7 +748,7 @@ def test_a_period_that_is_not_over_and_a_unit_unknown_are_told(settings: Setting
         period,
     )
     result = quality.judge_release(settings, period, "s 1", "v")
-    assert result.passed
+    assert not result.passed
     assert [(rule.rule_id, rule.observed) for rule in result.failed_rules] == [
         ("release.units_resolved", {"unresolved_assignments": 1}),
         ("release.period_over", {"days_not_over": 2}),
