@@ -89,12 +89,12 @@ def feed_dag(feed: Feed, schedule: CronTriggerTimetable) -> None:
 
 
 @task(multiple_outputs=False)  # a dict is one value, not one request to the API server for each key
-def load(feed_code: str, delivery: str, *, params=None, dag_run=None) -> dict:
+def load(feed_code: str, delivery: str, *, params=None, dag_run=None) -> list[dict]:
     from minhu.business_date import business_date
     from minhu.load import load_delivery
 
     day = business_date(params["business_date"], dag_run.logical_date or dag_run.run_after)
-    return load_delivery(feed_code, delivery, day).summary()
+    return [result.summary() for result in load_delivery(feed_code, delivery, day)]
 
 
 def broken_dag(path: Path, why: str) -> None:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from minhu.errors import BadDelivery, MinhuError
+from minhu.errors import MinhuError
 from minhu.settings import Settings
 
 DATE = click.DateTime(["%Y-%m-%d"])
@@ -219,7 +219,7 @@ def load(
 ) -> None:
     """Load what a feed delivered: every row staged, rejected or a duplicate, in one transaction."""
     from minhu import database
-    from minhu.load import load_delivery, load_feed_day, read_feed
+    from minhu.load import load_delivery, load_feed_day, load_file, read_feed
 
     if (feed is None) == (not every) or (every and (file or delivery)):
         raise click.UsageError("name one FEED, or give --all with --date")
@@ -230,29 +230,30 @@ def load(
         chosen = load_feeds(settings.config)
     else:
         chosen = (read_feed(settings, feed),)
-    results = []
-    if file or delivery:
-        if delivery is None and len(chosen[0].deliveries) > 1:
-            names = ", ".join(d.name for d in chosen[0].deliveries)
-            raise click.UsageError(f"{feed} has several deliveries; say which with --delivery: {names}")
-        name = delivery or chosen[0].deliveries[0].name
-        day = _day(business_date) or (None if file else _yesterday())
-        results.append(load_delivery(feed, name, day, file=file, settings=settings))
+    day = _day(business_date)
+    if delivery is None and file and len(chosen[0].deliveries) > 1:
+        names = ", ".join(d.name for d in chosen[0].deliveries)
+        raise click.UsageError(f"{feed} has several deliveries; say which with --delivery: {names}")
+    if file:
+        results = [load_file(feed, delivery or chosen[0].deliveries[0].name, file, day, settings=settings)]
+    elif delivery:
+        results = load_delivery(feed, delivery, day or _yesterday(), settings=settings)
     else:
+        results = []
         with _progress(len(chosen), "loading feeds") as advance:
             for one in chosen:
-                results += load_feed_day(settings, one, _day(business_date) or _yesterday())
+                results += load_feed_day(settings, one, day or _yesterday())
                 advance(one.code)
     _show_loads(results, as_json)
 
 
 def _show_loads(results: list, as_json: bool) -> None:
-    refusals = [result for result in results if isinstance(result, BadDelivery)]
+    refusals = [result for result in results if isinstance(result, MinhuError)]
     columns = ("feed_code", "delivery", "business_date", "outcome", "batch_id", "received", "staged", "rejected")
-    loads = [result.summary() for result in results if not isinstance(result, BadDelivery)]
+    loads = [result.summary() for result in results if not isinstance(result, MinhuError)]
     _show(loads, as_json, (*columns, "duplicates", "reason"))
     for refusal in refusals:
-        click.echo(f"minhu: refused: {refusal}", err=True)
+        click.echo(f"minhu: {refusal}", err=True)
     if refusals:
         raise click.exceptions.Exit(1)
 

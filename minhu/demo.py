@@ -8,7 +8,7 @@ import click
 
 from minhu import database, services
 from minhu.config import sync
-from minhu.errors import BadDelivery, MinhuError, Refused
+from minhu.errors import MinhuError, Refused
 from minhu.feeds import Feed, load_feeds
 from minhu.load import load_feed_day
 from minhu.progress import progress
@@ -82,10 +82,10 @@ def _load_backlog(settings: Settings, feeds: tuple[Feed, ...]) -> None:
         for feed in feeds:
             results += load_feed_day(settings, feed, LAST - timedelta(days=1))
             advance(feed.code)
-    refused = [result for result in results if isinstance(result, BadDelivery)]
+    refused = [result for result in results if isinstance(result, MinhuError)]
     for refusal in refused:
         _say(f"  拒收：{refusal}")
-    outcomes = [result.outcome for result in results if not isinstance(result, BadDelivery)]
+    outcomes = [result.outcome for result in results if not isinstance(result, MinhuError)]
     told = {"loaded": "个批次新装载", "already_loaded": "个已装载过", "nothing_delivered": "个未送达", "held": "个扣留"}
     _say("  " + "，".join(f"{outcomes.count(code)} {words}" for code, words in told.items() if code in outcomes))
 

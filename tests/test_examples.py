@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from minhu import database
-from minhu.load import load_delivery
+from minhu.load import load_file
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
 
@@ -62,7 +62,7 @@ def city(scratch, tmp_path_factory):
         ("chicago311", "requests", "chicago.json"),
         ("toronto311", "requests", "toronto.xml"),
     ):
-        result = load_delivery(feed, delivery, date(2026, 8, 3), file=folder / name, settings=settings)
+        result = load_file(feed, delivery, folder / name, date(2026, 8, 3), settings=settings)
         assert (result.outcome, result.rejected, result.duplicates) == ("loaded", 0, 0)
     with database.connect(settings) as connection:
         connection.execute("update audit.batch set status = 'accepted'")

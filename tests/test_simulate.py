@@ -14,9 +14,10 @@ import pytest
 from lxml import etree
 
 from minhu.errors import BadDeclaration, Refused
-from minhu.feeds import Delivery, Feed, formats, load_feeds
+from minhu.feeds import Delivery, Feed, load_feeds
 from minhu.feeds.canonical import EVENT_TYPES
 from minhu.feeds.door import judge
+from minhu.feeds.formats.read import read
 from minhu.settings import PROJECT_ROOT
 from minhu.simulate import FileAccount, SimulationSummary, write_city
 from minhu.simulate.rows import Truth
@@ -111,7 +112,7 @@ def test_without_a_bundle_every_day_has_its_file(tmp_path):
         for name in ("h12345/callbacks", "h12345/cases", "h12345/events", "resp_linan_town/events")
         for day in ("08", "09", "10")
     ]
-    cases = formats.read(tmp_path / "h12345/cases_20261009.csv", FEEDS["h12345"].delivery("cases").format)
+    cases = read(tmp_path / "h12345/cases_20261009.csv", FEEDS["h12345"].delivery("cases").format)
     assert cases["受理时间"].str.contains("2026-(10-09|02-30)").all()
 
 
@@ -145,7 +146,7 @@ def test_the_door_finds_exactly_the_planted_bad_rows_and_duplicates(bundle):
         if file.business_date != "2026-10-11":
             continue
         feed, delivery = delivery_of(file)
-        judged = judge(formats.read(out / file.path, delivery.format), feed, delivery, KEY)
+        judged = judge(read(out / file.path, delivery.format), feed, delivery, KEY)
         found = (judged.received, judged.rejected.height, judged.duplicates)
         assert found == (file.rows, file.bad_rows, file.duplicate_rows), file.path
         unknown = [note for note in judged.notes if note["code"] in ("UNKNOWN_CODE", "BAD_NUMBER", "NEW_COLUMN")]
@@ -164,7 +165,7 @@ def test_bad_rows_and_duplicates_exist_but_never_refuse_a_file(bundle):
 def test_a_changed_line_is_sent_again_after_the_first(bundle):
     feed = FEEDS["h12319"]
     file = next(f for f in bundle[1].files if f.feed == "h12319" and f.business_date == "2026-10-11")
-    rows = formats.read(bundle[0] / file.path, feed.delivery("cases").format).with_row_index()
+    rows = read(bundle[0] / file.path, feed.delivery("cases").format).with_row_index()
     versions = rows.filter(pl.col("工单编号").is_duplicated() & (pl.col("工单状态") == "办结"))
     assert versions.height >= 3
     first = rows.join(versions.select("工单编号", closed="index"), on="工单编号").filter(pl.col("工单状态") != "办结")
@@ -186,7 +187,7 @@ def test_real_files_traps_are_there(bundle):
 
 def test_texts_hold_numbers_to_mask_and_hotlines_to_leave(bundle):
     out = bundle[0]
-    content = formats.read(out / "h12345/cases_20261011.csv", FEEDS["h12345"].delivery("cases").format)["诉求内容"]
+    content = read(out / "h12345/cases_20261011.csv", FEEDS["h12345"].delivery("cases").format)["诉求内容"]
     assert content.str.contains(r"1[3-9]\d000\d{5}").any()
     assert content.str.contains(r"330199(19|20)\d{9}[0-9X]").any()
     assert content.str.contains("12345").any()

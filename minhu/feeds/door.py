@@ -26,9 +26,10 @@ import polars_hash as plh
 
 from minhu import privacy
 from minhu.errors import BadDelivery
+from minhu.feeds import times
 from minhu.feeds.canonical import LAYOUTS, Column
 from minhu.feeds.feed import Delivery, Feed, Mapping
-from minhu.feeds.formats import FIELD_COUNT
+from minhu.feeds.formats.read import FIELD_COUNT
 
 ROW = "row_number"
 _TRUE = ("true", "1", "yes", "y", "t", "是", "真")
@@ -79,6 +80,8 @@ def _sources(delivery: Delivery) -> dict[str, list[str]]:
     for name, mapping in delivery.columns.items():
         if mapping.source:
             declared.setdefault(mapping.source, []).append(name)
+    if delivery.tombstone:
+        declared.setdefault(delivery.tombstone.source, []).append("tombstone")
     for milestone in delivery.milestones:
         if milestone.when:
             declared.setdefault(milestone.when.source, []).append(f"{milestone.event_type}.when")
@@ -155,7 +158,7 @@ def _read(column: Column, mapping: Mapping, feed: Feed, delivery: Delivery, pres
     text = _text(mapping, present)
     match column.type:
         case "timestamp":
-            return _timestamp(text, mapping.formats or delivery.formats, feed.timezone)
+            return times.timestamp(text, mapping.formats or delivery.formats, feed.timezone)
         case "boolean":
             lower = text.str.to_lowercase()
             return pl.when(lower.is_in(_TRUE)).then(True).when(lower.is_in(_FALSE)).then(False)
@@ -167,38 +170,6 @@ def _read(column: Column, mapping: Mapping, feed: Feed, delivery: Delivery, pres
             return pl.when(text.is_in(column.codes)).then(text)
         case _:
             return text
-
-
-def _timestamp(text: pl.Expr, formats: tuple[str, ...], zone: str) -> pl.Expr:
-    plain = privacy.half_width(text)
-    read = pl.coalesce(*(_read_format(plain, format, zone) for format in formats))
-    return pl.when(read.dt.year().is_between(1970, 2100)).then(read)
-
-
-def _read_format(text: pl.Expr, format: str, zone: str) -> pl.Expr:
-    match format:
-        case "epoch_s" | "epoch_ms":
-            unit = 1_000_000 if format == "epoch_s" else 1_000
-            number = pl.when(text.str.contains(r"^-?[0-9]{9,14}$")).then(text).cast(pl.Int64, strict=False)
-            return (number * unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-        case "iso":
-            with_zone = text.str.to_datetime("%+", time_zone="UTC", time_unit="us", strict=False)
-            return with_zone.fill_null(_local(text, "%Y-%m-%dT%H:%M:%S%.f", zone))
-        case _ if "%z" in format:
-            return text.str.to_datetime(format, time_zone="UTC", time_unit="us", strict=False)
-        case _:
-            return _local(text, format, zone)
-
-
-def _local(text: pl.Expr, format: str, zone: str) -> pl.Expr:
-    has_time = any(mark in format for mark in ("%H", "%I", "%T", "%R"))
-    naive = (
-        text.str.to_datetime(format, time_unit="us", strict=False)
-        if has_time
-        else text.str.to_date(format, strict=False).cast(pl.Datetime("us"))
-    )
-    local = naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
-    return local.dt.convert_time_zone("UTC")
 
 
 # -- what is wrong ------------------------------------------------------------------------------------------------
@@ -302,6 +273,9 @@ def _stage(
     staged = canonical.with_columns(payload).with_columns(
         privacy.mask_text(series) for series in [*canonical.select(free), payload]
     )
+    if delivery.tombstone:
+        gone = _text(Mapping(source=delivery.tombstone.source), cleaned.columns).is_in(delivery.tombstone.one_of)
+        staged = staged.hstack(cleaned.select(gone.fill_null(False).alias("is_deleted")))
     text = [pl.col(name).cast(pl.String).fill_null("\x00") for name in staged.columns]
     digest = staged.select(plh.concat_str(text, separator="\x1f").chash.blake3().str.slice(0, 32).alias("row_hash"))
     return staged.hstack([read[ROW]]).hstack(digest)

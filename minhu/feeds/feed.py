@@ -15,6 +15,8 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator, 
 from minhu.declaration import Declared, read_yaml, validate
 from minhu.errors import BadDeclaration
 from minhu.feeds.canonical import EVENT_TYPES, LAYOUTS, Column, Kind
+from minhu.feeds.formats import Format
+from minhu.feeds.sources import Source
 
 FeedCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,30}$")]
 DeliveryName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,30}$")]
@@ -83,51 +85,6 @@ class Milestone(Declared):
         return self
 
 
-class DropFolder(Declared):
-    """Files that a sender drops. ``path`` is relative to ``MINHU_DROP``; ``{date}`` is the business date, YYYYMMDD."""
-
-    type: Literal["drop_folder"]
-    path: str
-
-    @field_validator("path")
-    @classmethod
-    def _inside(cls, value: str) -> str:
-        if value.startswith("/") or ".." in Path(value).parts:
-            raise ValueError("the path must stay inside the drop folder")
-        if "{date}" not in value:
-            raise ValueError("the path must hold {date}, so that a file tells its business date")
-        return value
-
-
-class Csv(Declared):
-    type: Literal["csv"]
-    encoding: Literal["utf-8", "utf-8-sig", "gb18030"] = "utf-8"
-    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] = ","
-    quote: Annotated[str, StringConstraints(min_length=1, max_length=1)] = '"'
-
-
-class Xlsx(Declared):
-    type: Literal["xlsx"]
-    sheet: str | None = None
-    """The first sheet unless named."""
-
-
-class Json(Declared):
-    type: Literal["json"]
-    records: str = ""
-    """Dotted path to the array of records; empty: the file is the array."""
-
-
-class Xml(Declared):
-    type: Literal["xml"]
-    record: str
-    """Name of the element that holds one record."""
-
-
-Source = Annotated[DropFolder, Field(discriminator="type")]
-Format = Annotated[Csv | Xlsx | Json | Xml, Field(discriminator="type")]
-
-
 class Delivery(Declared):
     """One way the feed's records arrive: one kind, one source, one format. Each file of it becomes one batch."""
 
@@ -135,7 +92,7 @@ class Delivery(Declared):
     kind: Kind
     mode: Literal["append", "upsert", "snapshot"] = "upsert"
     layout: str | None = None
-    source: DropFolder
+    source: Source
     format: Format
     columns: dict[str, Mapping] = Field(default_factory=dict)
     """Canonical column → where it comes from. A source column of a canonical name maps itself."""
@@ -152,6 +109,10 @@ class Delivery(Declared):
     optional_columns: tuple[SourceColumn, ...] = ()
     """Mapped source columns that a file may lack."""
     max_rejected_pct: Annotated[float, Field(ge=0, le=100)] = 1.0
+    max_shrink_pct: Annotated[float, Field(ge=0, le=100)] = 50
+    """A snapshot with fewer rows than the one before, by more than this, is held: it may have been cut short."""
+    tombstone: When | None = None
+    """Rows by which the sender says that a record is gone."""
 
     @field_validator("columns", mode="before")
     @classmethod

@@ -5,48 +5,68 @@ transaction commits, nothing but the landed file exists, and landing the same by
 """
 
 import re
-from dataclasses import replace
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import psycopg
+
 from minhu import database
-from minhu.errors import BadDeclaration, BadDelivery
-from minhu.feeds import Delivery, Feed, door, formats, load_feed
+from minhu.errors import BadDeclaration, BadDelivery, MinhuError
+from minhu.feeds import Delivery, Feed, door, load_feed
+from minhu.feeds.formats import read
+from minhu.feeds.sources.fetch import Fetched, Wanted, fetch
 from minhu.load import batch
 from minhu.load.batch import LoadResult, Source
-from minhu.load.land import land
+from minhu.load.land import land, landed_path
 from minhu.settings import Settings
 
-__all__ = ["LoadResult", "load_delivery", "load_feed_day"]
+__all__ = ["LoadResult", "load_delivery", "load_feed_day", "load_file", "read_feed", "replay"]
 
 
 def load_delivery(
-    feed_code: str,
-    delivery: str,
-    business_date: date | None = None,
-    *,
-    file: Path | None = None,
-    settings: Settings | None = None,
-) -> LoadResult:
-    """Loads what one delivery of a feed brought for ``business_date`` (a date of the city).
+    feed_code: str, delivery: str, business_date: date, *, settings: Settings | None = None
+) -> list[LoadResult]:
+    """Loads what one delivery of a feed brought for ``business_date`` (a date of the city), one batch for each file.
 
-    ``file`` overrides where the declaration looks; without a date its name tells it, or the day it is loaded. Raises
-    BadDelivery (recorded as a refused batch) when the file cannot be taken, BadDeclaration, Retryable.
+    A file that is refused does not keep the others from loading; the first refusal is raised at the end. Raises
+    BadDelivery (recorded as a refused batch), BadDeclaration, Retryable.
     """
     settings = settings or Settings.from_env()
     feed = read_feed(settings, feed_code)
-    return _load(settings, feed, feed.delivery(delivery), business_date, file)
+    results = _load_delivery(settings, feed, feed.delivery(delivery), business_date)
+    for result in results:
+        if isinstance(result, BadDelivery):
+            raise result
+    return results
 
 
-def load_feed_day(settings: Settings, feed: Feed, business_date: date) -> list[LoadResult | BadDelivery]:
-    """Every delivery of a feed for one date. A refused delivery does not keep the others from loading."""
-    results: list[LoadResult | BadDelivery] = []
+def load_file(
+    feed_code: str, delivery: str, file: Path, business_date: date | None = None, *, settings: Settings | None = None
+) -> LoadResult:
+    """Loads one given file instead of what the source holds.
+
+    Without a date the file's name tells it, or the batch that already holds these bytes, or else it is today.
+    """
+    settings = settings or Settings.from_env()
+    feed = read_feed(settings, feed_code)
+    declared = feed.delivery(delivery)
+    day = business_date or _date_in_name(declared, file)
+    with database.connect(settings, autocommit=True) as connection:
+        return _load(connection, settings, feed, declared, day, Fetched(file, _name(settings, file)))
+
+
+def load_feed_day(settings: Settings, feed: Feed, business_date: date) -> list[LoadResult | MinhuError]:
+    """Every delivery of a feed for one date. What fails with one delivery does not keep the others from loading."""
+    results: list[LoadResult | MinhuError] = []
     for delivery in feed.deliveries:
         try:
-            results.append(_load(settings, feed, delivery, business_date, None))
-        except BadDelivery as refusal:
-            results.append(refusal)
+            results += _load_delivery(settings, feed, delivery, business_date)
+        except MinhuError as failure:
+            results.append(failure)
     return results
 
 
@@ -57,42 +77,87 @@ def read_feed(settings: Settings, feed_code: str) -> Feed:
     return load_feed(path)
 
 
-def _load(
-    settings: Settings, feed: Feed, delivery: Delivery, business_date: date | None, file: Path | None
-) -> LoadResult:
-    source, landed = _arrive(settings, feed, delivery, business_date, file)
+def replay(settings: Settings, batch_id: int) -> LoadResult:
+    """Reads a batch's landed file again with today's declaration.
+
+    The new batch takes the old one's place among the versions of a record and withdraws it whole, in one transaction, so
+    that replaying October 1 after October 5 never makes October 1 the newest. Raises BadDelivery when the file is refused
+    now; the old batch stays as it was then.
+    """
     with database.connect(settings, autocommit=True) as connection:
-        if landed is None:
-            return batch.record_attempt(connection, source, "nothing_delivered")
-        if business_date is None and (known := _date_of(connection, source)):
-            source = replace(source, business_date=known)
-        if (batch_id := batch.find_loaded(connection, source)) is not None:
-            return batch.record_attempt(connection, source, "already_loaded", batch_id)
-        received = None
-        try:
-            rows = formats.read(landed, delivery.format)
-            received = rows.height
-            judged = door.judge(rows, feed, delivery, settings.caller_key)
-        except BadDelivery as error:
-            refusal = BadDelivery(error.code, f"{feed.code}/{delivery.name} {source.name}: {error}")
-            batch.refuse(connection, source, refusal, received)
-            raise refusal from None
+        old = batch.find(connection, batch_id)
+        feed = read_feed(settings, old.feed_code)
+        path = landed_path(settings, old.source_sha256)
+        if not path.exists():
+            raise BadDelivery("NO_FILE", f"batch {batch_id}: its landed file is gone (kept as long as retention says)")
+        delivery = feed.delivery(old.delivery)
+        source = Source(feed, delivery, old.business_date, old.source_name, old.source_sha256, old.source_bytes, _now())
+        judged = _judge(connection, settings, source, path)
         with connection.transaction():
-            return batch.commit(connection, source, judged)
+            return batch.commit(connection, source, judged, control_total=old.control_total, replays=old)
 
 
-def _arrive(
-    settings: Settings, feed: Feed, delivery: Delivery, business_date: date | None, file: Path | None
-) -> tuple[Source, Path | None]:
-    """Fetches and lands; the landed path is None when the drop folder holds nothing for the date."""
-    started_at = datetime.now(ZoneInfo(database.TIMEZONE))
-    business_date = business_date or _date_in_name(delivery, file) or started_at.date()
-    path = file or settings.drop / delivery.source.path.replace("{date}", business_date.strftime("%Y%m%d"))
-    if file is None and not path.exists():
-        return Source(feed, delivery, business_date, _name(settings, path), "", 0, started_at), None
-    sha256, landed = land(settings, path)
-    size = landed.stat().st_size
-    return Source(feed, delivery, business_date, _name(settings, path), sha256, size, started_at), landed
+def _load_delivery(
+    settings: Settings, feed: Feed, delivery: Delivery, business_date: date
+) -> list[LoadResult | BadDelivery]:
+    results: list[LoadResult | BadDelivery] = []
+    with database.connect(settings, autocommit=True) as connection, _private_folder(settings) as folder:
+        cursor = batch.read_cursor(connection, feed.code, delivery.name)
+        for fetched in fetch(Wanted(settings, feed, delivery, business_date, cursor, folder)):
+            try:
+                results.append(_load(connection, settings, feed, delivery, business_date, fetched))
+            except BadDelivery as refusal:
+                results.append(refusal)
+        if not results:
+            nothing = Source(feed, delivery, business_date, "", "", 0, _now())
+            results.append(batch.record_attempt(connection, nothing, "nothing_delivered"))
+    return results
+
+
+def _load(
+    connection: psycopg.Connection,
+    settings: Settings,
+    feed: Feed,
+    delivery: Delivery,
+    business_date: date | None,
+    fetched: Fetched,
+) -> LoadResult:
+    started_at = _now()
+    sha256, landed = land(settings, fetched.path)
+    if business_date is None:
+        business_date = batch.date_of(connection, feed.code, delivery.name, sha256) or started_at.date()
+    source = Source(
+        feed, delivery, business_date, fetched.name, sha256, landed.stat().st_size, started_at, fetched.identity
+    )
+    if (batch_id := batch.find_loaded(connection, source)) is not None:
+        result = batch.record_attempt(connection, source, "already_loaded", batch_id)
+    else:
+        judged = _judge(connection, settings, source, landed)
+        with connection.transaction():
+            result = batch.commit(
+                connection, source, judged, control_total=fetched.control_total, cursor=fetched.cursor
+            )
+    if fetched.after_commit:
+        fetched.after_commit()
+    return result
+
+
+def _judge(connection: psycopg.Connection, settings: Settings, source: Source, landed: Path) -> door.Judged:
+    """Reads and judges a landed file; a refusal is recorded, told with feed, delivery and file, and raised."""
+    received = None
+    try:
+        rows = read.read(landed, source.delivery.format)
+        received = rows.height
+        return door.judge(rows, source.feed, source.delivery, settings.caller_key)
+    except BadDelivery as error:
+        told = f"{source.feed.code}/{source.delivery.name} {source.name}: {error}"
+        refusal = BadDelivery(error.code, told)
+        batch.refuse(connection, source, refusal, received)
+        raise refusal from None
+
+
+def _now() -> datetime:
+    return datetime.now(ZoneInfo(database.TIMEZONE))
 
 
 def _name(settings: Settings, path: Path) -> str:
@@ -100,23 +165,20 @@ def _name(settings: Settings, path: Path) -> str:
     return str(path.relative_to(settings.drop)) if path.is_relative_to(settings.drop) else path.name
 
 
-def _date_in_name(delivery: Delivery, file: Path | None) -> date | None:
+def _date_in_name(delivery: Delivery, file: Path) -> date | None:
     """The date that a file's name tells, where it follows the declared pattern."""
-    if file is None:
-        return None
-    pattern = re.escape(Path(delivery.source.path).name).replace(re.escape("{date}"), r"(\d{8})")
+    declared = Path(getattr(delivery.source, "path", "")).name
+    pattern = re.escape(declared).replace(re.escape("{date}"), r"(\d{8})").replace(r"\*", ".*").replace(r"\?", ".")
     found = re.fullmatch(pattern, file.name)
     try:
         return datetime.strptime(found[1], "%Y%m%d").date() if found else None
-    except ValueError:
+    except (ValueError, IndexError):
         return None
 
 
-def _date_of(connection, source: Source) -> date | None:
-    """The date under which these very bytes were loaded before."""
-    row = connection.execute(
-        "select max(business_date) from audit.batch where feed_code = %(feed_code)s and delivery = %(delivery)s"
-        " and source_sha256 = %(source_sha256)s and status not in ('refused', 'superseded')",
-        source.identity,
-    ).fetchone()
-    return row[0]
+@contextmanager
+def _private_folder(settings: Settings) -> Iterator[Path]:
+    """A folder for what is fetched, gone afterwards; the landing zone keeps what counts."""
+    settings.landing.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(dir=settings.landing, prefix=".fetching-") as folder:
+        yield Path(folder)

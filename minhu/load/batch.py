@@ -7,13 +7,16 @@ from datetime import date, datetime
 import polars as pl
 import psycopg
 from psycopg import sql
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from minhu import database
-from minhu.errors import BadDelivery
+from minhu.errors import BadDelivery, Refused, Retryable
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Judged
 from minhu.feeds.feed import Delivery, Feed
+
+SAME_FILE = "SAME_FILE_OTHER_DATE"
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Source:
     sha256: str
     bytes: int
     started_at: datetime
+    content: str | None = None
+    """What stands for the content where an API's bytes differ from pull to pull; the bytes' own sha256 unless given."""
 
     @property
     def identity(self) -> dict:
@@ -35,7 +40,26 @@ class Source:
             "delivery": self.delivery.name,
             "business_date": self.business_date,
             "source_sha256": self.sha256,
+            "content": self.content or self.sha256,
         }
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A row of the manifest, as far as a replay needs it."""
+
+    batch_id: int
+    feed_code: str
+    delivery: str
+    business_date: date
+    source_name: str
+    source_sha256: str
+    source_bytes: int
+    control_total: int | None
+    status: str
+    reason_code: str | None
+    reason: str | None
+    order_key: int
 
 
 @dataclass(frozen=True)
@@ -58,52 +82,159 @@ class LoadResult:
         return {**self.__dict__, "business_date": self.business_date.isoformat(), "notes": list(self.notes)}
 
 
+@dataclass(frozen=True)
+class Hold:
+    """Why a batch waits for a person instead of a gate."""
+
+    code: str
+    reason: str
+
+
+def find(connection: psycopg.Connection, batch_id: int) -> Batch:
+    """A batch of the manifest. Raises Refused when there is none, or when another one stands in for it."""
+    with connection.cursor(row_factory=class_row(Batch)) as cursor:
+        found = cursor.execute(
+            "select batch_id, feed_code, delivery, business_date, source_name, source_sha256, source_bytes,"
+            " control_total, status, reason_code, reason, order_key from audit.batch where batch_id = %s",
+            [batch_id],
+        ).fetchone()
+    if found is None:
+        raise Refused(f"there is no batch {batch_id}")
+    if found.status == "superseded":
+        raise Refused(f"batch {batch_id} was superseded; replay the batch that stands in for it")
+    return found
+
+
+_SAME_CONTENT = (
+    "feed_code = %(feed_code)s and delivery = %(delivery)s and content_sha256 = %(content)s"
+    " and status not in ('refused', 'superseded')"
+)
+
+
 def find_loaded(connection: psycopg.Connection, source: Source) -> int | None:
-    """The batch that holds these bytes for this feed, delivery and date, if there is one."""
+    """The batch that holds this content for this feed, delivery and date, if there is one."""
     row = connection.execute(
-        "select batch_id from audit.batch where feed_code = %(feed_code)s and delivery = %(delivery)s"
-        " and business_date = %(business_date)s and source_sha256 = %(source_sha256)s"
-        " and status not in ('refused', 'superseded')",
+        f"select batch_id from audit.batch where {_SAME_CONTENT} and business_date = %(business_date)s",
         source.identity,
     ).fetchone()
     return row[0] if row else None
 
 
-def commit(connection: psycopg.Connection, source: Source, judged: Judged) -> LoadResult:
+def date_of(connection: psycopg.Connection, feed_code: str, delivery: str, sha256: str) -> date | None:
+    """The date under which these very bytes were loaded before."""
+    parameters = {"feed_code": feed_code, "delivery": delivery, "content": sha256}
+    return connection.execute(
+        f"select max(business_date) from audit.batch where {_SAME_CONTENT}", parameters
+    ).fetchone()[0]
+
+
+def read_cursor(connection: psycopg.Connection, feed_code: str, delivery: str) -> str | None:
+    """Where the last committed fetch of a delivery ended."""
+    row = connection.execute(
+        "select cursor_value from audit.source_cursor where feed_code = %s and delivery = %s", [feed_code, delivery]
+    ).fetchone()
+    return row[0] if row else None
+
+
+def commit(
+    connection: psycopg.Connection,
+    source: Source,
+    judged: Judged,
+    *,
+    control_total: int | None = None,
+    cursor: str | None = None,
+    replays: Batch | None = None,
+) -> LoadResult:
     """Writes the batch. The caller's transaction makes it visible; a lock per feed keeps two loads of it apart."""
     database.lock(connection, f"minhu:load:{source.feed.code}")
-    if (batch_id := find_loaded(connection, source)) is not None:
+    if replays is None and (batch_id := find_loaded(connection, source)) is not None:
         return record_attempt(connection, source, "already_loaded", batch_id)
-    other_date = _same_bytes_other_date(connection, source) if judged.received else None
-    batch_id = _insert_batch(connection, source, judged, other_date)
+    hold = _why_hold(connection, source, judged, control_total, replays)
+    if replays:
+        _withdraw(connection, replays)
+    batch_id = _insert_batch(connection, source, judged, hold, control_total, replays)
     _copy(connection, STAGING_TABLE[source.delivery.kind], _staging_frame(source, judged.staged, batch_id))
     _copy(
         connection,
         "restricted.rejected_row",
         judged.rejected.select(pl.lit(batch_id).alias("batch_id"), *judged.rejected.columns),
     )
+    if replays:
+        connection.execute(
+            "update audit.batch set superseded_by = %s where batch_id = %s", [batch_id, replays.batch_id]
+        )
+    if cursor is not None:
+        _write_cursor(connection, source, cursor, batch_id)
     return LoadResult(
         source.feed.code,
         source.delivery.name,
         source.business_date,
-        "held" if other_date else "loaded",
+        "held" if hold else "loaded",
         batch_id,
         judged.received,
         judged.staged.height,
         judged.rejected.height,
         judged.duplicates,
-        _held_reason(other_date) if other_date else None,
+        hold.reason if hold else None,
         judged.notes,
+    )
+
+
+def _why_hold(
+    connection: psycopg.Connection, source: Source, judged: Judged, control_total: int | None, replays: Batch | None
+) -> Hold | None:
+    """What a person must look at before the batch counts, if anything."""
+    if replays and replays.status == "held" and replays.reason_code == SAME_FILE:
+        return Hold(SAME_FILE, replays.reason or "")
+    if control_total is not None and control_total != judged.received:
+        gap = judged.received - control_total
+        return Hold("CONTROL_TOTAL", f"the sender counts {control_total} rows, {judged.received} arrived ({gap:+})")
+    if replays is None and judged.received and (other := _same_content_other_date(connection, source)):
+        return Hold(SAME_FILE, f"the same bytes were already delivered for {other}; release the batch if that is right")
+    return _shrunk_snapshot(connection, source, judged)
+
+
+def _shrunk_snapshot(connection: psycopg.Connection, source: Source, judged: Judged) -> Hold | None:
+    """A snapshot says of every record it lacks that it is gone: one that was cut short would wipe them out."""
+    if source.delivery.mode != "snapshot":
+        return None
+    row = connection.execute(
+        "select staged_rows from audit.batch where feed_code = %(feed_code)s and delivery = %(delivery)s"
+        " and status in ('loaded', 'accepted') and business_date <= %(business_date)s order by order_key desc limit 1",
+        source.identity,
+    ).fetchone()
+    least = (row[0] if row else 0) * (100 - source.delivery.max_shrink_pct) / 100
+    if judged.staged.height >= least:
+        return None
+    return Hold("SNAPSHOT_SHRANK", f"{judged.staged.height} rows, the snapshot before had {row[0]}")
+
+
+def _withdraw(connection: psycopg.Connection, old: Batch) -> None:
+    """Takes a batch out of force; its rows stay, and the next build takes them out of the facts."""
+    changed = connection.execute(
+        "update audit.batch set status = 'superseded' where batch_id = %s and status not in ('refused', 'superseded')",
+        [old.batch_id],
+    )
+    if not changed.rowcount and old.status != "refused":
+        raise Retryable(f"batch {old.batch_id} was replayed by somebody else at this moment")
+
+
+def _write_cursor(connection: psycopg.Connection, source: Source, cursor: str, batch_id: int) -> None:
+    connection.execute(
+        "insert into audit.source_cursor (feed_code, delivery, cursor_value, batch_id) values (%s, %s, %s, %s)"
+        " on conflict (feed_code, delivery) do update set cursor_value = excluded.cursor_value,"
+        " batch_id = excluded.batch_id, written_at = clock_timestamp()",
+        [source.feed.code, source.delivery.name, cursor, batch_id],
     )
 
 
 def refuse(connection: psycopg.Connection, source: Source, error: BadDelivery, received: int | None) -> None:
     """Records a delivery that was refused whole; the file stays in the landing zone."""
     connection.execute(
-        "insert into audit.batch (feed_code, delivery, kind, business_date, source_name, source_sha256, source_bytes,"
-        " received_rows, status, reason_code, reason, order_key, started_at) values (%(feed_code)s, %(delivery)s,"
-        " %(kind)s, %(business_date)s, %(name)s, %(source_sha256)s, %(bytes)s, %(received)s, 'refused', %(code)s,"
-        " %(reason)s, 0, %(started_at)s)",
+        "insert into audit.batch (feed_code, delivery, kind, business_date, source_name, source_sha256, content_sha256,"
+        " source_bytes, received_rows, status, reason_code, reason, order_key, started_at) values (%(feed_code)s,"
+        " %(delivery)s, %(kind)s, %(business_date)s, %(name)s, %(source_sha256)s, %(content)s, %(bytes)s, %(received)s,"
+        " 'refused', %(code)s, %(reason)s, 0, %(started_at)s)",
         {**_facts(source), "received": received, "code": error.code, "reason": str(error)},
     )
 
@@ -131,30 +262,33 @@ def _facts(source: Source) -> dict:
     }
 
 
-def _same_bytes_other_date(connection: psycopg.Connection, source: Source) -> date | None:
+def _same_content_other_date(connection: psycopg.Connection, source: Source) -> date | None:
     row = connection.execute(
-        "select max(business_date) from audit.batch where feed_code = %(feed_code)s and delivery = %(delivery)s"
-        " and source_sha256 = %(source_sha256)s and business_date <> %(business_date)s"
-        " and status not in ('refused', 'superseded')",
+        f"select max(business_date) from audit.batch where {_SAME_CONTENT} and business_date <> %(business_date)s",
         source.identity,
     ).fetchone()
     return row[0]
 
 
-def _held_reason(other_date: date) -> str:
-    return f"the same bytes were already delivered for {other_date}; release the batch if that is right"
-
-
-def _insert_batch(connection: psycopg.Connection, source: Source, judged: Judged, other_date: date | None) -> int:
-    """The manifest row. Its order_key puts versions of a record in the order of business dates, then of batches."""
+def _insert_batch(
+    connection: psycopg.Connection,
+    source: Source,
+    judged: Judged,
+    hold: Hold | None,
+    control_total: int | None,
+    replays: Batch | None,
+) -> int:
+    """The manifest row. Its order_key puts versions of a record in the order of business dates, then of batches; a replay
+    inherits the one of the batch it replays. A batch that was refused had none to inherit."""
     return connection.execute(
         "with fresh as (select nextval(pg_get_serial_sequence('audit.batch', 'batch_id')) as batch_id)"
         " insert into audit.batch (batch_id, feed_code, delivery, kind, business_date, source_name, source_sha256,"
-        " source_bytes, received_rows, staged_rows, rejected_rows, duplicate_rows, status, reason_code, reason, notes,"
-        " order_key, started_at) overriding system value"
+        " content_sha256, source_bytes, received_rows, staged_rows, rejected_rows, duplicate_rows, control_total,"
+        " status, reason_code, reason, notes, order_key, replays_batch_id, started_at) overriding system value"
         " select batch_id, %(feed_code)s, %(delivery)s, %(kind)s, %(business_date)s, %(name)s, %(source_sha256)s,"
-        " %(bytes)s, %(received)s, %(staged)s, %(rejected)s, %(duplicates)s, %(status)s, %(code)s, %(reason)s,"
-        " %(notes)s, to_char(%(business_date)s::date, 'YYYYMMDD')::bigint * 10000000000 + batch_id, %(started_at)s"
+        " %(content)s, %(bytes)s, %(received)s, %(staged)s, %(rejected)s, %(duplicates)s, %(control_total)s,"
+        " %(status)s, %(code)s, %(reason)s, %(notes)s, coalesce(nullif(%(order_key)s, 0),"
+        " to_char(%(business_date)s::date, 'YYYYMMDD')::bigint * 10000000000 + batch_id), %(replays)s, %(started_at)s"
         " from fresh returning batch_id",
         {
             **_facts(source),
@@ -162,10 +296,13 @@ def _insert_batch(connection: psycopg.Connection, source: Source, judged: Judged
             "staged": judged.staged.height,
             "rejected": judged.rejected.height,
             "duplicates": judged.duplicates,
-            "status": "held" if other_date else "loaded",
-            "code": "SAME_FILE_OTHER_DATE" if other_date else None,
-            "reason": _held_reason(other_date) if other_date else None,
+            "control_total": control_total,
+            "status": "held" if hold else "loaded",
+            "code": hold.code if hold else None,
+            "reason": hold.reason if hold else None,
             "notes": Jsonb(list(judged.notes)),
+            "order_key": replays.order_key if replays else 0,
+            "replays": replays.batch_id if replays else None,
         },
     ).fetchone()[0]
 

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 import polars as pl
 
-from minhu.feeds.feed import Csv, Format, Json, Xlsx, Xml
+from minhu.feeds.formats import Csv, Format, Json, Xlsx, Xml
 
 
 def to_bytes(rows: pl.DataFrame, format: Format, numeric: Collection[str] = ()) -> bytes:

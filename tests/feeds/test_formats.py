@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minhu.errors import BadDelivery
-from minhu.feeds import formats
-from minhu.feeds.feed import Csv, Json, Xlsx, Xml
+from minhu.feeds.formats import Csv, Json, Xlsx, Xml
+from minhu.feeds.formats.read import read
 
 ROWS = [("1", "路灯不亮"), ("2", None)]
 
@@ -47,7 +47,7 @@ WRITERS = {
 def test_every_format_gives_the_same_frame_of_text(name, tmp_path):
     format, write = WRITERS[name]
     write(tmp_path / "file")
-    frame = formats.read(tmp_path / "file", format)
+    frame = read(tmp_path / "file", format)
     assert frame.columns == ["编号", "内容"]
     assert [(number, text or None) for number, text in frame.rows()] == ROWS
 
@@ -68,7 +68,7 @@ def test_every_format_gives_the_same_frame_of_text(name, tmp_path):
 def test_what_cannot_be_read_is_refused(format, content, code, tmp_path):
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(BadDelivery) as refusal:
-        formats.read(tmp_path / "file", format)
+        read(tmp_path / "file", format)
     assert refusal.value.code == code
 
 
@@ -77,13 +77,13 @@ def test_an_entity_of_an_xml_file_reads_nothing_of_ours(tmp_path):
     (tmp_path / "file").write_text(
         f'<!DOCTYPE r [<!ENTITY x SYSTEM "file://{tmp_path}/secret">]><l><r><a>&x;</a></r></l>'
     )
-    frame = formats.read(tmp_path / "file", Xml(type="xml", record="r"))
+    frame = read(tmp_path / "file", Xml(type="xml", record="r"))
     assert "do not read" not in str(frame.rows())
 
 
 def test_blank_lines_are_no_records_and_rows_of_blanks_are(tmp_path):
     (tmp_path / "file").write_text("a,b\n1,2\n\n,\n3,4\n\n\n", "utf-8")
-    assert formats.read(tmp_path / "file", Csv(type="csv")).height == 3
+    assert read(tmp_path / "file", Csv(type="csv")).height == 3
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -91,6 +91,6 @@ def test_blank_lines_are_no_records_and_rows_of_blanks_are(tmp_path):
 def test_any_bytes_are_read_or_refused(data, format, tmp_path):
     (tmp_path / "file").write_bytes(data)
     try:
-        formats.read(tmp_path / "file", format)
+        read(tmp_path / "file", format)
     except BadDelivery as refusal:
         assert refusal.code in ("EMPTY_FILE", "WRONG_ENCODING", "UNREADABLE", "BAD_HEADER")

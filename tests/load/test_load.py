@@ -12,7 +12,7 @@ import pytest
 
 from minhu import database
 from minhu.errors import BadDelivery
-from minhu.load import load_delivery
+from minhu.load import load_delivery, load_file
 from minhu.settings import PROJECT_ROOT
 from tests import given
 
@@ -26,7 +26,7 @@ def city(scratch, tmp_path):
 
 def load(city, rows, *, name="cases_20261012.csv", day=DAY, **how):
     file = given.case_file(city.drop / "h1" / name, rows, **how)
-    return load_delivery("h1", "cases", day, file=file, settings=city)
+    return load_file("h1", "cases", file, day, settings=city)
 
 
 def query(city, text, *parameters):
@@ -128,14 +128,14 @@ def test_empty_files_of_two_dates_are_two_batches(city):
 def test_two_loads_of_one_file_at_once_are_one_batch(city):
     with ThreadPoolExecutor(4) as pool:
         file = given.case_file(city.drop / "h1" / "cases_20261012.csv", [{}, {"工单编号": "2"}])
-        loads = [pool.submit(load_delivery, "h1", "cases", DAY, file=file, settings=city) for _ in range(4)]
+        loads = [pool.submit(load_file, "h1", "cases", file, DAY, settings=city) for _ in range(4)]
     outcomes = sorted(load.result().outcome for load in loads)
     assert outcomes == ["already_loaded"] * 3 + ["loaded"]
     assert query(city, "select count(*) from staging.case_record") == [(2,)]
 
 
 def test_nothing_delivered_is_told_and_recorded(city):
-    result = load_delivery("h1", "cases", DAY, settings=city)
+    [result] = load_delivery("h1", "cases", DAY, settings=city)
     assert result.outcome == "nothing_delivered"
     assert query(city, "select outcome, batch_id from audit.attempt") == [("nothing_delivered", None)]
 
@@ -209,7 +209,7 @@ def test_a_new_column_is_kept_and_noted_or_refused_as_declared(city, tmp_path, s
         path.write_bytes("\n".join(lines).encode("gb18030"))
         return path
 
-    result = load_delivery("h1", "cases", DAY, file=write(city.drop / "h1" / "new.csv"), settings=city)
+    result = load_file("h1", "cases", write(city.drop / "h1" / "new.csv"), DAY, settings=city)
     assert [note["code"] for note in result.notes] == ["NEW_COLUMN"]
     assert query(city, "select payload from staging.case_record") == [({"新列": "值"},)]
     frozen = scratch(
@@ -220,7 +220,7 @@ def test_a_new_column_is_kept_and_noted_or_refused_as_declared(city, tmp_path, s
 
 def test_a_line_with_too_many_fields_is_rejected_alone(city):
     path = given.case_file(city.drop / "h1" / "cases_20261012.csv", [{}, {"工单编号": "2", "备注": "a,b"}])
-    result = load_delivery("h1", "cases", DAY, file=path, settings=city)
+    result = load_file("h1", "cases", path, DAY, settings=city)
     assert (result.received, result.staged, result.rejected) == (2, 1, 1)
     assert query(city, "select row_number, reason_code from audit.rejected_row") == [(2, "FIELD_COUNT")]
 
@@ -231,7 +231,7 @@ def test_a_refused_file_loads_once_its_declaration_is_mended(city):
         city.config,
         [given.feed(deliveries=[given.CASES | {"format": {"type": "csv", "encoding": "utf-8"}}, given.EVENTS])],
     )
-    assert load_delivery("h1", "cases", DAY, settings=city).outcome == "loaded"
+    assert [result.outcome for result in load_delivery("h1", "cases", DAY, settings=city)] == ["loaded"]
 
 
 KILLER = """
@@ -239,7 +239,7 @@ import os, signal, sys
 from datetime import date
 from minhu.load import batch, load_delivery
 import minhu.load as load
-import minhu.feeds.formats as formats
+import minhu.feeds.formats.read as formats
 
 def killing(module, name, after):
     real = getattr(module, name)

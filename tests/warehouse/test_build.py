@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from minhu import config, database
-from minhu.load import load_delivery
+from minhu.load import load_file
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse import build as build_module
 from minhu.warehouse.build import BuildFailed, build
@@ -58,7 +58,7 @@ def load(city, delivery, rows, *, feed="h1", day=12, accept=True):
         path.write_bytes(path.read_text(encoding="utf-8").encode("gb18030"))
     else:
         given.csv_file(path, rows)
-    result = load_delivery(feed, delivery, date(2026, 10, day), file=path, settings=city)
+    result = load_file(feed, delivery, path, date(2026, 10, day), settings=city)
     if accept:
         query_nothing(city, "update audit.batch set status = 'accepted' where batch_id = %s", result.batch_id)
     return result.batch_id

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from minhu.errors import BadDelivery
-from minhu.feeds.feed import Csv, Format, Json, Xlsx, Xml
+from minhu.feeds.formats import Csv, Format, Json, Xlsx, Xml
 
 FIELD_COUNT = "__field_count"
 """Set by the CSV reader on lines with too many or too few fields; the door rejects them."""

@@ -1,0 +1,67 @@
+"""Drop folders: takes settled files, leaves them where they are or moves them to an archive. Deletes nothing."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from functools import partial
+from glob import escape
+from pathlib import Path
+
+from minhu.errors import Retryable
+from minhu.feeds.sources.fetch import Fetched, Wanted
+
+_PATIENCE = 60  # seconds to wait for a file that keeps growing
+
+
+def fetch_drop(wanted: Wanted) -> Iterator[Fetched]:
+    """Every settled file of the date. Raises Retryable for one that keeps growing, or that its done file has not joined."""
+    source, drop = wanted.delivery.source, wanted.settings.drop
+    pattern = source.path.replace("{date}", escape(f"{wanted.business_date:%Y%m%d}"))
+    for path in sorted(found for found in drop.glob(pattern) if found.is_file()):
+        control_total = None
+        if source.done_suffix:
+            if path.name.endswith(source.done_suffix):
+                continue
+            control_total = _control_total(path.with_name(path.name + source.done_suffix))
+        else:
+            _await_settled(path, source.settle_seconds)
+        archive = partial(_archive, path, drop / source.archive, drop) if source.archive else None
+        yield Fetched(path, str(path.relative_to(drop)), control_total, after_commit=archive)
+
+
+def _control_total(done: Path) -> int | None:
+    """The number of rows a done file tells: bare, or ``rows`` of a JSON object; None where it tells none."""
+    try:
+        text = done.read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError:
+        raise Retryable(f"{done.name} is not there yet: the sender has not finished") from None
+    if text.startswith("{"):
+        try:
+            text = str(json.loads(text).get("rows", ""))
+        except json.JSONDecodeError:
+            return None
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _await_settled(path: Path, seconds: float) -> None:
+    """Returns once size and time of change have stood still for ``seconds``."""
+    began, seen = time.monotonic(), path.stat()
+    while (age := time.time() - seen.st_mtime) < seconds:
+        if time.monotonic() - began > _PATIENCE:
+            raise Retryable(f"{path.name} is still growing after {_PATIENCE} s")
+        time.sleep(min(max(seconds - age, 0.05), seconds))
+        seen = path.stat()
+
+
+def _archive(path: Path, folder: Path, drop: Path) -> None:
+    """Moves a loaded file; a file of the same name that is already there keeps its place, this one gets a number."""
+    if not path.exists():
+        return  # moved by an earlier run
+    target = folder / path.relative_to(drop)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while target.exists():
+        number += 1
+        target = target.with_name(f"{path.stem}.{number}{path.suffix}")
+    os.replace(path, target)
