@@ -7,7 +7,7 @@ with delivered as (
         called_at,
         coalesce(unit_name, '') as unit_name
     from {{ ref('stg_callback') }}
-    where case_id in (select rooted.case_id from {{ ref('int_case__rooted') }} as rooted)
+    where not is_deleted and case_id in (select rooted.case_id from {{ ref('int_case__rooted') }} as rooted)
 ),
 
 counted as (

@@ -87,6 +87,7 @@ def _choose(connection: psycopg.Connection, version: int, full_refresh: bool) ->
         " values (%s, %s, %s, 'running') returning build_id",
         [full_refresh, version, package_version("minhu")],
     ).fetchone()[0]
+    connection.execute(_SUPERSEDE_SNAPSHOTS, {"version": version})
     chosen = connection.execute(_CHOOSE, {"build_id": build_id}).rowcount
     if not chosen and not full_refresh and last == version:
         connection.rollback()
@@ -95,6 +96,28 @@ def _choose(connection: psycopg.Connection, version: int, full_refresh: bool) ->
     connection.execute("update audit.build set touched_cases = %s where build_id = %s", [touched, build_id])
     return build_id
 
+
+# A snapshot says all there is: an accepted one is superseded by the next accepted one of its delivery.
+_SUPERSEDE_SNAPSHOTS = """
+update audit.batch as old set status = 'superseded', superseded_by = newest.batch_id
+from (
+    select distinct on (batch.feed_code, batch.delivery)
+        batch.feed_code, batch.delivery, batch.batch_id, batch.order_key
+    from audit.batch
+    inner join config.entry on entry.kind = 'delivery' and entry.key = batch.feed_code || '/' || batch.delivery
+    where
+        entry.data ->> 'mode' = 'snapshot'
+        and entry.since_version <= %(version)s
+        and (entry.until_version is null or entry.until_version > %(version)s)
+        and batch.status = 'accepted'
+    order by batch.feed_code, batch.delivery, batch.order_key desc
+) as newest
+where
+    old.status = 'accepted'
+    and old.feed_code = newest.feed_code
+    and old.delivery = newest.delivery
+    and old.order_key < newest.order_key
+"""
 
 _CHOOSE = """
 with done as (

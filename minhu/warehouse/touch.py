@@ -6,16 +6,72 @@ from psycopg import sql
 # The keys of a case as every query below gives them.
 _KEY = "select distinct md5({feed} || '|' || {no}) as case_id, {feed} as feed_code, {no} as case_no"
 
-# Rows of batches that come or go.
+# Rows of batches that come or go. A record sent again as it already stands touches nothing: of a case its newest version
+# must be the same, of an event or a callback every version told so far.
 _MOVED = f"""
-{_KEY.format(feed="r.feed_code", no="r.case_no")} from staging.case_record as r
-where r.batch_id in (select batch_id from audit.build_batch where build_id = %(build_id)s)
+with moved as (select batch_id, action from audit.build_batch where build_id = %(build_id)s),
+taken as (select batch_id from moved where action = 'take'),
+withdrawn as (select batch_id from moved where action = 'withdraw'),
+seen as (
+    select build_batch.batch_id, batch.order_key
+    from audit.build_batch
+    inner join audit.build using (build_id)
+    inner join audit.batch using (batch_id)
+    where build.status = 'succeeded' and batch_id not in (select batch_id from withdrawn)
+    group by 1, 2
+    having bool_and(build_batch.action = 'take')
+),
+sent as (select feed_code, case_no, row_hash from staging.case_record inner join taken using (batch_id)),
+standing as (
+    select distinct on (r.feed_code, r.case_no) r.feed_code, r.case_no, r.row_hash
+    from (select distinct feed_code, case_no from sent) as keys
+    inner join staging.case_record as r using (feed_code, case_no)
+    inner join seen using (batch_id)
+    order by r.feed_code, r.case_no, coalesce(r.source_updated_at, '-infinity') desc, seen.order_key desc,
+        r.row_number desc
+),
+event as (
+    select e.case_feed_code, e.case_no, e.row_hash,
+        concat_ws('|', e.event_type, e.occurred_at, e.unit_name, e.source_event_no, e.feed_code) as what
+    from staging.case_event as e inner join taken using (batch_id)
+),
+told_event as (
+    select e.case_feed_code, e.case_no, e.row_hash,
+        concat_ws('|', e.event_type, e.occurred_at, e.unit_name, e.source_event_no, e.feed_code) as what
+    from (select distinct case_feed_code, case_no from event) as keys
+    inner join staging.case_event as e using (case_feed_code, case_no)
+    inner join seen using (batch_id)
+),
+callback as (
+    select c.case_feed_code, c.case_no, c.row_hash, concat_ws('|', c.called_at, c.unit_name, c.round) as what
+    from staging.callback as c inner join taken using (batch_id)
+),
+told_callback as (
+    select c.case_feed_code, c.case_no, c.row_hash, concat_ws('|', c.called_at, c.unit_name, c.round) as what
+    from (select distinct case_feed_code, case_no from callback) as keys
+    inner join staging.callback as c using (case_feed_code, case_no)
+    inner join seen using (batch_id)
+)
+{_KEY.format(feed="sent.feed_code", no="sent.case_no")} from sent
+left join standing using (feed_code, case_no, row_hash) where standing.row_hash is null
 union
-{_KEY.format(feed="e.case_feed_code", no="e.case_no")} from staging.case_event as e
-where e.batch_id in (select batch_id from audit.build_batch where build_id = %(build_id)s)
+{_KEY.format(feed="event.case_feed_code", no="event.case_no")} from event
+left join (
+    select case_feed_code, case_no, what, min(row_hash) as row_hash from told_event group by 1, 2, 3
+    having min(row_hash) = max(row_hash)
+) as told using (case_feed_code, case_no, what, row_hash) where told.row_hash is null
 union
-{_KEY.format(feed="c.case_feed_code", no="c.case_no")} from staging.callback as c
-where c.batch_id in (select batch_id from audit.build_batch where build_id = %(build_id)s)
+{_KEY.format(feed="callback.case_feed_code", no="callback.case_no")} from callback
+left join (
+    select case_feed_code, case_no, what, min(row_hash) as row_hash from told_callback group by 1, 2, 3
+    having min(row_hash) = max(row_hash)
+) as told using (case_feed_code, case_no, what, row_hash) where told.row_hash is null
+union
+{_KEY.format(feed="r.feed_code", no="r.case_no")} from staging.case_record as r inner join withdrawn using (batch_id)
+union
+{_KEY.format(feed="e.case_feed_code", no="e.case_no")} from staging.case_event as e inner join withdrawn using (batch_id)
+union
+{_KEY.format(feed="c.case_feed_code", no="c.case_no")} from staging.callback as c inner join withdrawn using (batch_id)
 """
 
 _ALL = f"""

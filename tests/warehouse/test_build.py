@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from minhu import config, database
-from minhu.load import load_file
+from minhu.load import load_file, replay
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse import build as build_module
 from minhu.warehouse.build import BuildFailed, build
@@ -334,3 +334,67 @@ def test_another_citys_configuration_is_refused(city, tmp_path, scratch):
     (city.config / "city.yml").write_text(yaml.safe_dump(given.CITY | {"code": "elsewhere"}), encoding="utf-8")
     with pytest.raises(config.Refused, match=r"testcity.*elsewhere"):
         config.sync(city)
+
+
+def test_an_identical_resend_is_staged_and_touches_no_case(city):
+    load(city, "cases", [case(1), plain(2)], day=12)
+    load(city, "events", [event(2, "DISPATCH", "12 10:00:00")], day=12)
+    load(city, "callbacks", [callback(1, "16 10:00:00")], day=12)
+    build(city)
+    load(city, "cases", [case(1), plain(2), case(3)], day=13)
+    load(city, "events", [event(2, "DISPATCH", "12 10:00:00"), event(3, "SIGN", "13 10:00:00")], day=13)
+    load(city, "callbacks", [callback(1, "16 10:00:00"), callback(3, "17 10:00:00")], day=13)
+    again = build(city)
+    assert (again.taken, again.touched_cases) == (3, 1), "only case 3 is new"
+    load(city, "cases", [case(1, 办结时间="2026-10-14 10:00:00")], day=14)
+    assert build(city).touched_cases == 1
+    load(city, "cases", [case(1)], day=15)
+    assert build(city).touched_cases == 1, "back to what it was is a change"
+    incremental = facts(city)
+    build(city, full_refresh=True)
+    assert facts(city) == incremental
+
+
+def test_a_replay_takes_the_old_batchs_place_and_withdraws_it_whole(city):
+    first = load(city, "cases", [plain(1, 分类="0101"), plain(2)], day=1)
+    load(city, "cases", [plain(1, 分类="0505")], day=5)
+    load(city, "events", [event(1, "DISPATCH", "01 10:00:00")], day=1)
+    build(city)
+    mapped = {**CASES, "columns": CASES["columns"] | {"case_no": {"from": "工单编号", "map": {"2": "two"}}}}
+    feeds = [given.feed(code, deliveries=[mapped, given.EVENTS, given.CALLBACKS]) for code in ("h1", "h2")]
+    given.config(city.config, feeds)
+    result = replay(city, first)
+    assert (result.outcome, result.staged) == ("loaded", 2)
+    assert query(city, "select status, superseded_by from audit.batch where batch_id = %s", first) == [
+        ("superseded", result.batch_id)
+    ]
+    query_nothing(city, "update audit.batch set status = 'accepted' where batch_id = %s", result.batch_id)
+    build(city)
+    assert query(city, "select case_no, category_code from mart.fct_case order by 1") == [
+        ("1", "0505"),  # the fifth stays newer than the first, replayed after it
+        ("two", "0101"),
+    ]
+    incremental = facts(city)
+    build(city, full_refresh=True)
+    assert facts(city) == incremental
+    with pytest.raises(config.Refused, match="superseded"):
+        replay(city, first)
+
+
+def test_what_a_snapshot_lacks_is_gone_and_a_tombstone_too(city):
+    changes = {"mode": "snapshot", "tombstone": {"from": "备注", "one_of": ["已删除"]}, "known_columns": []}
+    feeds = [given.feed(code, deliveries=[CASES | changes, given.EVENTS, given.CALLBACKS]) for code in ("h1", "h2")]
+    given.config(city.config, feeds)
+    load(city, "cases", [case(1), case(2), case(3), case(4)], day=12)
+    build(city)
+    short = load(city, "cases", [case(1)], day=13, accept=False)
+    assert query(city, "select status, reason_code from audit.batch where batch_id = %s", short) == [
+        ("held", "SNAPSHOT_SHRANK")
+    ]
+    load(city, "cases", [case(1), case(2), case(3, 备注="已删除"), case(5)], day=14)
+    build(city)
+    assert query(city, "select case_no from mart.fct_case order by 1") == [("1",), ("2",), ("5",)]
+    assert query(city, "select count(*) from mart.fct_timeliness") == [(3,)]
+    incremental = facts(city)
+    build(city, full_refresh=True)
+    assert facts(city) == incremental

@@ -60,8 +60,8 @@ final as (
         coalesce(standing.return_count, 0) as return_count,
         coalesce(assignments.rework_count, 0) as rework_count,
         cases.root_case_id,
-        cases.batch_id as source_batch_id,
-        cases.row_number as source_row_number
+        cases.told_by_batch_id as source_batch_id,
+        cases.told_by_row_number as source_row_number
     from touched
     inner join {{ ref('int_case__rooted') }} as cases on touched.case_id = cases.case_id
     inner join {{ ref('int_case__decided') }} as decided on cases.case_id = decided.case_id

@@ -9,9 +9,18 @@ with versions as (
     from {{ ref('stg_callback') }}
 ),
 
+told as (
+    select
+        *,
+        first_value(batch_id) over same_content as told_by_batch_id,
+        first_value(row_number) over same_content as told_by_row_number
+    from versions
+    window same_content as (partition by case_id, identity, row_hash order by order_key, row_number)
+),
+
 newest as (
     select distinct on (case_id, identity) *
-    from versions
+    from told
     order by case_id asc, identity asc, order_key desc, row_number desc
 ),
 
@@ -27,6 +36,7 @@ callbacks as (
         on newest.case_id = touched.case_id and touched.is_rebuilt
     inner join {{ ref('int_case__rooted') }} as cases on newest.case_id = cases.case_id
     left join {{ ref('stg_unit_name') }} as names on newest.unit_name = names.unit_name
+    where not newest.is_deleted
 ),
 
 moments as (
@@ -57,8 +67,8 @@ final as (
         callbacks.resolution_code,
         callbacks.satisfaction_scale,
         callbacks.satisfaction_code,
-        callbacks.batch_id as source_batch_id,
-        callbacks.row_number as source_row_number
+        callbacks.told_by_batch_id as source_batch_id,
+        callbacks.told_by_row_number as source_row_number
     from callbacks
     left join attached on callbacks.callback_id = attached.moment_id
     left join {{ ref('int_assignment__opened') }} as assignments on attached.assignment_id = assignments.assignment_id

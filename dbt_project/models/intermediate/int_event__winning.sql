@@ -12,6 +12,8 @@ with delivered as (
         limit_kind,
         result_code,
         reason_code,
+        is_deleted,
+        row_hash,
         batch_id,
         row_number,
         order_key,
@@ -39,8 +41,10 @@ carried as (
         milestone.event ->> 'limit_kind' as limit_kind,
         milestone.event ->> 'result_code' as result_code,
         milestone.event ->> 'reason_code' as reason_code,
-        cases.batch_id,
-        cases.row_number,
+        false as is_deleted,
+        cases.row_hash,
+        cases.told_by_batch_id as batch_id,
+        cases.told_by_row_number as row_number,
         cases.order_key,
         concat_ws(
             '|', 'milestone', milestone.event ->> 'event_type',
@@ -57,9 +61,18 @@ versions as (
     select * from carried
 ),
 
+told as (
+    select
+        *,
+        first_value(batch_id) over same_content as told_by_batch_id,
+        first_value(row_number) over same_content as told_by_row_number
+    from versions
+    window same_content as (partition by case_id, identity, row_hash order by order_key, row_number)
+),
+
 newest as (
     select distinct on (case_id, identity) *
-    from versions
+    from told
     order by case_id asc, identity asc, order_key desc, row_number desc
 ),
 
@@ -82,11 +95,12 @@ final as (
         newest.result_code,
         newest.reason_code,
         {{ event_rank('newest.event_type') }} as event_rank,
-        newest.batch_id,
-        newest.row_number
+        newest.told_by_batch_id as batch_id,
+        newest.told_by_row_number as row_number
     from newest
     inner join {{ ref('int_case__rooted') }} as cases on newest.case_id = cases.case_id
     left join {{ ref('stg_unit_name') }} as names on newest.unit_name = names.unit_name
+    where not newest.is_deleted
 )
 
 select * from final

@@ -22,6 +22,8 @@ final as (
         callbacks.resolution_code,
         callbacks.satisfaction_scale,
         callbacks.satisfaction_code,
+        callbacks.is_deleted,
+        callbacks.row_hash,
         callbacks.feed_code,
         callbacks.batch_id,
         callbacks.row_number,

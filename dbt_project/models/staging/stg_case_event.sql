@@ -22,6 +22,8 @@ final as (
         events.limit_kind,
         events.result_code,
         events.reason_code,
+        events.is_deleted,
+        events.row_hash,
         events.feed_code,
         events.batch_id,
         events.row_number,

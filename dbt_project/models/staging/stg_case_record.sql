@@ -23,6 +23,8 @@ final as (
         records.caller_token,
         records.milestones,
         records.source_updated_at,
+        records.is_deleted,
+        records.row_hash,
         records.batch_id,
         records.row_number,
         batches.order_key
