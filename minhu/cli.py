@@ -262,6 +262,51 @@ def _yesterday() -> date:
     return datetime.now(ZoneInfo("Asia/Shanghai")).date() - timedelta(days=1)
 
 
+@minhu.command(epilog=_example("minhu replay 17"))
+@click.argument("batch_id", type=int)
+@as_json_option
+@click.pass_obj
+def replay(settings: Settings, batch_id: int, as_json: bool) -> None:
+    """Read a batch's landed file again with today's declaration; the new batch takes the old one's place."""
+    from minhu.load import replay as run
+
+    _show_loads([run(settings, batch_id)], as_json)
+
+
+@minhu.command(epilog=_example("minhu rejects 17 --out rejected.csv --why '退回报送单位更正'"))
+@click.argument("batch_id", type=int)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@click.option("--why", required=True, help="The reason; it is kept with your database login.")
+@click.pass_obj
+def rejects(settings: Settings, batch_id: int, out: Path, why: str) -> None:
+    """Write the rejected rows of a batch for the sender to correct. The file holds what the sender sent: guard it."""
+    from minhu.load.rejects import export_rejects
+
+    click.echo(f"{out}: {export_rejects(settings, batch_id, out, why)} rows")
+
+
+@minhu.command(
+    epilog=_example("minhu reconcile --date 2026-10-31", "minhu reconcile --date 2026-10-31 --xlsx day.xlsx")
+)
+@click.option("--date", "business_date", type=DATE, help="Business date; yesterday unless given.")
+@click.option("--xlsx", type=click.Path(path_type=Path, dir_okay=False), help="Write a workbook instead.")
+@as_json_option
+@click.pass_obj
+def reconcile(settings: Settings, business_date: datetime | None, xlsx: Path | None, as_json: bool) -> None:
+    """The statement of a date: per delivery expected, sent, received, staged, rejected, duplicate, missing."""
+    from minhu.warehouse.reconcile import as_markdown, write_xlsx
+    from minhu.warehouse.reconcile import reconcile as run
+
+    statement = run(settings, _day(business_date) or _yesterday())
+    if xlsx:
+        write_xlsx(statement, xlsx)
+        click.echo(f"{xlsx}: {len(statement.lines)} deliveries")
+    elif as_json:
+        click.echo(json.dumps(statement.as_json(), ensure_ascii=False, indent=2))
+    else:
+        click.echo(as_markdown(statement))
+
+
 @minhu.command(epilog=_example("minhu simulate --out drop --start 2026-10-01 --days 31 --cases-per-day 970 --seed 7"))
 @click.option("--out", type=click.Path(path_type=Path), help="Folder to write into; the drop folder unless given.")
 @click.option("--start", type=DATE, required=True, help="First business date.")

@@ -20,3 +20,13 @@ create table audit.source_cursor (
 alter table staging.case_record add column is_deleted boolean not null default false;
 alter table staging.case_event add column is_deleted boolean not null default false;
 alter table staging.callback add column is_deleted boolean not null default false;
+
+-- Who read citizens' data as it was sent: landed files and rejected rows. Written before the answer is given.
+create table audit.access_log (
+    access_id bigint generated always as identity primary key,
+    accessed_by text not null default session_user,
+    accessed_at timestamptz not null default clock_timestamp(),
+    subject text not null check (subject in ('landed_file', 'rejected_rows')),
+    batch_id bigint not null references audit.batch,
+    why text not null check (btrim(why) <> '')
+);

@@ -80,9 +80,9 @@ def read_feed(settings: Settings, feed_code: str) -> Feed:
 def replay(settings: Settings, batch_id: int) -> LoadResult:
     """Reads a batch's landed file again with today's declaration.
 
-    The new batch takes the old one's place among the versions of a record and withdraws it whole, in one transaction, so
-    that replaying October 1 after October 5 never makes October 1 the newest. Raises BadDelivery when the file is refused
-    now; the old batch stays as it was then.
+    The new batch takes the old one's place among the versions of a record and withdraws it whole, in one transaction,
+    so that replaying October 1 after October 5 never makes October 1 the newest. Raises BadDelivery when the file is
+    refused now; the old batch stays as it was then.
     """
     with database.connect(settings, autocommit=True) as connection:
         old = batch.find(connection, batch_id)
@@ -92,6 +92,7 @@ def replay(settings: Settings, batch_id: int) -> LoadResult:
             raise BadDelivery("NO_FILE", f"batch {batch_id}: its landed file is gone (kept as long as retention says)")
         delivery = feed.delivery(old.delivery)
         source = Source(feed, delivery, old.business_date, old.source_name, old.source_sha256, old.source_bytes, _now())
+        batch.log_access(connection, batch_id, "landed_file", "replay")
         judged = _judge(connection, settings, source, path)
         with connection.transaction():
             return batch.commit(connection, source, judged, control_total=old.control_total, replays=old)

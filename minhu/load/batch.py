@@ -105,6 +105,19 @@ def find(connection: psycopg.Connection, batch_id: int) -> Batch:
     return found
 
 
+def log_access(connection: psycopg.Connection, batch_id: int, subject: str, why: str) -> None:
+    """Records that citizens' data is about to be read. Commits at once: the row stands before the answer is given.
+
+    Raises Refused without a reason.
+    """
+    if not why.strip():
+        raise Refused("say why citizens' data is to be read")
+    connection.execute(
+        "insert into audit.access_log (subject, batch_id, why) values (%s, %s, %s)", [subject, batch_id, why.strip()]
+    )
+    connection.commit()
+
+
 _SAME_CONTENT = (
     "feed_code = %(feed_code)s and delivery = %(delivery)s and content_sha256 = %(content)s"
     " and status not in ('refused', 'superseded')"
@@ -278,8 +291,10 @@ def _insert_batch(
     control_total: int | None,
     replays: Batch | None,
 ) -> int:
-    """The manifest row. Its order_key puts versions of a record in the order of business dates, then of batches; a replay
-    inherits the one of the batch it replays. A batch that was refused had none to inherit."""
+    """The manifest row. Its order_key puts versions of a record in the order of business dates, then of batches.
+
+    A replay inherits the one of the batch it replays; a batch that was refused has none to inherit.
+    """
     return connection.execute(
         "with fresh as (select nextval(pg_get_serial_sequence('audit.batch', 'batch_id')) as batch_id)"
         " insert into audit.batch (batch_id, feed_code, delivery, kind, business_date, source_name, source_sha256,"

@@ -6,8 +6,8 @@ from psycopg import sql
 # The keys of a case as every query below gives them.
 _KEY = "select distinct md5({feed} || '|' || {no}) as case_id, {feed} as feed_code, {no} as case_no"
 
-# Rows of batches that come or go. A record sent again as it already stands touches nothing: of a case its newest version
-# must be the same, of an event or a callback every version told so far.
+# Rows of batches that come or go. A record sent again as it already stands touches nothing: of a case its newest
+# version must be the same, of an event or a callback every version told so far.
 _MOVED = f"""
 with moved as (select batch_id, action from audit.build_batch where build_id = %(build_id)s),
 taken as (select batch_id from moved where action = 'take'),
@@ -67,11 +67,11 @@ left join (
     having min(row_hash) = max(row_hash)
 ) as told using (case_feed_code, case_no, what, row_hash) where told.row_hash is null
 union
-{_KEY.format(feed="r.feed_code", no="r.case_no")} from staging.case_record as r inner join withdrawn using (batch_id)
+{_KEY.format(feed="r.feed_code", no="r.case_no")} from staging.case_record as r join withdrawn using (batch_id)
 union
-{_KEY.format(feed="e.case_feed_code", no="e.case_no")} from staging.case_event as e inner join withdrawn using (batch_id)
+{_KEY.format(feed="e.case_feed_code", no="e.case_no")} from staging.case_event as e join withdrawn using (batch_id)
 union
-{_KEY.format(feed="c.case_feed_code", no="c.case_no")} from staging.callback as c inner join withdrawn using (batch_id)
+{_KEY.format(feed="c.case_feed_code", no="c.case_no")} from staging.callback as c join withdrawn using (batch_id)
 """
 
 _ALL = f"""

@@ -1,5 +1,5 @@
--- The newest version of each record: by the sender's update time, then the order of batches, then of rows. A record whose
--- newest version is a tombstone is gone. A version sent again unchanged is told by the row that sent it first.
+-- The newest version of each record: by the sender's update time, then the order of batches, then of rows. A record
+-- whose newest version is a tombstone is gone. A version sent again unchanged is told by the row that sent it first.
 with records as (
     select
         *,
