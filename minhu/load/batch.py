@@ -339,5 +339,12 @@ def _copy(connection: psycopg.Connection, table: str, frame: pl.DataFrame) -> No
     command = sql.SQL("copy {} ({}) from stdin (format csv)").format(
         sql.Identifier(*table.split(".")), sql.SQL(", ").join(map(sql.Identifier, frame.columns))
     )
-    with connection.cursor() as cursor, cursor.copy(command) as copy:
-        copy.write(buffer.getbuffer())
+    try:
+        with connection.cursor() as cursor, cursor.copy(command) as copy:
+            copy.write(buffer.getbuffer())
+    except psycopg.errors.Error as error:
+        if isinstance(error, psycopg.OperationalError):
+            raise Retryable(f"the database went away while {table} was written; load the delivery again") from None
+        # The server's own words quote the row; they must not reach a log.
+        where = f", column {error.diag.column_name}" if error.diag.column_name else ""
+        raise Refused(f"{table} does not take these rows: {type(error).__name__}{where} ({error.sqlstate})") from None

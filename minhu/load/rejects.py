@@ -21,8 +21,8 @@ def export_rejects(settings: Settings, batch_id: int, path: Path, why: str) -> i
     """Writes the rejected rows of a batch as CSV (UTF-8 with BOM, as Excel reads it); returns their number.
 
     Only the sender's own rows are in it, with three columns before them: row, reason, column. The corrected rows come
-    back as a delivery of their own. The reading is logged with its reason. Raises Refused without a reason, and when the
-    batch rejected nothing.
+    back as a delivery of their own. The reading is logged with its reason. Raises Refused without a reason, and when
+    the batch rejected nothing.
     """
     with database.connect(settings) as connection:
         batch.find(connection, batch_id)

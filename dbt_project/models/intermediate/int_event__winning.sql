@@ -61,19 +61,8 @@ versions as (
     select * from carried
 ),
 
-told as (
-    select
-        *,
-        first_value(batch_id) over same_content as told_by_batch_id,
-        first_value(row_number) over same_content as told_by_row_number
-    from versions
-    window same_content as (partition by case_id, identity, row_hash order by order_key, row_number)
-),
-
 newest as (
-    select distinct on (case_id, identity) *
-    from told
-    order by case_id asc, identity asc, order_key desc, row_number desc
+    select * from {{ newest_version('versions', ['case_id', 'identity']) }} as told
 ),
 
 final as (
