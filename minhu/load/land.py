@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from minhu.errors import BadDelivery
+from minhu.errors import BadDelivery, Retryable
 from minhu.settings import Settings
 
 _CHUNK = 1 << 20
@@ -18,7 +18,7 @@ def land(settings: Settings, source: Path) -> tuple[str, Path]:
     """Copies ``source`` into the landing zone; returns its sha256 and the landed path.
 
     The file appears whole or not at all: it is written beside its place, flushed to disk and renamed. Landing the same
-    bytes twice is one file. Raises BadDelivery NO_FILE when there is nothing to read.
+    bytes twice is one file. Raises BadDelivery NO_FILE when there is nothing to read, Retryable when the disk is full.
     """
     settings.landing.mkdir(parents=True, exist_ok=True, mode=0o700)
     _sweep(settings.landing)
@@ -38,6 +38,9 @@ def land(settings: Settings, source: Path) -> tuple[str, Path]:
         landed = landed_path(settings, digest.hexdigest())
         landed.parent.mkdir(exist_ok=True, mode=0o700)
         os.replace(fresh, landed)
+    except OSError as error:
+        Path(fresh).unlink(missing_ok=True)
+        raise Retryable(f"{source.name} cannot be kept in {settings.landing}: {error.strerror}") from None
     except BaseException:
         Path(fresh).unlink(missing_ok=True)
         raise
