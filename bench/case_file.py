@@ -1,4 +1,4 @@
-"""Makes the case file that loading is measured with: a simulated hotline's own lines, repeated under new case numbers."""
+"""Makes the case file that loading is measured with: a simulated hotline's lines under ever new case numbers."""
 
 import tempfile
 from datetime import date

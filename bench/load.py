@@ -1,7 +1,7 @@
 """Loading, side by side with COPY of the same file into a plain table, in one run on one server.
 
-`load_vs_copy`: read, check, tokenise, scan, hash, account and commit, against COPY of the source file's own columns, typed,
-into a table without payload, hash or index. Each is run in turn; the ratio of a pair is taken, and of all pairs the median.
+`load_vs_copy`: read, check, tokenise, scan, hash, account and commit, against COPY of the source file's own columns,
+typed, into a table without payload, hash or index. Each is run in turn; the median of the pairs' ratios counts.
 """
 
 import statistics

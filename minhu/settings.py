@@ -7,6 +7,7 @@
 | ``MINHU_CONFIG`` | the folder a city edits | ``config/`` |
 | ``MINHU_DROP`` | root that drop-folder sources are relative to | ``$MINHU_HOME/drop`` |
 | ``MINHU_CALLER_KEY`` | the key of caller tokens, hex | ``$MINHU_HOME/secrets/caller-key`` |
+| ``MINHU_CALLER_KEYS_OLD`` | keys before it, hex, comma-separated | ``$MINHU_HOME/secrets/caller-key.<id>`` |
 """
 
 import os
@@ -51,10 +52,16 @@ class Settings:
         return self.home / "data_docs"
 
     @cached_property
+    def caller_keys(self) -> tuple[bytes, ...]:
+        """Keys of the caller tokens (HMAC-SHA256), outside the database: the one that writes, then earlier ones."""
+        from minhu.privacy import keys
+
+        return keys.read(self)
+
+    @property
     def caller_key(self) -> bytes:
-        """Key of the caller tokens (HMAC-SHA256). Lives outside the database; made on first use."""
-        given = os.environ.get("MINHU_CALLER_KEY")
-        return bytes.fromhex(given or self.secret("caller-key"))
+        """The key that writes; made on first use."""
+        return self.caller_keys[0]
 
     def secret(self, name: str) -> str:
         """The secret ``name`` of this installation as 64 hex digits, made on first use, readable by its owner alone."""

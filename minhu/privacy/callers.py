@@ -1,0 +1,71 @@
+"""Tokens of callers: the same phone under the same key is the same token; without the key nothing leads back."""
+
+import hmac
+from collections.abc import Sequence
+
+import polars as pl
+
+from minhu.privacy.keys import key_id
+from minhu.privacy.text import half_width
+
+_LINKS = {"earlier_token": pl.String, "earlier_key_id": pl.String, "current_token": pl.String}
+
+
+def tokenise(phones: pl.Series, key: bytes) -> pl.DataFrame:
+    """Columns caller_token, caller_key_id, caller_masked for a series of phones; null stays null.
+
+    Spelling does not matter: full-width digits, blanks, dashes and a leading +86 are ignored.
+    """
+    digits = _digits(phones)
+    distinct = digits.drop_nulls().unique()
+    distinct = distinct.filter(distinct != "")
+    tokens = pl.Series([_token(phone, key) for phone in distinct], dtype=pl.String)
+    token = digits.replace_strict(distinct, tokens, default=None, return_dtype=pl.String)
+    named = pl.when(pl.col("token").is_not_null())
+    return pl.DataFrame({"token": token, "digits": digits}).select(
+        pl.col("token").alias("caller_token"),
+        named.then(pl.lit(key_id(key))).alias("caller_key_id"),
+        named.then(_masked(pl.col("digits"))).alias("caller_masked"),
+    )
+
+
+def caller_links(phones: pl.Series, keys: Sequence[bytes]) -> pl.DataFrame:
+    """earlier_token, earlier_key_id, current_token: what the callers of ``phones`` were called under earlier keys.
+
+    ``keys`` as ``Settings.caller_keys`` gives them, the current one first. One row per distinct caller and earlier
+    key; none where there is no earlier key. ``coalesce(current_token, caller_token)`` of a left join on earlier_token
+    is then one name per caller on both sides of a rotation.
+    """
+    current, *earlier = keys
+    distinct = _digits(phones).drop_nulls().unique().sort()
+    distinct = [phone for phone in distinct if phone]
+    rows = [
+        (_token(phone, key), key_id(key), _token(phone, current))
+        for key in earlier
+        for phone in distinct
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=_LINKS, orient="row")
+
+
+def mask_phone(digits: str) -> str:
+    """138****1234 for a mobile; all but the last two digits hidden otherwise."""
+    if len(digits) == 11 and digits.startswith("1"):
+        return f"{digits[:3]}****{digits[7:]}"
+    return "*" * max(len(digits) - 2, 0) + digits[-2:]
+
+
+def _masked(digits: pl.Expr) -> pl.Expr:
+    """``mask_phone`` for a column."""
+    mobile = digits.str.replace(r"^(1[0-9]{2})[0-9]{4}([0-9]{4})$", "${1}****${2}")
+    stars = pl.lit("*").repeat_by((digits.str.len_bytes().cast(pl.Int64) - 2).clip(0)).list.join("")
+    other = pl.concat_str(stars, digits.str.tail(2))
+    return pl.when(mobile != digits).then(mobile).otherwise(other)
+
+
+def _digits(phones: pl.Series) -> pl.Series:
+    plain = half_width(pl.col("phone")).str.replace_all(r"[^0-9]", "")
+    return phones.to_frame("phone").select(plain.str.replace(r"^(?:0086|86)(1[0-9]{10})$", "${1}"))["phone"]
+
+
+def _token(phone: str, key: bytes) -> str:
+    return hmac.digest(key, phone.encode(), "sha256").hex()[:32]

@@ -1,0 +1,86 @@
+"""The key of the caller tokens: which one writes, which ones were, and how another takes its place.
+
+Files of ``$MINHU_HOME/secrets``: ``caller-key`` writes; ``caller-key.<id>`` are earlier ones, kept while tokens of
+theirs may still have to be recognised. Only the loader's user can read them; no key is ever in the database.
+"""
+
+import fcntl
+import hashlib
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from minhu.errors import Refused
+
+if TYPE_CHECKING:
+    from minhu.settings import Settings
+
+CURRENT = "MINHU_CALLER_KEY"
+EARLIER = "MINHU_CALLER_KEYS_OLD"
+_FILE = "caller-key"
+
+
+def key_id(key: bytes) -> str:
+    """Names a key without telling it."""
+    return hashlib.sha256(b"minhu key id" + key).hexdigest()[:8]
+
+
+def read(settings: "Settings", env: Mapping[str, str] = os.environ) -> tuple[bytes, ...]:
+    """The current key, made on first use, and the earlier ones, the latest first."""
+    current = env.get(CURRENT)
+    told = [current] if current else [settings.secret(_FILE)]
+    told += [text.strip() for text in env.get(EARLIER, "").split(",") if text.strip()]
+    kept = sorted(_folder(settings).glob(f"{_FILE}.????????"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    told += [path.read_text().strip() for path in kept]
+    return tuple(dict.fromkeys(_key(text) for text in told))
+
+
+def rotate(settings: "Settings", env: Mapping[str, str] = os.environ) -> str:
+    """Makes a new current key, keeps the old one beside it; the id of the new one.
+
+    Interrupted at any step it can be run again: until the last one, the old key writes. Processes that read the key
+    before go on with it, so no load may be running.
+    """
+    if env.get(CURRENT):
+        raise Refused(f"the caller key is given by {CURRENT}: put a new one there and the old one into {EARLIER}")
+    old = bytes.fromhex(settings.secret(_FILE))
+    folder = _folder(settings)
+    with (folder / f".{_FILE}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        old = bytes.fromhex(settings.secret(_FILE))
+        _write(folder / f"{_FILE}.{key_id(old)}", old)
+        fresh = secrets.token_bytes(32)
+        _write(folder / _FILE, fresh)
+    return key_id(fresh)
+
+
+def _write(path: Path, key: bytes) -> None:
+    """All or nothing, on the disk before it has its name."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(key.hex())
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _folder(settings: "Settings") -> Path:
+    return settings.home / "secrets"
+
+
+def _key(text: str) -> bytes:
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) < 16:
+        raise Refused("a caller key is not at least 32 hex digits; 64 are what a fresh one has")
+    return key
