@@ -194,6 +194,80 @@ def feeds_check(settings: Settings, as_json: bool) -> None:
     _show([counts], as_json)
 
 
+@feeds.command("new", epilog=_example("minhu feeds new h12399 sample.csv > config/feeds/h12399.yml"))
+@click.argument("code")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.pass_obj
+def feeds_new(settings: Settings, code: str, file: Path) -> None:
+    """Draft the declaration of a feed from a sample file; every guess is marked for you to check."""
+    from minhu.feeds.draft import draft
+
+    click.echo(draft(file, code, settings.config), nl=False)
+
+
+@feeds.command("preview", epilog=_example("minhu feeds preview h12345 cases_20261031.csv --delivery cases"))
+@click.argument("feed")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--delivery", help="Needed where the feed has several.")
+@as_json_option
+@click.pass_obj
+def feeds_preview(settings: Settings, feed: str, file: Path, delivery: str | None, as_json: bool) -> None:
+    """Show what loading FILE would do, before anything is loaded. Exits 1 when it would be refused."""
+    from minhu.feeds.preview import preview
+    from minhu.feeds.render import render
+    from minhu.load import read_feed
+
+    declared = read_feed(settings, feed)
+    seen = preview(settings, declared, declared.delivery(_only_delivery(declared, delivery)), file)
+    click.echo(json.dumps(seen.as_json(), ensure_ascii=False, indent=2, default=str) if as_json else render(seen))
+    if seen.verdict == "refuse":
+        raise click.exceptions.Exit(1)
+
+
+@feeds.command("unresolved", epilog=_example("minhu feeds unresolved --json"))
+@as_json_option
+@click.pass_obj
+def feeds_unresolved(settings: Settings, as_json: bool) -> None:
+    """List unit names and categories that resolve to nothing, with the nearest known ones."""
+    from minhu.feeds.unresolved import unresolved
+
+    found = unresolved(settings)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2, default=str))
+    else:
+        for what, rows in found.items():
+            _show(rows, as_json=False, title=what)
+
+
+@feeds.command("schema", epilog=_example("minhu feeds schema > feed.schema.json"))
+def feeds_schema() -> None:
+    """Print the JSON Schema of a declaration, for editors that complete YAML."""
+    from minhu.feeds.export import json_schema
+
+    click.echo(json.dumps(json_schema(), ensure_ascii=False, indent=2))
+
+
+@feeds.command("contract", epilog=_example("minhu feeds contract h12345 > h12345.odcs.yml"))
+@click.argument("feed")
+@click.pass_obj
+def feeds_contract(settings: Settings, feed: str) -> None:
+    """Print a feed's contract in the Open Data Contract Standard."""
+    import yaml
+
+    from minhu.feeds.export import as_odcs
+    from minhu.load import read_feed
+
+    click.echo(yaml.safe_dump(as_odcs(read_feed(settings, feed)), allow_unicode=True, sort_keys=False), nl=False)
+
+
+def _only_delivery(feed: object, name: str | None) -> str:
+    """The delivery named, or the only one. Raises UsageError where one must be named."""
+    if name is None and len(feed.deliveries) > 1:
+        names = ", ".join(delivery.name for delivery in feed.deliveries)
+        raise click.UsageError(f"{feed.code} has several deliveries; say which with --delivery: {names}")
+    return name or feed.deliveries[0].name
+
+
 @minhu.command(
     epilog=_example(
         "minhu load h12345 --date 2026-10-31",
@@ -231,11 +305,8 @@ def load(
     else:
         chosen = (read_feed(settings, feed),)
     day = _day(business_date)
-    if delivery is None and file and len(chosen[0].deliveries) > 1:
-        names = ", ".join(d.name for d in chosen[0].deliveries)
-        raise click.UsageError(f"{feed} has several deliveries; say which with --delivery: {names}")
     if file:
-        results = [load_file(feed, delivery or chosen[0].deliveries[0].name, file, day, settings=settings)]
+        results = [load_file(feed, _only_delivery(chosen[0], delivery), file, day, settings=settings)]
     elif delivery:
         results = load_delivery(feed, delivery, day or _yesterday(), settings=settings)
     else:

@@ -31,7 +31,8 @@ from minhu.feeds.canonical import LAYOUTS, Column
 from minhu.feeds.feed import Delivery, Feed, Mapping
 from minhu.feeds.formats.read import FIELD_COUNT
 
-ROW = "row_number"
+ROW = "__row"
+"""Number of a row in its file, from 1; under a name that no sender uses for a column."""
 _TRUE = ("true", "1", "yes", "y", "t", "是", "真")
 _FALSE = ("false", "0", "no", "n", "f", "否", "假")
 _BLANKS = " \t\r\n\u3000\u00a0"
@@ -219,7 +220,8 @@ def _column_faults(
 def _rejected(source: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
     bad = faults.filter(pl.col("reason_code").is_not_null())
     raw = source.join(bad.select(ROW), on=ROW, how="semi", maintain_order="left").drop(ROW)
-    return bad.with_columns(raw.select(_json_object(raw.columns)).to_series().alias("raw"))
+    raws = raw.select(_json_object(raw.columns)).to_series().alias("raw")
+    return bad.with_columns(raws).rename({ROW: "row_number"})
 
 
 def _refuse_if_too_many(rejected: pl.DataFrame, received: int, delivery: Delivery) -> None:
@@ -229,7 +231,7 @@ def _refuse_if_too_many(rejected: pl.DataFrame, received: int, delivery: Deliver
         raise BadDelivery(
             "TOO_MANY_REJECTED",
             f"{rejected.height} of {received} rows would be rejected, more than {delivery.max_rejected_pct:g} %:"
-            f" {worst}; first at row {rejected[ROW][0]}",
+            f" {worst}; first at row {rejected['row_number'][0]}",
         )
 
 
@@ -278,7 +280,7 @@ def _stage(
         staged = staged.hstack(cleaned.select(gone.fill_null(False).alias("is_deleted")))
     text = [pl.col(name).cast(pl.String).fill_null("\x00") for name in staged.columns]
     digest = staged.select(plh.concat_str(text, separator="\x1f").chash.blake3().str.slice(0, 32).alias("row_hash"))
-    return staged.hstack([read[ROW]]).hstack(digest)
+    return staged.hstack([read[ROW].alias("row_number")]).hstack(digest)
 
 
 def _milestones(delivery: Delivery) -> pl.Expr:

@@ -39,7 +39,7 @@ class Mapping(Declared):
     map: dict[str, str | None] = Field(default_factory=dict)
     """The sender's words → ours. A word that is not listed is kept as it is; the door judges it."""
     formats: tuple[str, ...] = ()
-    """strftime formats, or ``iso``, ``epoch_s``, ``epoch_ms``; the first that reads a value wins."""
+    """strftime formats, or ``iso``, ``cn``, ``excel``, ``epoch_s``, ``epoch_ms``; the first that reads a value wins."""
     value: str | None = None
     """A constant, or what stands in where the source is blank."""
 

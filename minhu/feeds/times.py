@@ -1,41 +1,133 @@
 """How times are written: declared formats, read into UTC.
 
-A format is a strftime pattern, or one of ``iso``, ``epoch_s``, ``epoch_ms``. What carries no zone is the feed's local time.
+A format is a strftime pattern or one of these words; a column may list several, and the first that reads a value wins.
+
+| word | reads |
+|---|---|
+| ``iso`` | 2026-10-01T08:00:00+08:00, with or without zone, fraction and time |
+| ``epoch_s``, ``epoch_ms`` | seconds or milliseconds since 1970 |
+| ``excel`` | serial days of the 1900 system, 46296.5; rounded to the second |
+| ``cn`` | 2026年10月1日 下午3时05分, 2026年10月01日15:05, 2026年10月1日 |
+
+What carries no zone is the feed's local time. A zone named behind the time (``UTC``, ``GMT+8``, ``北京时间``) counts.
+Of a local time that occurs twice the first is meant, and one that the clocks skip is no time. Whatever no calendar
+holds is null, as is what words leave open: 晚上12点 may be either end of the night.
 """
 
 import polars as pl
 
 from minhu.privacy import half_width
 
+_CHINA = ("Asia/Shanghai", "Asia/Chongqing", "Asia/Urumqi", "PRC")
+_WORDS = ("北京时间", "北京標準時間", "中国标准时间", "China Standard Time", "CST")
+_ZONE_BEHIND = r"(?:[A-Za-z间][0-9:+-]{0,6}|[)\]])$"
+_CN = (
+    r"^([0-9]{4})年([0-9]{1,2})月([0-9]{1,2})[日号]\s*(?:星期.|周.)?\s*"
+    r"(凌晨|清晨|早上|上午|中午|下午|傍晚|晚上)?\s*"
+    r"(?:([0-9]{1,2})(?:[时点:](?:([0-9]{1,2})分?|(半))?|[时点]整)(?::?([0-9]{1,2})秒?)?)?$"
+)
+
 
 def timestamp(text: pl.Expr, formats: tuple[str, ...], zone: str) -> pl.Expr:
     """``text`` as a moment in UTC by the first of ``formats`` that reads it; null where none does."""
-    plain = half_width(text)
-    read = pl.coalesce(*(_read_format(plain, format, zone) for format in formats))
+    plain = half_width(text).str.strip_chars()
+    read = pl.coalesce(
+        *(_read_format(plain, format, zone) for format in formats), _with_named_zone(plain, formats, zone)
+    )
     return pl.when(read.dt.year().is_between(1970, 2100)).then(read)
 
 
 def _read_format(text: pl.Expr, format: str, zone: str) -> pl.Expr:
     match format:
         case "epoch_s" | "epoch_ms":
-            unit = 1_000_000 if format == "epoch_s" else 1_000
-            number = pl.when(text.str.contains(r"^-?[0-9]{9,14}$")).then(text).cast(pl.Int64, strict=False)
-            return (number * unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+            return _epoch(text, 1_000_000 if format == "epoch_s" else 1_000)
+        case "excel":
+            return _utc(_excel(text), zone)
         case "iso":
             with_zone = text.str.to_datetime("%+", time_zone="UTC", time_unit="us", strict=False)
-            return with_zone.fill_null(_local(text, "%Y-%m-%dT%H:%M:%S%.f", zone))
+            return pl.coalesce(with_zone, *(_utc(_naive(text, f), zone) for f in ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d")))
         case _ if "%z" in format:
             return text.str.to_datetime(format, time_zone="UTC", time_unit="us", strict=False)
         case _:
-            return _local(text, format, zone)
+            return _utc(_naive(text, format), zone)
 
 
-def _local(text: pl.Expr, format: str, zone: str) -> pl.Expr:
-    has_time = any(mark in format for mark in ("%H", "%I", "%T", "%R"))
-    naive = (
-        text.str.to_datetime(format, time_unit="us", strict=False)
-        if has_time
-        else text.str.to_date(format, strict=False).cast(pl.Datetime("us"))
-    )
+def _utc(naive: pl.Expr, zone: str) -> pl.Expr:
     local = naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     return local.dt.convert_time_zone("UTC")
+
+
+def _naive(text: pl.Expr, format: str) -> pl.Expr:
+    """A date alone is its midnight."""
+    if format == "cn":
+        return _chinese(text)
+    if any(mark in format for mark in ("%H", "%I", "%k", "%l", "%T", "%R", "%X", "%c", "%r")):
+        return text.str.to_datetime(format, time_unit="us", strict=False)
+    return text.str.to_date(format, strict=False).cast(pl.Datetime("us"))
+
+
+def _epoch(text: pl.Expr, unit: int) -> pl.Expr:
+    number = pl.when(text.str.contains(r"^-?[0-9]{9,14}$")).then(text).cast(pl.Int64, strict=False)
+    return (number * unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+
+
+def _excel(text: pl.Expr) -> pl.Expr:
+    """Days since 1899-12-30: right from March 1900 on, as the 1900 system counts a 29 February that never was."""
+    days = pl.when(text.str.contains(r"^[0-9]{4,6}(\.[0-9]+)?$")).then(text).cast(pl.Float64, strict=False)
+    seconds = (days * 86_400).round().cast(pl.Int64) - 25_569 * 86_400
+    return (seconds * 1_000_000).cast(pl.Datetime("us"))
+
+
+def _with_named_zone(text: pl.Expr, formats: tuple[str, ...], zone: str) -> pl.Expr:
+    """Times with a zone behind them, for formats that have none. An unknown zone leaves the value unread."""
+    bare = [
+        format for format in formats if format not in ("epoch_s", "epoch_ms", "excel", "iso") and "%z" not in format
+    ]
+    if not bare:
+        return pl.lit(None, pl.Datetime("us", "UTC"))
+    local = "|".join([*(_WORDS if zone in _CHINA else ()), zone])
+    named = pl.when(text.str.contains(_ZONE_BEHIND)).then(text)
+    body = named.str.replace(rf"\s*[(\[]?(?:{local}|UTC|GMT|Z|(?:UTC|GMT)[+-][0-9]{{1,2}}(?::?[0-9]{{2}})?)[)\]]?$", "")
+    naive = pl.coalesce(*(_naive(body, format) for format in bare))
+    shift = _shift(named)
+    abroad = (naive - shift).dt.replace_time_zone("UTC")
+    return pl.coalesce(abroad, _utc(pl.when(shift.is_null()).then(naive), zone))
+
+
+def _shift(text: pl.Expr) -> pl.Expr:
+    """How far the zone behind a time is from UTC; null where it is the feed's own."""
+    offset = text.str.extract_groups(r"(?:UTC|GMT)([+-])([0-9]{1,2})(?::?([0-9]{2}))?[)\]]?$")
+    hours, minutes = (offset.struct.field(name).cast(pl.Int64, strict=False) for name in ("2", "3"))
+    total = hours * 60 + minutes.fill_null(0)
+    signed = pl.when(offset.struct.field("1") == "-").then(-total).otherwise(total)
+    utc = pl.when(text.str.contains(r"(?:UTC|GMT|Z)[)\]]?$")).then(0)
+    return pl.duration(minutes=pl.coalesce(utc, signed))
+
+
+def _chinese(text: pl.Expr) -> pl.Expr:
+    """Through a normal form, so that the parser refuses what no calendar holds."""
+    parts = text.str.replace_all("：", ":", literal=True).str.extract_groups(_CN)
+    year, month, day, word, hour, minute, half, second = (parts.struct.field(str(at)) for at in range(1, 9))
+    minute = pl.when(half.is_not_null()).then(pl.lit("30")).otherwise(minute.fill_null("0"))
+    told = pl.format("{}{}", word.fill_null(""), hour.str.strip_prefix("0").replace("", "0"))
+    hour = (
+        pl.when(hour.is_null() & word.is_null()).then(pl.lit("0")).otherwise(told.replace_strict(_HOURS, default=None))
+    )
+    pieces = [year, month, day, hour, minute, second.fill_null("0")]
+    normal = pl.format("{}-{}-{} {}:{}:{}", *pieces)
+    return normal.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+
+
+def _hours() -> dict[str, str]:
+    """Word and hour → hour of the day. What contradicts itself, such as 上午15 or 晚上1, is not in it."""
+    hours = {str(hour): str(hour) for hour in range(24)}
+    for word in ("凌晨", "清晨", "早上", "上午"):
+        hours |= {f"{word}{hour}": str(hour % 12) for hour in range(13)}
+    for word, first in (("下午", 1), ("傍晚", 3), ("晚上", 5)):
+        hours |= {f"{word}{hour}": str(hour + 12) for hour in range(first, 12)}
+        hours |= {f"{word}{hour}": str(hour) for hour in range(13, 24)}
+    noon = {f"中午{hour}": str(hour) for hour in range(11, 15)} | {"中午1": "13", "中午2": "14"}
+    return hours | noon | {"下午12": "12"}
+
+
+_HOURS = _hours()

@@ -24,7 +24,7 @@ from minhu.load.batch import LoadResult, Source
 from minhu.load.land import land, landed_path
 from minhu.settings import Settings
 
-__all__ = ["LoadResult", "load_delivery", "load_feed_day", "load_file", "read_feed", "replay"]
+__all__ = ["LoadResult", "load_delivery", "load_feed_day", "load_fetched", "load_file", "read_feed", "replay"]
 
 
 def load_delivery(
@@ -56,7 +56,7 @@ def load_file(
     declared = feed.delivery(delivery)
     day = business_date or _date_in_name(declared, file)
     with database.connect(settings, autocommit=True) as connection:
-        return _load(connection, settings, feed, declared, day, Fetched(file, _name(settings, file)))
+        return load_fetched(connection, settings, feed, declared, day, Fetched(file, _name(settings, file)))
 
 
 def load_feed_day(settings: Settings, feed: Feed, business_date: date) -> list[LoadResult | MinhuError]:
@@ -104,18 +104,23 @@ def _load_delivery(
     results: list[LoadResult | BadDelivery] = []
     with database.connect(settings, autocommit=True) as connection, _private_folder(settings) as folder:
         cursor = batch.read_cursor(connection, feed.code, delivery.name)
-        for fetched in fetch(Wanted(settings, feed, delivery, business_date, cursor, folder)):
-            try:
-                results.append(_load(connection, settings, feed, delivery, business_date, fetched))
-            except BadDelivery as refusal:
-                results.append(refusal)
+        nothing = Source(feed, delivery, business_date, "", "", 0, _now())
+        try:
+            for fetched in fetch(Wanted(settings, feed, delivery, business_date, cursor, folder)):
+                try:
+                    results.append(load_fetched(connection, settings, feed, delivery, business_date, fetched))
+                except BadDelivery as refusal:
+                    results.append(refusal)
+        except BadDelivery as error:  # what the source gave is no delivery: nothing landed, the manifest says why
+            refusal = BadDelivery(error.code, f"{feed.code}/{delivery.name}: {error}")
+            batch.refuse(connection, nothing, refusal, None)
+            results.append(refusal)
         if not results:
-            nothing = Source(feed, delivery, business_date, "", "", 0, _now())
             results.append(batch.record_attempt(connection, nothing, "nothing_delivered"))
     return results
 
 
-def _load(
+def load_fetched(
     connection: psycopg.Connection,
     settings: Settings,
     feed: Feed,
@@ -123,6 +128,7 @@ def _load(
     business_date: date | None,
     fetched: Fetched,
 ) -> LoadResult:
+    """Loads one file that a source gave: lands it, judges it, commits it, and lets the source tidy up."""
     started_at = _now()
     sha256, landed = land(settings, fetched.path)
     if business_date is None:

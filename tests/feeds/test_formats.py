@@ -1,96 +1,394 @@
-"""Readers: one shape from every format, and a clear refusal of what cannot be read."""
+"""Readers: one shape from every format, every record counted, and a clear refusal of what cannot be read."""
 
+import csv
+import gzip
+import io
 import json
+import re
+import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 import xlsxwriter
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from minhu.errors import BadDelivery
-from minhu.feeds.formats import Csv, Json, Xlsx, Xml
-from minhu.feeds.formats.read import read
+from minhu.feeds.door import judge
+from minhu.feeds.feed import Feed
+from minhu.feeds.formats import Csv, Format, Json, Parquet, Xlsx, Xml
+from minhu.feeds.formats.read import FIELD_COUNT, read
+from minhu.settings import PROJECT_ROOT
 
 ROWS = [("1", "路灯不亮"), ("2", None)]
+REFUSALS = {"EMPTY_FILE", "WRONG_ENCODING", "UNREADABLE", "BAD_HEADER", "TOO_LARGE"}
+TEXT = "编号,内容\n1,路灯不亮\n2,\n"
+RECORDS = [{"编号": 1, "内容": "路灯不亮"}, {"编号": 2}]
 
 
-def write_xlsx(path: Path) -> None:
-    with xlsxwriter.Workbook(path) as book:
+def workbook(rows, start=0) -> bytes:
+    data = io.BytesIO()
+    with xlsxwriter.Workbook(data) as book:
         sheet = book.add_worksheet("工单")
-        sheet.write_row(0, 0, ["编号", "内容"])
-        for at, row in enumerate(ROWS, 1):
+        for at, row in enumerate(rows, start):
             sheet.write_row(at, 0, row)
+    return data.getvalue()
 
 
-def write_xml(path: Path) -> None:
-    path.write_text("<列表><项><编号>1</编号><内容>路灯不亮</内容></项><项><编号>2</编号><内容/></项></列表>", "utf-8")
+def parquet(**columns) -> bytes:
+    data = io.BytesIO()
+    pl.DataFrame(columns).write_parquet(data)
+    return data.getvalue()
 
 
-WRITERS = {
-    "csv": (Csv(type="csv"), lambda p: p.write_text("编号,内容\n1,路灯不亮\n2,\n", "utf-8")),
-    "csv with BOM": (Csv(type="csv"), lambda p: p.write_text("编号,内容\n1,路灯不亮\n2,\n", "utf-8-sig")),
-    "csv in gb18030": (
-        Csv(type="csv", encoding="gb18030", delimiter="\t"),
-        lambda p: p.write_text("编号\t内容\n1\t路灯不亮\n2\t\n", "gb18030"),
+def zipped(**files: bytes) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return data.getvalue()
+
+
+def frame_of(data: bytes, format: Format, folder: Path) -> pl.DataFrame:
+    (folder / "file").write_bytes(data)
+    return read(folder / "file", format)
+
+
+XML = "<列表><项><编号>1</编号><内容>路灯不亮</内容></项><项><编号>2</编号><内容/></项></列表>"
+FILES = {
+    "csv": (Csv(type="csv"), TEXT.encode()),
+    "csv with BOM": (Csv(type="csv"), TEXT.encode("utf-8-sig")),
+    "csv in gb18030": (Csv(type="csv", encoding="gb18030", delimiter="\t"), TEXT.replace(",", "\t").encode("gb18030")),
+    "csv found to be gb18030": (Csv(type="csv", encoding="auto"), TEXT.encode("gb18030")),
+    "csv in utf-16": (Csv(type="csv", encoding="utf-16"), TEXT.encode("utf-16")),
+    "csv with old line ends": (Csv(type="csv"), TEXT.replace("\n", "\r").encode()),
+    "csv between title and footer": (
+        Csv(type="csv", skip_rows=1, footer_pattern="合计"),
+        f"十月工单\n{TEXT}合计,,2\n\n".encode(),
     ),
-    "xlsx": (Xlsx(type="xlsx", sheet="工单"), write_xlsx),
-    "json": (
-        Json(type="json", records="data.rows"),
-        lambda p: p.write_text(json.dumps({"data": {"rows": [{"编号": 1, "内容": "路灯不亮"}, {"编号": 2}]}}), "utf-8"),
+    "csv with a footer of two lines": (Csv(type="csv", footer_rows=2), f"{TEXT}合计,2\n制表人\n".encode()),
+    "csv without header": (Csv(type="csv", columns=("编号", "内容")), TEXT.split("\n", 1)[1].encode()),
+    "csv without quotes": (Csv(type="csv", quote=None), TEXT.encode()),
+    "csv in gzip": (Csv(type="csv", compression="gzip"), gzip.compress(TEXT.encode())),
+    "csv in zip": (
+        Csv(type="csv", compression="auto", member="工单*.csv"),
+        zipped(**{"工单1.csv": TEXT.encode(), "说明.txt": b"x"}),
     ),
-    "xml": (Xml(type="xml", record="项"), write_xml),
+    "xlsx": (Xlsx(type="xlsx", sheet="工单"), workbook([("编号", "内容"), *ROWS])),
+    "xlsx between title and footer": (
+        Xlsx(type="xlsx", skip_rows=2, footer_pattern="合计"),
+        workbook([("十月工单",), ("编号", "内容"), *ROWS, (), ("合计", 2)], start=1),
+    ),
+    "xlsx in gzip": (Xlsx(type="xlsx", compression="auto"), gzip.compress(workbook([("编号", "内容"), *ROWS]))),
+    "json": (Json(type="json", records="data.rows"), json.dumps({"data": {"rows": RECORDS}}).encode()),
+    "json lines": (Json(type="json", lines=True), "\n\n".join(map(json.dumps, RECORDS)).encode()),
+    "xml": (Xml(type="xml", record="项"), XML.encode()),
+    "xml by path": (Xml(type="xml", record="列表/项"), XML.encode()),
+    "xml in a namespace": (Xml(type="xml", record="项"), XML.replace("<列表>", '<列表 xmlns="urn:a">').encode()),
+    "xml by prefix": (
+        Xml(type="xml", record="a:项", namespaces={"a": "urn:a"}),
+        XML.replace("<列表>", '<列表 xmlns="urn:a">').encode(),
+    ),
+    "xml in gb18030": (
+        Xml(type="xml", record="项"),
+        f'<?xml version="1.0" encoding="gb18030"?>{XML}'.encode("gb18030"),
+    ),
+    "parquet": (Parquet(type="parquet"), parquet(编号=[1.0, 2.0], 内容=["路灯不亮", None])),
 }
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", FILES)
 def test_every_format_gives_the_same_frame_of_text(name, tmp_path):
-    format, write = WRITERS[name]
-    write(tmp_path / "file")
-    frame = read(tmp_path / "file", format)
+    format, data = FILES[name]
+    frame = frame_of(data, format, tmp_path)
     assert frame.columns == ["编号", "内容"]
     assert [(number, text or None) for number, text in frame.rows()] == ROWS
+
+
+BOMB = b'<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa">%s]><l><r b="&%s;"/></l>'
+LEVELS = b"".join(b'<!ENTITY a%d "%s">' % (n, b"&a%s;" % (str(n - 1).encode() if n else b"") * 10) for n in range(12))
 
 
 @pytest.mark.parametrize(
     ("format", "content", "code"),
     [
         pytest.param(Xlsx(type="xlsx"), b"PK\x03\x04truncated", "UNREADABLE", id="truncated workbook"),
+        pytest.param(Xlsx(type="xlsx"), FILES["xlsx"][1][:-200], "UNREADABLE", id="workbook without its end"),
+        pytest.param(Xlsx(type="xlsx", max_bytes=100), FILES["xlsx"][1], "TOO_LARGE", id="workbook bomb"),
         pytest.param(Json(type="json"), b'[{"a": 1},', "UNREADABLE", id="truncated json"),
         pytest.param(Json(type="json"), b'{"a": 1}', "UNREADABLE", id="json without an array"),
+        pytest.param(Json(type="json"), b"[{}, {}]", "UNREADABLE", id="json records without a field"),
+        pytest.param(Json(type="json"), b'[{"a": 1, "a": 2}]', "UNREADABLE", id="json key twice"),
+        pytest.param(Json(type="json"), b'[{"a.b": 1, "a": {"b": 2}}]', "UNREADABLE", id="json name twice"),
+        pytest.param(Json(type="json"), b"[" * 100_000, "UNREADABLE", id="json nested too deep"),
+        pytest.param(Json(type="json", lines=True), b'{"a": 1}\n{"a"', "UNREADABLE", id="truncated json line"),
         pytest.param(Xml(type="xml", record="r"), b"<a><r><b>1</b></r>", "UNREADABLE", id="truncated xml"),
+        pytest.param(Xml(type="xml", record="r"), b"<a><r><r/></r></a>", "UNREADABLE", id="xml record in a record"),
+        pytest.param(Xml(type="xml", record="r"), BOMB % (LEVELS, b"a11"), "UNREADABLE", id="xml entity bomb"),
+        pytest.param(Xml(type="xml", record="r"), "<a>编</a>".encode("gb18030"), "WRONG_ENCODING", id="xml encoding"),
+        pytest.param(Parquet(type="parquet"), FILES["parquet"][1][:-9], "UNREADABLE", id="truncated parquet"),
         pytest.param(Csv(type="csv"), b'a,b\n1,"x\n', "UNREADABLE", id="quote never closed"),
+        pytest.param(Csv(type="csv"), b"a,b\n1,\x00\n", "UNREADABLE", id="NUL bytes"),
         pytest.param(Csv(type="csv"), b",,\n1,2,3\n", "BAD_HEADER", id="no column name"),
         pytest.param(Csv(type="csv"), "编号\n1\n".encode("gb18030"), "WRONG_ENCODING", id="gb18030 for utf-8"),
+        pytest.param(Csv(type="csv", encoding="gb18030"), TEXT.encode(), "WRONG_ENCODING", id="utf-8 for gb18030"),
+        pytest.param(Csv(type="csv", encoding="auto"), b"a\n\xff\xff\n", "WRONG_ENCODING", id="no encoding at all"),
         pytest.param(Csv(type="csv"), b"", "EMPTY_FILE", id="no bytes"),
+        pytest.param(Csv(type="csv"), gzip.compress(b"a\n1\n"), "UNREADABLE", id="gzip undeclared"),
+        pytest.param(Csv(type="csv", compression="gzip"), b"a\n1\n", "UNREADABLE", id="gzip declared only"),
+        pytest.param(Csv(type="csv", compression="gzip"), gzip.compress(b"a\n1")[:-9], "UNREADABLE", id="cut gzip"),
+        pytest.param(Csv(type="csv", compression="zip"), zipped(a=b"a", b=b"b"), "UNREADABLE", id="two files in a zip"),
+        pytest.param(Csv(type="csv", compression="zip"), zipped(a=b"a" * 99)[:-9], "UNREADABLE", id="cut zip"),
+        pytest.param(Csv(type="csv", compression="zip", max_bytes=9), zipped(a=b"a" * 10), "TOO_LARGE", id="zip bomb"),
+        pytest.param(Csv(type="csv", compression="zip"), zipped(a=b""), "EMPTY_FILE", id="nothing in the zip"),
     ],
 )
 def test_what_cannot_be_read_is_refused(format, content, code, tmp_path):
-    (tmp_path / "file").write_bytes(content)
     with pytest.raises(BadDelivery) as refusal:
-        read(tmp_path / "file", format)
+        frame_of(content, format, tmp_path)
     assert refusal.value.code == code
+
+
+def test_a_wrong_encoding_names_both(tmp_path):
+    with pytest.raises(BadDelivery, match=r"declared UTF-8, but the bytes are UTF-16"):
+        frame_of(TEXT.encode("utf-16"), Csv(type="csv"), tmp_path)
+
+
+def test_a_short_file_that_two_encodings_fit_is_read_as_declared(tmp_path):
+    assert frame_of("一\n1\n".encode("gb18030"), Csv(type="csv", encoding="gb18030"), tmp_path).columns == ["一"]
 
 
 def test_an_entity_of_an_xml_file_reads_nothing_of_ours(tmp_path):
     (tmp_path / "secret").write_text("do not read")
-    (tmp_path / "file").write_text(
-        f'<!DOCTYPE r [<!ENTITY x SYSTEM "file://{tmp_path}/secret">]><l><r><a>&x;</a></r></l>'
-    )
-    frame = read(tmp_path / "file", Xml(type="xml", record="r"))
-    assert "do not read" not in str(frame.rows())
+    file = f'<!DOCTYPE r [<!ENTITY x SYSTEM "file://{tmp_path}/secret">]><l><r><a>&x;</a></r></l>'
+    assert "do not read" not in str(frame_of(file.encode(), Xml(type="xml", record="r"), tmp_path).rows())
 
 
 def test_blank_lines_are_no_records_and_rows_of_blanks_are(tmp_path):
-    (tmp_path / "file").write_text("a,b\n1,2\n\n,\n3,4\n\n\n", "utf-8")
-    assert read(tmp_path / "file", Csv(type="csv")).height == 3
+    assert frame_of(b"a,b\n1,2\n\n,\n3,4\n\n\n", Csv(type="csv"), tmp_path).height == 3
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("1,2,3\n4,5\n6,7,\n", [None, 2, None]),
+        ('1,2,3\n4,"5,x"\n6,7,\n', [None, 2, None]),
+        ("1,2,3\n4,5\n6,7,8,9\n", [None, 2, 4]),
+        ('1,5" pipe,3\n2,6" pipe\n', [None, 2]),
+        ("1,2,3\r\n4\r\n", [None, 1]),
+    ],
+)
+def test_a_line_with_too_few_or_too_many_fields_is_marked_and_it_alone(lines, expected, tmp_path):
+    assert frame_of(f"a,b,c\n{lines}".encode(), Csv(type="csv"), tmp_path)[FIELD_COUNT].to_list() == expected
+
+
+def test_cells_of_a_workbook_keep_their_digits_dates_and_lines(tmp_path):
+    data = io.BytesIO()
+    with xlsxwriter.Workbook(data) as book:
+        sheet, date = book.add_worksheet(), book.add_format({"num_format": "yyyy-mm-dd hh:mm"})
+        sheet.write_row(0, 0, ["id", "number", "at", "serial", "text"])
+        sheet.write_row(1, 0, ["330102199001011234", 123456789012345])
+        sheet.write_datetime(1, 2, datetime(2026, 10, 1, 8, 5), date)
+        sheet.write_row(1, 3, [46296.5, "一\n二"])
+    row = frame_of(data.getvalue(), Xlsx(type="xlsx"), tmp_path).row(0)
+    assert row == ("330102199001011234", "123456789012345", "2026-10-01 08:05:00", "46296.5", "一\n二")
+
+
+def test_nested_fields_get_dotted_names_and_numbers_keep_their_digits(tmp_path):
+    data = b'[{"caller": {"phone": 13800000000, "at": {"x": 120.10}}, "tags": ["a"], "b": true, "u": "\\ud800"}]'
+    frame = frame_of(data, Json(type="json"), tmp_path)
+    assert frame.columns == ["caller.phone", "caller.at.x", "tags", "b", "u"]
+    assert frame.row(0) == ("13800000000", "120.10", '["a"]', "true", "\ufffd")
+
+
+def test_attributes_nested_and_repeated_elements_of_xml_have_names(tmp_path):
+    data = b'<l><r id="7"><c k="v"><p>1</p></c><t>a</t><t>b<!-- no --></t></r></l>'
+    frame = frame_of(data, Xml(type="xml", record="r"), tmp_path)
+    assert frame.row(0, named=True) == {"@id": "7", "c.@k": "v", "c.p": "1", "t": '["a", "b"]'}
+
+
+def test_parquet_gives_iso_times_whole_ids_and_dotted_structs(tmp_path):
+    at = [datetime(2026, 10, 1, 8, tzinfo=UTC)]
+    data = parquet(id=[123456789012345.0], at=at, day=[at[0].date()], x=[1.5], c=[{"p": "1"}], t=[["a"]])
+    frame = frame_of(data, Parquet(type="parquet"), tmp_path)
+    assert frame.columns == ["id", "at", "day", "x", "c.p", "t"]
+    assert re.fullmatch(r"2026-10-01T08:00:00(\.0*)?\+00:00", frame["at"][0])
+    assert frame.drop("at").row(0) == ("123456789012345", "2026-10-01", "1.5", "1", '["a"]')
+
+
+CELL = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.binary(max_size=300), format=st.sampled_from([given[0] for given in WRITERS.values()]))
-def test_any_bytes_are_read_or_refused(data, format, tmp_path):
-    (tmp_path / "file").write_bytes(data)
+@given(rows=st.lists(st.lists(CELL | st.sampled_from([",", '"', "\n", '","']), min_size=2, max_size=4), max_size=8))
+def test_the_csv_reader_gives_what_the_csv_module_wrote(rows, tmp_path):
+    text = io.StringIO()
+    csv.writer(text).writerows([["a", "b", "c"], *rows])
+    frame = frame_of(text.getvalue().encode(), Csv(type="csv"), tmp_path)
+    cells = frame.drop(FIELD_COUNT, strict=False).rows()
+    assert [[cell or "" for cell in row] for row in cells] == [[*row, "", ""][:3] for row in rows]
+
+
+@pytest.mark.parametrize(
+    "slip",
+    [
+        {"type": "csv", "delimiter": '"'},
+        {"type": "csv", "delimiter": "；"},
+        {"type": "csv", "footer_pattern": "("},
+        {"type": "json", "lines": True, "records": "a"},
+        {"type": "xml", "record": "a:row"},
+        {"type": "xml", "record": "row[1]"},
+    ],
+)
+def test_a_declaration_that_makes_no_sense_is_refused(slip):
+    with pytest.raises(ValidationError):
+        TypeAdapter(Format).validate_python(slip)
+
+
+def test_every_example_of_the_documentation_is_a_declaration():
+    text = (PROJECT_ROOT / "docs" / "formats.md").read_text("utf-8")
+    examples = [yaml.safe_load(block)["format"] for block in re.findall(r"```yaml\n(.*?)```", text, re.S)]
+    formats = [TypeAdapter(Format).validate_python(example) for example in examples]
+    assert {format.type for format in formats} == {"csv", "xlsx", "json", "xml", "parquet"}
+
+
+# -- mutants: real-shaped files, damaged at random ---------------------------------------------------------------
+
+FEED = Feed.model_validate(
+    {
+        "code": "h1",
+        "name": "一号",
+        "owner": "局",
+        "schedule": "0 1 * * *",
+        "deliveries": [
+            {
+                "name": "cases",
+                "kind": "case",
+                "source": {"type": "drop_folder", "path": "x_{date}"},
+                "format": {"type": "csv"},
+                "columns": {"case_no": "工单编号", "received_at": "受理时间", "content": "主要内容"},
+                "max_rejected_pct": 100,
+            }
+        ],
+    }
+)
+TABLE = [
+    (f"33010{n}", f"2026-10-0{n % 9 + 1} 08:00:05", f'路灯"{n}",不亮\n请处理' if n % 3 else None) for n in range(9)
+]
+NAMES = ["工单编号", "受理时间", "主要内容"]
+
+
+def _csv_text(**how) -> str:
+    text = io.StringIO()
+    csv.writer(text, **how).writerows([NAMES, *TABLE])
+    return text.getvalue()
+
+
+DICTS = [dict(zip(NAMES, row, strict=True)) for row in TABLE]
+CELLS = "".join(f"<r>{''.join(f'<{k}>{v or str()}</{k}>' for k, v in row.items())}</r>" for row in DICTS)
+SEEDS = {
+    "csv": (Csv(type="csv"), _csv_text().encode()),
+    "tsv": (Csv(type="csv", encoding="auto", delimiter="\t"), _csv_text(delimiter="\t").encode("gb18030")),
+    "gzip": (Csv(type="csv", compression="gzip"), gzip.compress(_csv_text().encode(), 0)),
+    "zip": (Csv(type="csv", compression="zip"), zipped(a=_csv_text().encode())),
+    "xlsx": (Xlsx(type="xlsx", footer_pattern="合计"), workbook([NAMES, *TABLE])),
+    "json": (Json(type="json", records="rows"), json.dumps({"rows": DICTS}, ensure_ascii=False).encode()),
+    "lines": (Json(type="json", lines=True), "\n".join(map(json.dumps, DICTS)).encode()),
+    "xml": (Xml(type="xml", record="r"), f"<l>{CELLS}</l>".encode()),
+    "parquet": (
+        Parquet(type="parquet"),
+        parquet(**{name: [row[name] for row in DICTS] for name in NAMES}),
+    ),
+}
+HOSTILE = [
+    b'"',
+    b",",
+    b"\n",
+    b"\r",
+    b"\x00",
+    b"\xff\xfe",
+    b"\t",
+    b"<",
+    b"&",
+    b"{",
+    b"]",
+    b"\\u0000",
+    b"\\ud800",
+    b"1e999",
+]
+PLACE = st.integers(0, 5000)
+MUTATION = st.tuples(
+    st.sampled_from(["cut", "drop", "double", "insert", "flip"]), PLACE, PLACE, st.sampled_from(HOSTILE) | st.binary()
+)
+
+
+def mutate(data: bytes, mutations) -> bytes:
+    for kind, at, length, extra in mutations:
+        at, length = at % (len(data) + 1), length % 60
+        match kind:
+            case "cut":
+                data = data[:at]
+            case "drop":
+                data = data[:at] + data[at + length :]
+            case "double":
+                data = data[: at + length] + data[at:]
+            case "insert":
+                data = data[:at] + extra + data[at:]
+            case "flip":
+                data = data[:at] + bytes(byte ^ 1 << length % 8 for byte in data[at : at + 1]) + data[at + 1 :]
+    return data
+
+
+def check_mutant(name: str, mutations, folder: Path) -> None:
+    """The outcome is clean: rows that add up, or a refusal."""
+    format, seed = SEEDS[name]
+    data = mutate(seed, mutations)
     try:
-        read(tmp_path / "file", format)
+        frame = frame_of(data, format, folder)
+        judged = judge(frame, FEED, FEED.deliveries[0], b"k" * 32)
     except BadDelivery as refusal:
-        assert refusal.code in ("EMPTY_FILE", "WRONG_ENCODING", "UNREADABLE", "BAD_HEADER")
+        assert refusal.code in REFUSALS | {"MISSING_COLUMN", "NEW_COLUMN", "TOO_MANY_REJECTED"}
+        return
+    assert judged.received == frame.height == judged.staged.height + judged.rejected.height + judged.duplicates
+    if (counted := count_apart(name, data)) is not None:
+        assert frame.height == counted
+
+
+def count_apart(name: str, data: bytes) -> int | None:
+    """Records as another reader counts them."""
+    if name == "csv":
+        rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+        return max(0, sum(map(bool, rows)) - 1)
+    if name == "json":
+        return len(json.loads(data.decode("utf-8-sig"))["rows"])
+    return sum(map(bool, map(str.strip, data.decode("utf-8-sig").split("\n")))) if name == "lines" else None
+
+
+MUTANTS = {"name": st.sampled_from(list(SEEDS)), "mutations": st.lists(MUTATION, min_size=1, max_size=4)}
+ON_DISK = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=ON_DISK)
+@given(**MUTANTS)
+def test_a_damaged_file_is_read_in_full_or_refused(name, mutations, tmp_path):
+    check_mutant(name, mutations, tmp_path)
+
+
+@pytest.mark.long
+@settings(max_examples=20_000, deadline=None, suppress_health_check=ON_DISK)
+@given(**MUTANTS)
+def test_many_damaged_files_are_read_in_full_or_refused(name, mutations, tmp_path):
+    check_mutant(name, mutations, tmp_path)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=ON_DISK)
+@given(data=st.binary(max_size=300), format=st.sampled_from([format for format, _ in FILES.values()]))
+def test_any_bytes_are_read_or_refused(data, format, tmp_path):
+    try:
+        frame_of(data, format, tmp_path)
+    except BadDelivery as refusal:
+        assert refusal.code in REFUSALS

@@ -1,15 +1,36 @@
 """How a delivery's bytes come: the declared sources. Fetching from them is `minhu.feeds.sources.fetch`.
 
 Declarations are read whenever Airflow parses its DAGs, so nothing heavy is imported here. A declaration never holds a
-secret: it names one.
+secret: it names one (`minhu.feeds.sources.secrets`). In addresses, paths and parameters ``{date}`` is the business date
+as YYYYMMDD; ``{date:%Y-%m-%d}`` writes it otherwise.
 """
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from minhu.declaration import Declared
+
+SecretName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
+_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+def _http_address(value: str) -> str:
+    """Refuses addresses with a user, a password or a query in them: these are where secrets hide."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("the address must start with http:// or https:// and name a host")
+    if "@" in parts.netloc:
+        raise ValueError("no user or password in the address: declare `auth` and name the secret")
+    if parts.query or parts.fragment:
+        raise ValueError("no query in the address: declare `params`")
+    return value
+
+
+HttpAddress = Annotated[str, AfterValidator(_http_address)]
 
 
 class DropFolder(Declared):
@@ -23,8 +44,8 @@ class DropFolder(Declared):
     settle_seconds: Annotated[float, Field(ge=0, le=600)] = 2
     """A file younger than this may still be growing: it is taken once its size and time have stood still so long."""
     done_suffix: str | None = None
-    """A file is taken only when one with this suffix lies beside it (``cases.csv.done``). A number in it is the sender's
-    count of rows."""
+    """A file is taken only when one with this suffix lies beside it (``cases.csv.done``). A number in it is the
+    sender's count of rows."""
     archive: str | None = None
     """A folder, relative to ``MINHU_DROP``, into which a file moves once it is loaded. Nothing is ever deleted."""
 
@@ -43,4 +64,237 @@ class DropFolder(Declared):
         return value
 
 
-Source = Annotated[DropFolder, Field()]
+class Bearer(Declared):
+    type: Literal["bearer"]
+    secret: SecretName
+
+
+class Basic(Declared):
+    type: Literal["basic"]
+    user: str
+    secret: SecretName
+
+
+class ApiKey(Declared):
+    """A key in a header, or in a query parameter where the sender wants it there."""
+
+    type: Literal["api_key"]
+    secret: SecretName
+    header: str = "X-API-Key"
+    param: str | None = None
+
+
+class HmacSigned(Declared):
+    """A signature over method, path with query, timestamp (s) and the body's sha256, joined by line feeds."""
+
+    type: Literal["hmac"]
+    secret: SecretName
+    algorithm: Literal["sha256", "sha512"] = "sha256"
+    encoding: Literal["hex", "base64"] = "hex"
+    signature_header: str = "X-Signature"
+    timestamp_header: str = "X-Timestamp"
+    key_header: str = "X-Key-Id"
+    key_id: str | None = None
+
+
+Auth = Annotated[Bearer | Basic | ApiKey | HmacSigned, Field(discriminator="type")]
+
+
+class NoPages(Declared):
+    type: Literal["none"] = "none"
+
+
+class ByPage(Declared):
+    """Pages by number. The pull ends at an empty page, or once ``total`` rows arrived: never at a merely short page."""
+
+    type: Literal["page"]
+    param: str = "page"
+    first: int = 1
+    size_param: str | None = None
+    size: Annotated[int, Field(gt=0)] = 100
+
+
+class ByOffset(Declared):
+    """Pages by the number of rows already received, so that a sender's own cap on a page loses nothing."""
+
+    type: Literal["offset"]
+    param: str = "offset"
+    size_param: str | None = "limit"
+    size: Annotated[int, Field(gt=0)] = 100
+
+
+class ByCursor(Declared):
+    """Each page tells the token of the next one at ``next``; none, or a blank one, ends the pull."""
+
+    type: Literal["cursor"]
+    next: str
+    param: str = "cursor"
+
+
+class ByLink(Declared):
+    """Each page tells the address of the next one in its ``Link`` header, relation ``next`` (RFC 8288)."""
+
+    type: Literal["link_header"]
+
+
+Pagination = Annotated[NoPages | ByPage | ByOffset | ByCursor | ByLink, Field(discriminator="type")]
+
+
+class Increment(Declared):
+    """Where the next pull goes on: after the greatest ``field`` of the rows, less an overlap for what comes late."""
+
+    field: str
+    format: str = "iso"
+    """How the field is written: ``iso``, ``epoch_s``, ``epoch_ms``, ``number``, or a strftime format."""
+    lag_minutes: Annotated[float, Field(ge=0)] = 0
+    lag: Annotated[int, Field(ge=0)] = 0
+    """The overlap where ``format`` is ``number``."""
+    initial: str | None = None
+    """What the first pull asks for; without it, the first pull asks for everything."""
+
+    @model_validator(mode="after")
+    def _one_lag(self) -> "Increment":
+        if self.lag if self.format != "number" else self.lag_minutes:
+            raise ValueError("`lag` is for numbers, `lag_minutes` for times")
+        return self
+
+
+class RestIncrement(Increment):
+    param: str
+
+
+class Http(Declared):
+    """What every source on HTTP declares."""
+
+    auth: Auth | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    format: Literal["json", "xml"] = "json"
+    content_types: tuple[str, ...] = ()
+    """Content types that are taken; by default whatever says ``json`` or ``xml``, as the format."""
+    volatile: tuple[str, ...] = ()
+    """Fields that differ from pull to pull although nothing changed; they do not count when contents are compared."""
+    connect_seconds: Seconds = 10
+    read_seconds: Seconds = 60
+    response_seconds: Seconds = 600
+    """The longest a whole answer may take."""
+    attempts: Annotated[int, Field(ge=1, le=20)] = 5
+    backoff_seconds: Annotated[float, Field(ge=0, le=60)] = 1
+    """The first wait between attempts; each further one is twice as long, at random from half of it upward."""
+    max_wait_seconds: Annotated[float, Field(ge=0, le=3600)] = 120
+    """The longest wait. A sender that asks for more (``Retry-After``) is left in peace until the next run."""
+    max_response_mb: Annotated[float, Field(gt=0)] = 64
+    max_pages: Annotated[int, Field(gt=0)] = 10_000
+
+    @field_validator("headers")
+    @classmethod
+    def _no_secret(cls, value: dict[str, str]) -> dict[str, str]:
+        if kept := sorted(name for name in value if name.lower() in _SECRET_HEADERS):
+            raise ValueError(f"no {kept[0]} in the declaration: declare `auth` and name the secret")
+        return value
+
+
+class Rest(Http):
+    """An HTTP interface that answers in JSON or XML. All pages of a pull are one file, and one batch."""
+
+    type: Literal["rest"]
+    url: HttpAddress
+    method: Literal["GET", "POST"] = "GET"
+    """With POST the parameters travel as a JSON object in the body."""
+    params: dict[str, str] = Field(default_factory=dict)
+    records: str = ""
+    """JSON: the dotted path to the array; empty: the answer is the array. XML: the name of a record's element."""
+    total: str | None = None
+    """The path of the sender's count of all rows, which must then all arrive."""
+    pagination: Pagination = NoPages()
+    cursor: RestIncrement | None = None
+
+    @model_validator(mode="after")
+    def _xml_names_its_record(self) -> "Rest":
+        if self.format == "xml" and not self.records:
+            raise ValueError("`records` must name the element that holds one record")
+        return self
+
+
+class Open311(Http):
+    """An Open311 GeoReport v2 server: the requests of the last days, in windows of at most 90 days."""
+
+    type: Literal["open311"]
+    endpoint: HttpAddress
+    jurisdiction: str | None = None
+    service_codes: tuple[str, ...] = ()
+    lookback_days: Annotated[int, Field(ge=0, le=3650)] = 30
+    """How many days before the business date are asked for again, for requests that changed since."""
+    window_days: Annotated[int, Field(ge=1, le=90)] = 90
+    paged: bool = False
+    """The server knows ``page`` and ``page_size``."""
+    page_size: Annotated[int, Field(gt=0)] = 100
+    most: Annotated[int, Field(gt=0)] = 1000
+    """As many requests as a server without pages gives at once; a window that fills it is asked for in halves."""
+
+
+class Password(Declared):
+    type: Literal["password"]
+    secret: SecretName
+
+
+class KeyFile(Declared):
+    type: Literal["key"]
+    file: str
+    """Path of the private key, readable by the loader alone."""
+    passphrase: SecretName | None = None
+
+
+class Sftp(Declared):
+    """Files on an SSH server. They are read only; nothing there is ever moved or deleted."""
+
+    type: Literal["sftp"]
+    host: str
+    port: Annotated[int, Field(gt=0, lt=65536)] = 22
+    user: str
+    auth: Annotated[Password | KeyFile, Field(discriminator="type")]
+    host_key: Annotated[str, StringConstraints(pattern=r"SHA256:\S+$|(ssh|ecdsa)-\S+ \S+")]
+    """The server's key: ``ssh-ed25519 AAAA…`` (as in known_hosts), or its fingerprint ``SHA256:…``."""
+    path: str
+    settle_seconds: Annotated[float, Field(ge=0, le=600)] = 2
+    done_suffix: str | None = None
+    connect_seconds: Seconds = 20
+    read_seconds: Seconds = 60
+
+    @field_validator("path")
+    @classmethod
+    def _dated(cls, value: str) -> str:
+        if "{date" not in value:
+            raise ValueError("the path must hold {date}, so that a file tells its business date")
+        return value
+
+
+class SqlQuery(Declared):
+    """A query on another database. ``:date`` is the business date, ``:cursor`` where the last pull ended."""
+
+    type: Literal["sql"]
+    url: str | None = None
+    """SQLAlchemy's address without the password, such as ``postgresql://reader@host/base``; ``secret`` is the password.
+    Without it ``secret`` names the whole address."""
+    secret: SecretName | None = None
+    query: Annotated[str, StringConstraints(pattern=r"(?is)^\s*(select|with)\b")]
+    cursor: Increment | None = None
+
+    @model_validator(mode="after")
+    def _reachable(self) -> "SqlQuery":
+        if self.url is None and self.secret is None:
+            raise ValueError("give `url`, or a `secret` that holds it")
+        if self.url and ":" in urlsplit(self.url).netloc.rpartition("@")[0]:
+            raise ValueError("no password in the address: name it with `secret`")
+        if self.cursor and ":cursor" in self.query and self.cursor.initial is None:
+            raise ValueError("the first pull needs `cursor.initial`")
+        return self
+
+
+class Push(Declared):
+    """Deliveries that a sender posts; `minhu.feeds.sources.push.receive` takes them. There is nothing to fetch."""
+
+    type: Literal["push"]
+    max_mb: Annotated[float, Field(gt=0)] = 64
+
+
+Source = Annotated[DropFolder | Rest | Open311 | Sftp | SqlQuery | Push, Field(discriminator="type")]

@@ -19,23 +19,27 @@ def fetch_drop(wanted: Wanted) -> Iterator[Fetched]:
     source, drop = wanted.delivery.source, wanted.settings.drop
     pattern = source.path.replace("{date}", escape(f"{wanted.business_date:%Y%m%d}"))
     for path in sorted(found for found in drop.glob(pattern) if found.is_file()):
-        control_total = None
+        total = None
         if source.done_suffix:
             if path.name.endswith(source.done_suffix):
                 continue
-            control_total = _control_total(path.with_name(path.name + source.done_suffix))
+            total = control_total(_done(path.with_name(path.name + source.done_suffix)))
         else:
             _await_settled(path, source.settle_seconds)
         archive = partial(_archive, path, drop / source.archive, drop) if source.archive else None
-        yield Fetched(path, str(path.relative_to(drop)), control_total, after_commit=archive)
+        yield Fetched(path, str(path.relative_to(drop)), total, after_commit=archive)
 
 
-def _control_total(done: Path) -> int | None:
-    """The number of rows a done file tells: bare, or ``rows`` of a JSON object; None where it tells none."""
+def _done(done: Path) -> str:
     try:
-        text = done.read_text(encoding="utf-8", errors="replace").strip()
+        return done.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         raise Retryable(f"{done.name} is not there yet: the sender has not finished") from None
+
+
+def control_total(told: str) -> int | None:
+    """The number of rows a done file tells: bare, or ``rows`` of a JSON object; None where it tells none."""
+    text = told.strip()
     if text.startswith("{"):
         try:
             text = str(json.loads(text).get("rows", ""))

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from minhu.feeds.feed import Delivery, Feed
-from minhu.feeds.sources import DropFolder
+from minhu.feeds.sources import DropFolder, Open311, Push, Rest, Sftp, SqlQuery
 from minhu.settings import Settings
 
 
@@ -29,10 +29,10 @@ class Wanted:
 class Fetched:
     """One file that arrived. ``name`` tells people where it came from; it never holds a secret.
 
-    ``control_total``: how many rows the sender says there are. ``cursor``: where the next fetch goes on; it is stored in
-    the transaction that commits the batch. ``identity``: a sha256 that stands for the content where the bytes differ from
-    pull to pull (an API's canonical rows); the bytes' own unless given. ``after_commit`` runs once the rows are safe,
-    also when they were already; it may be run again.
+    ``control_total``: how many rows the sender says there are. ``cursor``: where the next fetch goes on; it is stored
+    in the transaction that commits the batch. ``identity``: a sha256 that stands for the content where the bytes differ
+    from pull to pull (an API's canonical rows); the bytes' own unless given. ``after_commit`` runs once the rows are
+    safe, also when they were already; it may be run again.
     """
 
     path: Path
@@ -53,3 +53,21 @@ def fetch(wanted: Wanted) -> Iterator[Fetched]:
             from minhu.feeds.sources.drop import fetch_drop
 
             yield from fetch_drop(wanted)
+        case Rest():
+            from minhu.feeds.sources.rest import fetch_rest
+
+            yield from fetch_rest(wanted)
+        case Open311():
+            from minhu.feeds.sources.open311 import fetch_open311
+
+            yield from fetch_open311(wanted)
+        case Sftp():
+            from minhu.feeds.sources.sftp import fetch_sftp
+
+            yield from fetch_sftp(wanted)
+        case SqlQuery():
+            from minhu.feeds.sources.sql import fetch_sql
+
+            yield from fetch_sql(wanted)
+        case Push():
+            return  # what is posted comes by itself

@@ -1,0 +1,143 @@
+"""Drafts a declaration from a sample file of unknown origin, with a comment on everything that should be checked.
+
+Nobody's value gets into a draft: it holds names of columns and words of code columns.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from minhu.errors import BadDelivery
+from minhu.feeds.canonical import LAYOUTS, SATISFACTION_SCALES
+from minhu.feeds.detect import detect_format, number_free
+from minhu.feeds.feed import Delivery
+from minhu.feeds.formats import Format
+from minhu.feeds.formats.read import FIELD_COUNT, read
+from minhu.feeds.guess import Guess, guess
+from minhu.feeds.names import lexicon
+
+_RESERVED = {"true", "false", "yes", "no", "null", "on", "off", "y", "n", "none"}
+_WHAT = {"case": "工单", "event": "流转记录", "callback": "回访记录"}
+_DELIVERY = {"case": "cases", "event": "events", "callback": "callbacks"}
+
+
+def draft(file: Path, code: str, config: Path | None = None) -> str:
+    """The YAML of a feed ``code`` that loads ``file``, for ``config/feeds/<code>.yml``, with its guesses marked.
+
+    ``config``: the city's folder, whose layouts are learned from. Raises BadDelivery when the file cannot be read or
+    has no header.
+    """
+    format = detect_format(file)
+    rows = read(file, TypeAdapter(Format).validate_python(format))
+    names = [name for name in rows.columns if name != FIELD_COUNT]
+    if not all(name and number_free(name) for name in names):
+        raise BadDelivery("BAD_HEADER", f"the first line of {file.name} is not a header of column names; add one")
+    return _write(code, file.name, format, guess(rows.select(names), lexicon(config)), rows.height)
+
+
+def _write(code: str, file: str, format: dict, found: Guess, rows: int) -> str:
+    """The declaration's text. ``file``: the sample's name; its date gives the pattern of later files."""
+    lines = [
+        f"# 由样本 {_pattern(file)}（{rows} 行）起草。标有“核对”之处都是猜测，改好后先运行 minhu feeds preview。",
+        f"code: {code}",
+        f"name: {code} # 核对：热线名称",
+        'owner: "" # 核对：主管单位',
+        "role: hotline # hotline 热线或平台；response 承办单位办理渠道",
+        "group: hotline # 核对：national、utility、platform、district、response",
+        'schedule: "0 2 * * *" # 核对：每天几点取数',
+        "deliveries:",
+        f"  - name: {_DELIVERY[found.kind]}",
+        f"    kind: {found.kind} # 核对：看起来是{_WHAT[found.kind]}",
+        f"    mode: {'append' if found.kind == 'event' else 'upsert'}",
+        f"    source: {{type: drop_folder, path: {_quote(f'{code}/{_pattern(file)}')}}} # 核对：来件放在哪里",
+        f"    format: {_flow(format)}",
+        *_formats(found),
+        *([f"    nulls: {_list(found.nulls)}"] if found.nulls else []),
+        "    columns:",
+        *_columns(found),
+        *_milestones(found),
+        *_listed("private", found.private, "核对：含姓名、电话、证件号的列，不出装载器"),
+        *_listed("known_columns", found.known, "核对：没认出用途的列，原样保留"),
+        "    max_rejected_pct: 2",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _pattern(file: str) -> str:
+    """The file's name with {date} for its date; what else in it is a long number gets a star."""
+    dated = re.sub(r"(?<!\d)20\d{2}[-_.]?\d{2}[-_.]?\d{2}(?!\d)", "{date}", file, count=1)
+    dated = re.sub(r"\d{7,}", "*", dated)
+    if "{date}" in dated:
+        return dated
+    stem, dot, suffix = dated.rpartition(".")
+    return f"{stem}_{{date}}.{suffix}" if dot else f"{dated}_{{date}}"
+
+
+def _formats(found: Guess) -> list[str]:
+    used = tuple(dict.fromkeys(one for formats in found.formats.values() for one in formats))
+    if set(used) <= set(Delivery.model_fields["formats"].default):
+        return []
+    odd = {"%m/%d/%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p"}
+    comment = " # 核对：月在前还是日在前" if odd & set(used) else " # 核对：时间的写法"
+    return [f"    formats: {_list(used)}{comment}"]
+
+
+def _columns(found: Guess) -> list[str]:
+    lines = []
+    for column in LAYOUTS[found.kind]:
+        if column.name == "satisfaction_scale" and "satisfaction_code" in found.columns:
+            lines.append(f"      satisfaction_scale: {{value: {_scale(found)}}} # 核对：几级评价")
+        elif column.name not in found.columns:
+            lines += [f"      # {column.name}: 核对：必填，没有找到对应的列"] if column.is_required else []
+        else:
+            lines += _column(column.name, found)
+    return lines
+
+
+def _column(name: str, found: Guess) -> list[str]:
+    source = _quote(found.columns[name])
+    words = found.maps.get(name)
+    if not words:
+        return [f"      {name}: {source}"]
+    lines = [f"      {name}:", f"        from: {source}"]
+    mapped = [f"          {_quote(word)}: {_quote(code)}" for word, code in words.items() if code]
+    blank = [f"          # {_quote(word)}: 核对：对应哪个代码" for word, code in words.items() if not code]
+    return [*lines, *(["        map:"] if mapped else []), *mapped, *blank]
+
+
+def _scale(found: Guess) -> str:
+    codes = {code for code in found.maps.get("satisfaction_code", {}).values() if code}
+    return "four" if "neutral" in codes and codes <= {*SATISFACTION_SCALES["four"], "unrated"} else "five"
+
+
+def _milestones(found: Guess) -> list[str]:
+    if not found.milestones:
+        return []
+    lines = ["    milestones: # 核对：一行工单上带着的办理环节"]
+    for event_type, columns in found.milestones.items():
+        given = ", ".join(f"{name}: {_quote(source)}" for name, source in columns.items())
+        lines += [f"      - event_type: {event_type}", f"        columns: {{{given}}}"]
+    return lines
+
+
+def _listed(key: str, names: list[str], comment: str) -> list[str]:
+    return [f"    {key}: # {comment}", *(f"      - {_quote(name)}" for name in names)] if names else []
+
+
+def _list(items: tuple[str, ...]) -> str:
+    return f"[{', '.join(json.dumps(item, ensure_ascii=False) for item in items)}]"
+
+
+def _flow(given: dict) -> str:
+    pairs = ((key, _quote(value) if isinstance(value, str) else json.dumps(value)) for key, value in given.items())
+    return f"{{{', '.join(f'{key}: {value}' for key, value in pairs)}}}"
+
+
+def _quote(text: str) -> str:
+    """Bare where YAML reads the same text back, else as a JSON string, which YAML reads too."""
+    is_bare = (
+        re.fullmatch(r"[\u4e00-\u9fffA-Za-z_][\u4e00-\u9fffA-Za-z0-9_\-]*", text) and text.lower() not in _RESERVED
+    )
+    return text if is_bare else json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,76 @@
+"""XML → a frame of text: local names, attributes as ``@name``, nested elements dotted, repeated ones as JSON."""
+
+import io
+import json
+
+import polars as pl
+from lxml import etree
+
+from minhu.errors import BadDelivery
+from minhu.feeds.formats import Xml
+from minhu.feeds.formats.common import frame
+
+
+def read_xml(data: bytes, format: Xml) -> pl.DataFrame:
+    tags = [_tag(step, format) for step in format.record.split("/")]
+    records = []
+    try:
+        # No entity is expanded and nothing is fetched: a file from outside must not read ours or reach the network.
+        options = {"resolve_entities": False, "no_network": True, "remove_comments": True, "remove_pis": True}
+        for _, element in etree.iterparse(io.BytesIO(data), tag=tags[-1], **options):
+            if _is_record(element, tags):
+                records.append(_record(element))
+                element.clear()
+    except etree.XMLSyntaxError as error:
+        is_encoding = "encoding" in error.msg.lower() or "not proper UTF-8" in error.msg
+        code = "WRONG_ENCODING" if is_encoding else "UNREADABLE"
+        raise BadDelivery(code, f"not XML: {error.msg}") from None
+    return frame(records)
+
+
+def _tag(step: str, format: Xml) -> str:
+    prefix, _, name = step.rpartition(":")
+    return f"{{{format.namespaces[prefix] if prefix else '*'}}}{name}"
+
+
+def _is_record(element: etree._Element, tags: list[str]) -> bool:
+    """Whether the elements around it are those of the path."""
+    above = element
+    for tag in reversed(tags[:-1]):
+        above = above.getparent()
+        if above is None or not _fits(above.tag, tag):
+            return False
+    if len(tags) == 1 and next(element.iterancestors(tags[0]), None) is not None:
+        raise BadDelivery("UNREADABLE", "a record holds another; say format.record as a path, such as rows/row")
+    return True
+
+
+def _fits(found: str, wanted: str) -> bool:
+    return found == wanted or (wanted.startswith("{*}") and found.rpartition("}")[2] == wanted[3:])
+
+
+def _record(element: etree._Element) -> dict[str, str]:
+    fields: dict[str, list[str]] = {}
+    _collect(element, "", fields)
+    return {
+        name: given[0] if len(given) == 1 else json.dumps(given, ensure_ascii=False) for name, given in fields.items()
+    }
+
+
+def _collect(element: etree._Element, prefix: str, fields: dict[str, list[str]]) -> None:
+    for name, value in element.attrib.items():
+        fields.setdefault(f"{prefix}@{name.rpartition('}')[2]}", []).append(value)
+    for child in element:
+        if not isinstance(child.tag, str):
+            continue
+        name = prefix + child.tag.rpartition("}")[2]
+        is_leaf = not any(isinstance(inner.tag, str) for inner in child)
+        text = "".join(child.itertext()) if is_leaf else _own_text(child)
+        if is_leaf or text:
+            fields.setdefault(name, []).append(text)
+        _collect(child, f"{name}.", fields)
+
+
+def _own_text(element: etree._Element) -> str:
+    """Text beside nested elements; the blanks that indent them are none."""
+    return "".join(filter(None, [element.text, *(inner.tail for inner in element)])).strip()

@@ -1,0 +1,193 @@
+"""Guesses what the columns of a sample file of unknown origin mean.
+
+Columns are guessed by their names (`minhu.feeds.names`, and the layouts a city has), times and phones by their shapes,
+code maps by known words. What is not recognised is kept as a known column, or as a private one where it looks like a
+person's.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from minhu import privacy
+from minhu.feeds import times
+from minhu.feeds.canonical import LAYOUTS
+from minhu.feeds.detect import is_like_name, number_free, shape, showable
+from minhu.feeds.feed import Delivery
+from minhu.feeds.names import Lexicon, code_of, plain
+
+TIMES = (
+    *("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "iso", "%Y-%m-%d", "%Y/%m/%d"),
+    *(
+        "%Y年%m月%d日 %H:%M:%S",
+        "%Y年%m月%d日 %H:%M",
+        "%Y年%m月%d日 %H时%M分%S秒",
+        "%Y年%m月%d日 %H时%M分",
+        "%Y年%m月%d日",
+    ),
+    *(
+        "%Y.%m.%d %H:%M:%S",
+        "%Y.%m.%d %H:%M",
+        "%Y%m%d%H%M%S",
+        "%m/%d/%Y %I:%M:%S %p",
+        "%m/%d/%Y %H:%M:%S",
+        "%m/%d/%Y %H:%M",
+    ),
+    *("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "epoch_ms", "epoch_s"),
+)
+_NULLS = ("N/A", "NA", "None", "nan", "\\N", "--", "空", "暂无", "(null)", "<null>")
+_TIMES_OF = {kind: {c.name for c in columns if c.type == "timestamp"} for kind, columns in LAYOUTS.items()}
+_MAPPED = ("status", "satisfaction_code", "is_reached")
+"""Columns without a vocabulary of their own in the layout whose words are mapped all the same."""
+
+
+@dataclass
+class Guess:
+    """What a draft says of the sample. ``columns``: canonical → source; ``milestones``: event → column → source."""
+
+    kind: str
+    columns: dict[str, str] = field(default_factory=dict)
+    milestones: dict[str, dict[str, str]] = field(default_factory=dict)
+    formats: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    private: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    maps: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    nulls: tuple[str, ...] = ()
+
+
+def guess(rows: pl.DataFrame, known: Lexicon) -> Guess:
+    """What the columns of a sample mean."""
+    found_nulls = tuple(word for word in _NULLS if any((rows[name] == word).any() for name in rows.columns))
+    nulls = (*Delivery.model_fields["nulls"].default, *found_nulls)
+    values = {name: _values(rows[name], nulls) for name in rows.columns}
+    found = Guess(kind=_kind(rows.columns, known), nulls=nulls if found_nulls else ())
+    _by_name(found, values, known)
+    _by_shape(found, values, known)
+    _complete_milestones(found, values, known)
+    _map_codes(found, values, known)
+    return found
+
+
+def _values(column: pl.Series, nulls: tuple[str, ...]) -> pl.Series:
+    stripped = column.str.strip_chars(" \t\r\n\u3000\u00a0")
+    return stripped.filter(stripped.is_not_null() & ~stripped.is_in(list(nulls)))
+
+
+def _kind(names: list[str], known: Lexicon) -> str:
+    """The kind with the most columns recognised; an event or a callback must have what makes it one."""
+    scores = {}
+    for kind, columns in known.columns.items():
+        matched = {columns[plain(name)] for name in names if plain(name) in columns}
+        required = {column.name for column in LAYOUTS[kind] if column.is_required}
+        scores[kind] = len(matched) + 4 * (required <= matched) - 8 * (kind != "case" and not required <= matched)
+    return max(scores, key=scores.get)
+
+
+def _by_name(found: Guess, values: dict[str, pl.Series], known: Lexicon) -> None:
+    for name, given in values.items():
+        canonical = known.columns[found.kind].get(plain(name))
+        event_type, _, column = canonical.partition(".") if canonical and "." in canonical else ("", "", canonical)
+        is_time = column in _TIMES_OF["event" if event_type else found.kind]
+        formats = time_formats(given) if is_time else ()
+        if canonical is None or (is_time and not formats and len(given)):
+            continue
+        if event_type:
+            found.milestones.setdefault(event_type, {}).setdefault(column, name)
+        elif column in found.columns:
+            continue
+        else:
+            found.columns[column] = name
+        if formats:
+            found.formats[name] = formats
+
+
+def _by_shape(found: Guess, values: dict[str, pl.Series], known: Lexicon) -> None:
+    """What no name told: phones, persons, and, where they are still wanted, a number and a time of the record."""
+    units = {name for name in values if plain(name) in known.units} if found.kind == "case" else set()
+    taken = {*found.columns.values(), *units, *(name for one in found.milestones.values() for name in one.values())}
+    for name, given in values.items():
+        if name in taken:
+            continue
+        if found.kind == "case" and "caller_phone" not in found.columns and _share(given, _is_phone) >= 0.5:
+            found.columns["caller_phone"] = name
+        elif _is_private(name, given, known):
+            found.private.append(name)
+        elif not _fills_gap(found, name, given):
+            found.known.append(name)
+
+
+def _fills_gap(found: Guess, name: str, given: pl.Series) -> bool:
+    wanted = {column.name: column for column in LAYOUTS[found.kind] if column.is_required}.keys() - found.columns.keys()
+    time = next(iter(wanted & _TIMES_OF[found.kind]), None)
+    if time and (formats := time_formats(given)):
+        found.columns[time], found.formats[name] = name, formats
+        return True
+    is_key = len(given) > 1 and given.n_unique() == len(given) and not given.str.contains(r"\s").any()
+    if "case_no" in wanted and is_key:
+        found.columns["case_no"] = name
+        return True
+    return False
+
+
+def _is_private(name: str, given: pl.Series, known: Lexicon) -> bool:
+    if plain(name).endswith(("工号", "人数")):
+        return False
+    named = plain(name) in known.private or any(part in plain(name) for part in known.parts_of_private)
+    if named or re.search(r"电话|手机|号码$|phone|mobile", plain(name)):
+        return True
+    if re.search(r"单位|部门|机构|类|状态|方式|渠道|意见|结果", name):
+        return False
+    return _share(given, is_like_name) >= 0.6 or _share(given, lambda text: privacy.mask_number(text) != text) >= 0.5
+
+
+def _is_phone(text: str) -> bool:
+    return bool(re.fullmatch(r"(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}", text))
+
+
+def _share(given: pl.Series, test) -> float:
+    few = given.head(500).to_list()
+    return sum(map(test, few)) / len(few) if few else 0.0
+
+
+def time_formats(given: pl.Series) -> tuple[str, ...]:
+    """The fewest of ``TIMES`` that read at least 95 % of the values, the commonest first; empty if none do."""
+    left, chosen, total = given.to_frame("text"), [], len(given)
+    while left.height > 0.05 * total:
+        read = left.select(times.timestamp(pl.col("text"), (one,), "UTC").is_not_null().alias(one) for one in TIMES)
+        counts = {one: int(read[one].sum()) for one in TIMES}
+        best = max(counts, key=counts.get)
+        if not counts[best]:
+            return ()
+        chosen.append(best)
+        left = left.filter(~read[best])
+    return tuple(chosen)
+
+
+def _complete_milestones(found: Guess, values: dict[str, pl.Series], known: Lexicon) -> None:
+    """A milestone needs a time; a unit with a limit or a close was dispatched, at the latest when the case came in."""
+    units = [name for name in values if plain(name) in known.units and name not in found.columns.values()]
+    if found.kind != "case":
+        return
+    if units and "received_at" in found.columns:
+        found.milestones.setdefault("DISPATCH", {}).setdefault("occurred_at", found.columns["received_at"])
+    timed = {event: columns for event, columns in found.milestones.items() if "occurred_at" in columns}
+    for event, columns in found.milestones.items():
+        if event not in timed:
+            found.known += columns.values()
+    order = [event for event in ("DISPATCH", "SIGN", "FIRST_CONTACT", "CLOSE", *timed) if event in timed]
+    unit = {"unit_name": units[0]} if units else {}
+    found.milestones = {event: dict(sorted(timed[event].items(), reverse=True)) | unit for event in order}
+    found.known += units[1:]
+
+
+def _map_codes(found: Guess, values: dict[str, pl.Series], known: Lexicon) -> None:
+    """The words of every code column; those nobody knows map to null and are written as comments."""
+    codes = {column.name: column.codes for column in LAYOUTS[found.kind] if column.type == "code"}
+    for canonical, source in found.columns.items():
+        words = [word for word, _ in values[source].value_counts(sort=True).head(40).rows()]
+        if (canonical not in codes and canonical not in _MAPPED) or set(words) <= set(codes.get(canonical, ())):
+            continue
+        mapped = {word: code_of(known, canonical, word) for word in words}
+        shown = {word if code or showable(word) else shape(word): code for word, code in mapped.items()}
+        found.maps[canonical] = {word: code for word, code in shown.items() if number_free(word)}

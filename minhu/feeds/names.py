@@ -1,0 +1,82 @@
+"""Words by which real systems call columns and codes (``names.yml``); `minhu.feeds.draft` guesses by them.
+
+The layouts of a city's ``config/layouts`` are learned on top: what a city has declared once, it need not declare again.
+"""
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from minhu.declaration import read_yaml
+
+
+@dataclass
+class Lexicon:
+    """What column names and words mean, by kind. Names are compared without case, blanks and underscores."""
+
+    columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    """kind → plain name → canonical column; ``DISPATCH.due_at`` on a case's milestone."""
+    codes: dict[str, dict[str, str]] = field(default_factory=dict)
+    """canonical column → word → code, exact."""
+    units: set[str] = field(default_factory=set)
+    private: set[str] = field(default_factory=set)
+    parts_of_private: tuple[str, ...] = ()
+
+
+def plain(name: str) -> str:
+    return re.sub(r"[\s_（）()\-]", "", name).lower()
+
+
+@cache
+def _words() -> dict:
+    return read_yaml(Path(__file__).with_name("names.yml"))
+
+
+def lexicon(config: Path | None = None) -> Lexicon:
+    """The built-in words, and those of the layouts under ``config``."""
+    words = _words()
+    known = Lexicon(
+        columns={
+            kind: {plain(name): canonical for canonical, names in given.items() for name in names}
+            for kind, given in words["columns"].items()
+        },
+        units={plain(name) for name in words["units"]},
+        parts_of_private=tuple(words["private"]),
+    )
+    for event_type, columns in words["milestones"].items():
+        for column, names in columns.items():
+            known.columns["case"] |= {plain(name): f"{event_type}.{column}" for name in names}
+    for path in sorted((config / "layouts").glob("*.yml")) if config else ():
+        _learn(known, read_yaml(path))
+    return known
+
+
+def _learn(known: Lexicon, layout: dict) -> None:
+    names = known.columns.get(layout.get("kind"))
+    if names is None:
+        return
+    known.private |= {plain(name) for name in layout.get("private", ())}
+    for canonical, given in (layout.get("columns") or {}).items():
+        source = given.get("from") if isinstance(given, dict) else given
+        if source:
+            names.setdefault(plain(source), canonical)
+        if isinstance(given, dict) and given.get("map"):
+            words = known.codes.setdefault(canonical, {})
+            words.update({word: code for word, code in given["map"].items() if code and word not in words})
+    for milestone in layout.get("milestones", ()):
+        for name, given in milestone["columns"].items():
+            source = given.get("from") if isinstance(given, dict) else given
+            if name == "unit_name":
+                known.units.add(plain(source))
+            else:
+                names.setdefault(plain(source), f"{milestone['event_type']}.{name}")
+
+
+def code_of(known: Lexicon, canonical: str, word: str) -> str | None:
+    """Our code for a sender's word: learned, or by the longest known word it holds (``业务咨询`` holds ``咨询``)."""
+    if word in known.codes.get(canonical, {}):
+        return known.codes[canonical][word]
+    given = _words()["codes"].get(canonical, {})
+    held = [(len(part), code) for code, parts in given.items() for part in parts if part in word]
+    return max(held)[1] if held else None

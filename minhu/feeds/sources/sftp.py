@@ -1,0 +1,186 @@
+"""SFTP: downloads the date's files from an SSH server whose key is pinned. Goes on where an earlier download broke off.
+
+A partial download lies in ``MINHU_HOME/partial`` under a hash of server, path, size and time of change: a file that
+changed meanwhile begins anew.
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import posixpath
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import asyncssh
+
+from minhu.errors import Refused, Retryable
+from minhu.feeds.sources import Sftp
+from minhu.feeds.sources.dated import dated
+from minhu.feeds.sources.drop import control_total
+from minhu.feeds.sources.fetch import Fetched, Wanted
+from minhu.feeds.sources.secrets import secret
+
+_CHUNK = 1 << 20
+_STRAY_AFTER = 7 * 24 * 3600
+Seen = dict[str, tuple[int, int]]  # remote path → size, time of change
+
+
+def fetch_sftp(wanted: Wanted) -> Iterator[Fetched]:
+    """Every settled file of the date, in the order of their names.
+
+    Raises Retryable when the server is away or a file still grows, Refused for a wrong key, password or host key.
+    """
+    source = wanted.delivery.source
+    where = f"{source.host}:{source.port}"
+    try:
+        yield from asyncio.run(_download_all(wanted))
+    except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed):
+        raise Refused(
+            f"{where} shows another host key than the declared one: ask its owner before you change it"
+        ) from None
+    except asyncssh.PermissionDenied:
+        raise Refused(f"{where} does not let {source.user!r} in; look at the declared user and secret") from None
+    except asyncssh.SFTPPermissionDenied:
+        raise Refused(f"{where}: {source.user!r} may not read there; ask the server's owner") from None
+    except (OSError, asyncssh.Error) as error:
+        raise Retryable(f"{where} is away or broke off ({type(error).__name__})") from None
+
+
+async def _download_all(wanted: Wanted) -> list[Fetched]:
+    source = wanted.delivery.source
+    pattern = dated(source.path, wanted.business_date)
+    async with await _connect(source) as connection, connection.start_sftp_client() as client:
+        seen = await _settled(client, pattern, source)
+        found = []
+        for path in sorted(seen):
+            if source.done_suffix and path.endswith(source.done_suffix):
+                continue
+            total = await _done(client, path, source.done_suffix) if source.done_suffix else None
+            local = await _download(client, path, seen[path], wanted, len(found))
+            found.append(Fetched(local, f"{source.host}:{path}", total))
+        return found
+
+
+async def _connect(source: Sftp) -> asyncssh.SSHClientConnection:
+    """A connection that trusts the declared key alone, whatever this user's own SSH settings are."""
+    keys, password = None, None
+    fingerprint, kinds = _pinned(source.host_key)
+    if source.auth.type == "password":
+        password = secret(source.auth.secret)
+    else:
+        keys = [_private_key(source)]
+    return await asyncssh.connect(
+        source.host,
+        source.port,
+        username=source.user,
+        password=password,
+        client_keys=keys,
+        agent_path=None,
+        config=None,
+        known_hosts=([], [], []),  # none by itself: _Pinned compares
+        server_host_key_algs=kinds,
+        client_factory=lambda: _Pinned(fingerprint),
+        connect_timeout=source.connect_seconds,
+        login_timeout=source.connect_seconds,
+        keepalive_interval=15,
+    )
+
+
+def _private_key(source: Sftp) -> asyncssh.SSHKey:
+    passphrase = secret(source.auth.passphrase) if source.auth.passphrase else None
+    try:
+        return asyncssh.read_private_key(source.auth.file, passphrase)
+    except (OSError, asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        raise Refused(f"the private key {source.auth.file} cannot be read ({type(error).__name__})") from None
+
+
+def _pinned(host_key: str) -> tuple[str, str | tuple]:
+    """The fingerprint of the declared key, and the kinds of key to ask for.
+
+    Its own kind first, so that a server with several keys shows that one; then any other, so that a wrong server is
+    told by its key. A fingerprint alone tells no kind.
+    """
+    if host_key.startswith("SHA256:"):
+        return host_key, ()
+    try:
+        line = re.search(r"(ssh|ecdsa|sk)-\S+ \S+", host_key)[0]  # a line of known_hosts begins with the host's name
+        key = asyncssh.import_public_key(line)
+    except asyncssh.KeyImportError:
+        raise Refused("source.host_key is no public key: write `ssh-ed25519 AAAA…` or `SHA256:…`") from None
+    return key.get_fingerprint("sha256"), "^" + ",".join(name.decode() for name in key.sig_algorithms)
+
+
+class _Pinned(asyncssh.SSHClient):
+    def __init__(self, fingerprint: str):
+        self._fingerprint = fingerprint
+
+    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
+        return key.get_fingerprint("sha256") == self._fingerprint
+
+
+async def _settled(client: asyncssh.SFTPClient, pattern: str, source: Sftp) -> Seen:
+    """The files that fit. Without done files, they must have stood still for ``settle_seconds``."""
+    seen = await _look(client, pattern)
+    if seen and not source.done_suffix and source.settle_seconds:
+        await asyncio.sleep(source.settle_seconds)
+        if await _look(client, pattern) != seen:
+            raise Retryable(f"files that fit {posixpath.basename(pattern)} are still growing or arriving")
+    return seen
+
+
+async def _look(client: asyncssh.SFTPClient, pattern: str) -> Seen:
+    try:
+        names = await client.glob_sftpname(pattern)
+    except asyncssh.SFTPNoSuchFile:
+        return {}
+    return {
+        os.fsdecode(name.filename): (name.attrs.size or 0, name.attrs.mtime or 0)
+        for name in names
+        if name.attrs.type == asyncssh.FILEXFER_TYPE_REGULAR
+    }
+
+
+async def _done(client: asyncssh.SFTPClient, path: str, suffix: str) -> int | None:
+    try:
+        async with client.open(path + suffix, "rb") as file:
+            return control_total((await file.read(_CHUNK)).decode("utf-8", errors="replace"))
+    except asyncssh.SFTPNoSuchFile:
+        raise Retryable(f"{posixpath.basename(path)}{suffix} is not there yet: the sender has not finished") from None
+
+
+async def _download(client: asyncssh.SFTPClient, path: str, seen: tuple[int, int], wanted: Wanted, at: int) -> Path:
+    """The file, whole: as long as it was said to be, and unchanged at the end."""
+    source, partial = wanted.delivery.source, _partial(wanted, path, seen)
+    with partial.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Retryable(f"another load is downloading {posixpath.basename(path)}") from None
+        async with client.open(path, "rb") as remote:
+            while chunk := await asyncio.wait_for(remote.read(_CHUNK, file.tell()), source.read_seconds):
+                file.write(chunk)
+                file.flush()
+            after = await remote.stat()
+        if file.tell() != seen[0] or (after.size, after.mtime) != seen:
+            partial.unlink()
+            raise Retryable(f"{posixpath.basename(path)} changed while it was downloaded")
+        local = wanted.folder / f"{at}-{posixpath.basename(path)}"
+        shutil.move(partial, local)
+    return local
+
+
+def _partial(wanted: Wanted, path: str, seen: tuple[int, int]) -> Path:
+    folder = wanted.settings.home / "partial"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for stray in folder.iterdir():
+        with suppress(FileNotFoundError):
+            if time.time() - stray.stat().st_mtime > _STRAY_AFTER:
+                stray.unlink()
+    source = wanted.delivery.source
+    known = "\0".join([source.host, str(source.port), source.user, path, *map(str, seen)])
+    return folder / hashlib.sha256(known.encode()).hexdigest()

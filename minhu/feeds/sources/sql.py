@@ -1,0 +1,143 @@
+"""Another database through SQLAlchemy: the rows of a query as a CSV file in UTF-8, read with a server-side cursor."""
+
+import csv
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import exc
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+
+from minhu.errors import BadDelivery, Refused, Retryable
+from minhu.feeds.sources import SqlQuery
+from minhu.feeds.sources.cursors import latest, point, since
+from minhu.feeds.sources.fetch import Fetched, Wanted
+from minhu.feeds.sources.secrets import secret
+
+_CHUNK = 10_000
+_DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "mysql": "mysql+pymysql"}
+_NOT_LET_IN = {"28000", "28P01", "42501", 1044, 1045, 1142}  # of PostgreSQL, of MySQL
+
+
+def fetch_sql(wanted: Wanted) -> Iterator[Fetched]:
+    """One CSV file with the query's rows; none when there is no row.
+
+    Raises Retryable when the database is away, Refused when it does not let us in or the query is wrong.
+    """
+    source = wanted.delivery.source
+    path = wanted.folder / "rows.csv"
+    url = _address(source)
+    try:
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+        with engine.connect() as connection:
+            count, cursor, identity = _write(connection, engine, wanted, path)
+    except (exc.NoSuchModuleError, ImportError):
+        raise Refused(f"there is no driver here for {url.drivername}") from None
+    except exc.DBAPIError as error:
+        raise _told(error, url) from None
+    if count:
+        yield Fetched(path, f"{url.host or url.drivername}/{url.database or ''}", None, cursor, identity)
+
+
+def _address(source: SqlQuery) -> URL:
+    text = source.url or secret(source.secret)
+    try:
+        url = make_url(text)
+    except (exc.ArgumentError, ValueError):
+        raise Refused("the database's address cannot be read: it must be like postgresql://user@host/base") from None
+    if source.url and source.secret:
+        url = url.set(password=secret(source.secret))
+    return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
+
+
+def _write(connection: Connection, engine: Engine, wanted: Wanted, path: Any) -> tuple[int, str | None, str]:
+    """Writes the file; returns the number of rows, the new cursor, and what stands for the content."""
+    source, hashes, cursor = wanted.delivery.source, [], wanted.cursor
+    options = {"stream_results": True, "max_row_buffer": _CHUNK}
+    if engine.dialect.name == "postgresql":
+        options["postgresql_readonly"] = True
+    rows = connection.execution_options(**options).execute(sqlalchemy.text(source.query), _binds(wanted))
+    names = list(rows.keys())
+    at = _position(names, source)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(names)
+        for chunk in rows.partitions(_CHUNK):
+            texts = [[_text(value) for value in row] for row in chunk]
+            writer.writerows(texts)
+            hashes += [_hash(row) for row in texts]
+            if at is not None:
+                values, zone = (row[at] for row in texts), wanted.feed.timezone
+                cursor = latest(values, cursor, source.cursor, zone, wanted.business_date)
+    identity = hashlib.sha256(b"".join([_hash(names), *sorted(hashes)])).hexdigest()
+    return len(hashes), cursor if source.cursor else None, identity
+
+
+def _binds(wanted: Wanted) -> dict[str, Any]:
+    """What the query names of ``:date`` and ``:cursor``; a cursor is bound as the number or time that it is."""
+    source = wanted.delivery.source
+    binds: dict[str, Any] = {"date": wanted.business_date}
+    if source.cursor:
+        start = since(source.cursor, wanted.cursor, wanted.feed.timezone)
+        binds["cursor"] = _bound(start, source, wanted.feed.timezone) if start is not None else None
+    named = sqlalchemy.text(source.query).compile().params
+    if missing := sorted(set(named) - set(binds)):
+        raise Refused(f"the query names :{missing[0]}, which is neither :date nor a declared :cursor")
+    return {name: binds[name] for name in named}
+
+
+def _bound(start: str, source: SqlQuery, zone: str) -> Any:
+    if source.cursor.format == "iso":
+        at, naive = point(start, source.cursor, zone), datetime.fromisoformat(start).tzinfo is None
+        return at.replace(tzinfo=None) if naive else at
+    if source.cursor.format == "number":
+        return int(start) if start.lstrip("-").isdecimal() else Decimal(start)
+    return start
+
+
+def _position(names: list[str], source: SqlQuery) -> int | None:
+    if source.cursor is None:
+        return None
+    if source.cursor.field not in names:
+        raise Refused(f"the query has no column {source.cursor.field!r}, which cursor.field names")
+    return names.index(source.cursor.field)
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case datetime():
+            return value.isoformat(sep=" ")
+        case date() | time():
+            return value.isoformat()
+        case Decimal():
+            return format(value, "f")
+        case bytes() | memoryview():
+            raise BadDelivery("UNREADABLE", "the query yields binary data; leave that column out")
+        case dict() | list():
+            return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    return str(value)
+
+
+def _hash(row: Sequence[str]) -> bytes:
+    return hashlib.sha256(json.dumps(row).encode()).digest()
+
+
+def _told(error: exc.DBAPIError, url: URL) -> Retryable | Refused:
+    """The driver's words may hold values or the password: only the kind of error is told, with its code."""
+    original = error.orig
+    code = getattr(original, "sqlstate", None) or (original.args[0] if original and original.args else None)
+    code = code if isinstance(code, int) or (isinstance(code, str) and len(code) == 5) else None
+    told = f"{url.host or url.drivername}: {type(original).__name__}{f' {code}' if code else ''}"
+    if code in _NOT_LET_IN:
+        return Refused(f"{told}: it does not let us in; look at the declared user and secret")
+    if error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError):
+        return Retryable(told)
+    return Refused(f"{told}: look at the declared query")

@@ -1,0 +1,153 @@
+"""A drafted declaration loads the sample it was drafted from, and holds nobody's value."""
+
+import csv
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from minhu.declaration import read_yaml
+from minhu.errors import BadDelivery
+from minhu.feeds import load_feed, load_feeds
+from minhu.feeds.draft import draft
+from minhu.feeds.preview import preview
+from minhu.settings import PROJECT_ROOT, Settings
+from minhu.simulate import write_city
+from tests import given
+from tests.test_examples import BOSTON, CASES
+
+CONFIG = PROJECT_ROOT / "config"
+LAYOUTS = sorted(path.stem for path in (CONFIG / "layouts").glob("*.yml"))
+CODED = {"callback_four", "event_full", "portal_case"}
+"""Their words are codes that only the city knows; all others are recognised by the built-in words alone."""
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory) -> dict[str, tuple]:
+    """One simulated file with rows for each layout: the delivery that sends it, and the file."""
+    out = tmp_path_factory.mktemp("simulated")
+    feeds = load_feeds(CONFIG)
+    write_city(feeds, CONFIG, out, date(2026, 10, 1), 2, 1500, 7)
+    found = {}
+    for feed in feeds:
+        declared = read_yaml(CONFIG / "feeds" / f"{feed.code}.yml")["deliveries"]
+        for delivery, written in zip(feed.deliveries, declared, strict=True):
+            for file in sorted(out.glob(delivery.source.path.replace("{date}", "*"))):
+                if file.stat().st_size > found.get(written["layout"], (None, file, 0))[2]:
+                    found[written["layout"]] = (delivery, file, file.stat().st_size)
+    return found
+
+
+def drafted(tmp_path: Path, file: Path, learned: Path | None = None):
+    """The feed a draft of ``file`` declares, and the preview of the same file."""
+    folder = given.config(tmp_path / "config")
+    (folder / "feeds" / "h1.yml").unlink()
+    (folder / "feeds" / "sample.yml").write_text(draft(file, "sample", learned), encoding="utf-8")
+    feed = load_feed(folder / "feeds" / "sample.yml")
+    settings = Settings(home=tmp_path / "home", config=folder, drop=tmp_path / "drop", database_url=None)
+    return feed.deliveries[0], preview(replace(settings), feed, feed.deliveries[0], file)
+
+
+def mapped(delivery) -> dict[str, str]:
+    return {name: mapping.source for name, mapping in delivery.columns.items() if mapping.source}
+
+
+@pytest.mark.parametrize(
+    ("layout", "taught"),
+    [*((layout, True) for layout in LAYOUTS), *((layout, False) for layout in LAYOUTS if layout not in CODED)],
+    ids=lambda given: given if isinstance(given, str) else "as the city declared" if given else "by built-in words",
+)
+def test_a_draft_loads_its_own_sample(samples, tmp_path, layout, taught):
+    declared, file, _ = samples[layout]
+    delivery, told = drafted(tmp_path, file, CONFIG if taught else None)
+    assert (told.verdict, told.reasons) == ("load", ())
+    assert told.rows > 0 and not told.drift.new_columns and not told.drift.missing_columns
+    assert (delivery.kind, mapped(delivery)) == (declared.kind, mapped(declared))
+    assert {m.event_type for m in delivery.milestones} == {m.event_type for m in declared.milestones}
+    assert set(delivery.private) >= set(declared.private)
+
+
+def test_a_draft_holds_nobodys_value(samples, tmp_path):
+    for declared, file, _ in samples.values():
+        text = draft(file, "sample", CONFIG)
+        if file.suffix != ".csv" or not declared.private:
+            continue
+        with file.open(encoding=declared.format.encoding, newline="") as rows:
+            for row in csv.DictReader(rows):
+                persons = [row[name] for name in (*declared.private, mapped(declared).get("caller_phone")) if name]
+                assert [
+                    text.find(one) for one in persons if one.strip() and one not in declared.nulls and one in text
+                ] == []
+
+
+def test_a_file_of_another_city_is_drafted(tmp_path):
+    file = tmp_path / "boston_2022-01-06.csv"
+    with file.open("w", encoding="ascii", newline="") as out:
+        writer = csv.DictWriter(out, BOSTON, restval=" ")
+        writer.writeheader()
+        for number, opened, target, closed in CASES:
+            times = {"case_enquiry_id": number, "open_dt": opened, "target_dt": target, "closed_dt": closed}
+            writer.writerow(times | {"department": "PWDx", "case_status": "Closed" if closed else "Open"})
+    delivery, told = drafted(tmp_path, file)
+    assert (told.verdict, told.staged) == ("load", 5)
+    assert delivery.source.path == "sample/boston_{date}.csv"
+    assert mapped(delivery)["case_no"] == "case_enquiry_id"
+    due, closed = delivery.milestones
+    assert {name: m.source for name, m in due.columns.items()} == {
+        "occurred_at": "open_dt", "due_at": "target_dt", "unit_name": "department"
+    }  # fmt: skip
+    assert (closed.event_type, closed.columns["occurred_at"].source) == ("CLOSE", "closed_dt")
+
+
+def test_unknown_columns_are_guessed_by_their_values(tmp_path):
+    rows = [
+        {"序列": f"X-{at}", "何时": f"2026年10月{at + 1}日 08时30分", "甲": f"1391234567{at}", "乙": name, "丙": "随便"}
+        for at, name in enumerate(("王小明", "李女士", "欧阳锋", "赵某"))
+    ]
+    delivery, told = drafted(tmp_path, given.csv_file(tmp_path / "x.csv", rows))
+    assert mapped(delivery) == {"case_no": "序列", "received_at": "何时", "caller_phone": "甲"}
+    assert (delivery.private, delivery.known_columns) == (("乙",), ("丙",))
+    assert delivery.formats == ("%Y年%m月%d日 %H时%M分",)
+    assert (told.verdict, told.staged) == ("load", 4)
+
+
+def test_words_nobody_knows_are_left_to_fill_in(tmp_path):
+    rows = [
+        {"工单编号": str(at), "受理时间": "2026-10-01 08:00:00", "诉求类型": word}
+        for at, word in enumerate("投诉 咨询 点赞".split())
+    ]
+    text = draft(given.csv_file(tmp_path / "x.csv", rows), "sample")
+    assert "投诉: complaint" in text and "# 点赞: 核对" in text
+
+
+@pytest.mark.parametrize("delimiter", ["\t", ";", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-8-sig"])
+def test_delimiters_and_encodings_are_found(tmp_path, delimiter, encoding):
+    lines = [
+        ("工单编号", "受理时间", "诉求内容"),
+        ("1", "2026-10-01 08:00:00", "路灯,不亮"),
+        ("2", "2026-10-01 09:00:00", ""),
+    ]
+    file = tmp_path / "x.txt"
+    file.write_bytes("\n".join(delimiter.join(line) for line in lines).encode(encoding))
+    delivery, told = drafted(tmp_path, file)
+    assert (delivery.format.delimiter, delivery.format.encoding) == (delimiter, encoding)
+    assert (told.verdict, told.staged) == ("load", 2)
+
+
+def test_json_lines_are_found(tmp_path):
+    rows = [{"service_request_id": str(at), "requested_datetime": "2026-10-01T08:00:00+08:00"} for at in range(3)]
+    file = tmp_path / "x.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    assert drafted(tmp_path, file)[1].staged == 3
+
+
+@pytest.mark.parametrize("text", ["", "1,13912345678,王某\n2,13812345678,李某\n"], ids=["empty", "without a header"])
+def test_a_file_that_cannot_be_drafted_is_refused_without_a_value(tmp_path, text):
+    file = tmp_path / "x.csv"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(BadDelivery) as refusal:
+        draft(file, "sample")
+    assert "139" not in str(refusal.value) and "王" not in str(refusal.value)

@@ -1,0 +1,209 @@
+"""SFTP against asyncssh's own server, in this process."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from minhu.errors import Refused, Retryable
+from minhu.feeds.sources import sftp
+from minhu.load import load_delivery
+from tests import given
+from tests.sources.conftest import DAY
+
+PASSWORD = "pässword-1"
+
+
+class Server:
+    """An SSH server on a folder. ``breaks_after``: bytes after which it breaks off; ``served``: bytes read."""
+
+    def __init__(self, root: Path, user_key: asyncssh.SSHKey):
+        self.root, self.user_key = root, user_key
+        self.key = asyncssh.generate_private_key("ssh-ed25519")
+        self.second_key = asyncssh.generate_private_key("ecdsa-sha2-nistp256")
+        self.served, self.breaks_after = 0, None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    def __enter__(self) -> "Server":
+        self._thread.start()
+        self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        self.port = self._server.get_port()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    async def _listen(self) -> asyncssh.SSHAcceptor:
+        server = self
+
+        class Login(asyncssh.SSHServer):
+            def connection_made(self, connection):
+                connection.set_extra_info(server=server)
+
+            def password_auth_supported(self):
+                return True
+
+            def validate_password(self, username, password):
+                return (username, password) == ("loader", PASSWORD)
+
+            def public_key_auth_supported(self):
+                return True
+
+            def validate_public_key(self, username, key):
+                return key == server.user_key.convert_to_public()
+
+        class Files(asyncssh.SFTPServer):
+            def __init__(self, channel):
+                self._connection = channel.get_connection()
+                super().__init__(channel, chroot=os.fsencode(server.root))
+
+            def read(self, file_obj, offset, size):
+                if server.breaks_after is not None and server.served >= server.breaks_after:
+                    self._connection.abort()
+                    raise asyncssh.SFTPConnectionLost("broken on purpose")
+                data = super().read(file_obj, offset, size)
+                server.served += len(data)
+                return data
+
+        return await asyncssh.create_server(
+            Login, "127.0.0.1", 0, server_host_keys=[self.key, self.second_key], sftp_factory=Files, config=None
+        )
+
+    async def _close(self) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+        rest = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+
+
+@pytest.fixture
+def ssh(tmp_path, monkeypatch) -> Iterator[Server]:
+    monkeypatch.setenv("MINHU_SECRET_BUREAU", PASSWORD)
+    (tmp_path / "remote" / "out").mkdir(parents=True)
+    with Server(tmp_path / "remote", asyncssh.generate_private_key("ssh-ed25519")) as running:
+        yield running
+
+
+def source(ssh, **changes) -> dict:
+    return {
+        "type": "sftp",
+        "host": "127.0.0.1",
+        "port": ssh.port,
+        "user": "loader",
+        "auth": {"type": "password", "secret": "bureau"},
+        "host_key": ssh.key.export_public_key().decode().strip(),
+        "path": "out/cases_{date}*.csv",
+        "settle_seconds": 0,
+        "connect_seconds": 5,
+    } | changes
+
+
+def put(ssh, name: str, data: bytes = b"a,b\n1,2\n") -> None:
+    (ssh.root / "out" / name).write_bytes(data)
+
+
+def test_the_dates_files_come_in_order_and_stay_where_they_are(ssh, pull):
+    for name in ("cases_20261012b.csv", "cases_20261012a.csv", "cases_20261011.csv"):
+        put(ssh, name, name.encode())
+    fetched = pull(source(ssh))
+    assert [one.path.read_text() for one in fetched] == ["cases_20261012a.csv", "cases_20261012b.csv"]
+    assert fetched[0].name == "127.0.0.1:out/cases_20261012a.csv"
+    assert len(list((ssh.root / "out").iterdir())) == 3
+    assert pull(source(ssh, path="nowhere/{date}.csv")) == []
+    known_hosts = f"[127.0.0.1]:{ssh.port} {ssh.key.export_public_key().decode().strip()} a comment"
+    assert len(pull(source(ssh, host_key=known_hosts))) == 2
+
+
+def test_a_key_file_lets_in_and_a_fingerprint_pins(ssh, pull, tmp_path):
+    put(ssh, "cases_20261012.csv")
+    ssh.user_key.write_private_key(tmp_path / "key")
+    key = {"type": "key", "file": str(tmp_path / "key")}
+    assert len(pull(source(ssh, auth=key, host_key=ssh.key.get_fingerprint("sha256")))) == 1
+    for own in (ssh.key, ssh.second_key):
+        assert len(pull(source(ssh, host_key=own.export_public_key().decode()))) == 1, "each of its keys may be pinned"
+    with pytest.raises(Refused, match="cannot be read"):
+        pull(source(ssh, auth={"type": "key", "file": str(tmp_path / "no-key")}))
+
+
+@pytest.mark.parametrize("how", ["key", "fingerprint", "key of another kind"])
+def test_another_host_key_is_refused(ssh, pull, how):
+    other = asyncssh.generate_private_key("ecdsa-sha2-nistp256" if "kind" in how else "ssh-ed25519")
+    pinned = other.export_public_key().decode().strip() if "key" in how else other.get_fingerprint("sha256")
+    with pytest.raises(Refused, match="another host key"):
+        pull(source(ssh, host_key=pinned))
+
+
+def test_a_wrong_password_is_refused_without_telling_it(ssh, pull, monkeypatch):
+    monkeypatch.setenv("MINHU_SECRET_BUREAU", "wr0ng")
+    with pytest.raises(Refused, match="does not let 'loader' in") as refusal:
+        pull(source(ssh))
+    assert "wr0ng" not in str(refusal.value)
+
+
+def test_a_server_that_is_away_is_retryable(ssh, pull):
+    with pytest.raises(Retryable, match="is away"):
+        pull(source(ssh, port=1))
+
+
+def test_a_broken_download_goes_on_where_it_broke_off(ssh, pull, tmp_path, monkeypatch):
+    monkeypatch.setattr(sftp, "_CHUNK", 1 << 16)
+    data = os.urandom(2_000_000)
+    put(ssh, "cases_20261012.csv", data)
+    ssh.breaks_after = 1_000_000
+    with pytest.raises(Retryable, match="broke off"):
+        pull(source(ssh))
+    [partial] = (tmp_path / "home" / "partial").iterdir()
+    kept = partial.stat().st_size
+    assert 500_000 < kept < 2_000_000
+    ssh.served, ssh.breaks_after = 0, None
+    [fetched] = pull(source(ssh))
+    assert fetched.path.read_bytes() == data
+    assert ssh.served == len(data) - kept, "only what was missing came again"
+    assert not partial.exists()
+
+
+def test_a_file_that_changed_begins_anew(ssh, pull, tmp_path, monkeypatch):
+    monkeypatch.setattr(sftp, "_CHUNK", 1 << 16)
+    put(ssh, "cases_20261012.csv", b"x" * 500_000)
+    ssh.breaks_after = 200_000
+    with pytest.raises(Retryable):
+        pull(source(ssh))
+    ssh.breaks_after = None
+    put(ssh, "cases_20261012.csv", b"y" * 400_000)
+    assert pull(source(ssh))[0].path.read_bytes() == b"y" * 400_000
+
+
+def test_a_file_waits_for_its_done_file(ssh, pull):
+    put(ssh, "cases_20261012.csv")
+    waiting = source(ssh, done_suffix=".done")
+    with pytest.raises(Retryable, match="has not finished"):
+        pull(waiting)
+    put(ssh, "cases_20261012.csv.done", b'{"rows": 7}')
+    [fetched] = pull(waiting | {"path": "out/cases_{date}*"})
+    assert fetched.control_total == 7
+
+
+def test_a_growing_file_is_left_for_later(ssh, pull):
+    put(ssh, "cases_20261012.csv")
+    threading.Timer(0.4, put, [ssh, "cases_20261012.csv", b"longer than before"]).start()
+    with pytest.raises(Retryable, match="still growing"):
+        pull(source(ssh, settle_seconds=1))
+
+
+def test_the_same_file_is_loaded_once(ssh, scratch, tmp_path):
+    cases = given.CASES | {"source": source(ssh)}
+    city = scratch(given.config(tmp_path / "config", [given.feed(deliveries=[cases])]))
+    given.case_file(ssh.root / "out" / "cases_20261012.csv", [{}])
+    outcomes = [load_delivery("h1", "cases", DAY, settings=city)[0].outcome for _ in range(2)]
+    assert outcomes == ["loaded", "already_loaded"]
+    assert list((city.home / "partial").iterdir()) == []
