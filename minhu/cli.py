@@ -56,7 +56,7 @@ def _show(rows: list[dict], as_json: bool, columns: Iterable[str] = (), title: s
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2, default=str))
         return
     if not rows:
-        click.echo("(none)")
+        click.echo(f"{title}: none" if title else "(none)")
         return
     from rich.console import Console
     from rich.table import Table
@@ -64,8 +64,14 @@ def _show(rows: list[dict], as_json: bool, columns: Iterable[str] = (), title: s
     names = list(columns) or list(rows[0] if rows else ())
     table = Table(*names, title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*("" if row.get(name) is None else str(row[name]) for name in names))
+        table.add_row(*(_cell(row.get(name)) for name in names))
     Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def _day(given: datetime | None) -> date | None:

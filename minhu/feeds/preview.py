@@ -162,7 +162,7 @@ def _held(delivery: Delivery, file: Path, rows: int) -> list[str]:
 
 def _rejected(rejected: pl.DataFrame) -> list[dict]:
     grouped = rejected.group_by("reason_code", "column_name", maintain_order=True).agg(
-        pl.len().alias("rows"), pl.col(door.ROW).head(5).alias("first_rows")
+        pl.len().alias("rows"), pl.col("row_number").head(5).alias("first_rows")
     )
     return grouped.rename({"column_name": "column"}).sort("rows", descending=True).to_dicts()
 
