@@ -1,9 +1,8 @@
 -- What stands for a delivery's content: the bytes' sha256, or for an API pull that of its canonical rows.
 alter table audit.batch add column content_sha256 text;
-update audit.batch set content_sha256 = source_sha256;
-alter table audit.batch alter column content_sha256 set not null;
 drop index audit.batch_identity;
-create unique index batch_identity on audit.batch (feed_code, delivery, business_date, content_sha256)
+create unique index batch_identity
+    on audit.batch (feed_code, delivery, business_date, (coalesce(content_sha256, source_sha256)))
     where status not in ('refused', 'superseded');
 
 -- Where an incremental source goes on: written in the transaction that commits the batch, never before.

@@ -41,6 +41,7 @@ class Source:
             "business_date": self.business_date,
             "source_sha256": self.sha256,
             "content": self.content or self.sha256,
+            "content_sha256": self.content,
         }
 
 
@@ -119,7 +120,7 @@ def log_access(connection: psycopg.Connection, batch_id: int, subject: str, why:
 
 
 _SAME_CONTENT = (
-    "feed_code = %(feed_code)s and delivery = %(delivery)s and content_sha256 = %(content)s"
+    "feed_code = %(feed_code)s and delivery = %(delivery)s and coalesce(content_sha256, source_sha256) = %(content)s"
     " and status not in ('refused', 'superseded')"
 )
 
@@ -246,7 +247,7 @@ def refuse(connection: psycopg.Connection, source: Source, error: BadDelivery, r
     connection.execute(
         "insert into audit.batch (feed_code, delivery, kind, business_date, source_name, source_sha256, content_sha256,"
         " source_bytes, received_rows, status, reason_code, reason, order_key, started_at) values (%(feed_code)s,"
-        " %(delivery)s, %(kind)s, %(business_date)s, %(name)s, %(source_sha256)s, %(content)s, %(bytes)s, %(received)s,"
+        " %(delivery)s, %(kind)s, %(business_date)s, %(name)s, %(source_sha256)s, %(content_sha256)s, %(bytes)s, %(received)s,"
         " 'refused', %(code)s, %(reason)s, 0, %(started_at)s)",
         {**_facts(source), "received": received, "code": error.code, "reason": str(error)},
     )
@@ -301,7 +302,7 @@ def _insert_batch(
         " content_sha256, source_bytes, received_rows, staged_rows, rejected_rows, duplicate_rows, control_total,"
         " status, reason_code, reason, notes, order_key, replays_batch_id, started_at) overriding system value"
         " select batch_id, %(feed_code)s, %(delivery)s, %(kind)s, %(business_date)s, %(name)s, %(source_sha256)s,"
-        " %(content)s, %(bytes)s, %(received)s, %(staged)s, %(rejected)s, %(duplicates)s, %(control_total)s,"
+        " %(content_sha256)s, %(bytes)s, %(received)s, %(staged)s, %(rejected)s, %(duplicates)s, %(control_total)s,"
         " %(status)s, %(code)s, %(reason)s, %(notes)s, coalesce(nullif(%(order_key)s, 0),"
         " to_char(%(business_date)s::date, 'YYYYMMDD')::bigint * 10000000000 + batch_id), %(replays)s, %(started_at)s"
         " from fresh returning batch_id",
