@@ -247,8 +247,8 @@ def refuse(connection: psycopg.Connection, source: Source, error: BadDelivery, r
     connection.execute(
         "insert into audit.batch (feed_code, delivery, kind, business_date, source_name, source_sha256, content_sha256,"
         " source_bytes, received_rows, status, reason_code, reason, order_key, started_at) values (%(feed_code)s,"
-        " %(delivery)s, %(kind)s, %(business_date)s, %(name)s, %(source_sha256)s, %(content_sha256)s, %(bytes)s, %(received)s,"
-        " 'refused', %(code)s, %(reason)s, 0, %(started_at)s)",
+        " %(delivery)s, %(kind)s, %(business_date)s, %(name)s, %(source_sha256)s, %(content_sha256)s, %(bytes)s,"
+        " %(received)s, 'refused', %(code)s, %(reason)s, 0, %(started_at)s)",
         {**_facts(source), "received": received, "code": error.code, "reason": str(error)},
     )
 

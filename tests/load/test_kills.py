@@ -17,7 +17,8 @@ from tests import given
 DAY = date(2026, 10, 12)
 ROWS = 3000
 
-# Forks a loader at a time, so that a kill costs no interpreter start, and kills each after a delay drawn at random.
+# Forks a loader at a time, so that a kill costs no interpreter start. Each lives a little longer than the one before,
+# so that every step is the one that dies; those after the first that finishes find its batch.
 KILLER = """
 import os, random, signal, sys, time
 from datetime import date
@@ -31,7 +32,7 @@ for attempt in range(kills):
     if child == 0:
         load_delivery("h1", "cases", date(2026, 10, 12))
         os._exit(0)
-    time.sleep(draw.uniform(0, longest))
+    time.sleep(longest * (attempt + draw.random()) / kills)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     died += os.WIFSIGNALED(status)
@@ -63,7 +64,7 @@ def query(city, text):
 def rain_of_kills(city, kills, seed):
     rows = [{"工单编号": str(at)} for at in range(ROWS)] + [{"工单编号": ""}, {"工单编号": "7"}]
     given.case_file(city.drop / "h1" / "cases_20261012.csv", rows)
-    command = [sys.executable, "-c", KILLER, str(kills), "0.5", str(seed)]
+    command = [sys.executable, "-c", KILLER, str(kills), "0.6", str(seed)]
     told = subprocess.run(command, env=world(city), cwd=PROJECT_ROOT, check=True, capture_output=True, text=True)
     load_delivery("h1", "cases", DAY, settings=city)
     assert query(city, "select status, received_rows, staged_rows, rejected_rows, duplicate_rows from audit.batch") == [
@@ -76,13 +77,13 @@ def rain_of_kills(city, kills, seed):
 
 
 def test_kills_at_random_moments_lose_and_double_nothing(city):
-    assert rain_of_kills(city, 20, seed=11) >= 5
+    assert rain_of_kills(city, 20, seed=11) >= 3
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(8))
 def test_many_kills_at_random_moments_lose_and_double_nothing(city, seed):
-    assert rain_of_kills(city, 30, seed) >= 8
+    assert rain_of_kills(city, 30, seed) >= 4
 
 
 def test_a_server_that_goes_away_mid_copy_leaves_nothing_and_the_next_run_loads(city, monkeypatch):
