@@ -17,7 +17,8 @@ seen as (
     from audit.build_batch
     inner join audit.build using (build_id)
     inner join audit.batch using (batch_id)
-    where build.status = 'succeeded' and batch_id not in (select batch_id from withdrawn)
+    where build.status = 'succeeded'
+        and not exists (select from withdrawn where withdrawn.batch_id = build_batch.batch_id)
     group by 1, 2
     having bool_and(build_batch.action = 'take')
 ),
@@ -187,7 +188,7 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
 
     ``since`` and ``until``: the configuration versions of the last successful build (None: there is none) and of this.
     """
-    parameters = {"build_id": build_id, "since": since, "until": until, "window": _window(connection, since, until)}
+    parameters = {"build_id": build_id, "since": since, "until": until, "window": _window(connection)}
     connection.execute("truncate build.touched_case")
     if not is_full and since is not None:
         is_full = connection.execute(_CHANGED_FOR_ALL, parameters).fetchone()[0]
@@ -225,7 +226,8 @@ def _count(connection: psycopg.Connection) -> int:
     return connection.execute("select count(*) from build.touched_case where is_rebuilt").fetchone()[0]
 
 
-def _window(connection: psycopg.Connection, since: int | None, until: int) -> int:
+def _window(connection: psycopg.Connection) -> int:
+    """The widest repeat window that was ever in force, in days: wide enough for the old facts and the new."""
     return connection.execute(
         "select coalesce(max((data ->> 'repeat_window_days')::integer), 30) from config.entry where kind = 'city'"
     ).fetchone()[0]

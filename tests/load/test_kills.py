@@ -64,7 +64,7 @@ def query(city, text):
 def rain_of_kills(city, kills, seed):
     rows = [{"工单编号": str(at)} for at in range(ROWS)] + [{"工单编号": ""}, {"工单编号": "7"}]
     given.case_file(city.drop / "h1" / "cases_20261012.csv", rows)
-    command = [sys.executable, "-c", KILLER, str(kills), "0.6", str(seed)]
+    command = [sys.executable, "-c", KILLER, str(kills), "0.4", str(seed)]
     told = subprocess.run(command, env=world(city), cwd=PROJECT_ROOT, check=True, capture_output=True, text=True)
     load_delivery("h1", "cases", DAY, settings=city)
     assert query(city, "select status, received_rows, staged_rows, rejected_rows, duplicate_rows from audit.batch") == [
@@ -77,13 +77,13 @@ def rain_of_kills(city, kills, seed):
 
 
 def test_kills_at_random_moments_lose_and_double_nothing(city):
-    assert rain_of_kills(city, 20, seed=11) >= 3
+    assert rain_of_kills(city, 20, seed=11) >= 5
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(8))
 def test_many_kills_at_random_moments_lose_and_double_nothing(city, seed):
-    assert rain_of_kills(city, 30, seed) >= 4
+    assert rain_of_kills(city, 30, seed) >= 8
 
 
 def test_a_server_that_goes_away_mid_copy_leaves_nothing_and_the_next_run_loads(city, monkeypatch):
