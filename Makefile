@@ -8,7 +8,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup demo test test-long lint format clean
+.PHONY: help setup demo test test-long bench bench-quick lint format clean
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -34,6 +34,17 @@ test: setup  ## A sample of everything, within minutes
 test-long: setup  ## Everything, the long runs too
 	$(BIN)/pytest -m ""
 
+.bench/.ready: .uv/.ready bench/requirements.txt
+	$(PYTHON) -m venv .bench
+	$(UV) pip install --quiet --python .bench/bin/python -r bench/requirements.txt
+	@touch $@
+
+bench: setup .bench/.ready  ## Measure, side by side with what it is compared to; writes bench/results.json
+	$(BIN)/python -m bench
+
+bench-quick: setup .bench/.ready  ## The same at a tenth of the size
+	$(BIN)/python -m bench --quick
+
 lint: setup  ## Check style of Python and SQL
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -45,4 +56,4 @@ format: setup  ## Mend style
 
 clean:  ## Stop what runs and remove .minhu, .venv and .uv
 	@test ! -x $(BIN)/minhu || $(BIN)/minhu down
-	rm -rf .minhu .venv .uv
+	rm -rf .minhu .venv .uv .bench

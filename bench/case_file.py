@@ -1,4 +1,4 @@
-"""Makes the case file that loading is measured with: a simulated hotline's lines under ever new case numbers."""
+"""Makes the case file that loading is measured with: a simulated hotline's lines, day after day."""
 
 import tempfile
 from datetime import date
@@ -12,6 +12,9 @@ from minhu.settings import PROJECT_ROOT
 from minhu.simulate import write_city
 
 FEED = "h12345"
+FIRST_DAY = date(2026, 9, 1)
+_DAILY = 12_000
+_DAYS = 27
 
 
 def feed_of(config: Path = PROJECT_ROOT / "config") -> tuple[Feed, Delivery]:
@@ -22,20 +25,25 @@ def feed_of(config: Path = PROJECT_ROOT / "config") -> tuple[Feed, Delivery]:
 def make(path: Path, rows: int) -> tuple[Feed, Delivery]:
     """Writes ``rows`` case rows as the feed's declaration says: its columns, its encoding, Chinese text.
 
-    Only rows that the door accepts, blanks left blank: a typed COPY must be able to read the file too.
+    Only rows that the door accepts, blanks left blank: a typed COPY must be able to read the file too. Beyond some
+    300,000 rows the days come again, under other case numbers.
     """
     config = PROJECT_ROOT / "config"
     feed, delivery = feed_of(config)
+    days = min(_DAYS, -(-rows // 11_000))
     with tempfile.TemporaryDirectory() as folder:
-        write_city((feed,), config, Path(folder), date(2026, 10, 12), 1, 12_000, 5, bundle=False)
-        source = Path(folder) / delivery.source.path.replace("{date}", "20261012")
-        day = read(source, delivery.format)
-    good = door.judge(day, feed, delivery, bytes(32)).staged["row_number"] - 1
-    day = day[good].select(pl.when(~pl.all().str.strip_chars().is_in([*delivery.nulls, ""])).then(pl.all()))
+        write_city((feed,), config, Path(folder), FIRST_DAY, days, _DAILY, 5, bundle=False)
+        files = sorted((Path(folder) / delivery.source.path).parent.glob("cases_*.csv"))
+        month = pl.concat(_good(read(file, delivery.format), feed, delivery) for file in files)
     number = delivery.mapping("case_no").source
-    times = -(-rows // day.height)
-    parts = [day.with_columns(pl.col(number) + f"{at:03}") for at in range(times)]
-    whole = pl.concat(parts).head(rows)
-    encoding = delivery.format.encoding
-    path.write_bytes(whole.write_csv(separator=delivery.format.delimiter).encode(encoding))
+    with path.open("wb") as file:
+        for at, start in enumerate(range(0, rows, month.height)):
+            part = month.head(rows - start).with_columns(pl.col(number) + f"{at:03}")
+            text = part.write_csv(separator=delivery.format.delimiter, include_header=start == 0)
+            file.write(text.encode(delivery.format.encoding))
     return feed, delivery
+
+
+def _good(day: pl.DataFrame, feed: Feed, delivery: Delivery) -> pl.DataFrame:
+    kept = door.judge(day, feed, delivery, bytes(32)).staged["row_number"] - 1
+    return day[kept].select(pl.when(~pl.all().str.strip_chars().is_in([*delivery.nulls, ""])).then(pl.all()))

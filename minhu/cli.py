@@ -184,20 +184,10 @@ def feeds_list(settings: Settings, as_json: bool) -> None:
 @as_json_option
 @click.pass_obj
 def feeds_check(settings: Settings, as_json: bool) -> None:
-    """Read the whole configuration; the first mistake is told with file, line and key."""
-    from minhu.config import read_config
-    from minhu.feeds import load_feeds
+    """Read the whole configuration and count it; the first mistake is told with file, line and key."""
+    from minhu.config import check_feeds
 
-    entries = read_config(settings.config)
-    declared = load_feeds(settings.config)
-    counts = {
-        "hotline_feeds": sum(feed.role == "hotline" for feed in declared),
-        "response_feeds": sum(feed.role == "response" for feed in declared),
-        "deliveries": sum(len(feed.deliveries) for feed in declared),
-        "units": len({data["unit_code"] for (kind, _), data in entries.items() if kind == "unit"}),
-        "schemes": sum(kind == "scheme" for kind, _ in entries),
-    }
-    _show([counts], as_json)
+    _show([check_feeds(settings.config)], as_json)
 
 
 @feeds.command("new", epilog=_example("minhu feeds new h12399 sample.csv > config/feeds/h12399.yml"))
@@ -382,6 +372,47 @@ def reconcile(settings: Settings, business_date: datetime | None, xlsx: Path | N
         click.echo(json.dumps(statement.as_json(), ensure_ascii=False, indent=2))
     else:
         click.echo(as_markdown(statement))
+
+
+@minhu.group(cls=Commands)
+def keys() -> None:
+    """The key of the caller tokens."""
+
+
+@keys.command("list", epilog=_example("minhu keys list --json"))
+@as_json_option
+@click.pass_obj
+def keys_list(settings: Settings, as_json: bool) -> None:
+    """List the caller keys by id: the current one writes, earlier ones only recognise. No key is shown."""
+    from minhu.privacy.keys import kept_keys
+
+    _show([kept.summary() for kept in kept_keys(settings)], as_json)
+
+
+@keys.command("rotate", epilog=_example("minhu keys rotate", "minhu keys rotate --wait 600"))
+@click.option("--wait", type=click.FloatRange(min=0.1), default=10, show_default=True, help="Seconds for loads to end.")
+@click.pass_obj
+def keys_rotate(settings: Settings, wait: float) -> None:
+    """Put a new caller key in the old one's place, between loads; the old one is kept to recognise callers."""
+    from minhu.load.links import rotate_key
+
+    click.echo(f"{rotate_key(settings, wait)} is the current key; restart nothing, the next load takes it")
+
+
+@minhu.command(epilog=_example("minhu prune --dry-run", "minhu prune --json"))
+@click.option("--dry-run", is_flag=True, help="Only tell what would go.")
+@as_json_option
+@click.pass_obj
+def prune(settings: Settings, dry_run: bool, as_json: bool) -> None:
+    """Delete what is past retention: landed files, rejected rows, identical versions; each deletion is recorded."""
+    from minhu import database
+    from minhu.load.prune import STEPS
+    from minhu.load.prune import prune as run
+
+    database.migrate(settings)
+    with _progress(len(STEPS), "pruning") as advance:
+        gone = run(settings, dry_run=dry_run, advance=advance)
+    _show([one.summary() for one in gone], as_json, title="would go" if dry_run else "pruned")
 
 
 @minhu.command(epilog=_example("minhu simulate --out drop --start 2026-10-01 --days 31 --cases-per-day 970 --seed 7"))

@@ -1,8 +1,8 @@
 """Brings the city's configuration into the database as versioned rows, so that rules reach SQL as data.
 
 A version is a moment at which something differed; an entry keeps the versions between which it held. Reading the same
-folder twice makes no new version. Kinds: city, feed, delivery, unit, unit_name, calendar_day, category, area, scheme,
-limit_rule.
+folder twice makes no new version. Kinds: city, feed, delivery, retention, unit, unit_name, calendar_day, category,
+area, scheme, limit_rule.
 """
 
 import csv
@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -21,7 +21,7 @@ from minhu import database
 from minhu.declaration import Declared, read_declaration
 from minhu.errors import BadDeclaration, Refused
 from minhu.feeds import load_feeds
-from minhu.feeds.feed import ZoneName
+from minhu.feeds.feed import Retention, ZoneName
 from minhu.settings import Settings
 
 Entries = dict[tuple[str, str], dict]
@@ -38,6 +38,9 @@ class City(Declared):
     afternoon: tuple[TimeOfDay, TimeOfDay] = ("13:30", "17:30")
     repeat_window_days: int = 30
     """The same caller with the same category within so many days is a repeat."""
+    retention: Retention = Retention()
+    feeds: dict[Literal["hotline", "response"], int] = Field(default_factory=dict)
+    """How many declarations there are to be: `minhu feeds check` tells when one was lost or came unnoticed."""
 
 
 class UnitRow(Declared):
@@ -87,10 +90,13 @@ def read_config(folder: Path) -> Entries:
 
     entries: Entries = {}
     city = read_declaration(City, folder / "city.yml")
-    _put(entries, "city", city.code, city.model_dump(mode="json"), folder / "city.yml")
+    # Retention decides over no fact: an entry of its own, so that another number rebuilds nothing.
+    _put(entries, "city", city.code, city.model_dump(mode="json", exclude={"retention", "feeds"}), folder / "city.yml")
+    _put(entries, "retention", "*", city.retention.model_dump(mode="json"), folder / "city.yml")
     for feed in load_feeds(folder):
         path = folder / "feeds" / f"{feed.code}.yml"
         _put(entries, "feed", feed.code, _feed_data(feed), path)
+        _put(entries, "retention", feed.code, feed.retention_under(city.retention).model_dump(mode="json"), path)
         for delivery in feed.deliveries:
             data = {"feed_code": feed.code, "delivery": delivery.name, "kind": delivery.kind, "mode": delivery.mode}
             _put(entries, "delivery", f"{feed.code}/{delivery.name}", data, path)
@@ -107,6 +113,26 @@ def read_config(folder: Path) -> Entries:
         for kind, key, data in scheme.entries():
             _put(entries, kind, key, data, folder / "schemes")
     return entries
+
+
+def check_feeds(folder: Path) -> dict[str, int]:
+    """Reads the whole configuration and counts it. Raises BadDeclaration, also where `city.yml` counts otherwise."""
+    entries, declared = read_config(folder), load_feeds(folder)
+    pinned = read_declaration(City, folder / "city.yml").feeds
+    counts = {role: sum(feed.role == role for feed in declared) for role in ("hotline", "response")}
+    for role, number in pinned.items():
+        if counts[role] != number:
+            raise BadDeclaration(
+                f"{folder / 'city.yml'}: feeds.{role} says {number}, {folder / 'feeds'} holds {counts[role]}; bring the"
+                " lost declaration back, or put the new number there"
+            )
+    return {
+        "hotline_feeds": counts["hotline"],
+        "response_feeds": counts["response"],
+        "deliveries": sum(len(feed.deliveries) for feed in declared),
+        "units": len({data["unit_code"] for (kind, _), data in entries.items() if kind == "unit"}),
+        "schemes": sum(kind == "scheme" for kind, _ in entries),
+    }
 
 
 def sync(settings: Settings) -> int:

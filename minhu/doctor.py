@@ -8,6 +8,8 @@ from importlib.metadata import version
 
 from minhu import config, database
 from minhu.errors import MinhuError
+from minhu.load import seal
+from minhu.load.store import store_of
 from minhu.settings import Settings
 
 OLDEST_POSTGRESQL = 15
@@ -44,11 +46,22 @@ def _folders(settings: Settings) -> Iterator[Check]:
     settings.home.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.home).free / 1e9
     yield Check("disk", free >= FREE_GB, f"{free:.0f} GB free at {settings.home}")
-    landing = settings.landing
-    if landing.exists():
-        mode = landing.stat().st_mode & 0o077
-        yield Check("landing zone", not mode, f"{landing}" + (" can be read by others: chmod 700" if mode else ""))
+    yield _landing(settings)
     yield Check("drop folder", os.access(settings.drop, os.R_OK) or not settings.drop.exists(), str(settings.drop))
+
+
+def _landing(settings: Settings) -> Check:
+    """Whether the landing zone answers, is private, and whether what lands there is encrypted."""
+    try:
+        sealed = "encrypted" if seal.read_keys(settings) else "not encrypted"
+        store = store_of(settings)
+        store.find("0" * 64)
+    except MinhuError as error:
+        return Check("landing zone", False, str(error))
+    local = not settings.landing_url and settings.landing.exists()
+    is_open = local and settings.landing.stat().st_mode & 0o077
+    mend = ", others can read it: chmod 700" if is_open else ""
+    return Check("landing zone", not is_open, f"{store.told}, {sealed}{mend}")
 
 
 def _configuration(settings: Settings) -> str:

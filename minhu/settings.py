@@ -6,6 +6,8 @@
 | ``MINHU_DATABASE_URL`` | another PostgreSQL ≥ 15 instead of the embedded one | (embedded) |
 | ``MINHU_CONFIG`` | the folder a city edits | ``config/`` |
 | ``MINHU_DROP`` | root that drop-folder sources are relative to | ``$MINHU_HOME/drop`` |
+| ``MINHU_LANDING`` | where raw deliveries are kept: a folder or a URL | ``$MINHU_HOME/landing`` |
+| ``MINHU_LANDING_KEY`` | age keys that encrypt them, comma-separated | ``$MINHU_HOME/secrets/landing-key`` |
 | ``MINHU_CALLER_KEY`` | the key of caller tokens, hex | ``$MINHU_HOME/secrets/caller-key`` |
 | ``MINHU_CALLER_KEYS_OLD`` | keys before it, hex, comma-separated | ``$MINHU_HOME/secrets/caller-key.<id>`` |
 """
@@ -13,7 +15,6 @@
 import os
 import secrets
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -27,6 +28,8 @@ class Settings:
     config: Path
     drop: Path
     database_url: str | None
+    landing_zone: str | None = None
+    """Where raw deliveries are kept instead of a folder of ``home``: another folder, or a URL that fsspec knows."""
 
     @classmethod
     def from_env(cls, env: os._Environ | dict = os.environ) -> "Settings":
@@ -36,12 +39,26 @@ class Settings:
             config=Path(env.get("MINHU_CONFIG") or PROJECT_ROOT / "config").resolve(),
             drop=Path(env.get("MINHU_DROP") or home / "drop").resolve(),
             database_url=env.get("MINHU_DATABASE_URL") or None,
+            landing_zone=env.get("MINHU_LANDING") or None,
         )
 
     @property
     def landing(self) -> Path:
-        """Raw deliveries, named by their sha256; readable by the loader alone."""
+        """The folder of raw deliveries, named by their sha256; readable by the loader alone. Not used with a URL."""
+        if self.landing_zone and not self.landing_url:
+            return Path(self.landing_zone.removeprefix("file://")).resolve()
         return self.home / "landing"
+
+    @property
+    def landing_url(self) -> str | None:
+        """The object store of raw deliveries, if they are kept in one."""
+        zone = self.landing_zone or ""
+        return zone if "://" in zone and not zone.startswith("file://") else None
+
+    @property
+    def transit(self) -> Path:
+        """What is on its way: fetched files, copies of encrypted or distant ones; readable by the loader alone."""
+        return self.home / "transit"
 
     @property
     def logs(self) -> Path:
@@ -51,9 +68,13 @@ class Settings:
     def data_docs(self) -> Path:
         return self.home / "data_docs"
 
-    @cached_property
+    @property
     def caller_keys(self) -> tuple[bytes, ...]:
-        """Keys of the caller tokens (HMAC-SHA256), outside the database: the one that writes, then earlier ones."""
+        """Keys of the caller tokens (HMAC-SHA256), outside the database: the one that writes, then earlier ones.
+
+        Read anew each time, so that no process goes on with a key that was rotated. What is to be committed is
+        tokenised under the keys of ``minhu.load.links.key_in_use``.
+        """
         from minhu.privacy import keys
 
         return keys.read(self)

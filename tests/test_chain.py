@@ -12,7 +12,7 @@ from lxml import etree
 from minhu import database
 from minhu.feeds import load_feeds
 from minhu.load import LoadResult, load_feed_day
-from minhu.load.land import landed_path
+from minhu.load.land import opened
 from minhu.scoring import explain, score
 from minhu.simulate import write_city
 from minhu.warehouse.build import build
@@ -90,7 +90,8 @@ def test_received_rows_agree_with_the_files_the_rejects_and_the_staging_tables(c
     assert len(batches) == len(told)
     for batch_id, feed, delivery, kind, name, sha256, received, kept, bad, twice in batches:
         fmt = formats[feed, delivery]
-        assert received == count_records(landed_path(city, sha256).read_bytes(), fmt.type, fmt) == told[name]["rows"]
+        with opened(city, sha256) as landed:
+            assert received == count_records(landed.read_bytes(), fmt.type, fmt) == told[name]["rows"]
         assert received == kept + bad + twice
         assert (bad, twice) == (told[name]["bad_rows"], told[name]["duplicate_rows"])
         assert rejected.get(batch_id, 0) == bad
@@ -147,11 +148,8 @@ def test_an_explanation_leads_to_the_row_of_the_file(city, scored):
             )[0]
             fmt = formats[feed, delivery]
             if fmt.type == "csv":
-                text = (
-                    landed_path(city, sha256)
-                    .read_bytes()
-                    .decode("gb18030" if fmt.encoding == "gb18030" else "utf-8-sig")
-                )
+                with opened(city, sha256) as landed:
+                    text = landed.read_text("gb18030" if fmt.encoding == "gb18030" else "utf-8-sig")
                 rows = [row for row in csv.reader(io.StringIO(text), delimiter=fmt.delimiter) if row]
                 assert any(cost.case_no in cell for cell in rows[source.row_number]), source
                 looked_at += 1

@@ -7,10 +7,12 @@ from datetime import date, timedelta
 import chinese_calendar
 import pytest
 
-from minhu.config import read_config
+from minhu.config import check_feeds, read_config
+from minhu.errors import BadDeclaration
 from minhu.feeds import load_feeds
 from minhu.feeds.canonical import LAYOUTS, REQUEST_TYPES, SATISFACTION_SCALES
 from minhu.settings import PROJECT_ROOT
+from tests import given
 
 CONFIG = PROJECT_ROOT / "config"
 DISTRICTS = "上城 拱墅 西湖 滨江 萧山 余杭 临平 钱塘 富阳 临安 桐庐 淳安 建德".split()
@@ -250,3 +252,17 @@ def test_holidays_have_their_name_and_workdays_none():
 
 def test_the_canonical_layout_has_the_kinds_that_deliveries_name():
     assert {delivery.kind for _, delivery in DELIVERIES} == set(LAYOUTS)
+
+
+def test_the_number_of_declarations_is_pinned(tmp_path):
+    folder = given.config(tmp_path / "config", [given.feed(), given.feed("h2")])
+    city = folder / "city.yml"
+    city.write_text(city.read_text(encoding="utf-8") + "feeds: {hotline: 2, response: 0}\n", encoding="utf-8")
+    assert check_feeds(folder)["hotline_feeds"] == 2
+    (folder / "feeds" / "h2.yml").unlink()
+    with pytest.raises(BadDeclaration, match=r"city.yml: feeds.hotline says 2, .*feeds holds 1"):
+        check_feeds(folder)
+
+
+def test_the_shipped_configuration_has_75_hotlines():
+    assert check_feeds(CONFIG)["hotline_feeds"] == 75

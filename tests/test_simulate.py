@@ -16,7 +16,7 @@ from lxml import etree
 from minhu.errors import BadDeclaration, Refused
 from minhu.feeds import Delivery, Feed, load_feeds
 from minhu.feeds.canonical import EVENT_TYPES
-from minhu.feeds.door import judge
+from minhu.feeds.door import Door
 from minhu.feeds.formats.read import read
 from minhu.settings import PROJECT_ROOT
 from minhu.simulate import FileAccount, SimulationSummary, write_city
@@ -146,10 +146,11 @@ def test_the_door_finds_exactly_the_planted_bad_rows_and_duplicates(bundle):
         if file.business_date != "2026-10-11":
             continue
         feed, delivery = delivery_of(file)
-        judged = judge(read(out / file.path, delivery.format), feed, delivery, KEY)
+        door = Door(feed, delivery, (KEY,))
+        judged = door.judge(read(out / file.path, delivery.format))
         found = (judged.received, judged.rejected.height, judged.duplicates)
         assert found == (file.rows, file.bad_rows, file.duplicate_rows), file.path
-        unknown = [note for note in judged.notes if note["code"] in ("UNKNOWN_CODE", "BAD_NUMBER", "NEW_COLUMN")]
+        unknown = [note for note in door.close().notes if note["code"] in ("UNKNOWN_CODE", "BAD_NUMBER", "NEW_COLUMN")]
         assert not unknown, f"{file.path}: {unknown}"
 
 

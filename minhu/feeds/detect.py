@@ -6,11 +6,17 @@ import json
 import re
 import unicodedata
 from collections import Counter
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from minhu.errors import BadDelivery
+from minhu.feeds.formats import Csv
+from minhu.feeds.formats.unpack import looks_like, unpacked
 
 DELIMITERS = ",\t;|"
+_HEAD = 30
+"""Lines in which a header is looked for."""
 _SURNAMES = (
     "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜"
     "范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文裘"
@@ -63,21 +69,31 @@ def showable(value: str) -> bool:
 
 def detect_format(path: Path) -> dict:
     """The ``format`` of a declaration that reads ``path``. Raises BadDelivery where none does."""
-    data = path.read_bytes()
+    with path.open("rb") as file:
+        compression = looks_like(file)
+    with unpacked(path, Csv(type="csv", compression="auto")) as file:
+        data = file.read()
+    return _inside(data, path.name) | ({} if compression == "none" else {"compression": compression})
+
+
+def _inside(data: bytes, name: str) -> dict:
+    """The format of what is not packed, or no more."""
     if not data.strip():
-        raise BadDelivery("EMPTY_FILE", f"{path.name} is empty; ask the sender for a file with rows")
+        raise BadDelivery("EMPTY_FILE", f"{name} is empty; ask the sender for a file with rows")
     if data.startswith(b"PK\x03\x04"):
-        return _xlsx(path)
+        return _xlsx(data, name)
+    if data.startswith(b"PAR1"):
+        return {"type": "parquet"}
     if data.startswith((b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"%PDF")):
-        raise BadDelivery("UNREADABLE", f"{path.name} is packed, an old .xls or a PDF; save it as CSV or .xlsx first")
+        raise BadDelivery("UNREADABLE", f"{name} is packed twice, an old .xls or a PDF; save it as CSV or .xlsx first")
     encoding = detect_encoding(data)
     text = data.decode("utf-8-sig" if encoding.startswith("utf-8") else encoding)
     start = text.lstrip()[:1]
     if start == "<":
-        return _xml(path)
+        return _xml(data, name)
     if start in "[{":
         return _json(text)
-    return {"type": "csv", "encoding": encoding} | _delimiter(text)
+    return {"type": "csv", "encoding": encoding} | _csv(text)
 
 
 def detect_encoding(data: bytes) -> str:
@@ -93,27 +109,63 @@ def detect_encoding(data: bytes) -> str:
     raise BadDelivery("WRONG_ENCODING", "neither UTF-8 nor GB18030; ask the sender to save the file as UTF-8")
 
 
-def _delimiter(text: str) -> dict:
-    lines = "\n".join(text.splitlines()[:30])
-    best, width = ",", 1
+def _csv(text: str) -> dict:
+    """The delimiter at which most lines fall into equally many fields, and the lines before the header."""
+    lines = list(islice(io.StringIO(text, newline=""), _HEAD))
+    best, agreed = ",", (0, 0)
     for delimiter in DELIMITERS:
-        counts = Counter(len(row) for row in csv.reader(io.StringIO(lines), delimiter=delimiter) if row)
-        common = max(counts, key=counts.get) if counts else 1
-        if common > width:
-            best, width = delimiter, common
-    return {} if best == "," else {"delimiter": best}
+        width, count = _usual_width([row for _, row in _rows(lines, delimiter)])
+        if (count, width) > agreed:
+            best, agreed = delimiter, (count, width)
+    rows = _rows(lines, best)
+    skipped = rows[_titles([row for _, row in rows])][0] if rows else 0
+    is_titled = any(line.strip("\r\n") for line in lines[:skipped])  # blank lines are no records anyhow
+    return ({} if best == "," else {"delimiter": best}) | ({"skip_rows": skipped} if is_titled else {})
 
 
-def _xlsx(path: Path) -> dict:
+def _rows(lines: list[str], delimiter: str) -> list[tuple[int, list[str]]]:
+    """Each row that is not blank, and how many lines stand before it."""
+    found, before, reader = [], 0, csv.reader(lines, delimiter=delimiter)
+    with suppress(csv.Error):
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                found.append((before, row))
+            before = reader.line_num
+    return found
+
+
+def _usual_width(rows: list[list]) -> tuple[int, int]:
+    """The commonest number of fields above one, and how many rows have it."""
+    counts = Counter(len(row) for row in rows if len(row) > 1)
+    return max(counts.items(), key=lambda one: (one[1], one[0]), default=(1, 0))
+
+
+def _titles(rows: list[list[str | None]]) -> int:
+    """How many rows stand before the header: the first that fills three quarters of what the fullest one fills.
+
+    Only rows of the usual width tell what is full: one with stray delimiters must not pass for a header.
+    """
+    filled = [sum(bool(cell and cell.strip()) for cell in row) for row in rows]
+    width, _ = _usual_width(rows)
+    fullest = max((count for row, count in zip(rows, filled, strict=True) if len(row) == width), default=1)
+    return next((at for at, count in enumerate(filled) if fullest > 1 and count >= 0.75 * fullest), 0)
+
+
+def _xlsx(data: bytes, name: str) -> dict:
+    """The widest sheet; in it title rows are counted from its very first row, be it blank."""
     import fastexcel
 
     try:
-        book = fastexcel.read_excel(path)
-        widths = {name: book.load_sheet(name, header_row=None, n_rows=5).width for name in book.sheet_names}
+        book = fastexcel.read_excel(data)
+        how = {"header_row": None, "skip_rows": 0, "n_rows": _HEAD, "dtypes": "string", "dtype_coercion": "coerce"}
+        sheets = {sheet: book.load_sheet(sheet, **how).to_polars().rows() for sheet in book.sheet_names}
     except fastexcel.FastExcelError:
-        raise BadDelivery("UNREADABLE", f"{path.name} is not a workbook that can be read") from None
-    widest = max(widths, key=widths.get)
-    return {"type": "xlsx"} if widest == book.sheet_names[0] else {"type": "xlsx", "sheet": widest}
+        raise BadDelivery("UNREADABLE", f"{name} is not a workbook that can be read") from None
+    widest = max(sheets, key=lambda sheet: max(map(len, sheets[sheet]), default=0))
+    filled = [at for at, row in enumerate(sheets[widest]) if any(row)]
+    titles = _titles([sheets[widest][at] for at in filled])
+    sheet = {} if widest == book.sheet_names[0] else {"sheet": widest}
+    return {"type": "xlsx"} | sheet | ({"skip_rows": filled[titles]} if titles else {})
 
 
 def _json(text: str) -> dict:
@@ -147,16 +199,16 @@ def _arrays(data: object, path: str) -> list[tuple[int, str]]:
     return [found for key, value in data.items() for found in _arrays(value, f"{path}.{key}".lstrip("."))]
 
 
-def _xml(path: Path) -> dict:
+def _xml(data: bytes, name: str) -> dict:
     from lxml import etree
 
     counts: Counter[str] = Counter()
     try:
-        for _, element in etree.iterparse(str(path), resolve_entities=False, no_network=True):
+        for _, element in etree.iterparse(io.BytesIO(data), resolve_entities=False, no_network=True):
             if isinstance(element.tag, str) and len(element) and element.getparent() is not None:
                 counts[element.tag] += 1
     except etree.XMLSyntaxError:
-        raise BadDelivery("UNREADABLE", f"{path.name} is not XML that can be read") from None
+        raise BadDelivery("UNREADABLE", f"{name} is not XML that can be read") from None
     if not counts:
-        raise BadDelivery("UNREADABLE", f"{path.name} holds no element with a record's fields")
+        raise BadDelivery("UNREADABLE", f"{name} holds no element with a record's fields")
     return {"type": "xml", "record": counts.most_common(1)[0][0]}

@@ -19,6 +19,7 @@ a new column appears where the declaration froze the layout, or when too many of
 | NEW_COLUMN | a column the declaration does not know; kept in payload, or dropped where it says `discard` |
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -30,46 +31,106 @@ from minhu.feeds import times
 from minhu.feeds.canonical import LAYOUTS, Column
 from minhu.feeds.feed import Delivery, Feed, Mapping
 from minhu.feeds.formats.read import FIELD_COUNT
+from minhu.feeds.seen import Seen
 
 ROW = "__row"
 """Number of a row in its file, from 1; under a name that no sender uses for a column."""
 _TRUE = ("true", "1", "yes", "y", "t", "是", "真")
 _FALSE = ("false", "0", "no", "n", "f", "否", "假")
-_BLANKS = " \t\r\n\u3000\u00a0"
+_NOBODY = pl.Series("caller_phone", dtype=pl.String)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of the rows of one file.
+    """What became of some rows of a file.
 
     ``staged``: the staging table's columns but for the batch's own; ``rejected``: row_number, reason_code, column_name,
-    raw (the source row as JSON). ``notes``: what was accepted with a remark.
+    raw (the source row as JSON); ``caller_links``: what the callers were called under earlier keys.
     """
 
     received: int
     staged: pl.DataFrame
     rejected: pl.DataFrame
     duplicates: int
-    notes: tuple[dict, ...]
+    caller_links: pl.DataFrame
+
+
+@dataclass
+class Tally:
+    """What became of all rows of a file. ``notes``: what was accepted with a remark, as rows per column and code."""
+
+    received: int = 0
+    staged: int = 0
+    rejected: int = 0
+    duplicates: int = 0
+    notes: tuple[dict, ...] = ()
+
+
+class Door:
+    """Judges the rows of one file, part after part; it remembers what it saw of the parts before.
+
+    ``caller_keys`` as `Settings.caller_keys` gives them, the one that writes first.
+    """
+
+    def __init__(self, feed: Feed, delivery: Delivery, caller_keys: Sequence[bytes]):
+        self.tally = Tally()
+        self._feed, self._delivery, self._keys = feed, delivery, caller_keys
+        self._seen = Seen()
+        self._unknown: list[str] = []
+        self._odd: dict[tuple[str, str], int] = {}
+        self._worst = pl.DataFrame(schema={"row_number": pl.Int64, "reason_code": pl.String, "column_name": pl.String})
+
+    def judge(self, rows: pl.DataFrame) -> Judged:
+        """Judges the next rows that the reader gave. Raises BadDelivery: MISSING_COLUMN, NEW_COLUMN."""
+        feed, delivery, tally = self._feed, self._delivery, self.tally
+        if not tally.received:
+            self._unknown = _check_columns(rows, delivery)
+        source = rows.with_row_index(ROW, offset=1 + tally.received).with_columns(pl.col(ROW).cast(pl.Int64))
+        cleaned = _clean(source, delivery)
+        read = _moments(cleaned, feed, delivery).select(
+            ROW, *_canonical_exprs(delivery, rows.columns), *_milestone_exprs(delivery, rows.columns)
+        )
+        faults = _faults(cleaned, read, delivery)
+        is_good = faults["reason_code"].is_null()
+        rejected = _rejected(source, faults)
+        cleaned, read = cleaned.filter(is_good), read.filter(is_good)
+        self._note(cleaned, read)
+        staged, links = _stage(cleaned, read, delivery, self._unknown, self._keys)
+        distinct = self._seen.only_new(staged)
+        part = Judged(rows.height, distinct, rejected, staged.height - distinct.height, links)
+        tally.received += part.received
+        tally.staged += distinct.height
+        tally.rejected += rejected.height
+        tally.duplicates += part.duplicates
+        self._worst = self._worst.vstack(rejected.drop("raw"))
+        return part
+
+    def close(self) -> Tally:
+        """The file is over. Raises BadDelivery TOO_MANY_REJECTED."""
+        tally, limit = self.tally, self._delivery.max_rejected_pct
+        if tally.received and 100 * tally.rejected > limit * tally.received:
+            counts = self._worst.group_by("reason_code", "column_name").len().sort("len", descending=True).rows()
+            worst = "; ".join(f"{count} × {reason} in {column!r}" for reason, column, count in counts[:3])
+            raise BadDelivery(
+                "TOO_MANY_REJECTED",
+                f"{tally.rejected} of {tally.received} rows would be rejected, more than {limit:g} %: {worst};"
+                f" first at row {self._worst['row_number'][0]}",
+            )
+        odd = [{"code": code, "column": column, "rows": rows} for (code, column), rows in self._odd.items()]
+        tally.notes = (*odd, *_new_column_notes(self._unknown, tally.received, self._delivery))
+        return tally
+
+    def _note(self, cleaned: pl.DataFrame, read: pl.DataFrame) -> None:
+        for code, column, rows in _oddities(cleaned, read, self._delivery):
+            self._odd[code, column] = self._odd.get((code, column), 0) + rows
 
 
 def judge(rows: pl.DataFrame, feed: Feed, delivery: Delivery, caller_key: bytes) -> Judged:
-    """Judges the rows that a reader gave. Raises BadDelivery: MISSING_COLUMN, NEW_COLUMN, TOO_MANY_REJECTED."""
-    unknown = _check_columns(rows, delivery)
-    source = rows.with_row_index(ROW, offset=1).with_columns(pl.col(ROW).cast(pl.Int64))
-    cleaned = source.with_columns(_blank_to_null(name, delivery) for name in rows.columns if name != FIELD_COUNT)
-    read = cleaned.select(
-        ROW, *_canonical_exprs(feed, delivery, rows.columns), *_milestone_exprs(feed, delivery, rows.columns)
-    )
-    faults = _faults(cleaned, read, delivery)
-    is_good = faults["reason_code"].is_null()
-    rejected = _rejected(source, faults)
-    _refuse_if_too_many(rejected, rows.height, delivery)
-    cleaned, read = cleaned.filter(is_good), read.filter(is_good)
-    notes = (*_notes(cleaned, read, delivery), *_new_column_notes(unknown, rows.height, delivery))
-    staged = _stage(cleaned, read, delivery, unknown, caller_key)
-    distinct = staged.unique("row_hash", keep="first", maintain_order=True)
-    return Judged(rows.height, distinct, rejected, staged.height - distinct.height, notes)
+    """Judges a file of one part, to its end."""
+    door = Door(feed, delivery, (caller_key,))
+    judged = door.judge(rows)
+    door.close()
+    return judged
 
 
 # -- columns of the file ------------------------------------------------------------------------------------------
@@ -113,29 +174,51 @@ def _check_columns(rows: pl.DataFrame, delivery: Delivery) -> list[str]:
     return unknown
 
 
-def _blank_to_null(name: str, delivery: Delivery) -> pl.Expr:
-    stripped = pl.col(name).str.strip_chars(_BLANKS)
-    return pl.when(~stripped.is_in([*delivery.nulls, ""])).then(stripped).alias(name)
+def _clean(source: pl.DataFrame, delivery: Delivery) -> pl.DataFrame:
+    """Without blanks around values, and with null for what the declaration says means nothing."""
+    text = pl.col(pl.String)
+    stripped = source.with_columns(text.str.strip_chars())
+    is_nothing = stripped.select(text.is_in(["", *delivery.nulls]).any(ignore_nulls=True))
+    names = [name for name, found in zip(is_nothing.columns, is_nothing.row(0) or [], strict=True) if found]
+    return stripped.with_columns(
+        pl.when(~pl.col(name).is_in(["", *delivery.nulls])).then(pl.col(name)).alias(name) for name in names
+    )
 
 
 # -- the canonical layout -----------------------------------------------------------------------------------------
 
 
-def _canonical_exprs(feed: Feed, delivery: Delivery, present: list[str]) -> list[pl.Expr]:
+def _moments(cleaned: pl.DataFrame, feed: Feed, delivery: Delivery) -> pl.DataFrame:
+    """``cleaned`` and, for each column that is a time, how its text is read."""
+    is_time = {column.name: column.type == "timestamp" for column in (*delivery.layout_columns, *LAYOUTS["event"])}
+    mappings = [delivery.mapping(column.name) for column in delivery.layout_columns if is_time[column.name]]
+    for milestone in delivery.milestones:
+        mappings += [mapping for name, mapping in milestone.columns.items() if is_time[name]]
+    wanted = {_moment_name(mapping): mapping for mapping in mappings}
+    texts = cleaned.select(_text(mapping, cleaned.columns).alias(name) for name, mapping in wanted.items())
+    return cleaned.with_columns(
+        times.moments(texts[name], mapping.formats or delivery.formats, feed.timezone).alias(name)
+        for name, mapping in wanted.items()
+    )
+
+
+def _moment_name(mapping: Mapping) -> str:
+    return f"__moment.{mapping!r}"
+
+
+def _canonical_exprs(delivery: Delivery, present: list[str]) -> list[pl.Expr]:
     return [
-        _read(column, delivery.mapping(column.name), feed, delivery, present).alias(column.name)
+        _read(column, delivery.mapping(column.name), delivery, present).alias(column.name)
         for column in delivery.layout_columns
     ]
 
 
-def _milestone_exprs(feed: Feed, delivery: Delivery, present: list[str]) -> list[pl.Expr]:
+def _milestone_exprs(delivery: Delivery, present: list[str]) -> list[pl.Expr]:
     """One struct column per milestone, its fields being an event's columns."""
     events = {column.name: column for column in LAYOUTS["event"]}
     structs = []
     for at, milestone in enumerate(delivery.milestones):
-        fields = {
-            name: _read(events[name], mapping, feed, delivery, present) for name, mapping in milestone.columns.items()
-        }
+        fields = {name: _read(events[name], mapping, delivery, present) for name, mapping in milestone.columns.items()}
         if milestone.when:
             is_met = _text(Mapping(source=milestone.when.source), present).is_in(milestone.when.one_of)
             fields["occurred_at"] = pl.when(is_met).then(fields["occurred_at"])
@@ -155,11 +238,11 @@ def _text(mapping: Mapping, present: list[str]) -> pl.Expr:
     return text if mapping.value is None else text.fill_null(mapping.value)
 
 
-def _read(column: Column, mapping: Mapping, feed: Feed, delivery: Delivery, present: list[str]) -> pl.Expr:
+def _read(column: Column, mapping: Mapping, delivery: Delivery, present: list[str]) -> pl.Expr:
     text = _text(mapping, present)
     match column.type:
         case "timestamp":
-            return times.timestamp(text, mapping.formats or delivery.formats, feed.timezone)
+            return pl.col(_moment_name(mapping))
         case "boolean":
             lower = text.str.to_lowercase()
             return pl.when(lower.is_in(_TRUE)).then(True).when(lower.is_in(_FALSE)).then(False)
@@ -224,19 +307,8 @@ def _rejected(source: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
     return bad.with_columns(raws).rename({ROW: "row_number"})
 
 
-def _refuse_if_too_many(rejected: pl.DataFrame, received: int, delivery: Delivery) -> None:
-    if received and 100 * rejected.height > delivery.max_rejected_pct * received:
-        counts = rejected.group_by("reason_code", "column_name").len().sort("len", descending=True).rows()
-        worst = "; ".join(f"{count} × {reason} in {column!r}" for reason, column, count in counts[:3])
-        raise BadDelivery(
-            "TOO_MANY_REJECTED",
-            f"{rejected.height} of {received} rows would be rejected, more than {delivery.max_rejected_pct:g} %:"
-            f" {worst}; first at row {rejected['row_number'][0]}",
-        )
-
-
-def _notes(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery) -> list[dict]:
-    """What the accepted rows hold that is odd: one note per column and code, with the number of rows."""
+def _oddities(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery) -> list[tuple[str, str, int]]:
+    """What the accepted rows hold that is odd: code, column and number of rows."""
     found = []
     for column in delivery.layout_columns:
         code = "UNKNOWN_CODE" if column.type in ("code", "boolean") else "BAD_NUMBER"
@@ -251,7 +323,7 @@ def _notes(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery) -> lis
                 ("CLOSE_BEFORE_RECEIPT", milestone.columns["occurred_at"].source, closed < read["received_at"])
             )
     counted = [(code, source, int(rows.sum() or 0)) for code, source, rows in found]
-    return [{"code": code, "column": source, "rows": rows} for code, source, rows in counted if rows]
+    return [odd for odd in counted if odd[-1]]
 
 
 def _new_column_notes(unknown: list[str], received: int, delivery: Delivery) -> list[dict]:
@@ -262,12 +334,13 @@ def _new_column_notes(unknown: list[str], received: int, delivery: Delivery) -> 
 
 
 def _stage(
-    cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery, unknown: list[str], caller_key: bytes
-) -> pl.DataFrame:
-    """The staging table's columns, free text masked and the caller tokenised, each row with its hash."""
+    cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery, unknown: list[str], caller_keys: Sequence[bytes]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The staging table's columns, free text masked and the caller tokenised, each row with its hash; caller links."""
     canonical = read.select(column.name for column in delivery.layout_columns)
+    links = privacy.caller_links(canonical["caller_phone"] if delivery.kind == "case" else _NOBODY, caller_keys)
     if delivery.kind == "case":
-        caller = privacy.tokenise(canonical["caller_phone"], caller_key)
+        caller = privacy.tokenise(canonical["caller_phone"], caller_keys[0])
         milestones = read.with_columns(milestones=_milestones(delivery)).select("milestones")
         canonical = canonical.drop("caller_phone").hstack(caller).hstack(milestones)
     payload = _payload(cleaned, read, delivery, unknown)
@@ -278,9 +351,9 @@ def _stage(
     if delivery.tombstone:
         gone = _text(Mapping(source=delivery.tombstone.source), cleaned.columns).is_in(delivery.tombstone.one_of)
         staged = staged.hstack(cleaned.select(gone.fill_null(False).alias("is_deleted")))
-    text = [pl.col(name).cast(pl.String).fill_null("\x00") for name in staged.columns]
+    text = [pl.col(name).to_physical().cast(pl.String).fill_null("\x00") for name in staged.columns]
     digest = staged.select(plh.concat_str(text, separator="\x1f").chash.blake3().str.slice(0, 32).alias("row_hash"))
-    return staged.hstack([read[ROW].alias("row_number")]).hstack(digest)
+    return staged.hstack([read[ROW].alias("row_number")]).hstack(digest), links
 
 
 def _milestones(delivery: Delivery) -> pl.Expr:

@@ -33,7 +33,8 @@ def draft(file: Path, code: str, config: Path | None = None) -> str:
     rows = read(file, TypeAdapter(Format).validate_python(format))
     names = [name for name in rows.columns if name != FIELD_COUNT]
     if not all(name and number_free(name) for name in names):
-        raise BadDelivery("BAD_HEADER", f"the first line of {file.name} is not a header of column names; add one")
+        line = f"line {format['skip_rows'] + 1}" if "skip_rows" in format else "the first line"
+        raise BadDelivery("BAD_HEADER", f"{line} of {file.name} is not a header of column names; add one")
     return _write(code, file.name, format, guess(rows.select(names), lexicon(config)), rows.height)
 
 
@@ -52,7 +53,7 @@ def _write(code: str, file: str, format: dict, found: Guess, rows: int) -> str:
         f"    kind: {found.kind} # 核对：看起来是{_WHAT[found.kind]}",
         f"    mode: {'append' if found.kind == 'event' else 'upsert'}",
         f"    source: {{type: drop_folder, path: {_quote(f'{code}/{_pattern(file)}')}}} # 核对：来件放在哪里",
-        f"    format: {_flow(format)}",
+        f"    format: {_flow(format)}{' # 核对：表头前有几行标题' if 'skip_rows' in format else ''}",
         *_formats(found),
         *([f"    nulls: {_list(found.nulls)}"] if found.nulls else []),
         "    columns:",
@@ -71,8 +72,8 @@ def _pattern(file: str) -> str:
     dated = re.sub(r"\d{7,}", "*", dated)
     if "{date}" in dated:
         return dated
-    stem, dot, suffix = dated.rpartition(".")
-    return f"{stem}_{{date}}.{suffix}" if dot else f"{dated}_{{date}}"
+    stem, suffixes = re.fullmatch(r"(.*?)((?:\.\w+)?\.gz|\.\w+)?", dated).groups(default="")
+    return f"{stem}_{{date}}{suffixes}"
 
 
 def _formats(found: Guess) -> list[str]:

@@ -144,6 +144,17 @@ class Delivery(Declared):
         return self.columns.get(canonical) or Mapping(source=canonical)
 
 
+class Retention(Declared):
+    """How many days a delivery's citizens' data is kept, counted from its batch. Without a number: for ever."""
+
+    landed_days: Annotated[int, Field(ge=1)] | None = None
+    """Landed files, after the newest batch that refers to one. A batch whose file is gone cannot be replayed."""
+    rejected_days: Annotated[int, Field(ge=1)] | None = None
+    """Rejected rows as they were sent. Their number, reasons and lines stay in the batch's account."""
+    identical_days: Annotated[int, Field(ge=1)] | None = None
+    """Versions of a record that repeat the one before and are repeated by the one after."""
+
+
 class Feed(Declared):
     """One declared source of records."""
 
@@ -158,6 +169,8 @@ class Feed(Declared):
     timezone: ZoneName = "Asia/Shanghai"
     limits: Literal["rules", "ticket"] = "rules"
     """``ticket``: only a due date written on the ticket binds; ``rules``: the limit rules in force fill a blank."""
+    retention: Retention = Retention()
+    """Only where it differs from the city's."""
     deliveries: Annotated[tuple[Delivery, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -166,6 +179,10 @@ class Feed(Declared):
         if len(set(names)) < len(names):
             raise ValueError("two deliveries have the same name")
         return self
+
+    def retention_under(self, city: Retention) -> Retention:
+        """What is in force for this feed: its own numbers, the city's for the rest."""
+        return city.model_copy(update=self.retention.model_dump(exclude_unset=True))
 
     def delivery(self, name: str) -> Delivery:
         for delivery in self.deliveries:

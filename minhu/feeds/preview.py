@@ -113,8 +113,9 @@ def _judged(given: Preview, feed: Feed, delivery: Delivery, rows: pl.DataFrame, 
     if given.drift.missing_columns:
         return replace(given, verdict="refuse", reasons=tuple(refusals))
     lenient = delivery.model_copy(update={"max_rejected_pct": 100.0, "new_columns": "evolve"})
+    gate = door.Door(feed, lenient, (_KEY,))
     try:
-        judged = door.judge(rows, feed, lenient, _KEY)
+        judged, tally = gate.judge(rows), gate.close()
     except BadDelivery as refusal:
         return replace(given, reasons=(*refusals, refusal.code))
     rejected = judged.rejected.height
@@ -128,7 +129,7 @@ def _judged(given: Preview, feed: Feed, delivery: Delivery, rows: pl.DataFrame, 
         staged=judged.staged.height,
         duplicates=judged.duplicates,
         rejected=tuple(_rejected(judged.rejected)),
-        notes=tuple(note for note in judged.notes if note["code"] != "NEW_COLUMN"),
+        notes=tuple(note for note in tally.notes if note["code"] != "NEW_COLUMN"),
         verdict="refuse" if refusals else "hold" if held else "load",
         reasons=(*refusals, *held),
     )

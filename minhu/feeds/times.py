@@ -14,10 +14,13 @@ Of a local time that occurs twice the first is meant, and one that the clocks sk
 holds is null, as is what words leave open: 晚上12点 may be either end of the night.
 """
 
+from datetime import UTC, datetime
+
 import polars as pl
 
 from minhu.privacy import half_width
 
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC)
 _CHINA = ("Asia/Shanghai", "Asia/Chongqing", "Asia/Urumqi", "PRC")
 _WORDS = ("北京时间", "北京標準時間", "中国标准时间", "China Standard Time", "CST")
 _ZONE_BEHIND = r"(?:[A-Za-z间][0-9:+-]{0,6}|[)\]])$"
@@ -28,13 +31,33 @@ _CN = (
 )
 
 
+def moments(text: pl.Series, formats: tuple[str, ...], zone: str) -> pl.Series:
+    """`timestamp` for a column. What the first format reads as it stands needs no second look; nearly all is that."""
+    quick = _quick(text, formats[0], zone)
+    rest = (quick.is_null() & text.is_not_null()).arg_true()
+    if not len(rest):
+        return quick
+    looked_at = text.gather(rest).to_frame("text").select(timestamp(pl.col("text"), formats, zone)).to_series()
+    return looked_at if len(rest) == len(text) else quick.scatter(rest, looked_at)
+
+
+def _quick(text: pl.Series, format: str, zone: str) -> pl.Series:
+    if format in ("iso", "epoch_s", "epoch_ms", "excel", "cn"):
+        return pl.Series([None], dtype=pl.Datetime("us", "UTC")).new_from_index(0, len(text))
+    return text.to_frame("text").select(_in_bounds(_read_format(pl.col("text"), format, zone))).to_series()
+
+
 def timestamp(text: pl.Expr, formats: tuple[str, ...], zone: str) -> pl.Expr:
     """``text`` as a moment in UTC by the first of ``formats`` that reads it; null where none does."""
     plain = half_width(text).str.strip_chars()
     read = pl.coalesce(
         *(_read_format(plain, format, zone) for format in formats), _with_named_zone(plain, formats, zone)
     )
-    return pl.when(read.dt.year().is_between(1970, 2100)).then(read)
+    return _in_bounds(read)
+
+
+def _in_bounds(read: pl.Expr) -> pl.Expr:
+    return pl.when(read.is_between(_FIRST, _LAST, closed="left")).then(read)
 
 
 def _read_format(text: pl.Expr, format: str, zone: str) -> pl.Expr:

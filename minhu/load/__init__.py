@@ -5,10 +5,9 @@ transaction commits, nothing but the landed file exists, and landing the same by
 """
 
 import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from datetime import date, datetime
+from itertools import chain, islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,12 +15,16 @@ import psycopg
 
 from minhu import database
 from minhu.errors import BadDeclaration, BadDelivery, MinhuError
-from minhu.feeds import Delivery, Feed, door, load_feed
+from minhu.feeds import Delivery, Feed, load_feed
+from minhu.feeds.door import Door
 from minhu.feeds.formats import read
 from minhu.feeds.sources.fetch import Fetched, Wanted, fetch
 from minhu.load import batch
+from minhu.load.ahead import ahead
 from minhu.load.batch import LoadResult, Source
-from minhu.load.land import land, landed_path
+from minhu.load.land import land, opened
+from minhu.load.links import key_in_use
+from minhu.load.store import private_folder
 from minhu.settings import Settings
 
 __all__ = ["LoadResult", "load_delivery", "load_feed_day", "load_fetched", "load_file", "read_feed", "replay"]
@@ -87,22 +90,18 @@ def replay(settings: Settings, batch_id: int) -> LoadResult:
     with database.connect(settings, autocommit=True) as connection:
         old = batch.find(connection, batch_id)
         feed = read_feed(settings, old.feed_code)
-        path = landed_path(settings, old.source_sha256)
-        if not path.exists():
-            raise BadDelivery("NO_FILE", f"batch {batch_id}: its landed file is gone (kept as long as retention says)")
         delivery = feed.delivery(old.delivery)
         source = Source(feed, delivery, old.business_date, old.source_name, old.source_sha256, old.source_bytes, _now())
         batch.log_access(connection, batch_id, "landed_file", "replay")
-        judged = _judge(connection, settings, source, path)
-        with connection.transaction():
-            return batch.commit(connection, source, judged, control_total=old.control_total, replays=old)
+        with opened(settings, old.source_sha256, f"batch {batch_id}") as landed:
+            return _commit(connection, settings, source, landed, control_total=old.control_total, replays=old)
 
 
 def _load_delivery(
     settings: Settings, feed: Feed, delivery: Delivery, business_date: date
 ) -> list[LoadResult | BadDelivery]:
     results: list[LoadResult | BadDelivery] = []
-    with database.connect(settings, autocommit=True) as connection, _private_folder(settings) as folder:
+    with database.connect(settings, autocommit=True) as connection, private_folder(settings, "fetching") as folder:
         cursor = batch.read_cursor(connection, feed.code, delivery.name)
         nothing = Source(feed, delivery, business_date, "", "", 0, _now())
         try:
@@ -130,37 +129,48 @@ def load_fetched(
 ) -> LoadResult:
     """Loads one file that a source gave: lands it, judges it, commits it, and lets the source tidy up."""
     started_at = _now()
-    sha256, landed = land(settings, fetched.path)
+    landed = land(settings, fetched.path)
     if business_date is None:
-        business_date = batch.date_of(connection, feed.code, delivery.name, sha256) or started_at.date()
+        business_date = batch.date_of(connection, feed.code, delivery.name, landed.sha256) or started_at.date()
     source = Source(
-        feed, delivery, business_date, fetched.name, sha256, landed.stat().st_size, started_at, fetched.identity
+        feed, delivery, business_date, fetched.name, landed.sha256, landed.bytes, started_at, fetched.identity
     )
     if (batch_id := batch.find_loaded(connection, source)) is not None:
         result = batch.record_attempt(connection, source, "already_loaded", batch_id)
     else:
-        judged = _judge(connection, settings, source, landed)
-        with connection.transaction():
-            result = batch.commit(
-                connection, source, judged, control_total=fetched.control_total, cursor=fetched.cursor
+        with opened(settings, landed.sha256, f"{feed.code}/{delivery.name} {fetched.name}") as path:
+            result = _commit(
+                connection, settings, source, path, control_total=fetched.control_total, cursor=fetched.cursor
             )
     if fetched.after_commit:
         fetched.after_commit()
     return result
 
 
-def _judge(connection: psycopg.Connection, settings: Settings, source: Source, landed: Path) -> door.Judged:
-    """Reads and judges a landed file; a refusal is recorded, told with feed, delivery and file, and raised."""
-    received = None
-    try:
-        rows = read.read(landed, source.delivery.format)
-        received = rows.height
-        return door.judge(rows, source.feed, source.delivery, settings.caller_key)
-    except BadDelivery as error:
-        told = f"{source.feed.code}/{source.delivery.name} {source.name}: {error}"
-        refusal = BadDelivery(error.code, told)
-        batch.refuse(connection, source, refusal, received)
-        raise refusal from None
+def _commit(
+    connection: psycopg.Connection, settings: Settings, source: Source, path: Path, **how: object
+) -> LoadResult:
+    """Reads, judges and writes a landed file, the three of them side by side, and commits it.
+
+    A refusal is recorded, told with feed, delivery and file, and raised.
+    """
+    delivery = source.delivery
+    with key_in_use(connection, settings) as keys:
+        door = Door(source.feed, delivery, keys)
+        try:
+            with (
+                closing(ahead(read.read_parts(path, delivery.format))) as frames,
+                closing(ahead(door.judge(rows) for rows in frames)) as parts,
+            ):
+                first = list(islice(parts, 2))
+                if len(first) < 2:  # a file of one part is judged to its end before a transaction opens
+                    door.close()
+                with connection.transaction():
+                    return batch.commit(connection, source, door, chain(first, parts), **how)
+        except BadDelivery as error:
+            refusal = BadDelivery(error.code, f"{source.feed.code}/{delivery.name} {source.name}: {error}")
+            batch.refuse(connection, source, refusal, door.tally.received or None)
+            raise refusal from None
 
 
 def _now() -> datetime:
@@ -181,11 +191,3 @@ def _date_in_name(delivery: Delivery, file: Path) -> date | None:
         return datetime.strptime(found[1], "%Y%m%d").date() if found else None
     except (ValueError, IndexError):
         return None
-
-
-@contextmanager
-def _private_folder(settings: Settings) -> Iterator[Path]:
-    """A folder for what is fetched, gone afterwards; the landing zone keeps what counts."""
-    settings.landing.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(dir=settings.landing, prefix=".fetching-") as folder:
-        yield Path(folder)

@@ -1,8 +1,10 @@
 """Commits one delivery: its rows, its rejects and its manifest in one transaction, or nothing at all."""
 
 import io
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import chain
 
 import polars as pl
 import psycopg
@@ -13,10 +15,12 @@ from psycopg.types.json import Jsonb
 from minhu import database
 from minhu.errors import BadDelivery, Refused, Retryable
 from minhu.feeds.canonical import STAGING_TABLE
-from minhu.feeds.door import Judged
+from minhu.feeds.door import Door, Judged, Tally
 from minhu.feeds.feed import Delivery, Feed
+from minhu.load.links import write_links
 
 SAME_FILE = "SAME_FILE_OTHER_DATE"
+_ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x00": ""}
 
 
 @dataclass(frozen=True)
@@ -153,26 +157,37 @@ def read_cursor(connection: psycopg.Connection, feed_code: str, delivery: str) -
 def commit(
     connection: psycopg.Connection,
     source: Source,
-    judged: Judged,
+    door: Door,
+    parts: Iterable[Judged],
     *,
     control_total: int | None = None,
     cursor: str | None = None,
     replays: Batch | None = None,
 ) -> LoadResult:
-    """Writes the batch. The caller's transaction makes it visible; a lock per feed keeps two loads of it apart."""
+    """Writes the batch as ``door`` judges it, part by part; the caller's transaction makes it visible or undoes it.
+
+    A lock per feed keeps two loads of it apart.
+    """
     database.lock(connection, f"minhu:load:{source.feed.code}")
     if replays is None and (batch_id := find_loaded(connection, source)) is not None:
         return record_attempt(connection, source, "already_loaded", batch_id)
-    hold = _why_hold(connection, source, judged, control_total, replays)
+    batch_id = connection.execute("select nextval(pg_get_serial_sequence('audit.batch', 'batch_id'))").fetchone()[0]
+    rejected, links = [], []
+
+    def staged() -> Iterator[pl.DataFrame]:
+        for part in parts:
+            rejected.append(part.rejected)
+            links.append(part.caller_links)
+            yield _staging_frame(source, part.staged, batch_id)
+
+    _copy(connection, STAGING_TABLE[source.delivery.kind], staged())
+    tally = door.close()
+    hold = _why_hold(connection, source, tally, control_total, replays)
     if replays:
         _withdraw(connection, replays)
-    batch_id = _insert_batch(connection, source, judged, hold, control_total, replays)
-    _copy(connection, STAGING_TABLE[source.delivery.kind], _staging_frame(source, judged.staged, batch_id))
-    _copy(
-        connection,
-        "restricted.rejected_row",
-        judged.rejected.select(pl.lit(batch_id).alias("batch_id"), *judged.rejected.columns),
-    )
+    _insert_batch(connection, batch_id, source, tally, hold, control_total, replays)
+    _copy(connection, "restricted.rejected_row", (frame.with_columns(batch_id=pl.lit(batch_id)) for frame in rejected))
+    write_links(connection, pl.concat(links))
     if replays:
         connection.execute(
             "update audit.batch set superseded_by = %s where batch_id = %s", [batch_id, replays.batch_id]
@@ -185,30 +200,30 @@ def commit(
         source.business_date,
         "held" if hold else "loaded",
         batch_id,
-        judged.received,
-        judged.staged.height,
-        judged.rejected.height,
-        judged.duplicates,
+        tally.received,
+        tally.staged,
+        tally.rejected,
+        tally.duplicates,
         hold.reason if hold else None,
-        judged.notes,
+        tally.notes,
     )
 
 
 def _why_hold(
-    connection: psycopg.Connection, source: Source, judged: Judged, control_total: int | None, replays: Batch | None
+    connection: psycopg.Connection, source: Source, tally: Tally, control_total: int | None, replays: Batch | None
 ) -> Hold | None:
     """What a person must look at before the batch counts, if anything."""
     if replays and replays.status == "held" and replays.reason_code == SAME_FILE:
         return Hold(SAME_FILE, replays.reason or "")
-    if control_total is not None and control_total != judged.received:
-        gap = judged.received - control_total
-        return Hold("CONTROL_TOTAL", f"the sender counts {control_total} rows, {judged.received} arrived ({gap:+})")
-    if replays is None and judged.received and (other := _same_content_other_date(connection, source)):
+    if control_total is not None and control_total != tally.received:
+        gap = tally.received - control_total
+        return Hold("CONTROL_TOTAL", f"the sender counts {control_total} rows, {tally.received} arrived ({gap:+})")
+    if replays is None and tally.received and (other := _same_content_other_date(connection, source)):
         return Hold(SAME_FILE, f"the same bytes were already delivered for {other}; release the batch if that is right")
-    return _shrunk_snapshot(connection, source, judged)
+    return _shrunk_snapshot(connection, source, tally)
 
 
-def _shrunk_snapshot(connection: psycopg.Connection, source: Source, judged: Judged) -> Hold | None:
+def _shrunk_snapshot(connection: psycopg.Connection, source: Source, tally: Tally) -> Hold | None:
     """A snapshot says of every record it lacks that it is gone: one that was cut short would wipe them out."""
     if source.delivery.mode != "snapshot":
         return None
@@ -218,9 +233,9 @@ def _shrunk_snapshot(connection: psycopg.Connection, source: Source, judged: Jud
         source.identity,
     ).fetchone()
     least = (row[0] if row else 0) * (100 - source.delivery.max_shrink_pct) / 100
-    if judged.staged.height >= least:
+    if tally.staged >= least:
         return None
-    return Hold("SNAPSHOT_SHRANK", f"{judged.staged.height} rows, the snapshot before had {row[0]}")
+    return Hold("SNAPSHOT_SHRANK", f"{tally.staged} rows, the snapshot before had {row[0]}")
 
 
 def _withdraw(connection: psycopg.Connection, old: Batch) -> None:
@@ -286,41 +301,42 @@ def _same_content_other_date(connection: psycopg.Connection, source: Source) -> 
 
 def _insert_batch(
     connection: psycopg.Connection,
+    batch_id: int,
     source: Source,
-    judged: Judged,
+    tally: Tally,
     hold: Hold | None,
     control_total: int | None,
     replays: Batch | None,
-) -> int:
+) -> None:
     """The manifest row. Its order_key puts versions of a record in the order of business dates, then of batches.
 
     A replay inherits the one of the batch it replays; a batch that was refused has none to inherit.
     """
-    return connection.execute(
-        "with fresh as (select nextval(pg_get_serial_sequence('audit.batch', 'batch_id')) as batch_id)"
-        " insert into audit.batch (batch_id, feed_code, delivery, kind, business_date, source_name, source_sha256,"
+    connection.execute(
+        "insert into audit.batch (batch_id, feed_code, delivery, kind, business_date, source_name, source_sha256,"
         " content_sha256, source_bytes, received_rows, staged_rows, rejected_rows, duplicate_rows, control_total,"
         " status, reason_code, reason, notes, order_key, replays_batch_id, started_at) overriding system value"
-        " select batch_id, %(feed_code)s, %(delivery)s, %(kind)s, %(business_date)s, %(name)s, %(source_sha256)s,"
+        " values (%(batch_id)s, %(feed_code)s, %(delivery)s, %(kind)s, %(business_date)s, %(name)s, %(source_sha256)s,"
         " %(content_sha256)s, %(bytes)s, %(received)s, %(staged)s, %(rejected)s, %(duplicates)s, %(control_total)s,"
         " %(status)s, %(code)s, %(reason)s, %(notes)s, coalesce(nullif(%(order_key)s, 0),"
-        " to_char(%(business_date)s::date, 'YYYYMMDD')::bigint * 10000000000 + batch_id), %(replays)s, %(started_at)s"
-        " from fresh returning batch_id",
+        " to_char(%(business_date)s::date, 'YYYYMMDD')::bigint * 10000000000 + %(batch_id)s), %(replays)s,"
+        " %(started_at)s)",
         {
             **_facts(source),
-            "received": judged.received,
-            "staged": judged.staged.height,
-            "rejected": judged.rejected.height,
-            "duplicates": judged.duplicates,
+            "batch_id": batch_id,
+            "received": tally.received,
+            "staged": tally.staged,
+            "rejected": tally.rejected,
+            "duplicates": tally.duplicates,
             "control_total": control_total,
             "status": "held" if hold else "loaded",
             "code": hold.code if hold else None,
             "reason": hold.reason if hold else None,
-            "notes": Jsonb(list(judged.notes)),
+            "notes": Jsonb(list(tally.notes)),
             "order_key": replays.order_key if replays else 0,
             "replays": replays.batch_id if replays else None,
         },
-    ).fetchone()[0]
+    )
 
 
 def _staging_frame(source: Source, staged: pl.DataFrame, batch_id: int) -> pl.DataFrame:
@@ -330,22 +346,41 @@ def _staging_frame(source: Source, staged: pl.DataFrame, batch_id: int) -> pl.Da
     return staged.with_columns(added)
 
 
-def _copy(connection: psycopg.Connection, table: str, frame: pl.DataFrame) -> None:
-    """COPY. Blank is null; the frames hold no empty strings and PostgreSQL takes no NUL, so those go."""
-    if frame.is_empty():
+def _copy(connection: psycopg.Connection, table: str, frames: Iterable[pl.DataFrame]) -> None:
+    """COPY of frames that have the same columns."""
+    frames = (frame for frame in frames if frame.height)
+    if (first := next(frames, None)) is None:
         return
-    frame = frame.with_columns(pl.col(pl.String).str.replace_all("\x00", "", literal=True))
-    buffer = io.BytesIO()
-    frame.write_csv(buffer, include_header=False, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ")
-    command = sql.SQL("copy {} ({}) from stdin (format csv)").format(
-        sql.Identifier(*table.split(".")), sql.SQL(", ").join(map(sql.Identifier, frame.columns))
+    command = sql.SQL("copy {} ({}) from stdin").format(
+        sql.Identifier(*table.split(".")), sql.SQL(", ").join(map(sql.Identifier, first.columns))
     )
     try:
         with connection.cursor() as cursor, cursor.copy(command) as copy:
-            copy.write(buffer.getbuffer())
+            for frame in chain([first], frames):
+                copy.write(_copy_text(frame.select(first.columns)))
     except psycopg.errors.Error as error:
         if isinstance(error, psycopg.OperationalError):
             raise Retryable(f"the database went away while {table} was written; load the delivery again") from None
         # The server's own words quote the row; they must not reach a log.
         where = f", column {error.diag.column_name}" if error.diag.column_name else ""
         raise Refused(f"{table} does not take these rows: {type(error).__name__}{where} ({error.sqlstate})") from None
+
+
+def _copy_text(frame: pl.DataFrame) -> memoryview:
+    """Rows in COPY's text format, which the server reads faster than CSV. PostgreSQL takes no NUL, so those go."""
+    texts = frame.select(pl.col(pl.String).str.contains(r"[\\\t\n\r\x00]").any())
+    frame = frame.with_columns(
+        pl.col(name).str.replace_many(list(_ESCAPES), list(_ESCAPES.values()))
+        for name, found in zip(texts.columns, texts.row(0), strict=True)
+        if found
+    )
+    buffer = io.BytesIO()
+    frame.write_csv(
+        buffer,
+        include_header=False,
+        separator="\t",
+        quote_style="never",
+        null_value="\\N",
+        datetime_format="%Y-%m-%d %H:%M:%S%.6f+00",
+    )
+    return buffer.getbuffer()

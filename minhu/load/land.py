@@ -1,59 +1,94 @@
-"""Landing: every delivery is kept as it came, under its sha256, before anything reads it."""
+"""Landing: every delivery is kept as it came, under its sha256, before anything reads it.
 
-import hashlib
+``land`` keeps a file, ``opened`` gives its plain bytes back on the local disk, wherever it lies (``minhu.load.store``)
+and whether it is encrypted or not (``minhu.load.seal``): the name of the landed file tells.
+"""
+
 import os
+import shutil
 import tempfile
-import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from minhu.errors import BadDelivery, Retryable
+from minhu.errors import BadDelivery, Refused, Retryable
+from minhu.load import seal
+from minhu.load.store import Store, name_of, private_folder, store_of
 from minhu.settings import Settings
 
 _CHUNK = 1 << 20
-_STRAY_AFTER = 24 * 3600
 
 
-def land(settings: Settings, source: Path) -> tuple[str, Path]:
-    """Copies ``source`` into the landing zone; returns its sha256 and the landed path.
+@dataclass(frozen=True)
+class Landed:
+    """A file of the landing zone. ``sha256`` and ``bytes`` are those of the file as it was delivered."""
 
-    The file appears whole or not at all: it is written beside its place, flushed to disk and renamed. Landing the same
-    bytes twice is one file. Raises BadDelivery NO_FILE when there is nothing to read, Retryable when the disk is full.
+    sha256: str
+    bytes: int
+
+
+def land(settings: Settings, source: Path) -> Landed:
+    """Keeps ``source`` in the landing zone; encrypted where there is a key.
+
+    The file appears whole or not at all, and landing the same bytes twice is one file. Raises BadDelivery NO_FILE when
+    there is nothing to read, Retryable when the disk is full or the store away, Refused when the key is none.
     """
-    settings.landing.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _sweep(settings.landing)
-    digest = hashlib.sha256()
+    keys = seal.read_keys(settings)
+    store = store_of(settings)
     try:
         given = source.open("rb")
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise BadDelivery("NO_FILE", f"{source} cannot be read: {error.strerror}") from None
-    descriptor, fresh = tempfile.mkstemp(dir=settings.landing, prefix=".arriving-")
+    with given:
+        descriptor, fresh = tempfile.mkstemp(dir=store.drafts(), prefix=".arriving-")
+        try:
+            plain = seal.Hashed(given)
+            with os.fdopen(descriptor, "wb") as copy:
+                seal.encrypt(plain, copy, keys[0]) if keys else shutil.copyfileobj(plain, copy, _CHUNK)
+                copy.flush()
+                os.fsync(copy.fileno())
+            store.keep(Path(fresh), name_of(plain.sha256, is_encrypted=bool(keys)))
+            if keys:  # landed before there was a key: the plain file has had its day
+                store.remove(name_of(plain.sha256))
+        except OSError as error:
+            raise Retryable(f"{source.name} cannot be kept in {store.told}: {error.strerror or error}") from None
+        finally:
+            Path(fresh).unlink(missing_ok=True)
+    return Landed(plain.sha256, plain.bytes)
+
+
+@contextmanager
+def opened(settings: Settings, sha256: str, whose: str = "this delivery") -> Iterator[Path]:
+    """A local path to the plain bytes of a landed file, good while the context lasts; not to be changed.
+
+    It is the landed file itself where that is local and plain, else a private copy, compared with its sha256. Raises
+    BadDelivery NO_FILE when the landed file is gone, Refused when it cannot be decrypted or is not what was landed,
+    Retryable when the store is away or the disk full.
+    """
+    store = store_of(settings)
+    name = store.find(sha256)
+    if name is None:
+        raise BadDelivery("NO_FILE", f"{whose}: its landed file is gone (kept as long as retention says)")
+    if not name.endswith(seal.SUFFIX) and (path := store.path(name)):
+        yield path
+        return
+    with private_folder(settings, "opened") as folder:
+        copy = folder / sha256
+        _bring_back(settings, store, name, copy)
+        yield copy
+
+
+def _bring_back(settings: Settings, store: Store, name: str, copy: Path) -> None:
+    told = f"the landed file {name} in {store.told}"
     try:
-        with given, os.fdopen(descriptor, "wb") as copy:
-            while chunk := given.read(_CHUNK):
-                digest.update(chunk)
-                copy.write(chunk)
-            copy.flush()
-            os.fsync(copy.fileno())
-        landed = landed_path(settings, digest.hexdigest())
-        landed.parent.mkdir(exist_ok=True, mode=0o700)
-        os.replace(fresh, landed)
+        with store.open(name) as kept, open(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            plain = seal.Hashed(file)
+            if name.endswith(seal.SUFFIX):
+                seal.decrypt(kept, plain, seal.read_keys(settings), told)
+            else:
+                shutil.copyfileobj(kept, plain, _CHUNK)
     except OSError as error:
-        Path(fresh).unlink(missing_ok=True)
-        raise Retryable(f"{source.name} cannot be kept in {settings.landing}: {error.strerror}") from None
-    except BaseException:
-        Path(fresh).unlink(missing_ok=True)
-        raise
-    return digest.hexdigest(), landed
-
-
-def _sweep(landing: Path) -> None:
-    """Removes what a killed copy left long ago; a younger one may be another loader at work."""
-    for stray in landing.glob(".arriving-*"):
-        with suppress(FileNotFoundError):
-            if time.time() - stray.stat().st_mtime > _STRAY_AFTER:
-                stray.unlink()
-
-
-def landed_path(settings: Settings, sha256: str) -> Path:
-    return settings.landing / sha256[:2] / sha256
+        raise Retryable(f"{told} cannot be brought back: {error.strerror or type(error).__name__}") from None
+    if plain.sha256 != copy.name:
+        raise Refused(f"{told} is not what was landed; restore it from a backup, or ask the sender again")

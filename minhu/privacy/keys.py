@@ -9,8 +9,11 @@ import hashlib
 import os
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from minhu.errors import Refused
 
@@ -27,21 +30,51 @@ def key_id(key: bytes) -> str:
     return hashlib.sha256(b"minhu key id" + key).hexdigest()[:8]
 
 
+@dataclass(frozen=True)
+class Kept:
+    """One key of an installation. ``since``: when it took its role; null where the environment gives the key."""
+
+    key_id: str
+    role: str
+    """``current`` writes, ``earlier`` only recognises."""
+    kept_in: str
+    since: datetime | None
+    key: bytes = field(repr=False)
+
+    def summary(self) -> dict:
+        """What may be shown: everything but the key."""
+        since = self.since.isoformat(sep=" ", timespec="seconds") if self.since else None
+        return {"key_id": self.key_id, "role": self.role, "kept_in": self.kept_in, "since": since}
+
+
 def read(settings: "Settings", env: Mapping[str, str] = os.environ) -> tuple[bytes, ...]:
     """The current key, made on first use, and the earlier ones, the latest first."""
-    current = env.get(CURRENT)
-    told = [current] if current else [settings.secret(_FILE)]
-    told += [text.strip() for text in env.get(EARLIER, "").split(",") if text.strip()]
-    kept = sorted(_folder(settings).glob(f"{_FILE}.????????"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    told += [path.read_text().strip() for path in kept]
-    return tuple(dict.fromkeys(_key(text) for text in told))
+    if not env.get(CURRENT):
+        settings.secret(_FILE)
+    return tuple(kept.key for kept in kept_keys(settings, env))
+
+
+def kept_keys(settings: "Settings", env: Mapping[str, str] = os.environ) -> tuple[Kept, ...]:
+    """The keys there are, in the order of ``read``; none is made by looking."""
+    folder = _folder(settings)
+    given = [("current", CURRENT, None, env[CURRENT])] if env.get(CURRENT) else []
+    if not given and (folder / _FILE).exists():
+        given.append(("current", *_filed(folder / _FILE)))
+    given += [("earlier", EARLIER, None, text.strip()) for text in env.get(EARLIER, "").split(",") if text.strip()]
+    filed = [_filed(path) for path in folder.glob(f"{_FILE}.????????")]
+    given += [("earlier", *told) for told in sorted(filed, key=lambda told: told[1], reverse=True)]
+    found: dict[bytes, Kept] = {}
+    for role, kept_in, since, text in given:
+        key = _key(text)
+        found.setdefault(key, Kept(key_id(key), role, kept_in, since, key))
+    return tuple(found.values())
 
 
 def rotate(settings: "Settings", env: Mapping[str, str] = os.environ) -> str:
     """Makes a new current key, keeps the old one beside it; the id of the new one.
 
-    Interrupted at any step it can be run again: until the last one, the old key writes. Processes that read the key
-    before go on with it, so no load may be running.
+    Interrupted at any step it can be run again: until the last one, the old key writes. A load that read the key before
+    would go on with it: ``minhu.load.links.rotate_key`` waits for those.
     """
     if env.get(CURRENT):
         raise Refused(f"the caller key is given by {CURRENT}: put a new one there and the old one into {EARLIER}")
@@ -74,6 +107,12 @@ def _write(path: Path, key: bytes) -> None:
 
 def _folder(settings: "Settings") -> Path:
     return settings.home / "secrets"
+
+
+def _filed(path: Path) -> tuple[str, datetime, str]:
+    """Where a key lies, since when, and what the file says."""
+    since = datetime.fromtimestamp(path.stat().st_mtime, ZoneInfo("Asia/Shanghai"))
+    return str(path), since, path.read_text().strip()
 
 
 def _key(text: str) -> bytes:

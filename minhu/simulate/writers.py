@@ -8,18 +8,25 @@ from xml.sax.saxutils import escape
 
 import polars as pl
 
+from minhu.errors import Refused
 from minhu.feeds.formats import Csv, Format, Json, Xlsx, Xml
 
 
 def to_bytes(rows: pl.DataFrame, format: Format, numeric: Collection[str] = ()) -> bytes:
-    """A file of text rows; ``numeric`` columns become numbers where the format has them."""
-    if isinstance(format, Csv):
-        return _csv(rows, format)
-    if isinstance(format, Xlsx):
-        return _xlsx(rows, format)
-    if isinstance(format, Json):
-        return _json(rows, format, numeric)
-    return _xml(rows, format)
+    """A file of text rows; ``numeric`` columns become numbers where the format has them.
+
+    Raises Refused for a format that no simulated sender writes.
+    """
+    match format:
+        case Csv():
+            return _csv(rows, format)
+        case Xlsx():
+            return _xlsx(rows, format)
+        case Json():
+            return _json(rows, format, numeric)
+        case Xml():
+            return _xml(rows, format)
+    raise Refused(f"no simulated sender writes {format.type}; declare csv, xlsx, json or xml")
 
 
 def _csv(rows: pl.DataFrame, format: Csv) -> bytes:

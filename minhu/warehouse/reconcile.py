@@ -19,6 +19,7 @@ LABELS = {
     "staged": "入库",
     "rejected": "拒收",
     "duplicates": "重复",
+    "pruned": "已清理",
     "gap": "差额",
     "reason": "说明",
 }
@@ -33,7 +34,11 @@ STATUS = {
 
 @dataclass(frozen=True)
 class Line:
-    """One delivery on one date. ``gap``: received rows less the sender's count, where the sender gives one."""
+    """One delivery on one date.
+
+    ``gap``: received rows less the sender's count, where the sender gives one. ``pruned``: rows of the staged and the
+    rejected that retention has deleted since.
+    """
 
     feed_code: str
     feed_name: str
@@ -45,6 +50,7 @@ class Line:
     staged: int = 0
     rejected: int = 0
     duplicates: int = 0
+    pruned: int = 0
     gap: int | None = None
     reason: str | None = None
 
@@ -91,10 +97,12 @@ select
     coalesce(sum(staged_rows) filter (where status <> 'refused'), 0)::bigint as staged,
     coalesce(sum(rejected_rows) filter (where status <> 'refused'), 0)::bigint as rejected,
     coalesce(sum(duplicate_rows) filter (where status <> 'refused'), 0)::bigint as duplicates,
+    coalesce(sum(pruned.rows), 0)::bigint as pruned,
     (sum(received_rows - control_total) filter (where status <> 'refused'))::bigint as gap,
     array_agg(distinct status) as statuses,
     string_agg(distinct reason, '; ') filter (where status in ('refused', 'held')) as reason
 from audit.batch
+left join lateral (select sum(rows) as rows from audit.pruned where pruned.batch_id = batch.batch_id) as pruned on true
 where business_date = %s and status <> 'superseded'
 group by feed_code, delivery
 """
@@ -137,7 +145,7 @@ def _cells(line: Line) -> list:
 
 
 def _sums(statement: Statement) -> list:
-    counted = ("batches", "received", "staged", "rejected", "duplicates")
+    counted = ("batches", "received", "staged", "rejected", "duplicates", "pruned")
     return [
         "合计"
         if name == "feed_code"

@@ -170,17 +170,75 @@ linked as (
 {_KEY.format(feed="feed_code", no="case_no")} from linked where feed_code is not null and case_no is not null
 """
 
-# The same caller's cases within the window: later ones are rebuilt (what they repeat may change), earlier ones read.
-_NEIGHBOURS = """
-select distinct md5(other.feed_code || '|' || other.case_no) as case_id, other.feed_code, other.case_no
-from build.touched_case as touched
-join staging.case_record as mine using (feed_code, case_no)
-join staging.case_record as other on other.caller_token = mine.caller_token
-    and other.received_at {bounds}
-where touched.is_rebuilt
+# Callers of the rows that this build takes, in the order of the index that they go into.
+_CALLERS = """
+insert into restricted.case_caller (caller_token, received_at, feed_code, case_no)
+select distinct r.caller_token, r.received_at, r.feed_code, r.case_no
+from staging.case_record as r
+join audit.build_batch as taken on taken.batch_id = r.batch_id
+where taken.build_id = %(build_id)s and taken.action = 'take' and r.caller_token is not null
+order by 1, 2
+on conflict do nothing
+"""
+
+# The same caller's cases within the window: later ones are rebuilt (what they repeat may change), earlier ones read. A
+# caller has one token under each key: his latest one, then those that lead to it. Two joins and no list of his tokens
+# between them: the planner knows how many rows a column finds, and nothing of a list.
+_NEIGHBOURS = f"""
+with mine as not materialized (
+    select r.received_at, coalesce(link.current_token, r.caller_token) as caller_id
+    from build.touched_case as touched
+    join staging.case_record as r using (feed_code, case_no)
+    left join restricted.caller_link as link on link.earlier_token = r.caller_token
+    where touched.is_rebuilt
+),
+neighbours as (
+    select other.feed_code, other.case_no
+    from mine
+    join restricted.case_caller as other on other.caller_token = mine.caller_id and other.received_at {{bounds}}
+    union
+    select other.feed_code, other.case_no
+    from mine
+    join restricted.caller_link as link on link.current_token = mine.caller_id
+    join restricted.case_caller as other on other.caller_token = link.earlier_token and other.received_at {{bounds}}
+)
+{_KEY.format(feed="feed_code", no="case_no")} from neighbours
 """
 _LATER = _NEIGHBOURS.format(bounds="between mine.received_at and mine.received_at + %(window)s * interval '1 day'")
 _EARLIER = _NEIGHBOURS.format(bounds="between mine.received_at - %(window)s * interval '1 day' and mine.received_at")
+
+# Changes of links that no successful build took yet. A change that commits late is simply there for the next one.
+_FORGET_LINKS = """
+delete from restricted.caller_link_change as change using audit.build
+where build.build_id = change.build_id and build.status = 'succeeded'
+"""
+_TAKE_LINKS = "update restricted.caller_link_change set build_id = %(build_id)s"
+
+# All tokens that lead, or led until now, to where a changed link leads or led. A table, for its statistics.
+_RELINKED_TABLE = "create temporary table relinked_token (caller_id text, caller_token text) on commit drop"
+_RELINKED_TOKENS = """
+insert into relinked_token (caller_id, caller_token)
+with changed as (
+    select distinct earlier_token, current_token from restricted.caller_link_change where build_id = %(build_id)s
+)
+select current_token as caller_id, earlier_token as caller_token from changed
+union
+select current_token, current_token from changed
+union
+select current_token, link.earlier_token from changed join restricted.caller_link as link using (current_token)
+"""
+
+# Cases between which a link came or went: those of two tokens of one caller, within the window of each other.
+_RELINKED = f"""
+{_KEY.format(feed="mine.feed_code", no="mine.case_no")}
+from relinked_token as mine_token
+join relinked_token as other_token using (caller_id)
+join restricted.case_caller as mine on mine.caller_token = mine_token.caller_token
+join restricted.case_caller as other on other.caller_token = other_token.caller_token
+    and other.received_at between mine.received_at - %(window)s * interval '1 day'
+        and mine.received_at + %(window)s * interval '1 day'
+where mine_token.caller_token <> other_token.caller_token
+"""
 
 
 def touch(connection: psycopg.Connection, build_id: int, since: int | None, until: int, is_full: bool) -> int:
@@ -190,6 +248,8 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     """
     parameters = {"build_id": build_id, "since": since, "until": until, "window": _window(connection)}
     connection.execute("truncate build.touched_case")
+    connection.execute(_CALLERS, parameters)
+    is_relinked = _take_links(connection, parameters)
     if not is_full and since is not None:
         is_full = connection.execute(_CHANGED_FOR_ALL, parameters).fetchone()[0]
     if is_full:
@@ -198,12 +258,23 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     _add(connection, _MOVED, parameters)
     if since is not None and since != until:
         _add(connection, _CHANGED, parameters)
+    if is_relinked:
+        connection.execute(_RELINKED_TABLE)
+        connection.execute(_RELINKED_TOKENS, parameters)
+        connection.execute("analyze relinked_token")
+        _add(connection, _RELINKED, parameters)
     _add_linked(connection, parameters)
     if _add(connection, _LATER, parameters):
         _add_linked(connection, parameters)
     _add(connection, _EARLIER, parameters, is_rebuilt=False)
     connection.execute("analyze build.touched_case")
     return _count(connection)
+
+
+def _take_links(connection: psycopg.Connection, parameters: dict) -> bool:
+    """Whether links of callers came, changed or went that no successful build has taken."""
+    connection.execute(_FORGET_LINKS)
+    return connection.execute(_TAKE_LINKS, parameters).rowcount > 0
 
 
 def _add_linked(connection: psycopg.Connection, parameters: dict) -> None:

@@ -1,12 +1,17 @@
 """A drafted declaration loads the sample it was drafted from, and holds nobody's value."""
 
 import csv
+import gzip
+import io
 import json
+import zipfile
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
+import xlsxwriter
 
 from minhu.declaration import read_yaml
 from minhu.errors import BadDelivery
@@ -144,7 +149,113 @@ def test_json_lines_are_found(tmp_path):
     assert drafted(tmp_path, file)[1].staged == 3
 
 
-@pytest.mark.parametrize("text", ["", "1,13912345678,王某\n2,13812345678,李某\n"], ids=["empty", "without a header"])
+HEADER = ("工单编号", "受理时间", "诉求内容", "备注")
+LINES = [HEADER, ("1", "2026-10-01 08:00:00", "路灯,不亮", ""), ("2", "2026-10-01 09:00:00", "", "急")]
+TEXT = "\n".join(",".join(f'"{cell}"' for cell in line) for line in LINES)
+
+
+def packed(text: bytes, how: str) -> bytes:
+    if how == "gzip":
+        return gzip.compress(text)
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("工单.csv", text)
+    return data.getvalue()
+
+
+def workbook(path: Path, rows: dict[int, tuple], sheet: str = "工单", before: tuple[str, ...] = ()) -> Path:
+    """A workbook with the rows at the given places, merged where a row has one cell."""
+    with xlsxwriter.Workbook(path) as book:
+        for name in before:
+            book.add_worksheet(name).write(0, 0, "说明")
+        page = book.add_worksheet(sheet)
+        for at, row in rows.items():
+            if len(row) == 1:
+                page.merge_range(at, 0, at, 3, row[0])
+            else:
+                page.write_row(at, 0, row)
+    return path
+
+
+@pytest.mark.parametrize("how", ["gzip", "zip"])
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
+def test_a_packed_file_is_drafted_as_packed(tmp_path, how, encoding):
+    file = tmp_path / f"cases_20261012.csv.{how}"
+    file.write_bytes(packed(f"十月工单\n\n{TEXT}".encode(encoding), how))
+    delivery, told = drafted(tmp_path, file)
+    format = delivery.format
+    assert (format.type, format.compression, format.encoding, format.skip_rows) == ("csv", how, encoding, 2)
+    assert (told.verdict, told.staged) == ("load", 2)
+    assert told.detected == {"type": "csv", "encoding": encoding, "skip_rows": 2, "compression": how}
+
+
+def test_a_zip_of_several_files_is_not_drafted(tmp_path):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("a.csv", TEXT)
+        archive.writestr("b.csv", TEXT)
+    with pytest.raises(BadDelivery, match="holds 2 files"):
+        draft(tmp_path / "x.zip", "sample")
+
+
+@pytest.mark.parametrize("how", ["none", "gzip"])
+def test_a_parquet_file_is_drafted(tmp_path, how):
+    data = io.BytesIO()
+    pl.DataFrame(LINES[1:], schema=list(HEADER), orient="row").write_parquet(data)
+    file = tmp_path / "cases_20261012.parquet"
+    file.write_bytes(data.getvalue() if how == "none" else packed(data.getvalue(), how))
+    delivery, told = drafted(tmp_path, file)
+    assert (delivery.format.type, delivery.format.compression) == ("parquet", how)
+    assert (told.verdict, told.staged) == ("load", 2)
+
+
+@pytest.mark.parametrize(
+    ("titles", "skipped"),
+    [
+        ("", 0),
+        ("\n", 0),
+        (",,,\n", 1),
+        ("十月工单\n", 1),
+        ("十月工单,,,\n", 1),
+        ("十月工单,,,\n,,,\n制表：热线办,,单位：件,\n\n", 4),
+        ('"十月\n工单",,,\n', 2),
+        ("导出时间：2026-10-01 08:00,共2条\n", 1),
+    ],
+)
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_title_lines_before_the_header_of_a_csv_are_skipped(tmp_path, titles, skipped, delimiter):
+    text = (titles + TEXT).replace(",", delimiter)
+    file = tmp_path / "x.csv"
+    stray = delimiter.join("3" * 10)  # a line with too many fields is no header
+    file.write_text(f"{text}\n{stray}\n", encoding="utf-8")
+    delivery, told = drafted(tmp_path, file)
+    assert (delivery.format.skip_rows, delivery.format.delimiter) == (skipped, delimiter)
+    assert mapped(delivery)["case_no"] == "工单编号" and told.rows == 3
+    assert ("核对：表头前有几行标题" in draft(file, "sample")) == (skipped > 0)
+
+
+@pytest.mark.parametrize(
+    ("titles", "first", "skipped"),
+    [((), 0, 0), ((), 3, 0), ((0,), 1, 1), ((0, 1), 4, 4), ((5, 7), 8, 8)],
+    ids=["none", "blank rows only", "one title", "titles and blank rows", "blank rows and titles"],
+)
+@pytest.mark.parametrize("before", [(), ("说明",)], ids=["first sheet", "second sheet"])
+def test_title_rows_before_the_header_of_a_workbook_are_skipped(tmp_path, titles, first, skipped, before):
+    rows = dict.fromkeys(titles, ("十月工单",)) | dict(enumerate(LINES, start=first))
+    delivery, told = drafted(tmp_path, workbook(tmp_path / "x.xlsx", rows, before=before))
+    assert (delivery.format.skip_rows, delivery.format.sheet) == (skipped, "工单" if before else None)
+    assert (told.verdict, told.staged) == ("load", 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "1,13912345678,王某\n2,13812345678,李某\n",
+        "十月工单\n1,13912345678,王某\n2,13812345678,李某\n",
+        "1,,\n2,13812345678,李某\n3,13912345678,王某\n",
+    ],
+    ids=["empty", "without a header", "a title without a header", "without a header, its first line almost blank"],
+)
 def test_a_file_that_cannot_be_drafted_is_refused_without_a_value(tmp_path, text):
     file = tmp_path / "x.csv"
     file.write_text(text, encoding="utf-8")

@@ -8,6 +8,7 @@ import re
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
+from xml.etree import ElementTree
 
 import polars as pl
 import pytest
@@ -17,12 +18,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from minhu.errors import BadDelivery
+from minhu.errors import BadDelivery, Refused
 from minhu.feeds.door import judge
 from minhu.feeds.feed import Feed
 from minhu.feeds.formats import Csv, Format, Json, Parquet, Xlsx, Xml
 from minhu.feeds.formats.read import FIELD_COUNT, read
 from minhu.settings import PROJECT_ROOT
+from minhu.simulate.writers import to_bytes
 
 ROWS = [("1", "路灯不亮"), ("2", None)]
 REFUSALS = {"EMPTY_FILE", "WRONG_ENCODING", "UNREADABLE", "BAD_HEADER", "TOO_LARGE"}
@@ -153,6 +155,65 @@ def test_what_cannot_be_read_is_refused(format, content, code, tmp_path):
     assert refusal.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("record", "content"),
+    [
+        ("r", "<l/>"),
+        ("r", "<l count='0'>\n  <!-- none today -->\n</l>"),
+        ("a:r", "<l xmlns='urn:a'/>"),
+        ("d/l/r", "<d><total>0</total><l></l></d>"),
+        ("l/r", "<d><total>0</total><l/><l/></d>"),
+    ],
+)
+def test_an_xml_file_with_an_empty_list_has_no_rows(record, content, tmp_path):
+    format = Xml(type="xml", record=record, namespaces={"a": "urn:a"})
+    assert frame_of(content.encode(), format, tmp_path).height == 0
+
+
+@pytest.mark.parametrize(
+    ("record", "content", "there"),
+    [
+        ("r", "<l><R><b>1</b></R></l>", "l, R, b"),
+        ("r", "<l><total>0</total><rows/></l>", "l, total, rows"),
+        ("r", "<error>no such day</error>", "error"),
+        ("l/r", "<l><R/></l>", "l, R"),
+        ("l/r", "<d><code>500</code></d>", "d, code"),
+        ("l/r", "<d><l/><l><R/></l></d>", "d, l, R"),
+        ("d/l/r", "<l><r><b>1</b></r></l>", "l, r, b"),
+        ("d/l/r", "<x><l/><e/></x>", "x, l, e"),
+        ("a:r", "<l xmlns='urn:b'><r/></l>", "l, r"),
+        ("r", f"<l>{''.join(f'<e{at}/>' for at in range(20))}</l>", "l, e0, .*, e8 and 11 more"),
+    ],
+)
+def test_an_xml_file_without_the_declared_record_is_refused_by_what_it_holds(record, content, there, tmp_path):
+    format = Xml(type="xml", record=record, namespaces={"a": "urn:a"})
+    with pytest.raises(BadDelivery, match=f"no element {record!r} in the file; it holds {there}; mend") as refusal:
+        frame_of(content.encode(), format, tmp_path)
+    assert refusal.value.code == "UNREADABLE"
+
+
+@pytest.mark.parametrize(
+    ("records", "content", "told"),
+    [
+        ("data.rows", '{"data": {"list": [{"a": 1}], "total": 1}}', "no 'rows'; there is list, total"),
+        ("data.rows", '{"code": 500}', "no 'data'; there is code"),
+        ("rows", '{"13912345678": {}, "code": 500}', "there is …, code"),
+        ("rows", json.dumps(dict.fromkeys("abcdefghijkl")), "there is a, .*, j and 2 more"),
+        ("rows", "[]", "no 'rows'; there is no object"),
+        ("rows", '{"rows": null}', "expected an array of objects"),
+        ("rows", '{"rows": {"a": 1}}', "expected an array of objects"),
+    ],
+)
+def test_a_json_file_without_the_declared_records_is_refused_by_what_it_holds(records, content, told, tmp_path):
+    with pytest.raises(BadDelivery, match=told) as refusal:
+        frame_of(content.encode(), Json(type="json", records=records), tmp_path)
+    assert refusal.value.code == "UNREADABLE"
+
+
+def test_a_json_file_with_an_empty_array_has_no_rows(tmp_path):
+    assert frame_of(b'{"rows": []}', Json(type="json", records="rows"), tmp_path).height == 0
+
+
 def test_a_wrong_encoding_names_both(tmp_path):
     with pytest.raises(BadDelivery, match=r"declared UTF-8, but the bytes are UTF-16"):
         frame_of(TEXT.encode("utf-16"), Csv(type="csv"), tmp_path)
@@ -218,6 +279,109 @@ def test_parquet_gives_iso_times_whole_ids_and_dotted_structs(tmp_path):
     assert frame.columns == ["id", "at", "day", "x", "c.p", "t"]
     assert re.fullmatch(r"2026-10-01T08:00:00(\.0*)?\+00:00", frame["at"][0])
     assert frame.drop("at").row(0) == ("123456789012345", "2026-10-01", "1.5", "1", '["a"]')
+
+
+# -- counted apart: what another library wrote and read ----------------------------------------------------------
+
+SAMPLES = Path(__file__).parent / "samples"
+BOOK = Xlsx(type="xlsx", sheet="工单", skip_rows=2, footer_pattern="合计|制表")
+
+
+@pytest.mark.parametrize(
+    ("name", "format"), [("cases.xlsx", BOOK), ("cases.parquet", Parquet(type="parquet"))], ids=["xlsx", "parquet"]
+)
+@pytest.mark.parametrize("packed", ["none", "gzip", "zip"])
+def test_a_file_of_another_library_gives_the_rows_and_cells_that_it_reads_itself(name, format, packed, tmp_path):
+    """See samples/make.py: merged titles, text ids, dates and serials, a footer; row groups, zones, nested fields."""
+    names, *rows = json.loads((SAMPLES / f"{name}.json").read_text("utf-8"))
+    data = pack((SAMPLES / name).read_bytes(), packed)
+    frame = frame_of(data, format.model_copy(update={"compression": packed, "member": "工单*"}), tmp_path)
+    assert frame.columns == names
+    assert len(rows) == frame.height == 150
+    assert frame.rows() == list(map(tuple, rows))
+
+
+def pack(data: bytes, how: str) -> bytes:
+    """As the standard library packs: a gzip in two parts, a zip with a folder and other files."""
+    if how == "gzip":
+        return gzip.compress(data[:99]) + gzip.compress(data[99:])
+    if how == "none":
+        return data
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("十月/", "__MACOSX/工单一", "说明.txt"):
+            archive.writestr(name, b"")
+        archive.writestr("工单一", data)
+    return packed.getvalue()
+
+
+def tricky_rows(count: int) -> list[dict[str, str]]:
+    """Rows whose text holds what formats are written with."""
+    texts = ["路灯不亮", "<b>&amp;</b> ]]>", '"引号",\\', " 前后空格 ", "一\n二", "0012", "１２３", "😀"]
+    return [{"编号": f"33010020261001{at:04}", "内容": texts[at % len(texts)]} for at in range(count)]
+
+
+@pytest.mark.parametrize("packed", ["none", "gzip", "zip"])
+def test_an_xml_file_gives_the_rows_that_elementtree_counts(packed, tmp_path):
+    """Namespaces, a nested path, elements of the same name elsewhere, a count at the end."""
+    root = ElementTree.Element("{urn:a}data")
+    ElementTree.SubElement(root, "{urn:a}case").text = "no record: not below cases"
+    cases = ElementTree.SubElement(root, "{urn:a}cases")
+    for row in tricky_rows(500):
+        case = ElementTree.SubElement(cases, "{urn:a}case")
+        for name, text in row.items():
+            ElementTree.SubElement(case, f"{{urn:b}}{name}").text = text
+        ElementTree.SubElement(ElementTree.SubElement(case, "{urn:a}history"), "{urn:a}case").text = "inner"
+    ElementTree.SubElement(root, "{urn:a}total").text = "500"
+    data = ElementTree.tostring(root, encoding="gb18030", xml_declaration=True)
+    paths = {"record": "a:cases/a:case", "namespaces": {"a": "urn:a"}}
+    format = Xml(type="xml", compression=packed, member="工单*", **paths)
+    frame = frame_of(pack(data, packed), format, tmp_path)
+    read_apart = ElementTree.fromstring(data.decode("gb18030")).findall("a:cases/a:case", {"a": "urn:a"})  # noqa: S314
+    assert frame.height == len(read_apart) == 500
+    told = [tuple(element.text for element in one.findall("{urn:b}*")) for one in read_apart]
+    assert frame.select("编号", "内容").rows() == told
+    assert frame.columns == ["编号", "内容", "history.case"]
+
+
+@pytest.mark.parametrize("packed", ["none", "gzip", "zip"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+@pytest.mark.parametrize("lines", [False, True], ids=["array", "lines"])
+def test_a_json_file_gives_the_rows_that_the_json_module_counts(lines, encoding, packed, tmp_path):
+    """A nested path beside other arrays, numbers as numbers, escaped and plain text."""
+    rows = [row | {"次数": at, "坐标": {"x": at / 8}} for at, row in enumerate(tricky_rows(500))]
+    whole = {"rows": [{"编号": "no record"}], "data": {"rows": rows, "total": 500}}
+    text = "\n".join(json.dumps(row, ensure_ascii=at % 2 > 0) for at, row in enumerate(rows)) if lines else ""
+    data = (text or json.dumps(whole, ensure_ascii=False)).encode(encoding)
+    where = {"lines": True} if lines else {"records": "data.rows"}
+    format = Json(type="json", encoding=encoding, compression=packed, member="工单*", **where)
+    frame = frame_of(pack(data, packed), format, tmp_path)
+    text = data.decode(encoding)
+    read_apart = list(map(json.loads, text.split("\n"))) if lines else json.loads(text)["data"]["rows"]
+    assert frame.height == len(read_apart) == 500
+    told = [(row["编号"], row["内容"], str(row["次数"]), str(row["坐标"]["x"])) for row in read_apart]
+    assert frame.select("编号", "内容", "次数", "坐标.x").rows() == told
+
+
+@pytest.mark.parametrize(
+    "format",
+    [
+        Csv(type="csv", encoding="gb18030"),
+        Xlsx(type="xlsx"),
+        Json(type="json", records="data.rows"),
+        Xml(type="xml", record="case"),
+    ],
+    ids=lambda format: format.type,
+)
+def test_what_the_simulator_writes_is_read_back(format, tmp_path):
+    rows = pl.DataFrame(tricky_rows(20)).with_columns(备注=pl.lit(None, pl.String))
+    frame = frame_of(to_bytes(rows, format), format, tmp_path)
+    assert frame.with_columns(pl.all().replace("", None)).rows() == rows.rows()
+
+
+def test_the_simulator_writes_no_format_that_it_does_not_know():
+    with pytest.raises(Refused, match="no simulated sender writes parquet"):
+        to_bytes(pl.DataFrame(tricky_rows(1)), Parquet(type="parquet"))
 
 
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=6)

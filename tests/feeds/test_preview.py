@@ -1,5 +1,6 @@
 """What a preview tells of a file, and that it tells nothing of a citizen."""
 
+import gzip
 import json
 
 import pytest
@@ -91,6 +92,17 @@ def test_a_wrong_encoding_is_told_with_what_was_found(city, tmp_path):
     assert told.verdict == "refuse" and told.reasons[0].startswith("WRONG_ENCODING")
     assert told.detected["encoding"] == "utf-8" and told.declared["encoding"] == "gb18030"
     assert "编码不符" in render(told)
+
+
+def test_how_a_file_is_packed_and_where_its_header_stands_is_told(city, tmp_path):
+    file = given.case_file(tmp_path / "c.csv", [{}])
+    file.write_bytes(gzip.compress("十月工单\n".encode("gb18030") + file.read_bytes()))
+    told = look(city, file)
+    assert told.verdict == "refuse" and told.reasons[0].startswith("UNREADABLE: declared compression none")
+    assert "compression='gzip'" in render(told) and "skip_rows=1" in render(told)
+    declared = {"type": "csv", "encoding": "gb18030", "compression": "gzip", "skip_rows": 1}
+    told = look(city, file, format=declared)
+    assert (told.verdict, told.staged, told.detected) == ("load", 1, told.declared)
 
 
 def test_a_count_that_disagrees_would_hold_the_file(city, tmp_path):

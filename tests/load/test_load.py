@@ -250,7 +250,7 @@ def killing(module, name, after):
     setattr(module, name, step)
 
 step, after = sys.argv[1], sys.argv[2] == "after"
-module = {"land": load, "read": formats, "commit": batch, "_copy": batch, "_insert_batch": batch}[step]
+module = {"land": load, "read_parts": formats, "commit": batch, "_copy": batch, "_insert_batch": batch}[step]
 killing(module, step, after)
 load_delivery("h1", "cases", date(2026, 10, 12))
 """
@@ -258,7 +258,15 @@ load_delivery("h1", "cases", date(2026, 10, 12))
 
 @pytest.mark.parametrize(
     "moment",
-    ["land before", "land after", "read before", "_insert_batch after", "_copy before", "_copy after", "commit after"],
+    [
+        "land before",
+        "land after",
+        "read_parts before",
+        "_insert_batch after",
+        "_copy before",
+        "_copy after",
+        "commit after",
+    ],
 )
 def test_a_killed_load_run_again_leaves_what_an_undisturbed_one_leaves(city, scratch, monkeypatch, moment):
     monkeypatch.setenv("MINHU_CALLER_KEY", "00" * 32)  # two installations, one key: the same tokens

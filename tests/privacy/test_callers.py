@@ -7,6 +7,7 @@ import pytest
 
 from minhu import privacy
 from minhu.errors import Refused
+from minhu.privacy.keys import kept_keys
 from minhu.settings import Settings
 
 KEY = bytes(32)
@@ -59,6 +60,29 @@ def test_a_rotation_that_stopped_half_way_changed_nothing(tmp_path, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         privacy.rotate(settings(tmp_path))
     assert settings(tmp_path).caller_keys == (first,)
+
+
+def test_keys_are_listed_by_id_and_never_shown(tmp_path, monkeypatch):
+    assert kept_keys(settings(tmp_path)) == (), "no key is made by looking"
+    first = settings(tmp_path).caller_key
+    fresh = privacy.rotate(settings(tmp_path))
+    kept = kept_keys(settings(tmp_path))
+    assert [(one.key_id, one.role) for one in kept] == [(fresh, "current"), (privacy.key_id(first), "earlier")]
+    assert all(one.since and one.kept_in.startswith(str(tmp_path)) for one in kept)
+    monkeypatch.setenv("MINHU_CALLER_KEYS_OLD", "02" * 32)
+    told = [one.summary() for one in kept_keys(settings(tmp_path))]
+    assert told[1]["kept_in"] == "MINHU_CALLER_KEYS_OLD" and len(told) == 3
+    shown = f"{told} {kept_keys(settings(tmp_path))}"
+    assert not any(key.hex() in shown or str(key) in shown for key in settings(tmp_path).caller_keys)
+
+
+def test_settings_read_the_keys_anew(tmp_path):
+    """A process that lives through a rotation does not go on with the key it read before."""
+    long_lived = settings(tmp_path)
+    first = long_lived.caller_key
+    fresh = privacy.rotate(settings(tmp_path))
+    assert privacy.key_id(long_lived.caller_key) == fresh
+    assert long_lived.caller_keys[1:] == (first,)
 
 
 def test_keys_from_the_environment_go_first_and_are_not_rotated_here(tmp_path, monkeypatch):

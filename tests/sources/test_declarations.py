@@ -13,7 +13,7 @@ from minhu.feeds.sources import Source
 from minhu.feeds.sources.secrets import secret
 from minhu.settings import PROJECT_ROOT
 
-KINDS = {"drop_folder", "rest", "open311", "sftp", "sql", "push"}
+KINDS = {"drop_folder", "rest", "open311", "sftp", "object", "sql", "push"}
 REST = {"type": "rest", "url": "https://example.org/cases"}
 SFTP = {
     "type": "sftp",
@@ -23,6 +23,7 @@ SFTP = {
     "host_key": "SHA256:abc",
     "path": "{date}.csv",
 }
+OBJECT = {"type": "object", "url": "s3://bucket/cases_{date}.csv"}
 SQL = {"type": "sql", "url": "postgresql://reader@example.org/base", "secret": "h1", "query": "select 1"}
 
 
@@ -51,6 +52,13 @@ def test_every_example_of_the_documentation_is_a_declaration_and_every_kind_has_
         (REST | {"cursor": {"param": "a", "field": "b", "lag": 1}}, "lag_minutes"),
         (SFTP | {"path": "cases.csv"}, "{date}"),
         (SFTP | {"host_key": "yes"}, "pattern"),
+        (OBJECT | {"url": "s3://bucket/cases.csv"}, "{date}"),
+        (OBJECT | {"url": "bucket/{date}.csv"}, "pattern"),
+        (OBJECT | {"url": "ftp://user:pw@example.org/{date}.csv"}, "name it with `secrets`"),
+        (OBJECT | {"url": "zip://x.csv::s3://bucket/{date}.zip"}, "not a chain"),
+        (OBJECT | {"options": {"secret": "x"}}, "name it with `secrets`"),
+        (OBJECT | {"options": {"client_kwargs": {"aws_session_token": "x"}}}, "no aws_session_token"),
+        (OBJECT | {"options": {"key": "x"}, "secrets": {"key": "h1"}}, "given twice"),
         (SQL | {"url": "postgresql://reader:pw@example.org/base"}, "no password"),
         (SQL | {"query": "delete from cases"}, "pattern"),
         (SQL | {"query": "select 1 where 1 > :cursor", "cursor": {"field": "id"}}, "cursor.initial"),
@@ -86,7 +94,7 @@ def test_a_missing_secret_names_its_variable(monkeypatch, value):
 
 
 def test_reading_declarations_imports_nothing_heavy():
-    heavy = "{'httpx', 'asyncssh', 'sqlalchemy', 'lxml', 'polars'}"
+    heavy = "{'httpx', 'asyncssh', 'fsspec', 'sqlalchemy', 'lxml', 'polars'}"
     program = f"import sys, minhu.feeds.sources.fetch; print(sorted({heavy} & set(sys.modules)))"
     command = [sys.executable, "-c", program]
     told = subprocess.run(command, cwd=PROJECT_ROOT, check=True, capture_output=True, text=True)

@@ -25,7 +25,7 @@ def test_what_is_posted_is_loaded_once(city, body):
     assert [result.outcome for result in results] == ["loaded", "already_loaded"]
     with database.connect(city) as connection:
         assert connection.execute("select source_name from audit.batch").fetchall() == [("push:日报.csv",)]
-    assert not list(city.landing.glob(".fetching-*"))
+    assert not list(city.transit.glob(".fetching-*"))
 
 
 def test_a_count_that_disagrees_holds_the_batch(city, body):

@@ -1,18 +1,22 @@
-"""SFTP against asyncssh's own server, in this process."""
+"""SFTP against asyncssh's own server in this process, and against OpenSSH where it is installed."""
 
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
+import psutil
 import pytest
 
 from minhu.errors import Refused, Retryable
 from minhu.feeds.sources import sftp
 from minhu.load import load_delivery
 from tests import given
+from tests.sources import servers
 from tests.sources.conftest import DAY
 
 PASSWORD = "pässword-1"
@@ -207,3 +211,89 @@ def test_the_same_file_is_loaded_once(ssh, scratch, tmp_path):
     outcomes = [load_delivery("h1", "cases", DAY, settings=city)[0].outcome for _ in range(2)]
     assert outcomes == ["loaded", "already_loaded"]
     assert list((city.home / "partial").iterdir()) == []
+
+
+# -- OpenSSH ------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class OpenSsh:
+    """What `source` and `put` ask of a server."""
+
+    root: Path
+    port: int
+    key: asyncssh.SSHKey
+    process: psutil.Process
+
+    def source(self, private_key: Path, **changes) -> dict:
+        own = {"user": servers.login(), "auth": {"type": "key", "file": str(private_key)}}
+        return source(self, path=f"{self.root}/out/cases_{{date}}*.csv", **own) | changes
+
+
+@pytest.fixture(scope="module")
+def users_key(home) -> Path:
+    """The private key of a user who may log in."""
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(home / "users_key")
+    return home / "users_key"
+
+
+@pytest.fixture
+def openssh(home, users_key) -> Iterator[OpenSsh]:
+    folder = home / f"openssh-{time.monotonic_ns()}"
+    (folder / "out").mkdir(parents=True)
+    public = asyncssh.read_private_key(users_key).export_public_key().decode()
+    with servers.openssh(folder, public) as (port, process):
+        key = asyncssh.read_public_key(folder / "host_key.pub")
+        yield OpenSsh(folder, port, key, psutil.Process(process.pid))
+
+
+def test_openssh_gives_the_dates_files_to_the_holder_of_the_key(openssh, users_key, pull):
+    for name in ("cases_20261012b.csv", "cases_20261012a.csv", "cases_20261011.csv"):
+        put(openssh, name, name.encode())
+    fetched = pull(openssh.source(users_key))
+    assert [one.path.read_text() for one in fetched] == ["cases_20261012a.csv", "cases_20261012b.csv"]
+    assert len(list((openssh.root / "out").iterdir())) == 3
+    assert pull(openssh.source(users_key, path="/nowhere/{date}.csv")) == []
+    assert len(pull(openssh.source(users_key, host_key=openssh.key.get_fingerprint("sha256")))) == 2
+    with pytest.raises(Retryable, match="has not finished"):
+        pull(openssh.source(users_key, done_suffix=".done"))
+
+
+def test_openssh_lets_nobody_else_in_and_no_other_server_is_trusted(openssh, users_key, pull, tmp_path):
+    other = asyncssh.generate_private_key("ssh-ed25519")
+    other.write_private_key(tmp_path / "other")
+    with pytest.raises(Refused, match="in; look at the declared user"):
+        pull(openssh.source(tmp_path / "other"))
+    with pytest.raises(Refused, match="another host key"):
+        pull(openssh.source(users_key, host_key=other.export_public_key().decode()))
+    if servers.unprivileged():
+        put(openssh, "cases_20261012.csv")
+        (openssh.root / "out" / "cases_20261012.csv").chmod(0o600)
+        with pytest.raises(Refused, match="may not read there"):
+            pull(openssh.source(users_key))
+
+
+def test_a_download_goes_on_after_openssh_ended_the_session(openssh, users_key, pull, tmp_path, monkeypatch):
+    monkeypatch.setattr(sftp, "_CHUNK", 1 << 16)
+    data = os.urandom(30_000_000)
+    put(openssh, "cases_20261012.csv", data)
+    folder = tmp_path / "home" / "partial"
+
+    def end_the_session():
+        until = time.monotonic() + 30
+        while time.monotonic() < until and sum(one.stat().st_size for one in folder.glob("*")) < 1_000_000:
+            time.sleep(0.001)
+        for session in openssh.process.children(recursive=True):
+            session.kill()
+
+    ending = threading.Thread(target=end_the_session)
+    ending.start()
+    with pytest.raises(Retryable, match="broke off"):
+        pull(openssh.source(users_key))
+    ending.join()
+    [partial] = folder.iterdir()
+    assert 1_000_000 <= partial.stat().st_size < len(data)
+    with partial.open("r+b") as file:
+        file.write(b"not downloaded again")
+    [fetched] = pull(openssh.source(users_key))
+    assert fetched.path.read_bytes() == b"not downloaded again" + data[20:]

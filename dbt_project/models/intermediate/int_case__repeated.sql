@@ -2,14 +2,14 @@
 with cases as (
     select
         case_id,
-        caller_token,
+        caller_id,
         category_code,
         received_at,
         lag(case_id) over same_matter as earlier_case_id,
         lag(received_at) over same_matter as earlier_received_at
     from {{ ref('int_case__winning') }}
-    where caller_token is not null and category_code is not null
-    window same_matter as (partition by caller_token, category_code order by received_at, case_id)
+    where caller_id is not null and category_code is not null
+    window same_matter as (partition by caller_id, category_code order by received_at, case_id)
 ),
 
 final as (

@@ -1,4 +1,5 @@
--- Every visible version of the records of touched cases, and of those read beside them.
+-- Every visible version of the records of touched cases, and of those read beside them. A caller is recognised by
+-- caller_id, which a rotation of the key does not change between two of his cases; his token ends here.
 with touched as (
     select * from {{ source('touched', 'touched_case') }}
 ),
@@ -20,7 +21,7 @@ final as (
         records.urgency,
         records.received_at,
         records.area_code,
-        records.caller_token,
+        coalesce(links.current_token, records.caller_token) as caller_id,
         records.milestones,
         records.source_updated_at,
         records.is_deleted,
@@ -32,6 +33,7 @@ final as (
     inner join {{ source('staging', 'case_record') }} as records
         on touched.feed_code = records.feed_code and touched.case_no = records.case_no
     inner join batches on records.batch_id = batches.batch_id
+    left join {{ source('restricted', 'caller_link') }} as links on records.caller_token = links.earlier_token
 )
 
 select * from final

@@ -50,9 +50,18 @@ def _object(pairs: list[tuple[str, object]]) -> dict:
 def _at(records: object, path: str) -> object:
     for key in filter(None, path.split(".")):
         if not isinstance(records, dict) or key not in records:
-            raise BadDelivery("UNREADABLE", f"format.records {path!r} does not lead to an array: no {key!r}")
+            there = _names(records) if isinstance(records, dict) else "no object"
+            raise BadDelivery(
+                "UNREADABLE", f"format.records {path!r} does not lead to an array: no {key!r}; there is {there}"
+            )
         records = records[key]
     return records
+
+
+def _names(of: dict, most: int = 10) -> str:
+    """The keys that are there; one with a number in it may be somebody's, and is not told."""
+    names = ["…" if re.search(r"\d{5}", name) else name[:40] for name in of]
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _flatten(record: dict) -> dict:

@@ -1,10 +1,11 @@
 """Bytes → rows: reads a landed file by its declared format into a frame of text.
 
-Every format gives the same shape: one string column per source column, in the file's order, blanks as null, one row per
-record of the file. Nothing is judged here; a file that cannot be read whole raises BadDelivery and no row of it counts.
+Every format gives the same shape: one string column per source column, in the file's order, null or empty where nothing
+stands, one row per record of the file. Nothing is judged here; a file that cannot be read whole raises BadDelivery and
+no row of it counts. A file comes in parts, so that what follows need not wait for its end.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import polars as pl
@@ -15,12 +16,12 @@ from minhu.feeds.formats.common import FIELD_COUNT as FIELD_COUNT
 from minhu.feeds.formats.delimited import read_csv
 from minhu.feeds.formats.json_records import read_json
 from minhu.feeds.formats.parquet import read_parquet
-from minhu.feeds.formats.unpack import unpack
+from minhu.feeds.formats.unpack import unpacked
 from minhu.feeds.formats.workbook import read_xlsx
 from minhu.feeds.formats.xml_records import read_xml
 
+_ROWS = 1 << 15
 _READERS: dict[type, Callable[[bytes, Format], pl.DataFrame]] = {
-    Csv: read_csv,
     Xlsx: read_xlsx,
     Json: read_json,
     Xml: read_xml,
@@ -29,11 +30,21 @@ _READERS: dict[type, Callable[[bytes, Format], pl.DataFrame]] = {
 
 
 def read(path: Path, format: Format) -> pl.DataFrame:
-    """The records of ``path`` as text.
+    """The records of ``path`` as text, all at once; see `read_parts`."""
+    return pl.concat(read_parts(path, format), how="diagonal")
 
-    Raises BadDelivery: EMPTY_FILE, WRONG_ENCODING, UNREADABLE, BAD_HEADER, and TOO_LARGE for what unpacks to too much.
+
+def read_parts(path: Path, format: Format) -> Iterator[pl.DataFrame]:
+    """The records of ``path`` as text, in the file's order, some at a time; at least one part, be it without rows.
+
+    CSV is read as it comes and never is in memory whole; the other formats are. Raises BadDelivery: EMPTY_FILE,
+    WRONG_ENCODING, UNREADABLE, BAD_HEADER, and TOO_LARGE for what unpacks to too much.
     """
-    data = path.read_bytes()
-    if not data:
+    if not path.stat().st_size:
         raise BadDelivery("EMPTY_FILE", "the file has no bytes; ask the sender to send it again, with its header")
-    return _READERS[type(format)](unpack(data, format), format)
+    with unpacked(path, format) as file:
+        if isinstance(format, Csv):
+            yield from read_csv(file, format)
+        else:
+            rows = _READERS[type(format)](file.read(), format)
+            yield from rows.iter_slices(_ROWS) if rows.height else [rows]

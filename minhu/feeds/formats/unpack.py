@@ -1,11 +1,13 @@
-"""Compressed deliveries → the bytes of the one file inside. What unpacks to more than declared is refused early."""
+"""Compressed deliveries → the one file inside, unpacked as it is read. What is more than declared is refused early."""
 
 import fnmatch
 import gzip
-import io
 import lzma
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
 from minhu.errors import BadDelivery
@@ -15,59 +17,100 @@ _CHUNK = 1 << 20
 _DAMAGE = (EOFError, OSError, RuntimeError, ValueError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 
 
-def unpack(data: bytes, format: Format) -> bytes:
-    """The file's own bytes. Raises BadDelivery: UNREADABLE, TOO_LARGE, EMPTY_FILE."""
-    seen = _looks_like(data)
-    wanted = seen if format.compression == "auto" else format.compression
-    if wanted != seen:
-        raise BadDelivery(
-            "UNREADABLE", f"declared compression {wanted}, but the bytes are {seen}; mend format.compression"
-        )
-    if wanted == "none":
-        return data
-    try:
-        unpacked = _gunzip(data, format) if wanted == "gzip" else _unzip(data, format)
-    except _DAMAGE as error:
-        raise BadDelivery("UNREADABLE", f"the {wanted} file is damaged or cut short: {error}") from None
-    if not unpacked:
-        raise BadDelivery("EMPTY_FILE", f"the file in the {wanted} has no bytes; ask the sender to send it again")
-    return unpacked
+@contextmanager
+def unpacked(path: Path, format: Format) -> Iterator["BinaryIO | _Inside"]:
+    """The file's own bytes, to be read and to go back to the start of.
+
+    Raises BadDelivery UNREADABLE; reading raises it too, and TOO_LARGE and EMPTY_FILE.
+    """
+    with path.open("rb") as file:
+        seen = looks_like(file)
+        wanted = seen if format.compression == "auto" else format.compression
+        if wanted != seen:
+            raise BadDelivery(
+                "UNREADABLE", f"declared compression {wanted}, but the bytes are {seen}; mend format.compression"
+            )
+        match wanted:
+            case "gzip":
+                with gzip.GzipFile(fileobj=file) as inside:
+                    yield _Inside(inside, wanted, format.max_bytes)
+            case "zip":
+                with _member(file, format) as inside:
+                    yield _Inside(inside, wanted, format.max_bytes)
+            case _:
+                yield file
 
 
-def _looks_like(data: bytes) -> str:
-    """A workbook is a zip too, and is not taken apart."""
-    if data.startswith(b"\x1f\x8b"):
+def looks_like(file: BinaryIO) -> str:
+    """``gzip``, ``zip`` or ``none``, by the first bytes. A workbook is a zip too, and is not taken apart."""
+    file.seek(0)
+    head = file.read(4096)
+    file.seek(0)
+    if head.startswith(b"\x1f\x8b"):
         return "gzip"
-    if data.startswith((b"PK\x03\x04", b"PK\x05\x06")) and b"[Content_Types].xml" not in data[:4096]:
-        return "none" if _is_workbook(data) else "zip"
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")) and b"[Content_Types].xml" not in head:
+        return "none" if _is_workbook(file) else "zip"
     return "none"
 
 
-def _is_workbook(data: bytes) -> bool:
+class _Inside:
+    """What a compressed file holds, counted as it is read."""
+
+    def __init__(self, file: BinaryIO, kind: str, max_bytes: int):
+        self._file, self._kind, self._max_bytes, self._given = file, kind, max_bytes, 0
+
+    def read(self, size: int = -1) -> bytes:
+        if size < 0:
+            return b"".join(iter(lambda: self.read(_CHUNK), b""))
+        try:
+            data = self._file.read(size)
+        except _DAMAGE as error:
+            raise _damaged(self._kind, error) from None
+        self._given += len(data)
+        if self._given > self._max_bytes:
+            raise BadDelivery(
+                "TOO_LARGE", f"the file unpacks to more than {self._max_bytes} bytes; mend format.max_bytes"
+            )
+        if not self._given and size:
+            raise BadDelivery(
+                "EMPTY_FILE", f"the file in the {self._kind} has no bytes; ask the sender to send it again"
+            )
+        return data
+
+    def seek(self, at: int) -> None:
+        self._file.seek(at)
+        self._given = at
+
+
+@contextmanager
+def _member(file: BinaryIO, format: Format) -> Iterator[BinaryIO]:
+    """The one file of a zip that is meant."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return "[Content_Types].xml" in archive.namelist()
-    except _DAMAGE:
-        return False
-
-
-def _gunzip(data: bytes, format: Format) -> bytes:
-    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-        return _capped(file, format.max_bytes)
-
-
-def _unzip(data: bytes, format: Format) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        archive = zipfile.ZipFile(file)
         files = [entry for entry in archive.infolist() if not entry.is_dir() and "__MACOSX/" not in entry.filename]
         fitting = [entry for entry in files if format.member is None or fnmatch.fnmatch(_name(entry), format.member)]
         if len(fitting) != 1:
             which = f" that fit {format.member!r}" if format.member else ""
-            raise BadDelivery(
-                "UNREADABLE",
-                f"the zip holds {len(fitting)} files{which}, not one; mend format.member",
-            )
-        with archive.open(fitting[0]) as file:
-            return _capped(file, format.max_bytes)
+            raise BadDelivery("UNREADABLE", f"the zip holds {len(fitting)} files{which}, not one; mend format.member")
+        inside = archive.open(fitting[0])
+    except _DAMAGE as error:
+        raise _damaged("zip", error) from None
+    with archive, inside:
+        yield inside
+
+
+def _damaged(kind: str, error: Exception) -> BadDelivery:
+    return BadDelivery("UNREADABLE", f"the {kind} file is damaged or cut short: {error}")
+
+
+def _is_workbook(file: BinaryIO) -> bool:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return "[Content_Types].xml" in archive.namelist()
+    except _DAMAGE:
+        return False
+    finally:
+        file.seek(0)
 
 
 def _name(entry: zipfile.ZipInfo) -> str:
@@ -78,12 +121,3 @@ def _name(entry: zipfile.ZipInfo) -> str:
         return entry.filename.encode("cp437").decode("gb18030")
     except UnicodeError:
         return entry.filename
-
-
-def _capped(file: BinaryIO, max_bytes: int) -> bytes:
-    data = bytearray()
-    while chunk := file.read(_CHUNK):
-        data += chunk
-        if len(data) > max_bytes:
-            raise BadDelivery("TOO_LARGE", f"the file unpacks to more than {max_bytes} bytes; mend format.max_bytes")
-    return bytes(data)

@@ -17,7 +17,8 @@ def read_xml(data: bytes, format: Xml) -> pl.DataFrame:
     try:
         # No entity is expanded and nothing is fetched: a file from outside must not read ours or reach the network.
         options = {"resolve_entities": False, "no_network": True, "remove_comments": True, "remove_pis": True}
-        for _, element in etree.iterparse(io.BytesIO(data), tag=tags[-1], **options):
+        elements = etree.iterparse(io.BytesIO(data), tag=tags[-1], **options)
+        for _, element in elements:
             if _is_record(element, tags):
                 records.append(_record(element))
                 element.clear()
@@ -25,7 +26,29 @@ def read_xml(data: bytes, format: Xml) -> pl.DataFrame:
         is_encoding = "encoding" in error.msg.lower() or "not proper UTF-8" in error.msg
         code = "WRONG_ENCODING" if is_encoding else "UNREADABLE"
         raise BadDelivery(code, f"not XML: {error.msg}") from None
+    if not records and not _is_empty_list(elements.root, tags):
+        raise BadDelivery(
+            "UNREADABLE",
+            f"there is no element {format.record!r} in the file; it holds {_names(elements.root)}; mend format.record",
+        )
     return frame(records)
+
+
+def _is_empty_list(root: etree._Element, tags: list[str]) -> bool:
+    """Whether a document without records says that there are none: what should hold them is there, and bare.
+
+    That is the element above the record in a declared path, else the root. Anything else may be another layout or a
+    sender's error message.
+    """
+    lists = [element for element in root.iter(tags[-2]) if _is_at(element, tags[:-1])] if len(tags) > 1 else [root]
+    return bool(lists) and not any(len(one) or (one.text or "").strip() for one in lists)
+
+
+def _names(root: etree._Element, most: int = 10) -> str:
+    """The names of the elements that are there, the outermost first."""
+    names = dict.fromkeys(element.tag.rpartition("}")[2] for element in root.iter("{*}*"))
+    told = [name[:40] for name in names][:most]
+    return ", ".join(told) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _tag(step: str, format: Xml) -> str:
@@ -34,14 +57,18 @@ def _tag(step: str, format: Xml) -> str:
 
 
 def _is_record(element: etree._Element, tags: list[str]) -> bool:
+    if len(tags) == 1 and next(element.iterancestors(tags[0]), None) is not None:
+        raise BadDelivery("UNREADABLE", "a record holds another; say format.record as a path, such as rows/row")
+    return _is_at(element, tags)
+
+
+def _is_at(element: etree._Element, tags: list[str]) -> bool:
     """Whether the elements around it are those of the path."""
     above = element
     for tag in reversed(tags[:-1]):
         above = above.getparent()
         if above is None or not _fits(above.tag, tag):
             return False
-    if len(tags) == 1 and next(element.iterancestors(tags[0]), None) is not None:
-        raise BadDelivery("UNREADABLE", "a record holds another; say format.record as a path, such as rows/row")
     return True
 
 

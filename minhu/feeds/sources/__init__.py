@@ -5,16 +5,19 @@ secret: it names one (`minhu.feeds.sources.secrets`). In addresses, paths and pa
 as YYYYMMDD; ``{date:%Y-%m-%d}`` writes it otherwise.
 """
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, Field, JsonValue, StringConstraints, field_validator, model_validator
 
 from minhu.declaration import Declared
 
 SecretName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
+_SECRET_OPTIONS = re.compile(r"(?i)secret|token|passw|credential|signature|sas_|account_key|connection_string")
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -268,6 +271,57 @@ class Sftp(Declared):
         return value
 
 
+class ObjectStore(Declared):
+    """Objects of a store, or files of whatever else fsspec reaches by an address. They are read only.
+
+    Each object that fits the pattern is a batch of its own; nothing there is ever moved or deleted.
+    """
+
+    type: Literal["object"]
+    url: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9+.-]*://[^:]")]
+    """The address with its bucket: ``s3://bucket/out/cases_{date}*.csv``, and so ``gs://``, ``oss://``, ``abfs://``."""
+    options: dict[str, JsonValue] = Field(default_factory=dict)
+    """How the store is reached, as its fsspec backend calls it: ``endpoint_url``, ``anon``, ``key`` (the key's id)."""
+    secrets: dict[str, SecretName] = Field(default_factory=dict)
+    """Option of the backend → the secret that fills it: ``{key: bureau_id, secret: bureau_key}``."""
+    settle_seconds: Annotated[float, Field(ge=0, le=600)] = 2
+    """How long size and version must have stood still. A store that shows only whole objects needs no wait: 0."""
+    done_suffix: str | None = None
+    """An object is taken only when one with this suffix lies beside it. A number in it is the sender's count."""
+
+    @property
+    def path(self) -> str:
+        """The pattern of the names, under the name that other sources of files give it."""
+        return self.url
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        if "{date" not in value:
+            raise ValueError("the address must hold {date}, so that an object tells its business date")
+        if "::" in value:
+            raise ValueError("one address, not a chain of them; what is packed is declared in `format`")
+        if ":" in value.partition("://")[2].partition("/")[0].rpartition("@")[0]:
+            raise ValueError("no password in the address: name it with `secrets`")
+        return value
+
+    @model_validator(mode="after")
+    def _no_secret(self) -> "ObjectStore":
+        if kept := [name for name in _names(self.options) if _SECRET_OPTIONS.search(name)]:
+            raise ValueError(f"no {kept[0]} in the declaration: name it with `secrets`")
+        if twice := sorted(self.options.keys() & self.secrets.keys()):
+            raise ValueError(f"{twice[0]} is given twice, in `options` and in `secrets`")
+        return self
+
+
+def _names(value: JsonValue) -> Iterator[str]:
+    """The keys of nested objects."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _names(inner)
+
+
 class SqlQuery(Declared):
     """A query on another database. ``:date`` is the business date, ``:cursor`` where the last pull ended."""
 
@@ -297,4 +351,4 @@ class Push(Declared):
     max_mb: Annotated[float, Field(gt=0)] = 64
 
 
-Source = Annotated[DropFolder | Rest | Open311 | Sftp | SqlQuery | Push, Field(discriminator="type")]
+Source = Annotated[DropFolder | Rest | Open311 | Sftp | ObjectStore | SqlQuery | Push, Field(discriminator="type")]

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 
 from minhu.feeds.feed import Delivery, Feed
-from minhu.feeds.sources import DropFolder, Open311, Push, Rest, Sftp, SqlQuery
+from minhu.feeds.sources import DropFolder, ObjectStore, Open311, Push, Rest, Sftp, SqlQuery
 from minhu.settings import Settings
 
 
@@ -65,6 +65,10 @@ def fetch(wanted: Wanted) -> Iterator[Fetched]:
             from minhu.feeds.sources.sftp import fetch_sftp
 
             yield from fetch_sftp(wanted)
+        case ObjectStore():
+            from minhu.feeds.sources.objects import fetch_object
+
+            yield from fetch_object(wanted)
         case SqlQuery():
             from minhu.feeds.sources.sql import fetch_sql
 

@@ -3,15 +3,14 @@
 The sender hears of success only after the commit. One who hears nothing sends again; the same content is loaded once.
 """
 
-import tempfile
 from datetime import date
-from pathlib import Path
 
 from minhu import database
 from minhu.errors import Refused
 from minhu.feeds.sources import Push
 from minhu.feeds.sources.fetch import Fetched
 from minhu.load import LoadResult, load_fetched, read_feed
+from minhu.load.store import private_folder
 from minhu.settings import Settings
 
 _LONGEST_NAME = 100
@@ -36,12 +35,11 @@ def receive(
         raise Refused(f"{feed_code}/{delivery} is not posted: its source is {declared.source.type}")
     if len(body) > declared.source.max_mb * 1_000_000:
         raise Refused(f"{feed_code}/{delivery}: more than {declared.source.max_mb:g} MB at once; send smaller parts")
-    settings.landing.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
-        tempfile.TemporaryDirectory(dir=settings.landing, prefix=".fetching-") as folder,
+        private_folder(settings, "fetching") as folder,
         database.connect(settings, autocommit=True) as connection,
     ):
-        path = Path(folder) / "body"
+        path = folder / "body"
         path.write_bytes(body)
         fetched = Fetched(path, f"push:{_told(name)}", declared_rows)
         return load_fetched(connection, settings, feed, declared, business_date, fetched)

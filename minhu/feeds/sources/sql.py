@@ -4,7 +4,8 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,8 +20,15 @@ from minhu.feeds.sources.fetch import Fetched, Wanted
 from minhu.feeds.sources.secrets import secret
 
 _CHUNK = 10_000
-_DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "mysql": "mysql+pymysql"}
-_NOT_LET_IN = {"28000", "28P01", "42501", 1044, 1045, 1142}  # of PostgreSQL, of MySQL
+_DRIVERS = {
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+}
+_NOT_LET_IN = {"28000", "28P01", "42501", 1044, 1045, 1142, 1143}  # of PostgreSQL, of MySQL
+_MYSQL_BUSY = {1040, 1053, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1317, 1927}
+"""Errors of MySQL that pass: too many connections, a shutdown, a lock, a killed query. From 2000 its client speaks."""
 
 
 def fetch_sql(wanted: Wanted) -> Iterator[Fetched]:
@@ -32,7 +40,7 @@ def fetch_sql(wanted: Wanted) -> Iterator[Fetched]:
     path = wanted.folder / "rows.csv"
     url = _address(source)
     try:
-        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, connect_args=_connect_args(url))
         with engine.connect() as connection:
             count, cursor, identity = _write(connection, engine, wanted, path)
     except (exc.NoSuchModuleError, ImportError):
@@ -54,12 +62,20 @@ def _address(source: SqlQuery) -> URL:
     return url.set(drivername=_DRIVERS.get(url.drivername, url.drivername))
 
 
+def _connect_args(url: URL) -> dict[str, Any]:
+    """PyMySQL writes a password that is text in Latin-1; the server knows it in UTF-8."""
+    return {"password": url.password.encode()} if url.drivername == "mysql+pymysql" and url.password else {}
+
+
 def _write(connection: Connection, engine: Engine, wanted: Wanted, path: Any) -> tuple[int, str | None, str]:
     """Writes the file; returns the number of rows, the new cursor, and what stands for the content."""
     source, hashes, cursor = wanted.delivery.source, [], wanted.cursor
     options = {"stream_results": True, "max_row_buffer": _CHUNK}
     if engine.dialect.name == "postgresql":
         options["postgresql_readonly"] = True
+    if engine.dialect.name in ("mysql", "mariadb"):
+        with suppress(exc.DBAPIError):  # some of MySQL's kin, such as TiDB, know no read-only transaction
+            connection.exec_driver_sql("set session transaction read only")
     rows = connection.execution_options(**options).execute(sqlalchemy.text(source.query), _binds(wanted))
     names = list(rows.keys())
     at = _position(names, source)
@@ -117,6 +133,8 @@ def _text(value: Any) -> str:
             return value.isoformat(sep=" ")
         case date() | time():
             return value.isoformat()
+        case timedelta():
+            return _duration(value)
         case Decimal():
             return format(value, "f")
         case bytes() | memoryview():
@@ -126,6 +144,13 @@ def _text(value: Any) -> str:
     return str(value)
 
 
+def _duration(value: timedelta) -> str:
+    """MySQL's times of day and everybody's intervals: ``08:30:00``, ``-26:00:00``."""
+    whole, rest = divmod(abs(value), timedelta(seconds=1))
+    told = f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}" + (f".{rest.microseconds:06}" if rest else "")
+    return f"-{told}" if value < timedelta(0) else told
+
+
 def _hash(row: Sequence[str]) -> bytes:
     return hashlib.sha256(json.dumps(row).encode()).digest()
 
@@ -133,11 +158,19 @@ def _hash(row: Sequence[str]) -> bytes:
 def _told(error: exc.DBAPIError, url: URL) -> Retryable | Refused:
     """The driver's words may hold values or the password: only the kind of error is told, with its code."""
     original = error.orig
-    code = getattr(original, "sqlstate", None) or (original.args[0] if original and original.args else None)
-    code = code if isinstance(code, int) or (isinstance(code, str) and len(code) == 5) else None
+    code = _code(original)
     told = f"{url.host or url.drivername}: {type(original).__name__}{f' {code}' if code else ''}"
     if code in _NOT_LET_IN:
         return Refused(f"{told}: it does not let us in; look at the declared user and secret")
-    if error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError):
+    if isinstance(code, int) and (code in _MYSQL_BUSY or 2000 <= code < 3000):
+        return Retryable(told)
+    passes = error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError)
+    if passes and not (isinstance(code, int) and code >= 1000):
         return Retryable(told)
     return Refused(f"{told}: look at the declared query")
+
+
+def _code(original: BaseException | None) -> int | str | None:
+    """MySQL's number, else the state of the SQL standard: PyMySQL tells both, and its classes say less than either."""
+    first = original.args[0] if original and original.args else None
+    return first if isinstance(first, int) else getattr(original, "sqlstate", None)

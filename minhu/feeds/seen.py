@@ -1,0 +1,40 @@
+"""Rows of a file that were there before, over as many parts as the file has, in 16 bytes a row."""
+
+import numpy as np
+import polars as pl
+
+_Run = tuple[np.ndarray, np.ndarray]
+
+
+class Seen:
+    """Remembers the rows it was shown by 128 bits of their hashes, as sorted runs that double in size."""
+
+    def __init__(self):
+        self._runs: list[_Run] = []
+
+    def only_new(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """``rows`` without those whose ``row_hash`` was shown before, here or in an earlier part."""
+        first, second = (rows["row_hash"].hash(seed).to_numpy() for seed in (1, 2))
+        is_new = rows["row_hash"].is_first_distinct().to_numpy().copy()
+        for run in self._runs:
+            is_new &= ~_is_in(first, second, run)
+        self._remember(first[is_new], second[is_new])
+        return rows if is_new.all() else rows.filter(is_new)
+
+    def _remember(self, first: np.ndarray, second: np.ndarray) -> None:
+        run = _sorted(first, second)
+        while self._runs and len(self._runs[-1][0]) <= len(run[0]):
+            before = self._runs.pop()
+            run = _sorted(*(np.concatenate(pair) for pair in zip(before, run, strict=True)))
+        self._runs.append(run)
+
+
+def _sorted(first: np.ndarray, second: np.ndarray) -> _Run:
+    order = np.argsort(first, kind="stable")
+    return first[order], second[order]
+
+
+def _is_in(first: np.ndarray, second: np.ndarray, run: _Run) -> np.ndarray:
+    """Two rows that share the first half and not the second are as good as impossible, and are both kept."""
+    at = np.searchsorted(run[0], first).clip(max=max(len(run[0]) - 1, 0))
+    return (run[0][at] == first) & (run[1][at] == second) if len(run[0]) else np.zeros(len(first), dtype=bool)

@@ -1,0 +1,106 @@
+"""The caller key as loads use it: which tokens are one caller across a rotation, and no rotation while a load runs.
+
+A load takes its keys from ``key_in_use`` and commits inside of it, with ``write_links`` in the same transaction.
+``rotate_key`` waits for the loads that run and holds off those that begin.
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import polars as pl
+import psycopg
+
+from minhu import database, privacy
+from minhu.errors import Retryable
+from minhu.privacy import keys
+from minhu.settings import Settings
+
+LOCK_KEY = "minhu:caller-key"
+
+# Gone with the transaction.
+_SENT = """
+create temporary table if not exists caller_link_sent (
+    earlier_token text not null, earlier_key_id text not null, current_token text not null
+) on commit drop;
+truncate pg_temp.caller_link_sent
+"""
+
+# Every pair leads straight to the token that stands for the caller. ``sent``: where that one leads already, if a key
+# came back or a load with an older one was late. ``behind``: earlier pairs that led to what is an earlier token now. In
+# the order of the tokens, so that no two loads wait for each other; what stands already is not locked.
+_WRITE = """
+with sent as (
+    select s.earlier_token, s.earlier_key_id, coalesce(onward.current_token, s.current_token) as current_token
+    from pg_temp.caller_link_sent as s
+    left join restricted.caller_link as onward on onward.earlier_token = s.current_token
+),
+behind as (
+    select link.earlier_token, link.earlier_key_id, sent.current_token
+    from sent inner join restricted.caller_link as link on link.current_token = sent.earlier_token
+),
+due as (
+    select pairs.*
+    from (select * from sent union all select * from behind) as pairs
+    left join restricted.caller_link as known on known.earlier_token = pairs.earlier_token
+    where pairs.earlier_token <> pairs.current_token
+        and known.current_token is distinct from pairs.current_token
+)
+insert into restricted.caller_link (earlier_token, earlier_key_id, current_token)
+select distinct on (earlier_token) earlier_token, earlier_key_id, current_token
+from due
+order by earlier_token
+on conflict (earlier_token) do update
+set current_token = excluded.current_token, written_at = excluded.written_at
+where caller_link.current_token <> excluded.current_token
+"""
+
+
+def write_links(connection: psycopg.Connection, links: pl.DataFrame) -> int:
+    """Writes what ``privacy.caller_links`` found, in the caller's transaction; how many pairs are new or changed.
+
+    Once for each transaction, with all pairs of it: two calls could lock the rows in an order that another load's
+    calls do not keep.
+    """
+    if links.is_empty():
+        return 0
+    pairs = io.BytesIO()
+    links.select("earlier_token", "earlier_key_id", "current_token").write_csv(pairs, include_header=False)
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(_SENT)
+        with cursor.copy("copy pg_temp.caller_link_sent from stdin (format csv)") as copy:
+            copy.write(pairs.getbuffer())
+        cursor.execute("analyze pg_temp.caller_link_sent")
+        return cursor.execute(_WRITE).rowcount
+
+
+@contextmanager
+def key_in_use(connection: psycopg.Connection, settings: Settings) -> Iterator[tuple[bytes, ...]]:
+    """The caller keys, read now, the one that writes first; there is no rotation until the block ends.
+
+    From before the first phone is tokenised until after the commit. ``connection`` is the load's own, in autocommit:
+    the lock is the session's, so it outlives the transactions in between and dies with the load.
+    """
+    connection.execute("select pg_advisory_lock_shared(hashtextextended(%s, 0))", [LOCK_KEY])
+    try:
+        yield keys.read(settings)
+    finally:
+        if not connection.closed:
+            connection.execute("select pg_advisory_unlock_shared(hashtextextended(%s, 0))", [LOCK_KEY])
+
+
+def rotate_key(settings: Settings, wait_seconds: float = 10) -> str:
+    """Puts a new caller key in the old one's place; its id. Loads that begin meanwhile wait and take the new one.
+
+    Raises Retryable when the loads that run do not end in time, Refused where the environment gives the key.
+    """
+    with database.connect(settings, autocommit=True) as connection:
+        connection.execute("select set_config('lock_timeout', %s, false)", [f"{round(wait_seconds * 1000)}ms"])
+        try:
+            connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [LOCK_KEY])
+        except psycopg.errors.LockNotAvailable:
+            raise Retryable(
+                f"loads are running and did not end within {wait_seconds:g} seconds; the key is as it was. Rotate"
+                " between loads, or wait longer"
+            ) from None
+        return privacy.rotate(settings)

@@ -1,0 +1,101 @@
+"""Encryption at rest: landed files in the age format, which any age tool reads.
+
+The key is an age identity (``AGE-SECRET-KEY-1…``), in ``MINHU_LANDING_KEY`` or, as ``age-keygen`` writes it, in
+``$MINHU_HOME/secrets/landing-key``. Of several the first one writes and every one reads. Without one nothing is
+encrypted.
+
+Why age and not Fernet: Fernet holds the whole file in memory (2.3 GB for 300 MB, and ten times as slow); frames over
+AES-GCM would be a format of our own. age streams in 16 MB and refuses what was cut short, reordered or changed.
+"""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from typing import BinaryIO
+
+import pyrage
+from pyrage.x25519 import Identity
+
+from minhu.errors import Refused
+from minhu.settings import Settings
+
+SUFFIX = ".age"
+VARIABLE = "MINHU_LANDING_KEY"
+FILE = "landing-key"
+
+
+def read_keys(settings: Settings, env: Mapping[str, str] = os.environ) -> tuple[Identity, ...]:
+    """The keys of the landing zone, the writing one first; none when nothing is encrypted. Refuses what is no key."""
+    path = settings.home / "secrets" / FILE
+    kept_in, text = VARIABLE, env.get(VARIABLE, "")
+    if not text and path.exists():
+        kept_in, text = str(path), path.read_text(encoding="utf-8")
+    lines = [line.strip() for line in text.replace(",", "\n").splitlines()]
+    try:
+        found = tuple(Identity.from_str(line) for line in lines if line and not line.startswith("#"))
+    except pyrage.IdentityError:
+        raise Refused(f"{kept_in} holds no age secret key (AGE-SECRET-KEY-1…); `age-keygen` makes one") from None
+    if text.strip() and not found:  # nobody who meant to encrypt shall store plain files
+        raise Refused(f"{kept_in} holds no key")
+    return found
+
+
+class Hashed:
+    """A stream whose bytes are hashed and counted as they pass. Keeps its file's error, which age would swallow."""
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self._digest = hashlib.sha256()
+        self.bytes = 0
+        self.error: OSError | None = None
+
+    def read(self, size: int = -1) -> bytes:
+        return self._passed(self._kept(self._file.read, size))
+
+    def write(self, data: bytes) -> int:
+        self._kept(self._file.write, data)
+        self._passed(data)
+        return len(data)
+
+    def flush(self) -> None:
+        self._kept(self._file.flush)
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def _passed(self, data: bytes) -> bytes:
+        self._digest.update(data)
+        self.bytes += len(data)
+        return data
+
+    def _kept(self, call, *arguments):
+        try:
+            return call(*arguments)
+        except OSError as error:
+            self.error = error
+            raise
+
+
+def encrypt(plain: Hashed, sealed: BinaryIO, key: Identity) -> None:
+    """Raises OSError when a file cannot be read or written."""
+    target = Hashed(sealed)
+    try:
+        pyrage.encrypt_io(plain, target, [key.to_public()])
+    except (pyrage.EncryptError, OSError) as error:
+        raise plain.error or target.error or OSError(str(error)) from None
+
+
+def decrypt(sealed: BinaryIO, plain: Hashed, keys: tuple[Identity, ...], name: str) -> None:
+    """Raises Refused when no key fits or the file is damaged, OSError when a file cannot be read or written."""
+    if not keys:
+        raise Refused(f"{name} is encrypted and there is no key: set {VARIABLE} or restore secrets/{FILE}")
+    source = Hashed(sealed)
+    try:
+        pyrage.decrypt_io(source, plain, list(keys))
+    except (pyrage.DecryptError, OSError) as error:
+        if failure := source.error or plain.error:
+            raise failure from None
+        if "matching keys" in str(error):
+            raise Refused(f"{name} was encrypted with another key than {VARIABLE} or secrets/{FILE} hold") from None
+        raise Refused(f"{name} is damaged: {error}; restore it from a backup, or ask the sender again") from None
