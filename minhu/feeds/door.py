@@ -301,8 +301,8 @@ def _column_faults(
 
 
 def _rejected(source: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
-    bad = faults.filter(pl.col("reason_code").is_not_null())
-    raw = source.join(bad.select(ROW), on=ROW, how="semi", maintain_order="left").drop(ROW)
+    is_bad = faults["reason_code"].is_not_null()
+    bad, raw = faults.filter(is_bad), source.filter(is_bad).drop(ROW)
     raws = raw.select(_json_object(raw.columns)).to_series().alias("raw")
     return bad.with_columns(raws).rename({ROW: "row_number"})
 

@@ -15,23 +15,24 @@ class Seen:
     def only_new(self, rows: pl.DataFrame) -> pl.DataFrame:
         """``rows`` without those whose ``row_hash`` was shown before, here or in an earlier part."""
         first, second = (rows["row_hash"].hash(seed).to_numpy() for seed in (1, 2))
-        is_new = rows["row_hash"].is_first_distinct().to_numpy().copy()
+        order = np.argsort(first, kind="stable")
+        first, second = first[order], second[order]  # sorted, they are looked up in the order of memory
+        is_new = rows["row_hash"].is_first_distinct().to_numpy()[order]
         for run in self._runs:
             is_new &= ~_is_in(first, second, run)
-        self._remember(first[is_new], second[is_new])
-        return rows if is_new.all() else rows.filter(is_new)
+        self._remember((first[is_new], second[is_new]))
+        if is_new.all():
+            return rows
+        kept = np.zeros(rows.height, dtype=bool)
+        kept[order] = is_new
+        return rows.filter(kept)
 
-    def _remember(self, first: np.ndarray, second: np.ndarray) -> None:
-        run = _sorted(first, second)
+    def _remember(self, run: _Run) -> None:
         while self._runs and len(self._runs[-1][0]) <= len(run[0]):
-            before = self._runs.pop()
-            run = _sorted(*(np.concatenate(pair) for pair in zip(before, run, strict=True)))
+            first, second = (np.concatenate(pair) for pair in zip(self._runs.pop(), run, strict=True))
+            order = np.argsort(first, kind="stable")
+            run = first[order], second[order]
         self._runs.append(run)
-
-
-def _sorted(first: np.ndarray, second: np.ndarray) -> _Run:
-    order = np.argsort(first, kind="stable")
-    return first[order], second[order]
 
 
 def _is_in(first: np.ndarray, second: np.ndarray, run: _Run) -> np.ndarray:

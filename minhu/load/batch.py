@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from itertools import chain
 
 import polars as pl
@@ -20,6 +21,7 @@ from minhu.feeds.feed import Delivery, Feed
 from minhu.load.links import write_links
 
 SAME_FILE = "SAME_FILE_OTHER_DATE"
+_MANY = 5_000
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x00": ""}
 
 
@@ -370,17 +372,31 @@ def _copy_text(frame: pl.DataFrame) -> memoryview:
     """Rows in COPY's text format, which the server reads faster than CSV. PostgreSQL takes no NUL, so those go."""
     texts = frame.select(pl.col(pl.String).str.contains(r"[\\\t\n\r\x00]").any())
     frame = frame.with_columns(
-        pl.col(name).str.replace_many(list(_ESCAPES), list(_ESCAPES.values()))
-        for name, found in zip(texts.columns, texts.row(0), strict=True)
-        if found
+        *(
+            pl.col(name).str.replace_many(list(_ESCAPES), list(_ESCAPES.values()))
+            for name, found in zip(texts.columns, texts.row(0), strict=True)
+            if found
+        ),
+        *(_moment_text(frame[name]) for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime)),
     )
     buffer = io.BytesIO()
-    frame.write_csv(
-        buffer,
-        include_header=False,
-        separator="\t",
-        quote_style="never",
-        null_value="\\N",
-        datetime_format="%Y-%m-%d %H:%M:%S%.6f+00",
-    )
+    frame.write_csv(buffer, include_header=False, separator="\t", quote_style="never", null_value="\\N")
     return buffer.getbuffer()
+
+
+def _moment_text(moments: pl.Series) -> pl.Series:
+    """Moments as text in UTC. Whole seconds of many rows are put together from the texts of days and times of day."""
+    if len(moments) < _MANY or (moments.to_physical() % 1_000_000 != 0).any():
+        return moments.dt.to_string("%Y-%m-%d %H:%M:%S%.6f+00")
+    days, seconds = moments.dt.date().to_physical(), moments.to_physical() // 1_000_000 % 86_400
+    first = days.min() or 0
+    names = pl.int_range(first, (days.max() or 0) + 1, eager=True).cast(pl.Int32).cast(pl.Date).cast(pl.String)
+    return pl.select(
+        pl.concat_str(names.gather(days - first), _times_of_day().gather(seconds)).alias(moments.name)
+    ).to_series()
+
+
+@cache
+def _times_of_day() -> pl.Series:
+    nanoseconds = pl.int_range(0, 86_400 * 10**9, 10**9, eager=True)
+    return nanoseconds.cast(pl.Time).dt.to_string(" %H:%M:%S+00")

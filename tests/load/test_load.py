@@ -1,18 +1,23 @@
 """What a load leaves behind: every row accounted for, once, and nothing of a citizen outside the loader."""
 
+import csv
+import io
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
+import polars as pl
 import pytest
 
 from minhu import database
 from minhu.errors import BadDelivery
-from minhu.load import load_delivery, load_file
+from minhu.feeds.formats import encodings
+from minhu.load import batch, load_delivery, load_file
 from minhu.settings import PROJECT_ROOT
 from tests import given
 
@@ -287,3 +292,56 @@ def test_a_killed_load_run_again_leaves_what_an_undisturbed_one_leaves(city, scr
     again = subprocess.run(command, env=world, cwd=PROJECT_ROOT, check=True, capture_output=True, text=True)
     assert json.loads(again.stdout)[0]["staged"] == 500
     assert everything(city) == everything(undisturbed)
+
+
+def test_every_character_arrives_as_it_was_sent(city):
+    texts = ["a\tb", "a\nb", "a\r\nb", "\\", "\\N", "\\.", "\\t", 'say "你"', "a,b", "𠮷", "\\n\t\\", "末尾\\"]
+    written = io.StringIO(newline="")
+    sheet = csv.DictWriter(written, given.COLUMNS)
+    sheet.writeheader()
+    sheet.writerows(given.ROW | {"工单编号": str(at), "主要内容": text} for at, text in enumerate(texts))
+    path = city.drop / "cases_20261012.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(written.getvalue().encode("gb18030"))
+    load_file("h1", "cases", path, DAY, settings=city)
+    assert [text for (text,) in query(city, "select content from staging.case_record order by row_number")] == texts
+
+
+def test_a_file_of_many_parts_is_one_batch(city, monkeypatch):
+    rows = [{"工单编号": str(at % 600), "受理时间": f"2026-10-12 08:{at % 60:02}:00"} for at in range(2_000)]
+    rows += [{"工单编号": ""}, {"工单编号": "x", "受理时间": "昨天"}]
+    monkeypatch.setattr(encodings, "BLOCK", 1 << 14)
+    result = load(city, rows)
+    distinct = len({(row["工单编号"], row.get("受理时间")) for row in rows[:2_000]})
+    assert (result.received, result.staged, result.rejected) == (2_002, distinct, 2)
+    assert result.duplicates == 2_000 - distinct > 0
+    assert query(city, "select row_number from audit.rejected_row order by 1") == [(2_001,), (2_002,)]
+    found = query(city, "select count(*), count(distinct batch_id), max(row_number) from staging.case_record")
+    assert found[0][:2] == (distinct, 1)
+
+
+def test_a_file_refused_at_its_end_leaves_no_row_of_its_beginning(city, monkeypatch):
+    monkeypatch.setattr(encodings, "BLOCK", 1 << 14)
+    good = [{"工单编号": str(at)} for at in range(1_000)]
+    with pytest.raises(BadDelivery, match="1500 of 2500 rows would be rejected"):
+        load(city, [*good, *[{"工单编号": ""}] * 1_500])
+    assert query(city, "select count(*) from staging.case_record") == [(0,)]
+    assert query(city, "select status, reason_code, received_rows from audit.batch") == [
+        ("refused", "TOO_MANY_REJECTED", 2_500)
+    ]
+    path = city.drop / "h1" / "cases_20261013.csv"
+    given.case_file(path, good)
+    path.write_bytes(path.read_bytes() + b'"never closed')
+    with pytest.raises(BadDelivery) as refusal:
+        load_file("h1", "cases", path, date(2026, 10, 13), settings=city)
+    assert refusal.value.code == "UNREADABLE"
+    assert query(city, "select count(*) from staging.case_record") == [(0,)]
+
+
+def test_moments_are_written_alike_few_or_many(city):
+    draw = random.Random(3)
+    moments = [None if at % 7 == 0 else draw.randrange(0, 4_102_444_800) * 10**6 for at in range(6_000)]
+    for seconds in (moments, [*moments[1:], 1], [None] * 6_000):
+        column = pl.Series("at", seconds, dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
+        told = batch._moment_text(column).str.replace(r"\.0+\+", "+")
+        assert told.equals(column.dt.to_string("%Y-%m-%d %H:%M:%S%.f+00"))

@@ -73,7 +73,7 @@ def _last_border(text: bytes, format: Csv) -> int:
     quote = format.quote.encode() if format.quote else b"\x00"
     end = len(text)
     latest = max(0, end - _FOOTER if format.footer_rows or format.footer_pattern else end)
-    is_inside = text.count(quote) % 2 == 1
+    is_inside = quote in text and text.count(quote) % 2 == 1
     while (found := text.rfind(b"\n", 0, end)) >= 0:
         is_inside ^= text.count(quote, found, end) % 2 == 1
         if found < latest and not is_inside:
@@ -152,7 +152,8 @@ def _are_in_place(window: np.ndarray, at: np.ndarray, odd: int, format: Csv) -> 
 def _adds_up(data: bytes, frame: pl.DataFrame, format: Csv) -> bool:
     """Guards against lines that polars padded, joined or skipped."""
     borders, breaks = frame.height * (frame.width - 1), frame.height - 1
-    delimiters, newlines = data.count(format.delimiter.encode()), data.count(b"\n")
+    characters = np.frombuffer(data, np.uint8)
+    delimiters, newlines = (np.count_nonzero(characters == ord(mark)) for mark in (format.delimiter, "\n"))
     if frame.width == 1 and frame.to_series().has_nulls():
         return False  # a blank line is no record
     if format.quote is None or format.quote.encode() not in data:

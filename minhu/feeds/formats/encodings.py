@@ -27,21 +27,21 @@ def utf8_blocks(file: BinaryIO, declared: str) -> Iterator[bytes]:
 
     Raises BadDelivery WRONG_ENCODING naming what was declared and what is seen.
     """
-    found = _first_look(file)
+    found = "utf-8" if declared.startswith("utf-8") else _first_look(file)
     if found == "utf-8" and declared == "gb18030" and _is_ambiguous(file):
         found = "gb18030"
     if declared != "auto" and found not in _FITS[declared]:
         raise _wrong(declared, looks_like(file))
     at = 0
     try:
-        for text in _decoded(file, found) if found in ("gb18030", "utf-16") else _whole_characters(file, found):
+        for text in _decoded(file, found) if found in ("gb18030", "utf-16") else _whole_characters(file):
             if b"\x00" in text:
                 place = at + text.index(0)
                 raise BadDelivery("UNREADABLE", f"there is a NUL byte near byte {place}; the file is damaged")
             at += len(text)
             yield text
     except UnicodeError:
-        raise _wrong(declared, None) from None
+        raise _wrong(declared, looks_like(file)) from None
 
 
 def looks_like(file: BinaryIO) -> str | None:
@@ -80,18 +80,24 @@ def _blocks(file: BinaryIO) -> Iterator[bytes]:
         yield block
 
 
-def _whole_characters(file: BinaryIO, encoding: str) -> Iterator[bytes]:
-    """Blocks of a file known to be UTF-8; the bytes of a character that a block cuts go to the next one."""
+def _whole_characters(file: BinaryIO) -> Iterator[bytes]:
+    """Blocks of UTF-8 without a BOM; the bytes of a character that a block cuts go to the next one.
+
+    Raises UnicodeError. Polars looks at a block ten times as fast as a decoder that makes text of it.
+    """
     rest, is_first = b"", True
     for block in _blocks(file):
-        block = rest + (block.removeprefix(codecs.BOM_UTF8) if is_first and encoding == "utf-8-sig" else block)
-        is_first = False
-        cut = _open_end(block)
-        block, rest = block[: len(block) - cut], block[len(block) - cut :]
-        if block:
-            yield block
+        whole = rest + (block.removeprefix(codecs.BOM_UTF8) if is_first else block)
+        cut = len(whole) - _open_end(whole)
+        whole, rest, is_first = whole[:cut], whole[cut:], False
+        try:
+            pl.Series([whole], dtype=pl.Binary).cast(pl.String)
+        except pl.exceptions.PolarsError:
+            raise UnicodeError("not UTF-8") from None
+        if whole:
+            yield whole
     if rest:
-        yield rest
+        raise UnicodeError("a character is cut short")
 
 
 def _open_end(block: bytes) -> int:
@@ -105,17 +111,12 @@ def _open_end(block: bytes) -> int:
 
 
 def _is_utf8(file: BinaryIO) -> bool:
-    """Polars looks at a block ten times as fast as a decoder that makes text of it."""
-    rest = b""
-    for block in _blocks(file):
-        block = rest + block
-        cut = _open_end(block)
-        block, rest = block[: len(block) - cut], block[len(block) - cut :]
-        try:
-            pl.Series([block], dtype=pl.Binary).cast(pl.String)
-        except pl.exceptions.PolarsError:
-            return False
-    return not rest
+    try:
+        for _ in _whole_characters(file):
+            pass
+    except UnicodeError:
+        return False
+    return True
 
 
 def _decoded(file: BinaryIO, encoding: str) -> Iterator[bytes]:
@@ -139,5 +140,5 @@ def _decodes(file: BinaryIO, encoding: str) -> bool:
 
 def _is_ambiguous(file: BinaryIO) -> bool:
     """As UTF-8 there is no Chinese character in it, and GB18030 reads it too: a few words of a short file."""
-    blocks = _whole_characters(file, "utf-8")
+    blocks = _whole_characters(file)
     return all(max(block.decode("utf-8"), default="") < "\u0800" for block in blocks) and _decodes(file, "gb18030")
