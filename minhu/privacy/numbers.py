@@ -23,7 +23,7 @@ FILLER = r"""[号码是为:："'\s(（+]{0,6}"""
 _LOOSE = rf"(?:[{BLANK}]?[-–—][{BLANK}]?|[{BLANK}]{{1,2}})?"
 _MOBILE = re.compile(  # 138 0000 1111 in any groups; with dots only as 138.0000.1111, or two amounts would be a phone
     rf"{_START}(?:[(（]?(?:\+|00)?86[)）]?{_GAP}|0{_GAP})?"
-    rf"[(（]?1[3-9][0-9][)）]?(?:(?:{_LOOSE}[0-9]){{8}}|{_GAP}[0-9]{{4}}{_GAP}[0-9]{{4}}){_END}"
+    rf"[(（]?1[3-9][0-9][)）]?(?:(?:{_LOOSE}[0-9]){{8}}|{_GAP}[0-9]{{4}}{_GAP}[0-9]{{4}}|/[0-9]{{4}}/[0-9]{{4}}){_END}"
 )
 _DATED = re.compile(r"20[0-9]{2}[-–—.][01][0-9][-–—.][0-3][0-9]$")
 _SPELT = re.compile(rf"{_START}1([{BLANK}.·–—-])[3-9](?:\1[0-9]){{9}}{_END}")

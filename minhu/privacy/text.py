@@ -12,7 +12,7 @@ _WIDE_DIGITS = "０１２３４５６７８９"
 _WIDE = {chr(ord(sign) + 0xFEE0): sign for sign in string.digits + string.ascii_letters + "+-"}
 FULL_WIDTH = dict(zip("０１２３４５６７８９－（）＋　Ｘｘ", "0123456789-()+ Xx", strict=True))
 
-_BETWEEN = rf"[{BLANK}\-–—.·()（）]{{0,3}}"
+_BETWEEN = rf"[{BLANK}\-–—./·()（）]{{0,3}}"
 _CUES = f"{PHONE_CUE}|{ID_CUE}|{CARD_CUE}"
 _CANDIDATE = (  # ten digits, fewer where a word or a plus sign says what they are; ends with an ID number's X
     rf"(?:(?:{_CUES}){FILLER}[0-9](?:(?:{_BETWEEN}|[、，,/或和及])[0-9]){{6,}}"
