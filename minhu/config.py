@@ -8,10 +8,10 @@ area, scheme, limit_rule.
 import csv
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -25,6 +25,8 @@ from minhu.feeds.feed import Retention, ZoneName
 from minhu.settings import Settings
 
 Entries = dict[tuple[str, str], dict]
+AreaLevel = Literal["city", "district", "town", "village", "grid"]
+AREA_LEVELS = get_args(AreaLevel)
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 
 
@@ -67,18 +69,31 @@ class CalendarRow(Declared):
     label: str | None = None
 
 
+class SuccessionRow(Declared):
+    """A line of ``unit_succession.csv``: from a day on another unit carries a unit's work on, or several do."""
+
+    old_unit_code: str
+    new_unit_code: str
+    succession_kind: Literal["renamed", "merged", "split"]
+    effective_on: date
+
+
 class CategoryRow(Declared):
-    category_code: str
-    category_name: str
+    """A line of ``categories.csv``: a tree of at most five levels."""
+
+    category_code: str = Field(min_length=1)
+    category_name: str = Field(min_length=1)
     parent_category_code: str | None = None
-    category_level: int
+    category_level: int = Field(ge=1, le=5)
 
 
 class AreaRow(Declared):
-    area_code: str
-    area_name: str
+    """A line of ``areas.csv``."""
+
+    area_code: str = Field(min_length=1)
+    area_name: str = Field(min_length=1)
     parent_area_code: str | None = None
-    area_level: str
+    area_level: AreaLevel
 
 
 def read_config(folder: Path) -> Entries:
@@ -101,6 +116,7 @@ def read_config(folder: Path) -> Entries:
             data = {"feed_code": feed.code, "delivery": delivery.name, "kind": delivery.kind, "mode": delivery.mode}
             _put(entries, "delivery", f"{feed.code}/{delivery.name}", data, path)
     _read_units(folder / "units.csv", entries)
+    _read_successions(folder / "unit_succession.csv", entries)
     for kind, model, name, key in (
         ("calendar_day", CalendarRow, "calendar.csv", "date_on"),
         ("category", CategoryRow, "categories.csv", "category_code"),
@@ -109,6 +125,8 @@ def read_config(folder: Path) -> Entries:
         for line, row in _read_csv(folder / name, model):
             data = row.model_dump(mode="json")
             _put(entries, kind, str(data[key]), data, folder / name, line)
+    _check_tree(entries, "category", "category_level", range(1, 6), folder / "categories.csv")
+    _check_tree(entries, "area", "area_level", AREA_LEVELS, folder / "areas.csv")
     for scheme in load_schemes(folder):
         for kind, key, data in scheme.entries():
             _put(entries, kind, key, data, folder / "schemes")
@@ -206,6 +224,36 @@ def _read_units(path: Path, entries: Entries) -> None:
                     f"{path}:{line}: {name!r} names both {known['unit_code']} and {row.unit_code}; a name leads to one"
                 )
             entries["unit_name", name] = {"unit_name": name, "unit_code": row.unit_code}
+
+
+def _read_successions(path: Path, entries: Entries) -> None:
+    """Who took over from whom. A unit that was renamed or merged leads to one unit."""
+    units = {data["unit_code"] for (kind, _), data in entries.items() if kind == "unit"}
+    led: dict[str, int] = {}
+    for line, row in _read_csv(path, SuccessionRow):
+        for code in (row.old_unit_code, row.new_unit_code):
+            if code not in units:
+                raise BadDeclaration(f"{path}:{line}: there is no unit {code!r} in units.csv")
+        if row.old_unit_code == row.new_unit_code:
+            raise BadDeclaration(f"{path}:{line}: a new name of the same unit is a new row of units.csv, no succession")
+        if row.succession_kind != "split" and led.setdefault(row.old_unit_code, line) != line:
+            raise BadDeclaration(
+                f"{path}:{line}: {row.old_unit_code} already leads to another unit in line {led[row.old_unit_code]};"
+                " say `split` where it became several"
+            )
+        key = f"{row.old_unit_code}>{row.new_unit_code}@{row.effective_on}"
+        _put(entries, "unit_succession", key, row.model_dump(mode="json"), path, line)
+
+
+def _check_tree(entries: Entries, kind: str, level: str, levels: Sequence, path: Path) -> None:
+    """Every parent exists and stands above its children."""
+    nodes = {key: data for (found, key), data in entries.items() if found == kind}
+    for key, data in nodes.items():
+        parent = data[f"parent_{kind}_code"]
+        if parent is not None and parent not in nodes:
+            raise BadDeclaration(f"{path}: {kind} {key}: there is no {parent!r} above it")
+        if parent is not None and levels.index(nodes[parent][level]) >= levels.index(data[level]):
+            raise BadDeclaration(f"{path}: {kind} {key}: it lies no level below {parent}")
 
 
 def _read_csv(path: Path, model: type[Declared]) -> Iterator[tuple[int, Declared]]:

@@ -21,7 +21,7 @@ from minhu.warehouse.comments import comment_columns
 from minhu.warehouse.touch import touch
 
 FACTS = ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation")
-DIMENSIONS = ("dim_unit", "dim_feed", "dim_category", "dim_area", "dim_date")
+DIMENSIONS = ("dim_unit", "unit_succession", "dim_feed", "dim_category", "dim_area", "dim_date")
 _TOUCHED = "case_id in (select case_id from build.touched_case where is_rebuilt)"
 
 
