@@ -531,6 +531,14 @@ def schemes_list(settings: Settings, as_json: bool) -> None:
     )
 
 
+@minhu.command(epilog=_example("minhu dictionary > docs/metrics.md"))
+def dictionary() -> None:
+    """Print the metric dictionary: every measure and every column of mart, as Markdown."""
+    from minhu.warehouse import dictionary as book
+
+    click.echo(book.dictionary(), nl=False)
+
+
 @minhu.command(epilog=_example("minhu score 2026-10", "minhu score 2026-10 --scheme linan --json"))
 @click.argument("period")
 @click.option("--scheme", "scheme_id", help="The only one in force unless given.")

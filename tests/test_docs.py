@@ -5,8 +5,10 @@ import re
 import click
 import pytest
 
+from minhu import database
 from minhu.cli import minhu
 from minhu.settings import PROJECT_ROOT
+from minhu.warehouse.dictionary import dictionary
 
 READMES = ("README.md", "README.zh-CN.md")
 
@@ -63,3 +65,23 @@ def test_every_command_has_help_with_an_example(words):
     command = ALL[words]
     assert command.help and "Example:" in (command.epilog or "")
     assert f"minhu {' '.join(words)}" in command.epilog
+
+
+def test_the_metric_dictionary_is_the_one_the_project_prints():
+    assert (PROJECT_ROOT / "docs" / "metrics.md").read_text(encoding="utf-8") == dictionary()
+
+
+def test_every_column_of_mart_is_in_the_dictionary(warehouse):
+    with database.connect(warehouse) as connection:
+        columns = connection.execute(
+            "select relname, attname from pg_attribute join pg_class on pg_class.oid = attrelid"
+            " where relnamespace = 'mart'::regnamespace and relkind in ('r', 'p', 'v') and attnum > 0"
+            " and not attisdropped and relname not like 'measure\\_%' and relname <> 'unit_rollup'"
+        ).fetchall()
+    told = dictionary()
+    missing = [
+        f"{table}.{column}"
+        for table, column in columns
+        if f"| `{column}` |" not in told.partition(f"### `{table}`\n")[2].partition("\n### ")[0]
+    ]
+    assert missing == []
