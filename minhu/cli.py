@@ -531,6 +531,51 @@ def schemes_list(settings: Settings, as_json: bool) -> None:
     )
 
 
+@minhu.group()
+def logins() -> None:
+    """Logins for people and tools that read."""
+
+
+@logins.command("list", epilog=_example("minhu logins list --json"))
+@as_json_option
+@click.pass_obj
+def logins_list(settings: Settings, as_json: bool) -> None:
+    """List who may read what, and how long one of their statements may run."""
+    from minhu import access, database
+
+    with database.connect(settings) as connection:
+        _show(access.logins(connection), as_json, ["name", "group", "statement_timeout"])
+
+
+@logins.command(
+    "add", epilog=_example("minhu logins add superset --group bi", "minhu logins add audit1 --group auditor")
+)
+@click.argument("name")
+@click.option("--group", type=click.Choice(["bi", "evaluator", "auditor"]), required=True, help="What it may read.")
+@click.option("--timeout", default="60s", show_default=True, help="How long one statement may run.")
+@click.pass_obj
+def logins_add(settings: Settings, name: str, group: str, timeout: str) -> None:
+    """Make a login that only reads. Its password is shown once and kept nowhere."""
+    from minhu import access, database
+
+    database.migrate(settings)
+    with database.connect(settings) as connection:
+        password = access.add_login(connection, name, group, timeout)
+    click.echo(f"{name}: {password}")
+
+
+@logins.command("drop", epilog=_example("minhu logins drop superset"))
+@click.argument("name")
+@click.pass_obj
+def logins_drop(settings: Settings, name: str) -> None:
+    """Remove a login that was made here."""
+    from minhu import access, database
+
+    with database.connect(settings) as connection:
+        access.drop_login(connection, name)
+    click.echo(f"{name} is gone")
+
+
 @minhu.command(epilog=_example("minhu dictionary > docs/metrics.md"))
 def dictionary() -> None:
     """Print the metric dictionary: every measure and every column of mart, as Markdown."""
