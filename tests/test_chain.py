@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from datetime import date
 
 import fastexcel
@@ -154,6 +155,29 @@ def test_an_explanation_leads_to_the_row_of_the_file(city, scored):
                 assert any(cost.case_no in cell for cell in rows[source.row_number]), source
                 looked_at += 1
     assert looked_at
+
+
+def test_no_phone_and_no_id_number_of_the_files_is_anywhere_but_there(city, scored):
+    """Every table that people may read, every column as text; the numbers come from the landed files themselves."""
+    number = r"(?<![0-9])(?:1[3-9][0-9]{9}|[1-9][0-9]{5}(?:19|20)[0-9]{9}[0-9Xx])(?![0-9])"
+    sent: set[str] = set()
+    for (sha256,) in query(city, "select source_sha256 from audit.batch where source_name like '%%.csv'"):
+        with opened(city, sha256, "test") as path:
+            sent |= set(re.findall(number, path.read_bytes().decode("gb18030", errors="ignore")))
+            sent |= set(re.findall(number, path.read_bytes().decode("utf-8", errors="ignore")))
+    cases = {no for (no,) in query(city, "select case_no from staging.case_record")}
+    sent -= {found for no in cases for found in re.findall(number, no)}
+    assert len(sent) > 1_000
+    leaked = []
+    for schema, table in query(
+        city,
+        "select table_schema, table_name from information_schema.tables"
+        " where table_schema in ('mart', 'staging', 'audit', 'config', 'build')",
+    ):
+        told = query(city, f'select whole from (select t::text as whole from {schema}."{table}" as t) as _')
+        found = sent & {value for (whole,) in told for value in re.findall(number, whole or "")}
+        leaked += [f"{schema}.{table}: {len(found)}"] if found else []
+    assert leaked == []
 
 
 def test_the_release_gate_tells_an_unfinished_month(city, scored):
