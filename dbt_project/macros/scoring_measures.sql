@@ -29,6 +29,7 @@
 {# Why a callback says nothing about one of its questions. `answers`: the codes that do. #}
 {% macro unrated(callbacks, code, answers) -%}
     case
+        when {{ callbacks }}.reach_code = 'refused' then 'refused'
         when {{ callbacks }}.is_reached is false then 'not_reached'
         when {{ callbacks }}.{{ code }} is null then 'unrated'
         when

@@ -112,6 +112,7 @@ CALLBACK = (
     Column("called_at", "timestamp", is_required=True),
     Column("channel"),
     Column("is_reached", "boolean"),
+    Column("reach_code", "code", codes=("reached", "refused", "unreachable")),
     Column("contact_code", "code", codes=("yes", "no", "unrated")),
     Column("resolution_code", "code", codes=("resolved", "explained", "unresolved", "unrated")),
     Column("satisfaction_scale"),

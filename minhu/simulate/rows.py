@@ -110,6 +110,7 @@ class Truth:
                 "called_at": own.at,
                 "channel": pick(["电话", "电话", "短信", "微信"], dice[:, 10]),
                 "is_reached": own.is_reached,
+                "reach_code": np.where(own.is_reached, "reached", "unreachable"),
                 "contact_code": np.array(CONTACTS)[own.contact],
                 "resolution_code": np.array(RESOLUTIONS)[own.resolution],
                 "satisfaction_scale": scale,

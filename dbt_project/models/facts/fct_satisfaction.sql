@@ -52,10 +52,16 @@ final as (
         callbacks.channel,
         callbacks.called_at,
         callbacks.is_reached,
+        callbacks.reach_code,
         callbacks.contact_code,
         callbacks.resolution_code,
         callbacks.satisfaction_scale,
         callbacks.satisfaction_code,
+        case
+            when callbacks.satisfaction_code in ('very_satisfied', 'satisfied') then 'satisfied'
+            when callbacks.satisfaction_code in ('basically_satisfied', 'neutral') then callbacks.satisfaction_code
+            when callbacks.satisfaction_code in ('dissatisfied', 'very_dissatisfied') then 'dissatisfied'
+        end as satisfaction_level,
         callbacks.told_by_batch_id as source_batch_id,
         callbacks.told_by_row_number as source_row_number
     from callbacks

@@ -17,7 +17,11 @@ final as (
         callbacks.round,
         callbacks.called_at,
         callbacks.channel,
-        callbacks.is_reached,
+        coalesce(callbacks.is_reached, callbacks.reach_code = 'reached') as is_reached,
+        coalesce(
+            callbacks.reach_code,
+            case when callbacks.is_reached then 'reached' when not callbacks.is_reached then 'unreachable' end
+        ) as reach_code,
         callbacks.contact_code,
         callbacks.resolution_code,
         callbacks.satisfaction_scale,
