@@ -109,7 +109,8 @@ def _load_delivery(
                 try:
                     results.append(load_fetched(connection, settings, feed, delivery, business_date, fetched))
                 except BadDelivery as refusal:
-                    results.append(refusal)
+                    if refusal.code != "NO_FILE" or fetched.path.exists():  # else another loader has taken it
+                        results.append(refusal)
         except BadDelivery as error:  # what the source gave is no delivery: nothing landed, the manifest says why
             refusal = BadDelivery(error.code, f"{feed.code}/{delivery.name}: {error}")
             batch.refuse(connection, nothing, refusal, None)

@@ -79,6 +79,10 @@ class Loads:
         assert written.wait(60), load.result(1)
         return Load(leave, load)
 
+    def let_go(self) -> None:
+        for _, leave in self._held.values():
+            leave.set()
+
     def _commit(self, connection, source, *arguments, **how):
         result = self._real(connection, source, *arguments, **how)
         written, leave = self._held[source.name]
@@ -90,7 +94,9 @@ class Loads:
 @pytest.fixture
 def loads(city, monkeypatch):
     with ThreadPoolExecutor(len(FEEDS)) as pool:
-        yield Loads(city, pool, monkeypatch)
+        begun = Loads(city, pool, monkeypatch)
+        yield begun
+        begun.let_go()
 
 
 @pytest.fixture

@@ -1,9 +1,14 @@
-"""Drop folders: takes settled files, leaves them where they are or moves them to an archive. Deletes nothing."""
+"""Drop folders: takes settled files, leaves them where they are or moves them to an archive. Deletes nothing.
+
+A file that is gone by the time it is looked at was taken by another loader. One that its sender replaces meanwhile
+stays where it is and is taken next time.
+"""
 
 import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from glob import escape
 from pathlib import Path
@@ -24,9 +29,11 @@ def fetch_drop(wanted: Wanted) -> Iterator[Fetched]:
             if path.name.endswith(source.done_suffix):
                 continue
             total = control_total(_done(path.with_name(path.name + source.done_suffix)))
-        else:
-            _await_settled(path, source.settle_seconds)
-        archive = partial(_archive, path, drop / source.archive, drop) if source.archive else None
+        try:
+            seen = path.stat() if source.done_suffix else _settled(path, source.settle_seconds)
+        except FileNotFoundError:
+            continue
+        archive = partial(_archive, path, seen, drop / source.archive, drop) if source.archive else None
         yield Fetched(path, str(path.relative_to(drop)), total, after_commit=archive)
 
 
@@ -48,24 +55,41 @@ def control_total(told: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def _await_settled(path: Path, seconds: float) -> None:
-    """Returns once size and time of change have stood still for ``seconds``."""
+def _settled(path: Path, seconds: float) -> os.stat_result:
+    """How the file is once size and time of change have stood still for ``seconds``."""
     began, seen = time.monotonic(), path.stat()
     while (age := time.time() - seen.st_mtime) < seconds:
         if time.monotonic() - began > _PATIENCE:
             raise Retryable(f"{path.name} is still growing after {_PATIENCE} s")
         time.sleep(min(max(seconds - age, 0.05), seconds))
         seen = path.stat()
+    return seen
 
 
-def _archive(path: Path, folder: Path, drop: Path) -> None:
+def _archive(path: Path, seen: os.stat_result, folder: Path, drop: Path) -> None:
     """Moves a loaded file; a file of the same name that is already there keeps its place, this one gets a number."""
-    if not path.exists():
-        return  # moved by an earlier run
+    if not _is_still(path, seen):
+        return
     target = folder / path.relative_to(drop)
     target.parent.mkdir(parents=True, exist_ok=True)
     number = 1
     while target.exists():
         number += 1
         target = target.with_name(f"{path.stem}.{number}{path.suffix}")
-    os.replace(path, target)
+    try:
+        os.rename(path, target)
+    except FileNotFoundError:
+        return
+    if not _is_still(target, seen):  # replaced at the last moment: back to where it is found
+        with suppress(FileExistsError):
+            os.link(target, path)
+            target.unlink()
+
+
+def _is_still(path: Path, seen: os.stat_result) -> bool:
+    """Whether the file is there and the one that was read."""
+    try:
+        now = path.stat()
+    except FileNotFoundError:
+        return False  # moved by another run
+    return (now.st_ino, now.st_size, now.st_mtime_ns) == (seen.st_ino, seen.st_size, seen.st_mtime_ns)
