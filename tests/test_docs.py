@@ -86,3 +86,13 @@ def test_every_column_of_mart_is_in_the_dictionary(warehouse):
         if f"| `{column}` |" not in told.partition(f"### `{table}`\n")[2].partition("\n### ")[0]
     ]
     assert missing == []
+
+
+def test_every_sample_query_runs(warehouse):
+    queries = re.findall(
+        r"```sql\n(.*?)```", (PROJECT_ROOT / "docs" / "facts.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert len(queries) > 5
+    with database.connect(warehouse) as connection:
+        for query in queries:
+            connection.execute(query)
