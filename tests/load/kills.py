@@ -56,7 +56,7 @@ class Step:
 STEPS = (
     Step("before fetch", "before", "minhu.load:fetch", _PULLED, second=()),
     Step("before fetch", "before", "minhu.feeds.sources.push:private_folder", ("push",)),
-    Step("in fetch", "before", "minhu.feeds.sources.drop:_await_settled", ("drop",)),
+    Step("in fetch", "before", "minhu.feeds.sources.drop:_settled", ("drop",)),
     Step("in fetch", "before", "asyncssh:SFTPClientFile.read", ("sftp",), (2, 3, 4), ()),
     Step("in fetch", "half_copied", "fsspec.implementations.local:LocalFileSystem.get_file", ("object",)),
     Step("in fetch", "half_received", "httpx:Response.iter_bytes", ("rest", "open311"), (1, 2, 3)),
@@ -384,7 +384,7 @@ def _committing(arrive: Callable, real: Callable) -> Callable:
 
 
 def _before_move(arrive: Callable, real: Any) -> Any:
-    return SimpleNamespace(replace=_before(arrive, real.replace))
+    return SimpleNamespace(rename=_before(arrive, real.rename), link=real.link)
 
 
 _HOOKS = {
