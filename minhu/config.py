@@ -21,6 +21,7 @@ from minhu import database
 from minhu.declaration import Declared, read_declaration
 from minhu.errors import BadDeclaration, Refused
 from minhu.feeds import load_feeds
+from minhu.feeds.canonical import EVENT_TYPES
 from minhu.feeds.feed import Retention, ZoneName
 from minhu.settings import Settings
 
@@ -40,6 +41,17 @@ class City(Declared):
     afternoon: tuple[TimeOfDay, TimeOfDay] = ("13:30", "17:30")
     repeat_window_days: int = 30
     """The same caller with the same category within so many days is a repeat."""
+    clock_tolerance_minutes: int = Field(default=30, ge=0)
+    """Two senders' times of one event, and a deed and its dispatch, differ by no more than this."""
+    unit_tells: tuple[Literal[*EVENT_TYPES], ...] = (
+        "SIGN",
+        "FIRST_CONTACT",
+        "RETURN_REQUEST",
+        "EXTEND_REQUEST",
+        "REPLY",
+        "CLOSE",
+    )
+    """Events whose time the unit's own system tells best. Of all others the hotline that owns the case does."""
     retention: Retention = Retention()
     feeds: dict[Literal["hotline", "response"], int] = Field(default_factory=dict)
     """How many declarations there are to be: `minhu feeds check` tells when one was lost or came unnoticed."""

@@ -45,3 +45,23 @@
             assignments.assignment_id
     )
 {%- endmacro %}
+
+{#
+    Whose word on an event goes first: 0 the source of record, 4 a milestone on the case's row. The hotline that owns the
+    case tells best what the hotline does, the unit's own system what the unit does (`unit_tells` of the city).
+#}
+{% macro source_rank(events, feed_role, unit_tells) -%}
+    case
+        when {{ events }}.source = 'record' then 4
+        when {{ unit_tells }} ? {{ events }}.event_type
+            then
+                case
+                    when {{ feed_role }} = 'response' then 0
+                    when {{ events }}.is_own then 1
+                    else 2
+                end
+        when {{ events }}.is_own then 0
+        when {{ feed_role }} = 'response' then 2
+        else 1
+    end
+{%- endmacro %}

@@ -172,7 +172,7 @@ _RECORDS = {
         select *, case_feed_code as of_feed, '' as caller, '-infinity'::timestamptz as told_at,
             coalesce(
                 'no|' || feed_code || '|' || source_event_no,
-                concat_ws('|', 'at', event_type, extract(epoch from occurred_at), coalesce(unit_name, ''))
+                concat_ws('|', 'at', feed_code, event_type, extract(epoch from occurred_at), coalesce(unit_name, ''))
             ) as identity,
             case when source_event_no is null then count(*) over (
                 partition by batch_id, case_feed_code, case_no, event_type, occurred_at, unit_name, source_event_no

@@ -21,6 +21,7 @@ from minhu.warehouse.comments import comment_columns
 from minhu.warehouse.touch import touch
 
 FACTS = ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation")
+EVIDENCE = ("orphan", "lifecycle_anomaly", "event_version")  # of schema audit, replaced with the facts
 DIMENSIONS = ("dim_unit", "unit_succession", "dim_feed", "dim_category", "dim_area", "dim_date")
 _TOUCHED = "case_id in (select case_id from build.touched_case where is_rebuilt)"
 
@@ -143,7 +144,8 @@ or (
 
 def _apply(connection: psycopg.Connection) -> dict[str, int]:
     rows = {table: replace_rows(connection, table, _TOUCHED) for table in FACTS}
-    replace_rows(connection, "orphan", _TOUCHED, schema="audit")
+    for table in EVIDENCE:
+        replace_rows(connection, table, _TOUCHED, schema="audit")
     return rows | {table: replace_rows(connection, table, "true") for table in DIMENSIONS}
 
 

@@ -33,12 +33,18 @@ standing as (
 ),
 event as (
     select e.case_feed_code, e.case_no, e.row_hash,
-        concat_ws('|', e.event_type, e.occurred_at, e.unit_name, e.source_event_no, e.feed_code) as what
+        coalesce(
+            'no|' || e.feed_code || '|' || e.source_event_no,
+            concat_ws('|', e.event_type, e.occurred_at, coalesce(e.unit_name, ''), e.feed_code)
+        ) as what
     from staging.case_event as e inner join taken using (batch_id)
 ),
 told_event as (
     select e.case_feed_code, e.case_no, e.row_hash,
-        concat_ws('|', e.event_type, e.occurred_at, e.unit_name, e.source_event_no, e.feed_code) as what
+        coalesce(
+            'no|' || e.feed_code || '|' || e.source_event_no,
+            concat_ws('|', e.event_type, e.occurred_at, coalesce(e.unit_name, ''), e.feed_code)
+        ) as what
     from (select distinct case_feed_code, case_no from event) as keys
     inner join staging.case_event as e using (case_feed_code, case_no)
     inner join seen using (batch_id)
@@ -106,6 +112,8 @@ keys as (
     join names on names.unit_name = milestone ->> 'unit_name'
     union
     select r.feed_code, r.case_no from staging.case_record as r join feeds using (feed_code)
+    union
+    select e.case_feed_code, e.case_no from staging.case_event as e join feeds using (feed_code)
     union
     select f.feed_code, f.case_no
     from mart.fct_timeliness as t join mart.fct_case as f using (case_id) join units on units.unit_code = t.unit_code

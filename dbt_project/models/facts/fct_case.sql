@@ -1,4 +1,5 @@
--- One row per case as a hotline knows it. Assignments hang on the first case of a chain of transfers.
+-- One row per case as a hotline knows it. Assignments hang on, and are counted for, the first case of a chain of
+-- transfers; when that matter is closed, every case of the chain is.
 with touched as (
     select * from {{ source('touched', 'touched_case') }}
     where is_rebuilt
@@ -17,10 +18,10 @@ assignments as (
 standing as (
     select
         opened.root_case_id,
-        count(*) filter (where lived.returned_at is not null)::integer as return_count,
-        bool_and(lived.closed_at is not null) filter (where lived.returned_at is null and opened.unit_role = 'lead')
+        count(*) filter (where lived.void_reason = 'returned')::integer as return_count,
+        bool_and(lived.closed_at is not null) filter (where lived.voided_at is null and opened.unit_role = 'lead')
             as is_closed,
-        max(lived.closed_at) filter (where lived.returned_at is null and opened.unit_role = 'lead') as closed_at
+        max(lived.closed_at) filter (where lived.voided_at is null and opened.unit_role = 'lead') as closed_at
     from {{ ref('int_assignment__opened') }} as opened
     inner join {{ ref('int_assignment__lived') }} as lived on opened.assignment_id = lived.assignment_id
     group by opened.root_case_id
@@ -28,11 +29,11 @@ standing as (
 
 answered_directly as (
     select
-        case_id,
+        root_case_id,
         min(occurred_at) as closed_at
     from {{ ref('int_event__winning') }}
     where event_type in ('DIRECT', 'CLOSE')
-    group by case_id
+    group by root_case_id
 ),
 
 final as (
@@ -48,7 +49,7 @@ final as (
         cases.received_at,
         assignments.first_dispatched_at,
         case
-            when assignments.root_case_id is null then answered_directly.closed_at
+            when standing.root_case_id is null then answered_directly.closed_at
             when standing.is_closed then standing.closed_at
         end as closed_at,
         cases.transferred_from_case_id,
@@ -57,7 +58,7 @@ final as (
         decided.is_excluded,
         decided.exclusion_reason,
         coalesce(assignments.assignment_count, 0) as assignment_count,
-        coalesce(standing.return_count, 0) as return_count,
+        case when cases.case_id = cases.root_case_id then coalesce(standing.return_count, 0) else 0 end as return_count,
         coalesce(assignments.rework_count, 0) as rework_count,
         cases.root_case_id,
         cases.told_by_batch_id as source_batch_id,
@@ -66,8 +67,8 @@ final as (
     inner join {{ ref('int_case__rooted') }} as cases on touched.case_id = cases.case_id
     inner join {{ ref('int_case__decided') }} as decided on cases.case_id = decided.case_id
     left join assignments on cases.case_id = assignments.root_case_id
-    left join standing on cases.case_id = standing.root_case_id
-    left join answered_directly on cases.case_id = answered_directly.case_id
+    left join standing on cases.root_case_id = standing.root_case_id
+    left join answered_directly on cases.root_case_id = answered_directly.root_case_id
     left join {{ ref('int_case__repeated') }} as repeated on cases.case_id = repeated.case_id
 )
 

@@ -22,14 +22,8 @@ assignments as (
         -- an extension counts when it was asked before the limit passed
         case when lived.extension_asked_at <= limited.due_at then lived.extended_due_at end as extended_due_at,
         lived.closed_at,
-        case
-            when lived.returned_at is not null then lived.returned_at
-            when lived.closed_at is null or lived.closed_at > decided.voided_at then decided.voided_at
-        end as voided_at,
-        case
-            when lived.returned_at is not null then 'returned'
-            when lived.closed_at is null or lived.closed_at > decided.voided_at then decided.void_reason
-        end as void_reason,
+        lived.voided_at,
+        lived.void_reason,
         limited.clock,
         limited.sign_limit_rule,
         limited.contact_limit_rule,
@@ -47,7 +41,6 @@ assignments as (
     inner join {{ ref('int_assignment__opened') }} as opened on touched.case_id = opened.root_case_id
     inner join {{ ref('int_assignment__lived') }} as lived on opened.assignment_id = lived.assignment_id
     inner join {{ ref('int_assignment__limited') }} as limited on opened.assignment_id = limited.assignment_id
-    inner join {{ ref('int_case__decided') }} as decided on opened.root_case_id = decided.case_id
 ),
 
 in_force as (

@@ -1,29 +1,57 @@
--- What became of each assignment: signed, contacted, returned, extended, closed.
--- A CLOSE that a later REVIEW_BACK sent back does not count; the first that stands does.
+-- What became of each assignment: signed, contacted, returned, extended, closed, voided.
+-- A CLOSE that a later REVIEW_BACK sent back does not count; the first that stands does. Nothing counts that was done
+-- after the void, or longer before the dispatch than clocks differ; what was done a little before it was done at it.
 with events as (
-    select * from {{ ref('int_event__attached') }}
-    where assignment_id is not null
-),
-
-reviewed as (
     select
-        *,
-        max(occurred_at) filter (where event_type = 'REVIEW_BACK') over (partition by assignment_id) as sent_back_at
-    from events
+        attached.*,
+        opened.dispatched_at,
+        attached.occurred_at >= opened.dispatched_at - city.clock_tolerance as is_after_dispatch,
+        max(attached.occurred_at) filter (where attached.event_type = 'REVIEW_BACK') over same_assignment
+            as sent_back_at,
+        min(attached.occurred_at) filter (where attached.event_type = 'DESIGNATE') over same_assignment
+            as designated_at
+    from {{ ref('int_event__attached') }} as attached
+    inner join {{ ref('int_assignment__opened') }} as opened on attached.assignment_id = opened.assignment_id
+    cross join {{ ref('stg_city') }} as city
+    window same_assignment as (partition by attached.assignment_id)
 ),
 
 standing as (
     select distinct on (assignment_id, event_type)
         assignment_id,
         event_type,
-        occurred_at,
+        greatest(occurred_at, dispatched_at) as occurred_at,
         batch_id,
         row_number
-    from reviewed
+    from events
     where
-        event_type in ('SIGN', 'FIRST_CONTACT', 'RETURN_GRANT')
-        or (event_type = 'CLOSE' and (sent_back_at is null or occurred_at > sent_back_at))
+        is_after_dispatch
+        and (
+            event_type in ('SIGN', 'FIRST_CONTACT')
+            or (event_type = 'CLOSE' and (sent_back_at is null or occurred_at > sent_back_at))
+            or (event_type = 'RETURN_GRANT' and (designated_at is null or occurred_at <= designated_at))
+        )
     order by assignment_id, event_type, occurred_at, event_id
+),
+
+-- A decision about the case ends what was open when it fell; an assignment opened after it lives on.
+ended as (
+    select distinct on (opened.assignment_id)
+        opened.assignment_id,
+        events.occurred_at as ended_at,
+        case events.event_type
+            when 'MERGE' then 'merged'
+            when 'TERMINATE' then 'terminated'
+            when 'TRANSFER_EMERGENCY' then 'transferred_emergency'
+            when 'REJECT_INTAKE' then 'rejected_intake'
+        end as end_reason
+    from {{ ref('int_assignment__opened') }} as opened
+    inner join {{ ref('int_event__winning') }} as events
+        on
+            opened.root_case_id = events.root_case_id
+            and (events.occurred_at, events.event_rank) > (opened.dispatched_at, opened.opening_rank)
+    where events.event_type in ('MERGE', 'TERMINATE', 'TRANSFER_EMERGENCY', 'REJECT_INTAKE')
+    order by opened.assignment_id, events.occurred_at, events.event_rank, events.event_id
 ),
 
 counted as (
@@ -31,6 +59,8 @@ counted as (
         assignment_id,
         count(*) filter (where event_type = 'RETURN_REQUEST')::integer as return_request_count,
         count(*) filter (where event_type = 'RETURN_DENY')::integer as return_deny_count,
+        min(occurred_at) filter (where event_type = 'DESIGNATE') as designated_at,
+        min(occurred_at) filter (where event_type = 'CLOSE') as first_closed_at,
         min(occurred_at) filter (where event_type = 'EXTEND_REQUEST') as extension_requested_at,
         min(occurred_at) filter (where event_type = 'EXTEND_GRANT') as extension_granted_at,
         max(due_at) filter (where event_type = 'EXTEND_GRANT') as extended_due_at,
@@ -39,9 +69,31 @@ counted as (
     group by assignment_id
 ),
 
-final as (
+voided as (
     select
         opened.assignment_id,
+        coalesce(returned.occurred_at, ended.ended_at) as voided_at,
+        case when returned.occurred_at is null then ended.end_reason else 'returned' end as void_reason
+    from {{ ref('int_assignment__opened') }} as opened
+    left join standing as returned
+        on opened.assignment_id = returned.assignment_id and returned.event_type = 'RETURN_GRANT'
+    left join standing as closed on opened.assignment_id = closed.assignment_id and closed.event_type = 'CLOSE'
+    left join ended
+        on
+            opened.assignment_id = ended.assignment_id
+            and (closed.occurred_at is null or closed.occurred_at > ended.ended_at)
+),
+
+done as (
+    select standing.*
+    from standing
+    inner join voided on standing.assignment_id = voided.assignment_id
+    where voided.voided_at is null or standing.occurred_at <= voided.voided_at
+),
+
+final as (
+    select
+        voided.assignment_id,
         signed.occurred_at as signed_at,
         signed.batch_id as sign_batch_id,
         signed.row_number as sign_row_number,
@@ -49,20 +101,21 @@ final as (
         closed.occurred_at as closed_at,
         closed.batch_id as close_batch_id,
         closed.row_number as close_row_number,
-        returned.occurred_at as returned_at,
+        voided.voided_at,
+        voided.void_reason,
+        counted.designated_at,
+        counted.first_closed_at,
         coalesce(counted.return_request_count, 0) as return_request_count,
         coalesce(counted.return_deny_count, 0) as return_deny_count,
         coalesce(counted.extension_count, 0) as extension_count,
         coalesce(counted.extension_requested_at, counted.extension_granted_at) as extension_asked_at,
         counted.extended_due_at
-    from {{ ref('int_assignment__opened') }} as opened
-    left join standing as signed on opened.assignment_id = signed.assignment_id and signed.event_type = 'SIGN'
-    left join standing as contacted
-        on opened.assignment_id = contacted.assignment_id and contacted.event_type = 'FIRST_CONTACT'
-    left join standing as closed on opened.assignment_id = closed.assignment_id and closed.event_type = 'CLOSE'
-    left join standing as returned
-        on opened.assignment_id = returned.assignment_id and returned.event_type = 'RETURN_GRANT'
-    left join counted on opened.assignment_id = counted.assignment_id
+    from voided
+    left join done as signed on voided.assignment_id = signed.assignment_id and signed.event_type = 'SIGN'
+    left join done as contacted
+        on voided.assignment_id = contacted.assignment_id and contacted.event_type = 'FIRST_CONTACT'
+    left join done as closed on voided.assignment_id = closed.assignment_id and closed.event_type = 'CLOSE'
+    left join counted on voided.assignment_id = counted.assignment_id
 )
 
 select * from final

@@ -3,13 +3,18 @@
 with openings as (
     select
         *,
-        count(*) filter (where event_type = 'REWORK') over moments as reworks,
-        count(unit_ref) filter (where event_type <> 'ADD_UNIT') over moments as leads_named
-    from {{ ref('int_event__winning') }}
-    where event_type in ('DISPATCH', 'REDISPATCH', 'ADD_UNIT', 'REWORK')
+        count(*) filter (where event_type = 'REWORK' and opening_role = 'lead') over moments as reworks,
+        count(unit_ref) filter (where opening_role = 'lead') over moments as leads_named
+    from (
+        select
+            *,
+            coalesce(unit_role, case when event_type = 'ADD_UNIT' then 'support' else 'lead' end) as opening_role
+        from {{ ref('int_event__winning') }}
+        where event_type in ('DISPATCH', 'REDISPATCH', 'ADD_UNIT', 'REWORK')
+    ) as roles
     window moments as (
         partition by root_case_id
-        order by occurred_at, event_rank, event_id
+        order by occurred_at, event_rank, opening_role, event_id
         rows unbounded preceding
     )
 ),
@@ -26,9 +31,8 @@ final as (
         end as unit_code,
         coalesce(openings.unit_name, first_value(openings.unit_name) over same_lead) as unit_name_raw,
         coalesce(openings.unit_ref, first_value(openings.unit_ref) over same_lead) as unit_ref,
-        coalesce(openings.unit_role, case when openings.event_type = 'ADD_UNIT' then 'support' else 'lead' end)
-            as unit_role,
-        (openings.reworks + 1)::integer as round,
+        openings.opening_role as unit_role,
+        (openings.reworks + 1)::integer as round,  -- rework of a support unit joins the lead's round
         openings.occurred_at as dispatched_at,
         openings.event_rank as opening_rank,
         case when coalesce(openings.limit_kind, 'close') = 'close' then openings.due_at end as ticket_due_at,
@@ -39,7 +43,7 @@ final as (
     from openings
     window same_lead as (
         partition by openings.root_case_id, openings.leads_named
-        order by openings.occurred_at, openings.event_rank, openings.event_id
+        order by openings.occurred_at, openings.event_rank, openings.opening_role, openings.event_id
     )
 )
 

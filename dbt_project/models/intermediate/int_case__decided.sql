@@ -1,25 +1,10 @@
--- What was decided about a case as a whole: merged, terminated, passed on, excluded. The first such event counts.
+-- What was decided about a case as a whole: what it was merged into, by the first such event; excluded, by the newest.
 with events as (
     select * from {{ ref('int_event__winning') }}
 ),
 
 cases as (
     select * from {{ ref('int_case__rooted') }}
-),
-
-ended as (
-    select distinct on (root_case_id)
-        root_case_id,
-        occurred_at as voided_at,
-        case event_type
-            when 'MERGE' then 'merged'
-            when 'TERMINATE' then 'terminated'
-            when 'TRANSFER_EMERGENCY' then 'transferred_emergency'
-            when 'REJECT_INTAKE' then 'rejected_intake'
-        end as void_reason
-    from events
-    where event_type in ('MERGE', 'TERMINATE', 'TRANSFER_EMERGENCY', 'REJECT_INTAKE')
-    order by root_case_id, occurred_at, event_rank, event_id
 ),
 
 merged as (
@@ -50,13 +35,10 @@ excluded as (
 final as (
     select
         cases.case_id,
-        ended.voided_at,
-        ended.void_reason,
         merged.merged_into_case_id,
         coalesce(excluded.is_excluded, false) as is_excluded,
         case when excluded.is_excluded then excluded.exclusion_reason end as exclusion_reason
     from cases
-    left join ended on cases.root_case_id = ended.root_case_id
     left join merged on cases.case_id = merged.case_id
     left join excluded on cases.root_case_id = excluded.root_case_id
 )

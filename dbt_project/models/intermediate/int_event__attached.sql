@@ -4,7 +4,7 @@ with events as (
     where
         event_type in (
             'SIGN', 'FIRST_CONTACT', 'RETURN_REQUEST', 'RETURN_GRANT', 'RETURN_DENY', 'EXTEND_REQUEST', 'EXTEND_GRANT',
-            'EXTEND_DENY', 'CLOSE', 'REVIEW_BACK', 'VIOLATION'
+            'EXTEND_DENY', 'DESIGNATE', 'CLOSE', 'REVIEW_BACK', 'VIOLATION'
         )
 ),
 
@@ -13,7 +13,13 @@ moments as (
         event_id as moment_id,
         root_case_id,
         unit_ref,
-        occurred_at as happened_at,
+        -- a time to the minute may be any moment of it: the signature of 09:00 answers the dispatch of 09:00:30
+        occurred_at
+        + case
+            when event_type in ('SIGN', 'FIRST_CONTACT') and occurred_at = date_trunc('minute', occurred_at)
+                then interval '59 seconds'
+            else interval '0'
+        end as happened_at,
         event_rank as moment_rank
     from events
 ),
@@ -30,8 +36,10 @@ final as (
         events.root_case_id,
         events.event_type,
         events.occurred_at,
+        events.event_rank,
         events.unit_code,
         events.unit_name,
+        events.unit_ref,
         events.due_at,
         events.reason_code,
         events.batch_id,

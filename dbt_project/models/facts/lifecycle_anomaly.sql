@@ -1,0 +1,185 @@
+-- Events that the life-cycle does not allow where they stand, with what was made of each. docs/lifecycle.md explains
+-- the codes. They break no build: the models before this one have dealt with them already.
+with effects (anomaly_code, effect_on_clock) as (
+    values
+    ('after_void', 'Not counted: what was void counts against nobody.'),
+    ('before_dispatch', 'Not counted: signature, contact and close are awaited after the dispatch.'),
+    ('closed_again', 'None: the first close that review did not send back counts.'),
+    ('dispatched_after_end', 'The new assignment has its own clock; the end voids only what was open when it fell.'),
+    ('extension_asked_late', 'Not counted: the limit that had passed stands.'),
+    ('lead_over_open_lead', 'Both run, each on its own clock, until each is closed or returned.'),
+    ('merge_target_unknown', 'Voids what was open, like any merge; merged_into_case_id stays empty.'),
+    ('return_after_close', 'The return voids the assignment all the same.'),
+    ('return_after_designation', 'Invalid: the assignment stands and its clock runs on.'),
+    ('review_back_before_close', 'None: the next close counts.'),
+    ('sign_after_close', 'The signature counts at its own time; the close is not changed.'),
+    ('unit_never_dispatched', 'None: it opens, signs, closes and voids nothing.')
+),
+
+assignments as (
+    select
+        opened.assignment_id,
+        opened.root_case_id,
+        opened.unit_role,
+        opened.dispatched_at,
+        opened.opening_rank,
+        timeliness.signed_at,
+        timeliness.closed_at,
+        timeliness.voided_at,
+        timeliness.void_reason,
+        timeliness.due_at,
+        timeliness.extended_due_at,
+        lived.designated_at,
+        lived.first_closed_at
+    from {{ ref('int_assignment__opened') }} as opened
+    inner join {{ ref('int_assignment__lived') }} as lived on opened.assignment_id = lived.assignment_id
+    inner join {{ ref('fct_timeliness') }} as timeliness on opened.assignment_id = timeliness.assignment_id
+),
+
+attached as (
+    select
+        events.*,
+        assignments.dispatched_at,
+        assignments.closed_at,
+        assignments.voided_at,
+        assignments.void_reason,
+        assignments.due_at as limit_due_at,
+        assignments.extended_due_at,
+        assignments.designated_at,
+        assignments.first_closed_at,
+        events.occurred_at < assignments.dispatched_at - city.clock_tolerance as is_before_dispatch
+    from {{ ref('int_event__attached') }} as events
+    inner join assignments on events.assignment_id = assignments.assignment_id
+    cross join {{ ref('stg_city') }} as city
+),
+
+of_assignments as (
+    select
+        event_id,
+        assignment_id,
+        case
+            when event_type in ('SIGN', 'FIRST_CONTACT', 'CLOSE', 'RETURN_GRANT') and is_before_dispatch
+                then 'before_dispatch'
+            when event_type in ('RETURN_REQUEST', 'RETURN_GRANT') and occurred_at > designated_at
+                then 'return_after_designation'
+            when event_type in ('SIGN', 'FIRST_CONTACT', 'CLOSE') and occurred_at > voided_at
+                then 'after_void'
+            when event_type = 'SIGN' and occurred_at > closed_at
+                then 'sign_after_close'
+            when event_type = 'CLOSE' and occurred_at > closed_at
+                then 'closed_again'
+            when event_type = 'RETURN_GRANT' and void_reason = 'returned' and closed_at < voided_at
+                then 'return_after_close'
+            when event_type = 'REVIEW_BACK' and (first_closed_at is null or first_closed_at > occurred_at)
+                then 'review_back_before_close'
+            when
+                event_type = 'EXTEND_REQUEST'
+                and occurred_at > limit_due_at
+                and (extended_due_at is null or occurred_at > extended_due_at)
+                then 'extension_asked_late'
+        end as anomaly_code
+    from attached
+),
+
+dispatched_cases as (
+    select distinct root_case_id from assignments
+),
+
+-- A close on a case that was never dispatched is the hotline's own answer.
+of_strangers as (
+    select
+        events.event_id,
+        null::text as assignment_id,
+        'unit_never_dispatched' as anomaly_code
+    from {{ ref('int_event__attached') }} as events
+    left join dispatched_cases on events.root_case_id = dispatched_cases.root_case_id
+    where
+        events.assignment_id is null
+        and (events.event_type <> 'CLOSE' or dispatched_cases.root_case_id is not null)
+),
+
+leads as (
+    select
+        *,
+        lag(assignment_id) over in_order as earlier_assignment_id,
+        least(lag(closed_at) over in_order, lag(voided_at) over in_order) as earlier_ended_at
+    from assignments
+    where unit_role = 'lead'
+    window in_order as (partition by root_case_id order by dispatched_at, opening_rank, assignment_id)
+),
+
+of_leads as (
+    select
+        events.event_id,
+        leads.assignment_id,
+        'lead_over_open_lead' as anomaly_code
+    from leads
+    inner join {{ ref('int_event__winning') }} as events on leads.assignment_id = events.assignment_id
+    where
+        leads.earlier_assignment_id is not null
+        and (leads.earlier_ended_at is null or leads.earlier_ended_at > leads.dispatched_at)
+),
+
+ends as (
+    select
+        root_case_id,
+        min(occurred_at) as ended_at
+    from {{ ref('int_event__winning') }}
+    where event_type in ('MERGE', 'TERMINATE', 'TRANSFER_EMERGENCY', 'REJECT_INTAKE')
+    group by root_case_id
+),
+
+of_ends as (
+    select
+        events.event_id,
+        assignments.assignment_id,
+        'dispatched_after_end' as anomaly_code
+    from assignments
+    inner join ends on assignments.root_case_id = ends.root_case_id and assignments.dispatched_at > ends.ended_at
+    inner join {{ ref('int_event__winning') }} as events on assignments.assignment_id = events.assignment_id
+),
+
+of_merges as (
+    select
+        events.event_id,
+        null::text as assignment_id,
+        'merge_target_unknown' as anomaly_code
+    from {{ ref('int_event__winning') }} as events
+    inner join {{ ref('int_case__decided') }} as decided on events.case_id = decided.case_id
+    where events.event_type = 'MERGE' and decided.merged_into_case_id is null
+),
+
+anomalies as (
+    select * from of_assignments
+    where anomaly_code is not null
+    union all
+    select * from of_strangers
+    union all
+    select * from of_leads
+    union all
+    select * from of_ends
+    union all
+    select * from of_merges
+),
+
+final as (
+    select
+        anomalies.anomaly_code,
+        anomalies.event_id,
+        events.root_case_id as case_id,
+        anomalies.assignment_id,
+        events.event_type,
+        events.occurred_at,
+        events.unit_code,
+        events.unit_name as unit_name_raw,
+        effects.effect_on_clock,
+        events.batch_id,
+        events.row_number
+    from anomalies
+    inner join effects on anomalies.anomaly_code = effects.anomaly_code
+    inner join {{ ref('int_event__winning') }} as events on anomalies.event_id = events.event_id
+    inner join {{ source('touched', 'touched_case') }} as touched
+        on events.root_case_id = touched.case_id and touched.is_rebuilt
+)
+
+select * from final

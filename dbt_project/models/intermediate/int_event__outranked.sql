@@ -1,0 +1,66 @@
+-- Events that a better source tells too, with the one that counts in their place. Two senders' events are one when
+-- case, type and unit are the same, their times lie within the tolerance, and each is the other's nearest: a close that
+-- review sent back and the close after it stay two. A row that carries its latest dispatch does not say whether that
+-- was a redispatch.
+with events as (
+    select * from {{ ref('int_event__told') }}
+    where version_no = 1 and not is_deleted
+),
+
+told_by_several as (
+    select case_id
+    from events
+    group by case_id
+    having min(source) <> max(source)
+),
+
+shared as (
+    select
+        events.*,
+        case when events.event_type = 'REDISPATCH' then 'DISPATCH' else events.event_type end as deed
+    from events
+    inner join told_by_several on events.case_id = told_by_several.case_id
+),
+
+pairs as (
+    select
+        lesser.event_id,
+        better.event_id as outranked_by_event_id,
+        better.source_rank,
+        better.source,
+        row_number() over (
+            partition by lesser.event_id, better.source
+            order by
+                greatest(lesser.occurred_at, better.occurred_at) - least(lesser.occurred_at, better.occurred_at),
+                better.occurred_at, better.event_id
+        ) as better_no,
+        row_number() over (
+            partition by better.event_id, lesser.source
+            order by
+                greatest(lesser.occurred_at, better.occurred_at) - least(lesser.occurred_at, better.occurred_at),
+                lesser.occurred_at, lesser.event_id
+        ) as lesser_no
+    from shared as lesser
+    inner join shared as better
+        on
+            lesser.case_id = better.case_id
+            and lesser.deed = better.deed
+            and (lesser.source_rank, lesser.source) > (better.source_rank, better.source)
+            and (lesser.unit_ref = better.unit_ref or lesser.unit_ref is null or better.unit_ref is null)
+    cross join {{ ref('stg_city') }} as city
+    where
+        lesser.source <> better.source
+        and lesser.occurred_at between better.occurred_at - city.clock_tolerance
+        and better.occurred_at + city.clock_tolerance
+),
+
+final as (
+    select distinct on (event_id)
+        event_id,
+        outranked_by_event_id
+    from pairs
+    where better_no = 1 and lesser_no = 1
+    order by event_id, source_rank, source
+)
+
+select * from final

@@ -1,0 +1,93 @@
+"""The city of the scenarios: how its files are loaded, and how its facts read beside an expectation."""
+
+import csv
+import shutil
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from psycopg.rows import dict_row
+
+from minhu import database
+from minhu.load import load_file
+from minhu.settings import PROJECT_ROOT, Settings
+
+ZONE = ZoneInfo("Asia/Shanghai")
+SCENARIOS = Path(__file__).parent
+FIRST_DAY = date(2026, 10, 12)
+"""The business date of files whose name starts with 1_; 2_ is the day after."""
+
+# One query per table of expectations: every row with the numbers of its case, ordered as the life-cycle goes.
+QUERIES = {
+    "timeliness": "select t.*, c.feed_code, c.case_no from mart.fct_timeliness as t join mart.fct_case as c"
+    " using (case_id) order by c.case_no, t.dispatched_at, t.unit_role, t.unit_code",
+    "case": "select c.*, upstream.case_no as transferred_from, target.case_no as merged_into from mart.fct_case as c"
+    " left join mart.fct_case as upstream on upstream.case_id = c.transferred_from_case_id"
+    " left join mart.fct_case as target on target.case_id = c.merged_into_case_id order by c.case_no",
+    "satisfaction": "select s.*, c.feed_code, c.case_no from mart.fct_satisfaction as s join mart.fct_case as c"
+    " using (case_id) order by c.case_no, s.called_at",
+    "anomaly": "select a.*, c.feed_code, c.case_no from audit.lifecycle_anomaly as a join mart.fct_case as c"
+    " using (case_id) order by c.case_no, a.anomaly_code, a.event_type, a.occurred_at",
+    "version": "select v.*, v.standing_occurred_at as standing_at, c.feed_code, c.case_no from audit.event_version as v"
+    " join mart.fct_case as c using (case_id) order by c.case_no, v.event_type, v.occurred_at, v.source",
+}
+COMPLETE = ("timeliness", "anomaly", "version")
+"""What a scenario does not expect of these it must not have."""
+
+
+def configuration(folder: Path) -> Path:
+    """The scenarios' configuration with the official calendar."""
+    shutil.copytree(SCENARIOS / "config", folder)
+    shutil.copy(PROJECT_ROOT / "config" / "calendar.csv", folder / "calendar.csv")
+    return folder
+
+
+def scenarios() -> list[Path]:
+    return sorted(path for path in SCENARIOS.iterdir() if path.name[0].isdigit())
+
+
+def load(city: Settings, folder: Path) -> None:
+    """Loads the files of a folder in the order of their names and accepts them, as the gate would."""
+    for path in sorted(folder.glob("*_*.csv")):
+        day, rest = path.stem.split("_", 1)
+        feed, delivery = rest.rsplit("_", 1)
+        result = load_file(feed, delivery, path, FIRST_DAY + timedelta(days=int(day) - 1), settings=city)
+        assert result.rejected == 0, f"{path}: a scenario's rows are well formed"
+    with database.connect(city) as connection:
+        connection.execute("update audit.batch set status = 'accepted' where status = 'loaded'")
+
+
+def read(city: Settings) -> dict[str, list[dict]]:
+    """Every table of QUERIES, each value as an expectation writes it."""
+    with database.connect(city) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        return {
+            table: [{name: _text(value) for name, value in row.items()} for row in cursor.execute(query).fetchall()]
+            for table, query in QUERIES.items()
+        }
+
+
+def expected(folder: Path) -> dict[str, list[dict]]:
+    """The tables of an expectation folder."""
+    tables = {}
+    for path in folder.glob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            tables[path.stem] = list(csv.DictReader(file))
+    return tables
+
+
+def case_numbers(scenario: Path) -> set[str]:
+    numbers = set()
+    for path in [*scenario.glob("*given/*_cases.csv")]:
+        with path.open(encoding="utf-8", newline="") as file:
+            numbers |= {row["工单编号"] for row in csv.DictReader(file)}
+    return numbers
+
+
+def _text(value: object) -> str:
+    """Times in the city's zone, without seconds where there are none; null is blank."""
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        local = value.astimezone(ZONE)
+        return local.strftime("%Y-%m-%d %H:%M:%S" if local.second else "%Y-%m-%d %H:%M")
+    return str(value)

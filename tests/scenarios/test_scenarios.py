@@ -1,0 +1,79 @@
+"""Each folder is a life-cycle: raw files in, expected facts out. All are built together, then with what comes later."""
+
+import re
+import shutil
+
+import pytest
+
+from minhu.settings import PROJECT_ROOT
+from minhu.warehouse.build import build
+from tests.scenarios import city as world
+
+SCENARIOS = world.scenarios()
+
+
+@pytest.fixture(scope="module")
+def facts(scratch, tmp_path_factory):
+    """The facts after the first build, after the second, and after everything is built anew."""
+    city = scratch(world.configuration(tmp_path_factory.mktemp("scenarios") / "config"))
+    for scenario in SCENARIOS:
+        world.load(city, scenario / "given")
+    build(city)
+    first = world.read(city)
+    for scenario in SCENARIOS:
+        world.load(city, scenario / "later_given")
+        if (scenario / "later_given" / "units.csv").exists():
+            shutil.copy(scenario / "later_given" / "units.csv", city.config / "units.csv")
+    build(city)
+    second = world.read(city)
+    build(city, full_refresh=True)
+    return first, second, world.read(city)
+
+
+def differences(scenario, folder, facts):
+    """What the facts of a scenario's cases say otherwise than its expectation, table by table."""
+    numbers, wanted = world.case_numbers(scenario), world.expected(scenario / folder)
+    found = {}
+    for table in sorted({*wanted, *world.COMPLETE}):
+        rows = [row for row in facts[table] if row["case_no"] in numbers]
+        names = list(wanted.get(table, rows)[0]) if wanted.get(table, rows) else []
+        told = [{name: row[name] for name in names} for row in rows]
+        if told != wanted.get(table, []):
+            found[table] = {"told": told, "wanted": wanted.get(table, [])}
+    return found
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.name)
+def test_the_facts_are_as_expected(scenario, facts):
+    assert differences(scenario, "expect", facts[0]) == {}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.name)
+def test_what_comes_later_changes_what_it_should_and_nothing_else(scenario, facts):
+    folder = "later_expect" if (scenario / "later_expect").exists() else "expect"
+    assert differences(scenario, folder, facts[1]) == {}
+
+
+@pytest.mark.parametrize("table", world.QUERIES)
+def test_everything_built_anew_is_the_same_to_the_last_column(table, facts):
+    assert facts[2][table] == facts[1][table] and facts[1][table]
+
+
+def test_every_scenario_says_which_rule_it_shows():
+    assert len(SCENARIOS) >= 25
+    for scenario in SCENARIOS:
+        told = (scenario / "README.md").read_text(encoding="utf-8").strip()
+        assert told.endswith(".") and "\n" not in told and len(told) < 200, scenario.name
+        assert list(scenario.glob("given/*.csv")) and list(scenario.glob("expect/*.csv")), scenario.name
+
+
+def test_every_anomaly_is_documented_with_its_effect_and_shown_by_a_scenario(facts):
+    model = (PROJECT_ROOT / "dbt_project/models/facts/lifecycle_anomaly.sql").read_text(encoding="utf-8")
+    page = (PROJECT_ROOT / "docs/lifecycle.md").read_text(encoding="utf-8")
+    effects = dict(re.findall(r"^    \('(\w+)', '(.+)'\)", model, re.MULTILINE))
+    assert len(effects) > 10
+    assert dict(re.findall(r"^\| `(\w+)` \| .+ \| (.+) \|$", page, re.MULTILINE)) == effects
+    shown = {row["anomaly_code"]: row["effect_on_clock"] for row in facts[1]["anomaly"]}
+    assert shown == effects
+    evidence = {(row["batch_id"], row["row_number"]) for row in facts[1]["anomaly"]}
+    assert ("", "") not in evidence and len(evidence) > 10
