@@ -9,13 +9,14 @@ import csv
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import psycopg
 from psycopg.types.json import Jsonb
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from minhu import database
 from minhu.declaration import Declared, read_declaration
@@ -55,6 +56,13 @@ class City(Declared):
     retention: Retention = Retention()
     feeds: dict[Literal["hotline", "response"], int] = Field(default_factory=dict)
     """How many declarations there are to be: `minhu feeds check` tells when one was lost or came unnoticed."""
+
+    @model_validator(mode="after")
+    def _hours_follow_each_other(self) -> "City":
+        opens, noon, again, closes = self.morning + self.afternoon
+        if not opens < noon <= again < closes:
+            raise ValueError(f"the office hours {opens}-{noon}, {again}-{closes} do not follow each other in one day")
+        return self
 
 
 class UnitRow(Declared):
@@ -139,6 +147,7 @@ def read_config(folder: Path) -> Entries:
             _put(entries, kind, str(data[key]), data, folder / name, line)
     _check_tree(entries, "category", "category_level", range(1, 6), folder / "categories.csv")
     _check_tree(entries, "area", "area_level", AREA_LEVELS, folder / "areas.csv")
+    _check_calendar(entries, folder / "calendar.csv")
     for scheme in load_schemes(folder):
         for kind, key, data in scheme.entries():
             _put(entries, kind, key, data, folder / "schemes")
@@ -266,6 +275,14 @@ def _check_tree(entries: Entries, kind: str, level: str, levels: Sequence, path:
             raise BadDeclaration(f"{path}: {kind} {key}: there is no {parent!r} above it")
         if parent is not None and levels.index(nodes[parent][level]) >= levels.index(data[level]):
             raise BadDeclaration(f"{path}: {kind} {key}: it lies no level below {parent}")
+
+
+def _check_calendar(entries: Entries, path: Path) -> None:
+    """A day that is missing would be no working day for the clock, and every limit across it a day late."""
+    days = sorted(date.fromisoformat(key) for kind, key in entries if kind == "calendar_day")
+    for day, following in pairwise(days):
+        if following - day > timedelta(days=1):
+            raise BadDeclaration(f"{path}:1: date_on: {day + timedelta(days=1)} is missing; every day has one line")
 
 
 def _read_csv(path: Path, model: type[Declared]) -> Iterator[tuple[int, Declared]]:

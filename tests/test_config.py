@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import chinese_calendar
 import pytest
+import yaml
 
 from minhu.config import check_feeds, read_config
 from minhu.errors import BadDeclaration
@@ -248,6 +249,23 @@ def test_holidays_have_their_name_and_workdays_none():
     assert named["2026-10-01"] == "国庆节"
     assert named["2027-02-06"] == "春节"
     assert not any(row["label"] for row in register("calendar.csv") if row["is_workday"] == "true")
+
+
+def test_a_calendar_without_a_day_is_refused(tmp_path):
+    text = (CONFIG / "calendar.csv").read_text(encoding="utf-8")
+    assert "2026-10-10,true,true,official,\n" in text
+    folder = given.config(tmp_path / "config", calendar=text.replace("2026-10-10,true,true,official,\n", ""))
+    with pytest.raises(BadDeclaration, match=r"calendar\.csv:1: date_on: 2026-10-10 is missing; every day has one"):
+        read_config(folder)
+
+
+@pytest.mark.parametrize("morning", [["12:00", "09:00"], ["09:00", "14:00"], ["09:00", "09:00"]])
+def test_office_hours_follow_each_other(tmp_path, morning):
+    folder = given.config(tmp_path / "config")
+    city = given.CITY | {"morning": morning}
+    (folder / "city.yml").write_text(yaml.safe_dump(city), encoding="utf-8")
+    with pytest.raises(BadDeclaration, match=r"city\.yml:.*the office hours .* do not follow each other in one day"):
+        read_config(folder)
 
 
 def test_the_canonical_layout_has_the_kinds_that_deliveries_name():

@@ -128,7 +128,7 @@ keys as (
     union
     select f.feed_code, f.case_no
     from mart.fct_timeliness as t join mart.fct_case as f using (case_id)
-    where t.clock = 'working' and t.due_at is null and exists (select from days)
+    where t.is_calendar_provisional and exists (select from days)
 )
 select distinct md5(feed_code || '|' || case_no) as case_id, feed_code, case_no from keys
 """

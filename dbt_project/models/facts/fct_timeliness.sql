@@ -19,12 +19,12 @@ assignments as (
         limited.contact_due_at,
         lived.contacted_at,
         limited.due_at,
-        -- an extension counts when it was asked before the limit passed
-        case when lived.extension_asked_at <= limited.due_at then lived.extended_due_at end as extended_due_at,
         lived.closed_at,
         lived.voided_at,
         lived.void_reason,
         limited.clock,
+        limited.is_sign_provisional or limited.is_contact_provisional as is_other_provisional,
+        limited.is_provisional,
         limited.sign_limit_rule,
         limited.contact_limit_rule,
         limited.limit_rule,
@@ -45,9 +45,14 @@ assignments as (
 
 in_force as (
     select
-        *,
-        coalesce(extended_due_at, due_at) as in_force_due_at
+        assignments.*,
+        extended.extended_due_at,
+        case when extended.assignment_id is null then assignments.due_at else extended.extended_due_at end
+            as in_force_due_at,
+        assignments.is_other_provisional or coalesce(extended.is_provisional, assignments.is_provisional)
+            as is_calendar_provisional
     from assignments
+    left join {{ ref('int_assignment__extended') }} as extended on assignments.assignment_id = extended.assignment_id
 ),
 
 final as (
@@ -69,16 +74,16 @@ final as (
         in_force.voided_at,
         in_force.void_reason,
         in_force.clock,
-        -- the end of a limit is its last moment inside the day before 24:00
-        in_force.clock = 'working'
-        and (due_day.date_on is null or due_day.calendar_status = 'provisional') as is_calendar_provisional,
+        in_force.is_calendar_provisional,
         in_force.signed_at <= in_force.sign_due_at as is_signed_on_time,
         in_force.contacted_at <= in_force.contact_due_at as is_contacted_on_time,
-        in_force.closed_at <= in_force.in_force_due_at as is_closed_on_time,
-        floor(
-            {{ working_minutes_at('in_force.closed_at', 'closed_day', 'city') }}
-            - {{ working_minutes_at('in_force.dispatched_at', 'dispatched_day', 'city') }}
-        )::integer as working_minutes_to_close,
+        -- in time by the first limit is in time, even where the calendar does not reach to the extended one
+        coalesce(
+            in_force.closed_at <= in_force.in_force_due_at,
+            nullif(in_force.closed_at <= in_force.due_at, false)
+        ) as is_closed_on_time,
+        {{ working_minutes_between('in_force.dispatched_at', 'dispatched_day', 'in_force.closed_at', 'closed_day') }}
+            as working_minutes_to_close,
         floor({{ minutes_of('in_force.closed_at - in_force.dispatched_at') }})::integer as natural_minutes_to_close,
         in_force.return_request_count,
         in_force.return_deny_count,
@@ -93,9 +98,6 @@ final as (
         in_force.close_batch_id,
         in_force.close_row_number
     from in_force
-    cross join {{ ref('stg_city') }} as city
-    left join {{ ref('stg_calendar_day') }} as due_day
-        on {{ local_date("in_force.in_force_due_at - interval '1 microsecond'") }} = due_day.date_on
     left join {{ ref('stg_calendar_day') }} as closed_day
         on {{ local_date('in_force.closed_at') }} = closed_day.date_on
     left join {{ ref('stg_calendar_day') }} as dispatched_day

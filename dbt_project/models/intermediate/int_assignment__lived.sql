@@ -61,9 +61,6 @@ counted as (
         count(*) filter (where event_type = 'RETURN_DENY')::integer as return_deny_count,
         min(occurred_at) filter (where event_type = 'DESIGNATE') as designated_at,
         min(occurred_at) filter (where event_type = 'CLOSE') as first_closed_at,
-        min(occurred_at) filter (where event_type = 'EXTEND_REQUEST') as extension_requested_at,
-        min(occurred_at) filter (where event_type = 'EXTEND_GRANT') as extension_granted_at,
-        max(due_at) filter (where event_type = 'EXTEND_GRANT') as extended_due_at,
         count(*) filter (where event_type = 'EXTEND_GRANT')::integer as extension_count
     from events
     group by assignment_id
@@ -107,9 +104,7 @@ final as (
         counted.first_closed_at,
         coalesce(counted.return_request_count, 0) as return_request_count,
         coalesce(counted.return_deny_count, 0) as return_deny_count,
-        coalesce(counted.extension_count, 0) as extension_count,
-        coalesce(counted.extension_requested_at, counted.extension_granted_at) as extension_asked_at,
-        counted.extended_due_at
+        coalesce(counted.extension_count, 0) as extension_count
     from voided
     left join done as signed on voided.assignment_id = signed.assignment_id and signed.event_type = 'SIGN'
     left join done as contacted
