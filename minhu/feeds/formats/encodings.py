@@ -9,7 +9,7 @@ import polars as pl
 
 from minhu.errors import BadDelivery
 
-BLOCK = 1 << 23
+BLOCK = 6 << 20
 _FITS = {
     "utf-8": ("ascii", "utf-8", "utf-8-sig"),
     "utf-8-sig": ("ascii", "utf-8", "utf-8-sig"),
