@@ -96,9 +96,12 @@ def prune(
 
 def _summed(gone: list[Pruned]) -> list[Pruned]:
     """One line for each feed and kind of thing."""
-    key = lambda one: (one.what, one.feed_code or "", one.kept_days)  # noqa: E731 - sorting and grouping by the same
-    groups = (list(group) for _, group in groupby(sorted(gone, key=key), key))
-    return [Pruned(g[0].what, g[0].feed_code, sum(one.count for one in g), g[0].kept_days) for g in groups]
+    counts: dict[tuple[str, str | None, int], int] = {}
+    for one in gone:
+        place = one.what, one.feed_code, one.kept_days
+        counts[place] = counts.get(place, 0) + one.count
+    ordered = sorted(counts, key=lambda place: (place[0], place[1] or "", place[2]))
+    return [Pruned(what, feed_code, counts[what, feed_code, days], days) for what, feed_code, days in ordered]
 
 
 def _landed(connection: psycopg.Connection, store: Store, terms: Terms, dry_run: bool) -> Iterator[Pruned]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from minhu.database import TIMEZONE
 from minhu.errors import Refused
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _folder(settings: "Settings") -> Path:
 
 def _filed(path: Path) -> tuple[str, datetime, str]:
     """Where a key lies, since when, and what the file says."""
-    since = datetime.fromtimestamp(path.stat().st_mtime, ZoneInfo("Asia/Shanghai"))
+    since = datetime.fromtimestamp(path.stat().st_mtime, ZoneInfo(TIMEZONE))
     return str(path), since, path.read_text().strip()
 
 
