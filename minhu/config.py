@@ -1,13 +1,14 @@
 """Brings the city's configuration into the database as versioned rows, so that rules reach SQL as data.
 
 A version is a moment at which something differed; an entry keeps the versions between which it held. Reading the same
-folder twice makes no new version. Kinds: city, feed, delivery, retention, unit, unit_name, calendar_day, category,
-area, scheme, limit_rule.
+folder twice makes no new version. Kinds: city, feed, delivery, retention, unit, unit_name, unit_succession,
+calendar_day, category, area, scheme, limit_rule.
 """
 
 import csv
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
@@ -25,6 +26,7 @@ from minhu.feeds import load_feeds
 from minhu.feeds.canonical import EVENT_TYPES
 from minhu.feeds.feed import Retention, ZoneName
 from minhu.settings import Settings
+from minhu.unit_names import FOREVER, NEVER, Claim, Register, Succession, conflict
 
 Entries = dict[tuple[str, str], dict]
 AreaLevel = Literal["city", "district", "town", "village", "grid"]
@@ -66,7 +68,10 @@ class City(Declared):
 
 
 class UnitRow(Declared):
-    """A line of ``units.csv``: a unit as it was between two dates. ``aliases`` are separated by semicolons."""
+    """A line of ``units.csv``: a unit as it was between two dates. ``aliases`` are separated by semicolons.
+
+    An alias holds as long as its row; ``name@from..to`` (a date may be missing) says that it holds for a part of it.
+    """
 
     unit_code: str = Field(min_length=1)
     unit_name: str = Field(min_length=1)
@@ -135,8 +140,7 @@ def read_config(folder: Path) -> Entries:
         for delivery in feed.deliveries:
             data = {"feed_code": feed.code, "delivery": delivery.name, "kind": delivery.kind, "mode": delivery.mode}
             _put(entries, "delivery", f"{feed.code}/{delivery.name}", data, path)
-    _read_units(folder / "units.csv", entries)
-    _read_successions(folder / "unit_succession.csv", entries)
+    _read_register(folder, entries)
     for kind, model, name, key in (
         ("calendar_day", CalendarRow, "calendar.csv", "date_on"),
         ("category", CategoryRow, "categories.csv", "category_code"),
@@ -232,24 +236,70 @@ def _feed_data(feed) -> dict:
     }
 
 
-def _read_units(path: Path, entries: Entries) -> None:
-    """Units, and every name by which one is called: its code, its names over time, its aliases."""
+def _read_register(folder: Path, entries: Entries) -> None:
+    """Units, who took over from whom, and what every name means from when to when."""
+    path = folder / "units.csv"
+    periods: dict[str, list[tuple[date, date]]] = defaultdict(list)
+    claims: dict[str, list[Claim]] = defaultdict(list)
     for line, row in _read_csv(path, UnitRow):
         data = row.model_dump(mode="json", exclude={"aliases"})
         _put(entries, "unit", f"{row.unit_code}@{row.valid_from}", data, path, line)
-        aliases = [alias.strip() for alias in (row.aliases or "").split(";")]
-        for name in filter(None, {row.unit_code, row.unit_name, *aliases}):
-            known = entries.get(("unit_name", name))
-            if known and known["unit_code"] != row.unit_code:
-                raise BadDeclaration(
-                    f"{path}:{line}: {name!r} names both {known['unit_code']} and {row.unit_code}; a name leads to one"
-                )
-            entries["unit_name", name] = {"unit_name": name, "unit_code": row.unit_code}
+        period = (row.valid_from, row.valid_to or FOREVER)
+        _check_period(periods[row.unit_code], period, row.unit_code, f"{path}:{line}")
+        periods[row.unit_code].append(period)
+        for name, since, until in _names(row, period, f"{path}:{line}"):
+            claims[name].append(Claim(row.unit_code, since, until, line))
+            if two := conflict(claims[name]):
+                raise BadDeclaration(f"{path}:{line}: {_both(name, *two)}")
+    register = Register(periods, _read_successions(folder / "unit_succession.csv", entries, periods))
+    for name, claimed in claims.items():
+        entries["unit_name", name] = {"unit_name": name, "spans": register.history(claimed)}
 
 
-def _read_successions(path: Path, entries: Entries) -> None:
-    """Who took over from whom. A unit that was renamed or merged leads to one unit."""
-    units = {data["unit_code"] for (kind, _), data in entries.items() if kind == "unit"}
+def _check_period(earlier: list[tuple[date, date]], period: tuple[date, date], unit: str, where: str) -> None:
+    since, until = period
+    if until <= since:
+        raise BadDeclaration(f"{where}: valid_to: {until} is not after valid_from, {since}")
+    for other_since, other_until in earlier:
+        if max(since, other_since) < min(until, other_until):
+            raise BadDeclaration(
+                f"{where}: {unit} has another row from {other_since} that still holds on {max(since, other_since)}; end"
+                " one with `valid_to`, the day on which the next begins"
+            )
+
+
+def _names(row: UnitRow, period: tuple[date, date], where: str) -> Iterator[tuple[str, date, date]]:
+    """What the unit of a row is called, each name with the days between which it is."""
+    yield from ((name, *period) for name in {row.unit_code, row.unit_name})
+    for alias in filter(None, map(str.strip, (row.aliases or "").split(";"))):
+        name, at, dates = alias.partition("@")
+        since, dots, until = dates.partition("..")
+        try:
+            given = (date.fromisoformat(since) if since else NEVER, date.fromisoformat(until) if until else FOREVER)
+        except ValueError:
+            given = None
+        if not name or given is None or bool(at) != bool(dots):
+            raise BadDeclaration(f"{where}: aliases: {alias!r} reads neither `name` nor `name@2026-07-01..2026-12-31`")
+        held = max(period[0], given[0]), min(period[1], given[1])
+        if held[0] >= held[1]:
+            raise BadDeclaration(f"{where}: aliases: {alias!r} holds on no day of this row")
+        yield name, *held
+
+
+def _both(name: str, one: Claim, other: Claim) -> str:
+    since, until = max(one.valid_from, other.valid_from), min(one.valid_to, other.valid_to)
+    time = f"from {since} on" if until == FOREVER else f"from {since} to before {until}"
+    return (
+        f"{name!r} names both {one.unit_code} (line {one.line}) and {other.unit_code}, {time}; a name leads to one unit"
+        f" at a time: end one row with `valid_to`, or date the alias, as in `{name}@..{since}` for the one and"
+        f" `{name}@{since}..` for the other"
+    )
+
+
+def _read_successions(path: Path, entries: Entries, units: dict[str, list[tuple[date, date]]]) -> list[Succession]:
+    """Who took over from whom. A unit that was renamed or merged leads to one unit, one that was split to several."""
+    found: list[Succession] = []
+    parts: dict[str, list[int]] = defaultdict(list)
     led: dict[str, int] = {}
     for line, row in _read_csv(path, SuccessionRow):
         for code in (row.old_unit_code, row.new_unit_code):
@@ -257,13 +307,23 @@ def _read_successions(path: Path, entries: Entries) -> None:
                 raise BadDeclaration(f"{path}:{line}: there is no unit {code!r} in units.csv")
         if row.old_unit_code == row.new_unit_code:
             raise BadDeclaration(f"{path}:{line}: a new name of the same unit is a new row of units.csv, no succession")
-        if row.succession_kind != "split" and led.setdefault(row.old_unit_code, line) != line:
+        if row.succession_kind == "split":
+            parts[row.old_unit_code].append(line)
+        elif led.setdefault(row.old_unit_code, line) != line:
             raise BadDeclaration(
                 f"{path}:{line}: {row.old_unit_code} already leads to another unit in line {led[row.old_unit_code]};"
                 " say `split` where it became several"
             )
         key = f"{row.old_unit_code}>{row.new_unit_code}@{row.effective_on}"
         _put(entries, "unit_succession", key, row.model_dump(mode="json"), path, line)
+        found.append(Succession(row.old_unit_code, row.new_unit_code, row.effective_on))
+    for old, lines in parts.items():
+        if len(lines) == 1 and old not in led and max(until for _, until in units[old]) < FOREVER:
+            raise BadDeclaration(
+                f"{path}:{lines[0]}: {old} ended and was split into one unit; list the other parts, or say `renamed` or"
+                " `merged`"
+            )
+    return found
 
 
 def _check_tree(entries: Entries, kind: str, level: str, levels: Sequence, path: Path) -> None:

@@ -16,33 +16,68 @@
 {%- endmacro %}
 
 {#
-    Whom a row about a case speaks of: each row of `moments` (moment_id, root_case_id, unit_ref, happened_at, moment_rank)
-    with the assignment it belongs to. With a unit: that unit's assignments; without: the lead's. The nearest one opened
-    before it wins; if none was, the nearest opened after, since clocks of two systems differ.
+    Whom a row about a case speaks of: each row of `moments` (moment_id, root_case_id, unit_name, unit_ref, unit_codes,
+    happened_at, moment_rank) with the assignment it belongs to. With a unit, in this order: that unit's assignments;
+    those dispatched under the same name, whosever it is by now; those of units whose work it carries on, the lead's
+    first. Without: the lead's. The nearest one opened before it wins; if none was, the nearest opened after, since
+    clocks of two systems differ. A name that may mean several units takes no pick among the assignments of several.
 #}
-{% macro belongs_to_assignment(moments, assignments) -%}
+{% macro belongs_to_assignment(moments, assignments, unit_names) -%}
     (
-        select distinct on (moments.moment_id)
-            moments.moment_id,
-            assignments.assignment_id
-        from {{ moments }} as moments
-        inner join {{ assignments }} as assignments
-            on moments.root_case_id = assignments.root_case_id
-        where
-            moments.unit_ref = assignments.unit_ref
-            or (moments.unit_ref is null and assignments.unit_role = 'lead')
+        with pairs as (
+            select
+                moments.moment_id,
+                moments.happened_at,
+                moments.unit_codes,
+                assignments.assignment_id,
+                assignments.unit_ref,
+                assignments.unit_role,
+                assignments.dispatched_at,
+                assignments.opening_rank,
+                (assignments.dispatched_at, assignments.opening_rank) < (moments.happened_at, moments.moment_rank)
+                    as is_opened_before,
+                case
+                    when moments.unit_ref is null then assignments.unit_role = 'lead'
+                    when moments.unit_ref = assignments.unit_ref then true
+                end as is_of_unit,
+                moments.unit_name = assignments.unit_name_raw as is_of_name,
+                {{ share_a_unit('moments.unit_codes', 'carried.unit_codes') }} as is_carried
+            from {{ moments }} as moments
+            inner join {{ assignments }} as assignments
+                on moments.root_case_id = assignments.root_case_id
+            left join {{ unit_names }} as carried
+                on {{ means_at('carried', 'coalesce(assignments.unit_code, assignments.unit_name_raw)', 'moments.happened_at') }}
+        ),
+
+        placed as (
+            select
+                *,
+                case when is_of_unit then 1 when is_of_name then 2 else 3 end as nearness
+            from pairs
+            where is_of_unit or is_of_name or is_carried
+        ),
+
+        told_apart as (
+            select
+                *,
+                min(unit_ref) over same_nearness <> max(unit_ref) over same_nearness as is_of_several
+            from placed
+            window same_nearness as (partition by moment_id, nearness)
+        )
+
+        select distinct on (moment_id)
+            moment_id,
+            assignment_id
+        from told_apart
+        where nearness < 3 or not is_of_several or strpos(unit_codes, ';') = 0
         order by
-            moments.moment_id,
-            (
-                assignments.dispatched_at < moments.happened_at
-                or (
-                    assignments.dispatched_at = moments.happened_at
-                    and assignments.opening_rank < moments.moment_rank
-                )
-            ) desc,
-            abs(extract(epoch from moments.happened_at - assignments.dispatched_at)),
-            assignments.opening_rank desc,
-            assignments.assignment_id
+            moment_id,
+            is_opened_before desc,
+            nearness,
+            nearness = 3 and unit_role = 'support',
+            abs(extract(epoch from happened_at - dispatched_at)),
+            opening_rank desc,
+            assignment_id
     )
 {%- endmacro %}
 

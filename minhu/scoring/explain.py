@@ -169,9 +169,13 @@ select unit_code
 from mart.dim_unit
 where unit_name = %(unit)s and valid_from <= %(last_day)s and (valid_to is null or valid_to > %(last_day)s)
 union
-select data ->> 'unit_code'
-from config.entry
-where kind = 'unit_name' and key = %(unit)s and until_version is null
+select unit_code
+from mart.dim_unit_name
+where
+    unit_name = %(unit)s
+    and unit_code is not null
+    and (valid_from is null or valid_from <= %(last_day)s)
+    and (valid_to is null or valid_to > %(last_day)s)
 order by unit_code
 """
 

@@ -125,7 +125,7 @@ def _units(register: pl.DataFrame, on: date, rng: np.random.Generator) -> Units:
     rows = register.filter(is_valid).sort("unit_code")
     count = rows.height
     is_weak = rng.random(count) < 0.07  # a few units are bad at keeping time, and everybody knows them
-    aliases = rows["aliases"].fill_null("").str.split(";").to_list()
+    aliases = rows["aliases"].fill_null("").str.replace_all("@[^;]*", "").str.split(";").to_list()
     return Units(
         code=rows["unit_code"].to_numpy(),
         name=rows["unit_name"].to_numpy(),

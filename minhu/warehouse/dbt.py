@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy
 
@@ -11,6 +13,8 @@ from minhu import database
 from minhu.settings import PROJECT_ROOT, Settings
 
 PROJECT = PROJECT_ROOT / "dbt_project"
+_GRAPH_VARIABLES = ("measures", "moments")
+"""The variables by which models choose what they refer to. A parsed project holds no others."""
 
 
 @dataclass(frozen=True)
@@ -58,22 +62,42 @@ def run(settings: Settings, select: str, variables: dict[str, object], *, unit_t
 
     ``unit_tests`` runs the worked examples of the models too: they judge the code, not the data.
     """
-    work = settings.home / "dbt"
-    arguments = [
-        "build",
-        *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
-        *("--target-path", str(work / "target"), "--log-path", str(work / "logs")),
-        *("--log-level-file", "none"),  # what became of each node is recorded in the database
-        *("--select", select, "--vars", repr(variables), "--quiet", "--no-version-check"),
-    ]
+    arguments = ["--select", select, "--vars", repr(variables)]
     if not unit_tests:
         arguments += ["--exclude-resource-type", "unit_test"]
     with _environment(settings):
-        from dbt.cli.main import dbtRunner
-
-        result = dbtRunner().invoke(arguments)
+        shaping = {name: variables[name] for name in _GRAPH_VARIABLES if name in variables}
+        parsed = _parsed(settings, repr(shaping), _newest_file())
+        if parsed.result is None:
+            return DbtRun((), str(parsed.exception))
+        result = _invoke(settings, ["build", *arguments], parsed.result.deepcopy())
     nodes = tuple(_node(given) for given in getattr(result.result, "results", None) or ())
     return DbtRun(nodes, str(result.exception) if result.exception else None)
+
+
+@lru_cache(maxsize=8)
+def _parsed(settings: Settings, variables: str, newest: float) -> Any:
+    """The project as dbt reads it, once per process and state of its files: reading takes longer than a small build."""
+    return _invoke(settings, ["parse", "--vars", variables])
+
+
+def _newest_file() -> float:
+    return max(path.stat().st_mtime for path in PROJECT.rglob("*") if path.suffix in (".sql", ".yml", ".csv"))
+
+
+def _invoke(settings: Settings, arguments: list[str], manifest: Any = None) -> Any:
+    from dbt.cli.main import dbtRunner
+
+    work = settings.home / "dbt"
+    return dbtRunner(manifest=manifest).invoke(
+        [
+            *arguments,
+            *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+            *("--target-path", str(work / "target"), "--log-path", str(work / "logs")),
+            *("--log-level-file", "none"),  # what became of each node is recorded in the database
+            *("--quiet", "--no-version-check"),
+        ]
+    )
 
 
 def _node(result: object) -> NodeResult:

@@ -9,6 +9,7 @@ with judged as (
     select
         batch_id,
         kind,
+        business_date,
         received_rows,
         staged_rows,
         rejected_rows,
@@ -34,7 +35,21 @@ known as (
     from config.entry
     where
         until_version is null
-        and kind in ('feed', 'category', 'unit_name')
+        and kind in ('feed', 'category')
+),
+
+-- a name counts as known where it leads to a unit on the batch's business date
+known_name as (
+    select
+        entry.key as unit_name,
+        span.unit_code,
+        coalesce(span.valid_from, '-infinity') as valid_from,
+        coalesce(span.valid_to, 'infinity') as valid_to
+    from config.entry
+    cross join lateral jsonb_to_recordset(entry.data -> 'spans') as span (unit_code text, valid_from date, valid_to date)
+    where
+        entry.until_version is null
+        and entry.kind = 'unit_name'
 ),
 
 known_kind as (
@@ -146,12 +161,17 @@ unit_rows as (
     select
         named.batch_id,
         sum(named.row_count) as named_rows,
-        sum(named.row_count) filter (where known.key is null) as unresolved_rows
+        sum(named.row_count) filter (where known_name.unit_code is null) as unresolved_rows
     from named
-    left join known on named.unit_name = known.key and known.kind = 'unit_name'
+    inner join judged using (batch_id)
+    left join known_name
+        on
+            named.unit_name = known_name.unit_name
+            and judged.business_date >= known_name.valid_from
+            and judged.business_date < known_name.valid_to
     where
         named.unit_name is not null
-        and exists (select from known_kind where kind = 'unit_name')
+        and exists (select from known_name)
     group by named.batch_id
 ),
 

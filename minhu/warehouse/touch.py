@@ -99,7 +99,12 @@ with changed as (
         or (until_version > %(since)s and until_version <= %(until)s)
 ),
 names as (select key as unit_name from changed where kind = 'unit_name'),
-units as (select data ->> 'unit_code' as unit_code from changed where kind = 'unit'),
+-- a unit's code is one of its names: its history says who acts for it
+units as (
+    select data ->> 'unit_code' as unit_code from changed where kind = 'unit'
+    union
+    select unit_name from names
+),
 days as (select (data ->> 'date_on')::date as date_on from changed where kind = 'calendar_day'),
 feeds as (select key as feed_code from changed where kind = 'feed'),
 keys as (

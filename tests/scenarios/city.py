@@ -48,13 +48,24 @@ def scenarios() -> list[Path]:
 
 def load(city: Settings, folder: Path) -> None:
     """Loads the files of a folder in the order of their names and accepts them, as the gate would."""
-    for path in sorted(folder.glob("*_*.csv")):
+    for path in sorted(folder.glob("[0-9]_*.csv")):
         day, rest = path.stem.split("_", 1)
         feed, delivery = rest.rsplit("_", 1)
         result = load_file(feed, delivery, path, FIRST_DAY + timedelta(days=int(day) - 1), settings=city)
         assert result.rejected == 0, f"{path}: a scenario's rows are well formed"
     with database.connect(city) as connection:
         connection.execute("update audit.batch set status = 'accepted' where status = 'loaded'")
+
+
+def reorganise(city: Settings, folder: Path) -> None:
+    """Brings the rows of a folder into the registers: those of a unit stand for all that the register said of it."""
+    for path in sorted([*folder.glob("units.csv"), *folder.glob("unit_succession.csv")]):
+        register = city.config / path.name
+        head, *rows = path.read_text(encoding="utf-8").splitlines()
+        told = {row.split(",")[0] for row in rows}
+        kept = [row for row in register.read_text(encoding="utf-8").splitlines() if row.split(",")[0] not in told]
+        assert kept[0] == head, path
+        register.write_text("\n".join([*kept, *rows]) + "\n", encoding="utf-8")
 
 
 def read(city: Settings) -> dict[str, list[dict]]:

@@ -18,7 +18,8 @@ from tests.given import csv_file
 from tests.scenarios import city as world
 
 FIRST = datetime(2026, 10, 12, 9)
-UNITS = ["城管局", "市城管局", "交通局", "住建局", "无名局", ""]
+UNITS = ["城管局", "市城管局", "交通局", "住建局", "无名局", ""] * 2
+UNITS += ["河道办", "水利中心", "招商局", "投资促进局", "工商局", "市场监管局", "园林文物局", "园林局", "文物局"]
 COMMON = ["DISPATCH", "REDISPATCH", "ADD_UNIT", "REWORK", "SIGN", "CLOSE", "RETURN_GRANT", "REVIEW_BACK"]
 CASES = 60
 TABLES = {

@@ -1,7 +1,6 @@
 """Each folder is a life-cycle: raw files in, expected facts out. All are built together, then with what comes later."""
 
 import re
-import shutil
 
 import pytest
 
@@ -22,8 +21,7 @@ def facts(scratch, tmp_path_factory):
     first = world.read(city)
     for scenario in SCENARIOS:
         world.load(city, scenario / "later_given")
-        if (scenario / "later_given" / "units.csv").exists():
-            shutil.copy(scenario / "later_given" / "units.csv", city.config / "units.csv")
+        world.reorganise(city, scenario / "later_given")
     build(city)
     second = world.read(city)
     build(city, full_refresh=True)

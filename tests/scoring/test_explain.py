@@ -75,8 +75,9 @@ def test_a_loss_that_does_not_divide_is_split_to_the_cent(october):
 def test_a_unit_is_found_by_its_code_and_by_any_of_its_names(october):
     with database.connect(october.settings) as connection:
         connection.execute(
-            "insert into config.entry (kind, key, data, since_version)"
-            """ values ('unit_name', '某局', '{"unit_name": "某局", "unit_code": "D1"}', 1)"""
+            "insert into mart.dim_unit_name (unit_name, valid_from, valid_to, unit_code, unit_codes, resolution)"
+            " values ('某局', null, '2026-11-01', 'D1', 'D1', 'register'),"
+            " ('某局', '2026-11-01', null, 'D2', 'D2', 'register')"
         )
     found = [explain(october.settings, name, "2026-10") for name in ("D1", "单位D1", "某局")]
     assert found[0] == found[1] == found[2]

@@ -159,7 +159,8 @@ def settings(warehouse: Settings) -> Settings:
         connection.execute("insert into config.version (city, sha256) values ('testcity', 'x')")
         connection.execute(
             "insert into config.entry (kind, key, data, since_version)"
-            " values ('feed', 'h1', '{}', 1), ('category', '0101', '{}', 1), ('unit_name', '城管局', '{}', 1)"
+            " values ('feed', 'h1', '{}', 1), ('category', '0101', '{}', 1), "
+            """('unit_name', '城管局', '{"spans": [{"unit_code": "U1"}]}', 1)"""
         )
     return warehouse
 

@@ -19,12 +19,14 @@ callbacks as (
         md5(newest.case_id || '|' || newest.identity) as callback_id,
         cases.root_case_id,
         names.unit_code,
+        names.unit_codes,
         coalesce(names.unit_code, 'raw|' || newest.unit_name) as unit_ref
     from newest
     inner join {{ source('touched', 'touched_case') }} as touched
         on newest.case_id = touched.case_id and touched.is_rebuilt
     inner join {{ ref('int_case__rooted') }} as cases on newest.case_id = cases.case_id
-    left join {{ ref('stg_unit_name') }} as names on newest.unit_name = names.unit_name
+    left join {{ ref('stg_unit_name') }} as names
+        on {{ means_at('names', 'newest.unit_name', 'newest.called_at') }}
     where not newest.is_deleted
 ),
 
@@ -32,14 +34,17 @@ moments as (
     select
         callback_id as moment_id,
         root_case_id,
+        unit_name,
         unit_ref,
+        unit_codes,
         called_at as happened_at,
         {{ event_rank("'CALLBACK'") }} as moment_rank
     from callbacks
 ),
 
 attached as (
-    select * from {{ belongs_to_assignment('moments', ref('int_assignment__opened')) }} as belonging
+    select *
+    from {{ belongs_to_assignment('moments', ref('int_assignment__opened'), ref('stg_unit_name')) }} as belonging
 ),
 
 final as (

@@ -4,7 +4,7 @@ with final as (
         events.event_id as violation_id,
         events.assignment_id,
         events.root_case_id as case_id,
-        coalesce(events.unit_code, assignments.unit_code) as unit_code,
+        coalesce(assignments.unit_code, events.unit_code) as unit_code,
         coalesce(events.unit_name, assignments.unit_name_raw) as unit_name_raw,
         coalesce(events.reason_code, 'unstated') as violation_code,
         events.occurred_at as found_at,

@@ -1,8 +1,17 @@
 -- The limits that bind each assignment: for signing, for the first contact and for closing, each on a clock of its own.
--- The rule in force on the day of dispatch decides, for the unit as it was then; the first rule that fits wins. A due
+-- The rule in force on the day of dispatch decides, for the unit as it was then (named before it began: as it began);
+-- the first rule that fits wins. A due
 -- date written on the ticket goes before any rule. A feed that the configuration does not know is bound by its tickets
 -- alone.
-with assignments as (
+with units as (
+    select
+        *,
+        case when valid_from > min(valid_from) over (partition by unit_code) then valid_from else '-infinity' end
+            as applies_from
+    from {{ ref('stg_unit') }}
+),
+
+assignments as (
     select
         opened.*,
         cases.request_type,
@@ -15,10 +24,10 @@ with assignments as (
     from {{ ref('int_assignment__opened') }} as opened
     inner join {{ ref('int_case__rooted') }} as cases on opened.dispatched_case_id = cases.case_id
     left join {{ ref('stg_feed') }} as feeds on cases.feed_code = feeds.feed_code
-    left join {{ ref('stg_unit') }} as units
+    left join units
         on
             opened.unit_code = units.unit_code
-            and {{ local_date('opened.dispatched_at') }} >= units.valid_from
+            and {{ local_date('opened.dispatched_at') }} >= units.applies_from
             and ({{ local_date('opened.dispatched_at') }} < units.valid_to or units.valid_to is null)
 ),
 

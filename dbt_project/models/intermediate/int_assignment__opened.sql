@@ -19,32 +19,48 @@ with openings as (
     )
 ),
 
-final as (
+-- Whose the rework is that names no unit; the unit may have been renamed, merged or split since.
+named as (
     select
-        openings.assignment_id,
-        openings.root_case_id,
-        openings.case_id as dispatched_case_id,
-        openings.event_type as opened_by,
-        case
-            when openings.unit_ref is not null then openings.unit_code
-            else first_value(openings.unit_code) over same_lead
-        end as unit_code,
-        coalesce(openings.unit_name, first_value(openings.unit_name) over same_lead) as unit_name_raw,
-        coalesce(openings.unit_ref, first_value(openings.unit_ref) over same_lead) as unit_ref,
-        openings.opening_role as unit_role,
-        (openings.reworks + 1)::integer as round,  -- rework of a support unit joins the lead's round
-        openings.occurred_at as dispatched_at,
-        openings.event_rank as opening_rank,
-        case when coalesce(openings.limit_kind, 'close') = 'close' then openings.due_at end as ticket_due_at,
-        case when openings.limit_kind = 'sign' then openings.due_at end as ticket_sign_due_at,
-        case when openings.limit_kind = 'contact' then openings.due_at end as ticket_contact_due_at,
-        openings.batch_id,
-        openings.row_number
+        *,
+        coalesce(unit_name, first_value(unit_name) over same_lead) as lead_name,
+        first_value(unit_code) over same_lead as lead_code
     from openings
     window same_lead as (
-        partition by openings.root_case_id, openings.leads_named
-        order by openings.occurred_at, openings.event_rank, openings.opening_role, openings.event_id
+        partition by root_case_id, leads_named order by occurred_at, event_rank, opening_role, event_id
     )
+),
+
+final as (
+    select
+        named.assignment_id,
+        named.root_case_id,
+        named.case_id as dispatched_case_id,
+        named.event_type as opened_by,
+        case when named.unit_ref is null then coalesce(carried.unit_code, meant.unit_code) else named.unit_code end
+            as unit_code,
+        named.lead_name as unit_name_raw,
+        coalesce(named.unit_ref, carried.unit_code, meant.unit_code, 'raw|' || named.lead_name) as unit_ref,
+        named.opening_role as unit_role,
+        (named.reworks + 1)::integer as round,  -- rework of a support unit joins the lead's round
+        named.occurred_at as dispatched_at,
+        named.event_rank as opening_rank,
+        case when coalesce(named.limit_kind, 'close') = 'close' then named.due_at end as ticket_due_at,
+        case when named.limit_kind = 'sign' then named.due_at end as ticket_sign_due_at,
+        case when named.limit_kind = 'contact' then named.due_at end as ticket_contact_due_at,
+        named.batch_id,
+        named.row_number
+    from named
+    left join {{ ref('stg_unit_name') }} as carried
+        on
+            named.unit_ref is null
+            and {{ means_at('carried', 'coalesce(named.lead_code, named.lead_name)', 'named.occurred_at') }}
+    -- of the parts of a unit that was split, the one whose name it is
+    left join {{ ref('stg_unit_name') }} as meant
+        on
+            carried.unit_code is null
+            and {{ share_a_unit('carried.unit_codes', 'meant.unit_code') }}
+            and {{ means_at('meant', 'named.lead_name', 'named.occurred_at') }}
 )
 
 select * from final

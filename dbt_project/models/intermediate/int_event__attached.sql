@@ -12,7 +12,9 @@ moments as (
     select
         event_id as moment_id,
         root_case_id,
+        unit_name,
         unit_ref,
+        unit_codes,
         -- a time to the minute may be any moment of it: the signature of 09:00 answers the dispatch of 09:00:30
         occurred_at
         + case
@@ -25,7 +27,8 @@ moments as (
 ),
 
 attached as (
-    select * from {{ belongs_to_assignment('moments', ref('int_assignment__opened')) }} as belonging
+    select *
+    from {{ belongs_to_assignment('moments', ref('int_assignment__opened'), ref('stg_unit_name')) }} as belonging
 ),
 
 final as (

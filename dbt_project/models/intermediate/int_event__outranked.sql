@@ -1,7 +1,7 @@
 -- Events that a better source tells too, with the one that counts in their place. Two senders' events are one when
--- case, type and unit are the same, their times lie within the tolerance, and each is the other's nearest: a close that
--- review sent back and the close after it stay two. A row that carries its latest dispatch does not say whether that
--- was a redispatch.
+-- case, type and unit are the same, or may be, their times lie within the tolerance, and each is the other's nearest: a
+-- close that review sent back and the close after it stay two. A row that carries its latest dispatch does not say
+-- whether that was a redispatch.
 with events as (
     select * from {{ ref('int_event__told') }}
     where version_no = 1 and not is_deleted
@@ -46,7 +46,12 @@ pairs as (
             lesser.case_id = better.case_id
             and lesser.deed = better.deed
             and (lesser.source_rank, lesser.source) > (better.source_rank, better.source)
-            and (lesser.unit_ref = better.unit_ref or lesser.unit_ref is null or better.unit_ref is null)
+            and (
+                lesser.unit_ref = better.unit_ref
+                or lesser.unit_ref is null
+                or better.unit_ref is null
+                or {{ share_a_unit('lesser.unit_codes', 'better.unit_codes') }}
+            )
     cross join {{ ref('stg_city') }} as city
     where
         lesser.source <> better.source

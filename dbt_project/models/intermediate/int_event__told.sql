@@ -105,6 +105,7 @@ final as (
         numbered.occurred_at,
         numbered.unit_name,
         names.unit_code,
+        names.unit_codes,
         coalesce(names.unit_code, 'raw|' || numbered.unit_name) as unit_ref,
         numbered.unit_role,
         numbered.due_at,
@@ -116,7 +117,8 @@ final as (
         numbered.told_by_row_number as row_number
     from numbered
     inner join {{ ref('int_case__rooted') }} as cases on numbered.case_id = cases.case_id
-    left join {{ ref('stg_unit_name') }} as names on numbered.unit_name = names.unit_name
+    left join {{ ref('stg_unit_name') }} as names
+        on {{ means_at('names', 'numbered.unit_name', 'numbered.occurred_at') }}
 )
 
 select * from final

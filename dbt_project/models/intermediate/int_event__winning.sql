@@ -10,6 +10,7 @@ select
     told.occurred_at,
     told.unit_name,
     told.unit_code,
+    told.unit_codes,
     told.unit_ref,
     told.unit_role,
     told.due_at,
