@@ -446,7 +446,10 @@ def simulate(
 @as_json_option
 @click.pass_obj
 def build(settings: Settings, full_refresh: bool, as_json: bool) -> None:
-    """Build the facts of what was accepted since the last build."""
+    """Build the facts of what was accepted since the last build.
+
+    A build that failed leaves nothing for readers; the next one continues it unless anything it rests on has changed.
+    """
     from minhu import database
     from minhu.warehouse.build import build as run
 
@@ -458,6 +461,8 @@ def build(settings: Settings, full_refresh: bool, as_json: bool) -> None:
         click.echo("nothing to build: no batch was accepted or withdrawn and no rule changed since the last build")
     else:
         rows = "  ".join(f"{table}={count}" for table, count in result.rows.items() if table.startswith("fct_"))
+        if result.continues:
+            click.echo(f"continues build {result.continues}, which failed: {result.reused} models and tests reused")
         click.echo(
             f"build {result.build_id}: {result.taken} batches in, {result.withdrawn} out, {result.touched_cases} cases"
             f" touched, {result.tests} tests passed, {result.seconds} s\n{rows}"

@@ -9,17 +9,13 @@ from pathlib import Path
 import pytest
 
 from minhu.settings import PROJECT_ROOT
+from tests.scaled_out import sql_of, wrong
 
 ALLOWED = {  # the one module that drives each of these
     "airflow": set(),
     "dags": set(),
     "dbt": {"minhu/warehouse/dbt.py"},
     "great_expectations": {"minhu/warehouse/quality.py"},
-}
-TO_AVOID = {  # they do not run on a scaled-out warehouse
-    "merge": r"\bmerge\s+into\b",
-    "grouping sets": r"\bgrouping\s+sets\b",
-    "not in (subquery)": r"\bnot\s+in\s*\(\s*select\b",
 }
 
 
@@ -51,16 +47,61 @@ def test_the_package_imports_an_engine_only_in_the_module_that_drives_it(library
     assert users <= ALLOWED[library]
 
 
-def test_no_model_uses_what_a_scaled_out_warehouse_cannot_run():
-    models = tracked("dbt_project/models/**.sql", "dbt_project/macros/**.sql")
-    assert len(models) > 30
-    wrong = [
-        f"{path.name}: {name}"
-        for path in models
-        for name, pattern in TO_AVOID.items()
-        if re.search(pattern, path.read_text(encoding="utf-8"), re.IGNORECASE)
-    ]
-    assert wrong == []
+def test_no_sql_uses_what_a_scaled_out_warehouse_cannot_run():
+    models = tracked("dbt_project/**.sql", "minhu/warehouse/*.sql")
+    modules = tracked("minhu/warehouse/*.py", "minhu/scoring/*.py")
+    texts = [(path, 1, path.read_text(encoding="utf-8")) for path in models]
+    texts += [(path, line, text) for path in modules for line, text in sql_of(path)]
+    assert len(models) > 60 and sum("select" in text for _, _, text in texts) > 90
+    assert [f"{path.name}:{line}: {what}" for path, line, text in texts for what in wrong(text)] == []
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ("merge", "MERGE INTO t USING u ON true"),
+        ("grouping sets", "select 1 from t group by grouping sets ((a), (b))"),
+        ("grouping sets", "select 1 from t group by rollup (a, b)"),
+        ("not in (subquery)", "select 1 from t where t.a not in (\n  select u.a from u)"),
+        ("<> all (subquery)", "select 1 from t where t.a <> all (select u.a from u)"),
+        ("correlated subquery on unit_code", "select 1 from t where exists (select 1 from u where u.a = t.unit_code)"),
+        ("correlated subquery on a", "select (select max(u.b) from u where u.a = t.a) from t"),
+        ("correlated subquery on a", "select coalesce(t.b, (select u.b from u where u.a = t.a)) from x.t"),
+        (
+            "correlated subquery on a",
+            "select 1 from t left join lateral (select 1 from u where u.a = t.a) as v on true",
+        ),
+        (
+            "correlated subquery on a",
+            "with c as (select 1 from m.t as t where t.b in (select b from u where u.a = t.a)) f",
+        ),
+        (
+            "correlated subquery on a",
+            "select 1 from t where exists (select 1 from (select 1 from u where u.a = t.a) as v)",
+        ),
+        (
+            "correlated subquery on a",
+            "select 1 from {{ ref('t') }} as t where not exists (select 1 from {{ ref('u') }} as u where u.a = t.a)",
+        ),
+    ],
+)
+def test_the_lint_finds_what_a_scaled_out_warehouse_cannot_run(what, text):
+    assert wrong(text) == [what]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select 1 from t where t.case_id in (select case_id from u) and t.b not in ('a (select', 'b')",
+        "select 1 from t where exists (select 1 from u where u.case_id = t.case_id and u.a = t.a)",
+        "select 1 from t left join (select u.a from u) as v on t.a = v.a -- not in (select 1)",
+        "select 1 from batch where not exists (select 1 from audit.pruned where pruned.batch_id = batch.batch_id)",
+        "with done as (select 1 from audit.build) select 1 from b where exists (select 1 from done where done.a = b.a)",
+        "select 1 from t cross join lateral jsonb_array_elements(t.listed) as l (data)",
+    ],
+)
+def test_the_lint_lets_the_rest_pass(text):
+    assert wrong(text) == []
 
 
 def test_only_the_staging_models_read_staging():

@@ -204,16 +204,7 @@ select
     scores.unit_code,
     coalesce(units.unit_name, scores.unit_code) as unit_name,
     scores.peer_group,
-    (
-        select count(*)
-        from mart.fct_unit_score as peers
-        where
-            peers.scheme_id = run.scheme_id
-            and peers.scheme_version = run.scheme_version
-            and peers.period = run.period
-            and peers.peer_group = scores.peer_group
-            and peers.rank_in_group is not null
-    ) as ranked_in_group,
+    peers.ranked_in_group,
     scores.raw_points,
     scores.score_100,
     scores.assessed_points,
@@ -223,6 +214,11 @@ select
     scheme.data
 from mart.fct_unit_score as scores
 inner join mart.score_run as run using (scheme_id, scheme_version, period)
+inner join (
+    select scheme_id, scheme_version, period, peer_group, count(rank_in_group) as ranked_in_group
+    from mart.fct_unit_score
+    group by scheme_id, scheme_version, period, peer_group
+) as peers using (scheme_id, scheme_version, period, peer_group)
 inner join config.entry as scheme
     on
         scheme.kind = 'scheme'

@@ -23,6 +23,7 @@ from minhu.scoring.plain import plain
 from minhu.scoring.scheme import Scheme
 from minhu.settings import Settings
 from minhu.warehouse import dbt
+from minhu.warehouse.analyze import analyze_changed, tell_changes
 from minhu.warehouse.apply import replace_rows
 from minhu.warehouse.comments import comment_columns
 
@@ -139,7 +140,10 @@ def score(settings: Settings, period: str, scheme_id: str | None = None) -> Scor
             for table in RESULTS:
                 replace_rows(connection, table, _THIS_RUN, parameters=run.key)
             comment_columns(connection, settings)
-            return _result(connection, run)
+            result = _result(connection, run)
+            tell_changes(connection)
+        analyze_changed(keeper, "mart")
+        return result
 
 
 def last_score(settings: Settings, period: str) -> ScoreResult:

@@ -5,17 +5,25 @@
 
 A batch accepted meanwhile waits for the next build. A build that fails leaves nothing for readers, and the next one
 takes its batches. Readers see the facts of one build or of the next, never between.
+
+When nothing that the failed build rests on has changed since, the next one continues it: it takes over the models and
+tests that had passed and starts at those that had not. That serves outages: the database gone, a disk full, a time-out,
+a process killed. Where a batch, a rule, a link of callers, the text of a model or the rows of a table that would be
+taken over differ, everything runs.
 """
 
+import hashlib
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
 
 import psycopg
+from psycopg import sql
 
 from minhu import config, database
-from minhu.errors import Refused
+from minhu.errors import Refused, Retryable
 from minhu.settings import Settings
 from minhu.warehouse import dbt
+from minhu.warehouse.analyze import analyze_changed, tell_changes
 from minhu.warehouse.apply import replace_rows
 from minhu.warehouse.comments import comment_columns
 from minhu.warehouse.touch import touch
@@ -30,9 +38,16 @@ class BuildFailed(Refused):
     """A model or a test failed. Nothing was applied."""
 
 
+class BuildInterrupted(Retryable):
+    """The database gave way under a build. Nothing was applied; the next build goes on from there."""
+
+
 @dataclass(frozen=True)
 class BuildResult:
-    """``build_id`` is null when there was nothing to do. ``rows``: rows written per table of mart."""
+    """``build_id`` is null when there was nothing to do. ``rows``: rows written per table of mart.
+
+    ``continues``: the failed build that this one continued, of which ``reused`` models and tests were taken over.
+    """
 
     build_id: int | None
     taken: int = 0
@@ -41,35 +56,45 @@ class BuildResult:
     rows: dict[str, int] | None = None
     tests: int = 0
     seconds: float = 0.0
+    continues: int | None = None
+    reused: int = 0
 
     def summary(self) -> dict:
         return {**self.__dict__, "rows": self.rows or {}}
 
 
 def build(settings: Settings, *, full_refresh: bool = False) -> BuildResult:
-    """Builds what is new. Raises BuildFailed naming the first node that failed."""
+    """Builds what is new, or continues what failed.
+
+    Raises BuildFailed naming the first node that failed, BuildInterrupted when it was the database that gave way.
+    """
     version = config.sync(settings)
     with database.connect(settings, autocommit=True) as keeper:
         keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [database.LOCK_BUILD])
+        analyze_changed(keeper, "staging", "restricted", "config")
         with database.connect(settings) as connection:
             build_id = _choose(connection, version, full_refresh)
+            done = _take_over(connection, build_id) if build_id else ()
         if build_id is None:
             return BuildResult(None)
-        run = dbt.run(settings, "tag:facts", {"build_id": build_id, "config_version": version})
+        variables = {"build_id": build_id, "config_version": version}
+        with database.connect(settings, autocommit=True) as notes:
+            run = dbt.run(settings, "tag:facts", variables, lambda node: _record(notes, build_id, node), done)
         with database.connect(settings) as connection:
-            _record_nodes(connection, build_id, run)
+            for node in run.nodes:
+                _record(connection, build_id, node)
             if not run.is_ok:
                 _finish(connection, build_id, "failed", run.complaint)
         if not run.is_ok:
-            raise BuildFailed(f"build {build_id} failed and changed nothing: {run.complaint}")
+            failure = BuildInterrupted if run.is_outage else BuildFailed
+            raise failure(f"build {build_id} failed and changed nothing: {run.complaint}")
         with database.connect(settings) as connection:
             rows = _apply(connection)
             _finish(connection, build_id, "succeeded", None)
             comment_columns(connection, settings)
-        with database.connect(settings, autocommit=True) as connection:
-            for table in FACTS:
-                connection.execute(f"analyze mart.{table}")
-            return _result(connection, build_id, rows, run)
+            tell_changes(connection)
+        analyze_changed(keeper, "mart", "audit")
+        return _result(keeper, build_id, rows, run)
 
 
 def _choose(connection: psycopg.Connection, version: int, full_refresh: bool) -> int | None:
@@ -94,8 +119,66 @@ def _choose(connection: psycopg.Connection, version: int, full_refresh: bool) ->
         connection.rollback()
         return None
     touched = touch(connection, build_id, last, version, full_refresh)
-    connection.execute("update audit.build set touched_cases = %s where build_id = %s", [touched, build_id])
+    rests_on = connection.execute(_RESTS_ON, {"build_id": build_id}).fetchone()[0]
+    connection.execute(
+        "update audit.build set touched_cases = %s, fingerprint = %s where build_id = %s",
+        [touched, hashlib.sha256(f"{dbt.code_hash()} {rests_on}".encode()).hexdigest(), build_id],
+    )
     return build_id
+
+
+# All that a model reads, beside its own text. A link of callers that changes leaves a row until a build succeeds.
+_RESTS_ON = """
+select concat_ws(
+    ' ',
+    build.is_full_refresh,
+    build.config_version,
+    (select max(build_id) from audit.build where status = 'succeeded'),
+    (select string_agg(batch_id || action, ',' order by batch_id, action)
+        from audit.build_batch where build_id = build.build_id),
+    (select count(*) || ':' || sum(hashtextextended(case_id || is_rebuilt, 0)) from build.touched_case),
+    (select count(*) || ':' || sum(hashtextextended(earlier_token || current_token, 0))
+        from restricted.caller_link_change),
+    (select max(pruned_id) from audit.pruned)
+)
+from audit.build where build_id = %(build_id)s
+"""
+
+
+def _take_over(connection: psycopg.Connection, build_id: int) -> set[str]:
+    """Nodes that the build before this one passed, when it failed, rested on the same, and its tables are all there."""
+    before = connection.execute(
+        "select before.build_id from audit.build as before inner join audit.build as this"
+        " on before.fingerprint = this.fingerprint and before.status = 'failed'"
+        " where this.build_id = %s and before.build_id = (select max(build_id) from audit.build where build_id < %s)",
+        [build_id, build_id],
+    ).fetchone()
+    if before is None:
+        return set()
+    failed = before[0]
+    passed = connection.execute(
+        "select node, status, rows from audit.build_node where build_id = %s and status = any(%s)",
+        [failed, ["success", "pass", "warn"]],  # of a model, of a test
+    ).fetchall()
+    if not passed or not all(_is_there(connection, node, rows) for node, status, rows in passed if status == "success"):
+        return set()
+    connection.execute("update audit.build set continues_build_id = %s where build_id = %s", [failed, build_id])
+    connection.execute(
+        "insert into audit.build_node (build_id, node, status, seconds, rows, message, ran_in_build_id)"
+        " select %s, node, status, seconds, rows, message, coalesce(ran_in_build_id, build_id) from audit.build_node"
+        " where build_id = %s and node = any(%s)",
+        [build_id, failed, [node for node, *_ in passed]],
+    )
+    return {node for node, *_ in passed}
+
+
+def _is_there(connection: psycopg.Connection, model: str, rows: int | None) -> bool:
+    """Whether what a model made is there with its rows: a crash of the server empties unlogged tables."""
+    kind = connection.execute("select relkind from pg_class where oid = to_regclass(%s)", [f"build.{model}"]).fetchone()
+    if kind is None or kind[0] == "v":
+        return kind is not None
+    counted = connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier("build", model)))
+    return counted.fetchone()[0] == rows
 
 
 # A snapshot says all there is: an accepted one is superseded by the next accepted one of its delivery.
@@ -149,13 +232,13 @@ def _apply(connection: psycopg.Connection) -> dict[str, int]:
     return rows | {table: replace_rows(connection, table, "true") for table in DIMENSIONS}
 
 
-def _record_nodes(connection: psycopg.Connection, build_id: int, run: dbt.DbtRun) -> None:
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into audit.build_node (build_id, node, status, seconds, rows, message)"
-            " values (%s, %s, %s, %s, %s, %s)",
-            [(build_id, n.node, n.status, n.seconds, n.rows, n.message) for n in run.nodes],
-        )
+def _record(connection: psycopg.Connection, build_id: int, node: dbt.NodeResult) -> None:
+    connection.execute(
+        "insert into audit.build_node (build_id, node, status, seconds, rows, message)"
+        " values (%s, %s, %s, %s, %s, %s) on conflict (build_id, node) do update set"
+        " status = excluded.status, seconds = excluded.seconds, rows = excluded.rows, message = excluded.message",
+        [build_id, node.node, node.status, node.seconds, node.rows, node.message],
+    )
 
 
 def _finish(connection: psycopg.Connection, build_id: int, status: str, message: str | None) -> None:
@@ -166,11 +249,12 @@ def _finish(connection: psycopg.Connection, build_id: int, status: str, message:
 
 
 def _result(connection: psycopg.Connection, build_id: int, rows: dict[str, int], run: dbt.DbtRun) -> BuildResult:
-    taken, withdrawn, touched, seconds = connection.execute(
+    taken, withdrawn, touched, seconds, continues, reused = connection.execute(
         "select count(*) filter (where action = 'take'), count(*) filter (where action = 'withdraw'),"
-        " max(touched_cases), max(extract(epoch from finished_at - started_at))::float"
-        " from audit.build left join audit.build_batch using (build_id) where build_id = %s",
+        " max(touched_cases), max(extract(epoch from finished_at - started_at))::float, max(continues_build_id),"
+        " (select count(*) from audit.build_node where build_id = build.build_id and ran_in_build_id is not null)"
+        " from audit.build left join audit.build_batch using (build_id) where build_id = %s group by build.build_id",
         [build_id],
     ).fetchone()
     tests = sum(1 for node in run.nodes if node.status == "pass")
-    return BuildResult(build_id, taken, withdrawn, touched, rows, tests, round(seconds, 1))
+    return BuildResult(build_id, taken, withdrawn, touched, rows, tests, round(seconds, 1), continues, reused)

@@ -19,11 +19,13 @@ def comment_columns(connection: psycopg.Connection, settings: Settings) -> int:
             " where relnamespace = 'mart'::regnamespace and relkind in ('r', 'p', 'v')"
         )
     }
+    models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
     written = 0
-    for node in manifest["nodes"].values():
-        for name, column in node.get("columns", {}).items():
+    for node in models.values():
+        columns = models["measured_row"]["columns"] if "measure" in node["tags"] else node["columns"]
+        for name, column in columns.items():
             text = _comment(column)
-            if node["resource_type"] == "model" and text and known.get((node["name"], name), text) != text:
+            if text and known.get((node["name"], name), text) != text:
                 place = sql.Identifier("mart", node["name"], name)
                 connection.execute(sql.SQL("comment on column {} is {}").format(place, sql.Literal(text)))
                 written += 1

@@ -1,20 +1,43 @@
 """Drives dbt. The only module that imports it."""
 
+import hashlib
+import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.metadata import version
 from typing import Any
 
+import psycopg
 import sqlalchemy
 
 from minhu import database
 from minhu.settings import PROJECT_ROOT, Settings
 
 PROJECT = PROJECT_ROOT / "dbt_project"
-_GRAPH_VARIABLES = ("measures", "moments")
+_SHAPING = ("measures", "moments")
 """The variables by which models choose what they refer to. A parsed project holds no others."""
+
+# What the server or the client library says when the fault lies with neither a model nor the data.
+_OUTAGES = (
+    "server closed the connection",
+    "terminating connection",
+    "connection already closed",
+    "could not connect",
+    "connection to server",
+    "the database system is",
+    "no space left on device",
+    "could not extend file",
+    "canceling statement due to",
+    "deadlock detected",
+    "out of memory",
+    "out of shared memory",
+    "too many clients",
+    "remaining connection slots",
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +53,11 @@ class NodeResult:
     @property
     def is_failed(self) -> bool:
         return self.status in ("error", "fail", "runtime error")
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether the database gave way: the same statement may succeed later."""
+        return self.status == "error" and _tells_of_outage(self.message)
 
 
 @dataclass(frozen=True)
@@ -48,6 +76,12 @@ class DbtRun:
         return self.error is None and not self.failed
 
     @property
+    def is_outage(self) -> bool:
+        if self.error:
+            return _tells_of_outage(self.error)
+        return bool(self.failed) and all(node.is_outage for node in self.failed)
+
+    @property
     def complaint(self) -> str:
         """The first thing that went wrong, in one line."""
         if self.error:
@@ -57,57 +91,123 @@ class DbtRun:
         return f"{first.node}: {' '.join(lines[:2])}"
 
 
-def run(settings: Settings, select: str, variables: dict[str, object], *, unit_tests: bool = False) -> DbtRun:
+def run(
+    settings: Settings,
+    select: str,
+    variables: dict[str, object],
+    on_node: Callable[[NodeResult], None] | None = None,
+    done: Collection[str] = (),
+    *,
+    unit_tests: bool = False,
+) -> DbtRun:
     """One `dbt build` of the nodes that ``select`` names, with ``variables`` as its vars.
 
-    ``unit_tests`` runs the worked examples of the models too: they judge the code, not the data.
+    ``on_node`` is told of each node as it finishes, one at a time; what it raises from psycopg is passed over.
+    ``done``: nodes of an earlier run that need not run again. ``unit_tests`` runs the worked examples of the models
+    too: they judge the code, not the data.
     """
-    arguments = ["--select", select, "--vars", repr(variables)]
+    chosen = ["--select", select]
+    wanted: set[str] = set()
     if not unit_tests:
-        arguments += ["--exclude-resource-type", "unit_test"]
-    with _environment(settings):
-        shaping = {name: variables[name] for name in _GRAPH_VARIABLES if name in variables}
-        parsed = _parsed(settings, repr(shaping), _newest_file())
-        if parsed.result is None:
-            return DbtRun((), str(parsed.exception))
-        result = _invoke(settings, ["build", *arguments], parsed.result.deepcopy())
+        chosen += ["--exclude-resource-type", "unit_test"]
+    if done:
+        listed = _invoke(settings, ["list", *chosen, "--output", "json", "--output-keys", "unique_id"], variables)
+        if listed.exception or not listed.success:
+            return DbtRun((), str(listed.exception or "the nodes of the project cannot be listed"))
+        ids = {json.loads(line)["unique_id"] for line in listed.result}
+        wanted = {unique_id for unique_id in ids if unique_id.startswith(("model.", "test."))}
+        wanted = {unique_id for unique_id in wanted if _name(unique_id) not in done}
+        if not wanted:
+            return DbtRun(())
+        # by their own names, and no test for the sake of a model that it stands on
+        chosen = ["--select", *sorted(unique_id.split(".")[2] for unique_id in wanted)]
+        chosen += ["--indirect-selection", "empty"]
+    result = _invoke(settings, ["build", *chosen], variables, on_node)
     nodes = tuple(_node(given) for given in getattr(result.result, "results", None) or ())
-    return DbtRun(nodes, str(result.exception) if result.exception else None)
+    error = str(result.exception) if result.exception else None
+    left_out = {_name(unique_id) for unique_id in wanted} - {node.node for node in nodes}
+    if left_out and not error:
+        error = f"dbt left out {', '.join(sorted(left_out))}"
+    return DbtRun(nodes, error)
+
+
+def code_hash() -> str:
+    """Hash of what decides over the tables of a run: the files of the dbt project, the versions of dbt and of us."""
+    digest = hashlib.sha256(" ".join(version(name) for name in ("minhu", "dbt-core", "dbt-postgres")).encode())
+    for path in sorted(path for path in PROJECT.rglob("*") if path.suffix in (".sql", ".yml", ".csv")):
+        digest.update(str(path.relative_to(PROJECT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _invoke(
+    settings: Settings,
+    arguments: list[str],
+    variables: dict[str, object],
+    on_node: Callable[[NodeResult], None] | None = None,
+) -> Any:
+    """What dbt's own runner returns for a command on the project."""
+    one_at_a_time = threading.Lock()
+
+    def heard(event) -> None:
+        if on_node and event.info.name == "NodeFinished":
+            with one_at_a_time, suppress(psycopg.Error):  # not noted means run again, no more
+                on_node(_finished(event.data))
+
+    with _environment(settings):
+        from dbt.cli.main import dbtRunner
+
+        parsed = _parsed(settings, repr({name: variables[name] for name in _SHAPING if name in variables}), code_hash())
+        if parsed.result is None:
+            return parsed
+        runner = dbtRunner(manifest=parsed.result.deepcopy(), callbacks=[heard])
+        return runner.invoke([*arguments, "--vars", repr(variables), *_options(settings)])
 
 
 @lru_cache(maxsize=8)
-def _parsed(settings: Settings, variables: str, newest: float) -> Any:
-    """The project as dbt reads it, once per process and state of its files: reading takes longer than a small build."""
-    return _invoke(settings, ["parse", "--vars", variables])
-
-
-def _newest_file() -> float:
-    return max(path.stat().st_mtime for path in PROJECT.rglob("*") if path.suffix in (".sql", ".yml", ".csv"))
-
-
-def _invoke(settings: Settings, arguments: list[str], manifest: Any = None) -> Any:
+def _parsed(settings: Settings, variables: str, code: str) -> Any:
+    """The project as dbt reads it, once per process and text: reading takes longer than many a build."""
     from dbt.cli.main import dbtRunner
 
+    return dbtRunner().invoke(["parse", "--vars", variables, *_options(settings)])
+
+
+def _options(settings: Settings) -> list[str]:
     work = settings.home / "dbt"
-    return dbtRunner(manifest=manifest).invoke(
-        [
-            *arguments,
-            *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
-            *("--target-path", str(work / "target"), "--log-path", str(work / "logs")),
-            *("--log-level-file", "none"),  # what became of each node is recorded in the database
-            *("--quiet", "--no-version-check"),
-        ]
-    )
+    return [
+        *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+        *("--target-path", str(work / "target"), "--log-path", str(work / "logs")),
+        *("--log-level-file", "none"),  # what became of each node is recorded in the database
+        *("--quiet", "--no-version-check"),
+    ]
+
+
+def _tells_of_outage(message: str | None) -> bool:
+    return any(words in (message or "").lower() for words in _OUTAGES)
+
+
+def _name(unique_id: str) -> str:
+    return unique_id.removeprefix("model.minhu.").removeprefix("test.minhu.")
 
 
 def _node(result: object) -> NodeResult:
     rows = (result.adapter_response or {}).get("rows_affected")
+    return _result(result.node.unique_id, str(result.status), result.execution_time, rows, result.message)
+
+
+def _finished(event: object) -> NodeResult:
+    """The same from the event that dbt fires when a node has finished."""
+    given = event.run_result
+    rows = dict(given.adapter_response).get("rows_affected")
+    return _result(event.node_info.unique_id, given.status, given.execution_time, rows, given.message)
+
+
+def _result(unique_id: str, status: str, seconds: float, rows: object, message: str | None) -> NodeResult:
     return NodeResult(
-        node=result.node.unique_id.removeprefix("model.minhu.").removeprefix("test.minhu."),
-        status=str(result.status),
-        seconds=round(result.execution_time, 3),
-        rows=rows if isinstance(rows, int) and rows >= 0 else None,
-        message=result.message if str(result.status) not in ("success", "pass") else None,
+        node=_name(unique_id),
+        status=status,
+        seconds=round(seconds, 3),
+        rows=int(rows) if isinstance(rows, int | float) and rows >= 0 else None,
+        message=message if status not in ("success", "pass") else None,
     )
 
 

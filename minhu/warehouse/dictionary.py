@@ -18,7 +18,8 @@ def dictionary(models: Path = MODELS) -> str:
     documented = [model for path in sorted(models.rglob("*.yml")) for model in read_yaml(path).get("models", ())]
     measures = [model for model in documented if model["name"].startswith("measure_")]
     tables = [model for model in documented if model["name"].startswith(("fct_", "dim_", "unit_", "score_"))]
-    parts = [_HEAD, "## Measures\n", *map(_measure, measures), "## Tables\n", *map(_table, tables)]
+    row = next(model for model in documented if model["name"] == "measured_row")
+    parts = [_HEAD, "## Measures\n", _table(row), *map(_measure, measures), "## Tables\n", *map(_table, tables)]
     return "\n".join(parts)
 
 

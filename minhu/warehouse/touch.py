@@ -267,6 +267,7 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
         is_full = connection.execute(_CHANGED_FOR_ALL, parameters).fetchone()[0]
     if is_full:
         _add(connection, _ALL, parameters)
+        connection.execute("analyze build.touched_case")
         return _count(connection)
     _add(connection, _MOVED, parameters)
     if since is not None and since != until:

@@ -155,7 +155,9 @@ def story(city, step):
             event(8, "DISPATCH", "10-12 09:20:00", "综合执法局"),
             event(20, "DISPATCH", "10-12 09:30:00", "交通局"),
             event(1, "CLOSE", "10-16 10:00:00"),
+            event(8, "VIOLATION", "10-20 09:00:00", reason_code="late_handling"),
             event(9, "VIOLATION", "10-20 09:00:00", reason_code="late_handling"),
+            event(1, "SIGN", "10-12 10:00:00", source_event_no="s1"),
         ],
     )
     city.load("events", [event(50, "DISPATCH", "12-31 09:00:00", "交通局")], feed="h2")
@@ -174,7 +176,8 @@ def story(city, step):
     step("the held batch is released")
 
     city.load("cases", [case(4, 分类="0202", 主要内容="路面破损")], day=16)
-    step("a correction")
+    city.load("events", [event(1, "SIGN", "10-12 10:30:00", source_event_no="s1")], day=16)
+    step("a case and an event corrected")
 
     mapped = {**CASES, "columns": CASES["columns"] | {"case_no": {"from": "工单编号", "map": {"9": "nine"}}}}
     given.config(

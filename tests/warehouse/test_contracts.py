@@ -1,0 +1,117 @@
+"""The contracts of the dbt project, the tables of the database and those who read them say the same."""
+
+import json
+
+import pytest
+
+from minhu.scoring import score
+from minhu.scoring.score import RESULTS
+from minhu.warehouse.build import DIMENSIONS, EVIDENCE, FACTS, BuildFailed, build
+from tests.warehouse import test_build, test_readers
+from tests.warehouse.test_build import case, facts, load, query
+
+city = test_build.city  # the fixture: two hotlines, two units
+project = test_readers.project
+
+COLUMNS = """
+select attname, format_type(atttypid, atttypmod), attnotnull
+from pg_attribute
+where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped
+    and not (attname = 'scored_at' and atthasdef)  -- the database's clock, no model's column
+"""
+
+
+@pytest.fixture(scope="module")
+def built(scratch, tmp_path_factory):
+    """A warehouse in which everything was made once, and dbt's manifest of it."""
+    made = test_build.city.__wrapped__(scratch, tmp_path_factory.mktemp("contracts"))
+    load(made, "cases", [case(1)])
+    build(made)
+    score(made, "2026-10")
+    return made, json.loads((made.home / "dbt" / "target" / "manifest.json").read_text(encoding="utf-8"))
+
+
+def contract(city, model):
+    """(column, type as the database calls it, not null) of a model's declared columns."""
+    types = {column["data_type"] for column in model["columns"].values()}
+    names = dict(query(city, "select said, format_type(said::regtype, null) from unnest(%s::text[]) as said", [*types]))
+    return {
+        (name, names[column["data_type"]], any(c["type"] == "not_null" for c in column["constraints"]))
+        for name, column in model["columns"].items()
+    }
+
+
+@pytest.mark.parametrize("table", [*FACTS, *DIMENSIONS, *EVIDENCE, *RESULTS])
+def test_a_contract_is_the_table_that_people_read(built, table):
+    city, manifest = built
+    model = manifest["nodes"][f"model.minhu.{table}"]
+    schema = "audit" if table in EVIDENCE else "mart"
+    assert model["config"]["contract"]["enforced"] is True
+    assert contract(city, model) == set(query(city, COLUMNS, f"{schema}.{table}"))
+    assert contract(city, model) == set(query(city, COLUMNS, f"build.{table}")), "what dbt made of it"
+
+
+def test_every_view_of_mart_has_the_columns_of_its_contract(built):
+    city, manifest = built
+    views = [name for (name,) in query(city, "select viewname from pg_views where schemaname = 'mart'")]
+    models = {view: manifest["nodes"].get(f"model.minhu.{view}") for view in views if view != "unit_rollup"}
+    assert len(models) > 8
+    row = manifest["nodes"]["model.minhu.measured_row"]
+    for view, model in models.items():
+        columns = contract(city, row if view.startswith("measure_") else model)
+        assert columns == set(query(city, COLUMNS, f"mart.{view}")), view
+
+
+def test_every_column_of_mart_is_told_in_both_languages(built):
+    city, _ = built
+    bare = query(
+        city,
+        "select relname, attname from pg_class join pg_attribute on attrelid = pg_class.oid"
+        " where relnamespace = 'mart'::regnamespace and relkind in ('r', 'p', 'v') and attnum > 0"
+        " and not attisdropped and attname <> 'scored_at'"
+        " and coalesce(col_description(pg_class.oid, attnum), '') not like '%% — %%'",
+    )
+    assert bare == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("callbacks.is_reached,", "callbacks.is_reached::text as is_reached,"),
+        ("callbacks.is_reached,", ""),
+        ("callbacks.is_reached,", "callbacks.is_reached, 1 as surplus,"),
+    ],
+    ids=["another type", "a column less", "a column more"],
+)
+def test_a_model_that_breaks_its_contract_fails_the_build(city, project, old, new):
+    load(city, "cases", [case(1)])
+    before = facts(city)
+    test_readers.change(project.parent / "facts" / "fct_satisfaction.sql", old, new)
+    with pytest.raises(BuildFailed, match=r"fct_satisfaction: Compilation Error.*enforced contract"):
+        build(city)
+    assert facts(city) == before
+
+
+def test_every_table_of_mart_has_somebody_who_reads_it(built):
+    _, manifest = built
+    exposures = manifest["exposures"].values()
+    read = {parent for exposure in exposures for parent in exposure["depends_on"]["nodes"]}
+    tables = [*FACTS, *DIMENSIONS, *RESULTS, "fct_indicator_case"]
+    assert [table for table in tables if f"model.minhu.{table}" not in read] == []
+    for exposure in exposures:
+        assert exposure["meta"]["label_zh"] and exposure["description"], exposure["name"]
+        assert exposure["owner"]["name"] and not exposure["owner"].get("email"), "an office, no person"
+
+
+def test_whatever_a_build_or_a_score_changed_much_has_statistics(city):
+    load(city, "cases", [case(number) for number in range(1, 30)])
+    build(city)
+    score(city, "2026-10")
+    known = "select distinct schemaname || '.' || tablename from pg_stats"
+    filled = {"staging.case_record", "mart.fct_case", "mart.fct_timeliness", "mart.dim_date", "mart.fct_unit_score"}
+    assert filled <= {table for (table,) in query(city, known)}
+    counts = "select relname, analyze_count from pg_stat_user_tables where schemaname = 'mart' and relname = 'fct_case'"
+    before = query(city, counts)
+    load(city, "cases", [case(30)], day=13)
+    build(city)
+    assert query(city, counts) == before, "one case more or less is no reason to look at all of them"
