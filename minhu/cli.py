@@ -537,6 +537,34 @@ def schemes_list(settings: Settings, as_json: bool) -> None:
 
 
 @minhu.group()
+def callers() -> None:
+    """Callers, for the hotline office. Whoever looks is recorded."""
+
+
+@callers.command(
+    "frequent",
+    epilog=_example(
+        "minhu callers frequent --since 2026-10-01 --until 2026-10-31 --min 10 --why '高频来电人研判'",
+        "minhu callers frequent --why '高频来电人研判' --json",
+    ),
+)
+@click.option("--since", type=DATE, help="First day of receipt; from the beginning unless given.")
+@click.option("--until", type=DATE, help="Last day of receipt; to the end unless given.")
+@click.option("--min", "at_least", type=click.IntRange(1), default=5, show_default=True, help="So many cases or more.")
+@click.option("--why", required=True, help="The reason; it is kept with your database login.")
+@as_json_option
+@click.pass_obj
+def callers_frequent(
+    settings: Settings, since: datetime | None, until: datetime | None, at_least: int, why: str, as_json: bool
+) -> None:
+    """List who calls often: the phone masked, how many cases and repeats, about what, for whom."""
+    from minhu.warehouse.callers import COLUMNS, frequent
+
+    first, last = (day and day.date() for day in (since, until))
+    _show(frequent(settings, why, since=first, until=last, at_least=at_least), as_json, COLUMNS)
+
+
+@minhu.group()
 def logins() -> None:
     """Logins for people and tools that read."""
 

@@ -1,8 +1,8 @@
 """Brings the city's configuration into the database as versioned rows, so that rules reach SQL as data.
 
 A version is a moment at which something differed; an entry keeps the versions between which it held. Reading the same
-folder twice makes no new version. Kinds: city, feed, delivery, retention, unit, unit_name, unit_succession,
-calendar_day, category, area, scheme, limit_rule.
+folder twice makes no new version. Kinds: city, repeat_rule, feed, delivery, retention, unit, unit_name,
+unit_succession, calendar_day, category, area, scheme, limit_rule.
 """
 
 import csv
@@ -34,6 +34,35 @@ AREA_LEVELS = get_args(AreaLevel)
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 
 
+class RepeatRule(Declared):
+    """When a case is a repeat (重复件): of the same caller, within the window, about the same matter at the same place.
+
+    The rule of the day on which the later case was received decides.
+    """
+
+    valid_from: date
+    valid_to: date | None = None
+    """First day on which it no longer holds; that of the next rule unless given."""
+    window_days: Annotated[int, Field(ge=1, le=366)]
+    matter: Literal["category", "text", "category_or_text", "category_and_text"]
+    """What must be the same or alike."""
+    category_level: Annotated[int, Field(ge=1, le=5)] | None = None
+    """Level of the category tree down to which both agree; the code itself unless given."""
+    min_similarity: Annotated[float, Field(gt=0, le=1)]
+    """Texts are alike from here on: 2 × shared characters / (characters of one + characters of the other)."""
+    filler_words: tuple[Annotated[str, Field(pattern=r"^[a-z0-9\u4e00-\u9fff]+$")], ...] = ()
+    """Words of the trade that say nothing of the matter; left out before texts are compared."""
+    place: Literal["ignore", "if_told", "required"]
+    """Whether places must agree: never, where both cases tell one, or always."""
+    area_level: AreaLevel = "town"
+    """Level of the area tree down to which both agree; a case that tells a coarser area agrees with all within it."""
+    within_metres: Annotated[int, Field(gt=0)] | None = None
+    """Coordinates agree up to here; unless given they are not looked at."""
+    compare_latest: Annotated[int, Field(ge=1, le=1000)] = 50
+    """A case is compared with so many of its caller's latest earlier ones, so that 400 calls a day stay cheap."""
+    example: bool = False
+
+
 class City(Declared):
     """Whose warehouse this is, and the hours in which its offices work."""
 
@@ -42,8 +71,8 @@ class City(Declared):
     timezone: ZoneName = "Asia/Shanghai"
     morning: tuple[TimeOfDay, TimeOfDay] = ("09:00", "12:00")
     afternoon: tuple[TimeOfDay, TimeOfDay] = ("13:30", "17:30")
-    repeat_window_days: int = 30
-    """The same caller with the same category within so many days is a repeat."""
+    repeats: tuple[RepeatRule, ...] = ()
+    """When a case repeats an earlier one of its caller; on a day without a rule none does."""
     clock_tolerance_minutes: int = Field(default=30, ge=0)
     """Two senders' times of one event, and a deed and its dispatch, differ by no more than this."""
     unit_tells: tuple[Literal[*EVENT_TYPES], ...] = (
@@ -58,6 +87,22 @@ class City(Declared):
     retention: Retention = Retention()
     feeds: dict[Literal["hotline", "response"], int] = Field(default_factory=dict)
     """How many declarations there are to be: `minhu feeds check` tells when one was lost or came unnoticed."""
+
+    def repeat_rules(self) -> dict[str, dict]:
+        """The rules as entries of the configuration, by the day from which they hold, each with its end."""
+        entries = [rule.model_dump(mode="json", exclude={"example"}) for rule in self.repeats]
+        for entry, following in pairwise([*entries, {"valid_from": None}]):
+            entry["valid_to"] = entry["valid_to"] or following["valid_from"]
+        return {entry["valid_from"]: entry for entry in entries}
+
+    @model_validator(mode="after")
+    def _rules_follow_each_other(self) -> "City":
+        for rule, following in pairwise([*self.repeats, None]):
+            if rule.valid_to and rule.valid_to <= rule.valid_from:
+                raise ValueError(f"repeats: valid_to {rule.valid_to} is not after valid_from {rule.valid_from}")
+            if following and following.valid_from < (rule.valid_to or rule.valid_from + timedelta(days=1)):
+                raise ValueError(f"repeats: the rule from {following.valid_from} begins before the one above it ends")
+        return self
 
     @model_validator(mode="after")
     def _hours_follow_each_other(self) -> "City":
@@ -130,8 +175,11 @@ def read_config(folder: Path) -> Entries:
 
     entries: Entries = {}
     city = read_declaration(City, folder / "city.yml")
-    # Retention decides over no fact: an entry of its own, so that another number rebuilds nothing.
-    _put(entries, "city", city.code, city.model_dump(mode="json", exclude={"retention", "feeds"}), folder / "city.yml")
+    # Entries of their own: retention decides over no fact, a rule of repeats over the cases of its days.
+    own = {"retention", "feeds", "repeats"}
+    _put(entries, "city", city.code, city.model_dump(mode="json", exclude=own), folder / "city.yml")
+    for key, data in city.repeat_rules().items():
+        _put(entries, "repeat_rule", key, data, folder / "city.yml")
     _put(entries, "retention", "*", city.retention.model_dump(mode="json"), folder / "city.yml")
     for feed in load_feeds(folder):
         path = folder / "feeds" / f"{feed.code}.yml"

@@ -5,7 +5,19 @@ from pathlib import Path
 
 import yaml
 
-CITY = {"code": "testcity", "name": "测试市", "repeat_window_days": 30}
+CITY = {
+    "code": "testcity",
+    "name": "测试市",
+    "repeats": [
+        {
+            "valid_from": "2020-01-01",
+            "window_days": 30,
+            "matter": "category",
+            "min_similarity": 0.55,
+            "place": "ignore",
+        }
+    ],
+}
 
 CASES = {
     "name": "cases",

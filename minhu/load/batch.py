@@ -112,9 +112,10 @@ def find(connection: psycopg.Connection, batch_id: int) -> Batch:
     return found
 
 
-def log_access(connection: psycopg.Connection, batch_id: int, subject: str, why: str) -> None:
+def log_access(connection: psycopg.Connection, batch_id: int | None, subject: str, why: str) -> None:
     """Records that citizens' data is about to be read. Commits at once: the row stands before the answer is given.
 
+    ``batch_id`` is null for what is of no batch.
     Raises Refused without a reason.
     """
     if not why.strip():

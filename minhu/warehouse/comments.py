@@ -21,7 +21,7 @@ def comment_columns(connection: psycopg.Connection, settings: Settings) -> int:
     }
     models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
     written = 0
-    for node in models.values():
+    for node in (*models.values(), *manifest["sources"].values()):
         columns = models["measured_row"]["columns"] if "measure" in node["tags"] else node["columns"]
         for name, column in columns.items():
             text = _comment(column)

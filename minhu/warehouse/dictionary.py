@@ -15,7 +15,12 @@ words are the comments of the database, Chinese label first.
 
 def dictionary(models: Path = MODELS) -> str:
     """Markdown: the measures a scheme may count, then the tables with their columns."""
-    documented = [model for path in sorted(models.rglob("*.yml")) for model in read_yaml(path).get("models", ())]
+    pages = [read_yaml(path) for path in sorted(models.rglob("*.yml"))]
+    views = [table for page in pages for source in page.get("sources", ()) for table in source["tables"]]
+    documented = [
+        *(model for page in pages for model in page.get("models", ())),
+        *(view for view in views if "columns" in view),  # of schema mart, made in sql/
+    ]
     measures = [model for model in documented if model["name"].startswith("measure_")]
     tables = [model for model in documented if model["name"].startswith(("fct_", "dim_", "unit_", "score_"))]
     row = next(model for model in documented if model["name"] == "measured_row")

@@ -138,7 +138,57 @@ keys as (
 select distinct md5(feed_code || '|' || case_no) as case_id, feed_code, case_no from keys
 """
 
-# What decides over every case: a limit rule may bind any assignment, office hours and the repeat window all.
+# Cases that a rule of repeats decides over otherwise than before: those of the days on which another one holds.
+_OTHER_REPEAT_RULE = f"""
+with rules as (
+    select data - '{{valid_from,valid_to}}'::text[] as says, since_version, until_version,
+        daterange((data ->> 'valid_from')::date, (data ->> 'valid_to')::date) as held
+    from config.entry where kind = 'repeat_rule'
+),
+days as (
+    select received_on::date as received_on
+    from generate_series(
+        (select min(received_at at time zone 'Asia/Shanghai')::date from mart.fct_case),
+        (select max(received_at at time zone 'Asia/Shanghai')::date from mart.fct_case), interval '1 day'
+    ) as received_on
+),
+other_days as (
+    select received_on
+    from days
+    left join rules as before on received_on <@ before.held and before.since_version <= %(since)s
+        and (before.until_version is null or before.until_version > %(since)s)
+    left join rules as after on received_on <@ after.held and after.since_version <= %(until)s
+        and (after.until_version is null or after.until_version > %(until)s)
+    where before.says is distinct from after.says
+)
+{_KEY.format(feed="f.feed_code", no="f.case_no")}
+from other_days
+join mart.fct_case as f on f.received_at >= received_on::timestamp at time zone 'Asia/Shanghai'
+    and f.received_at < (received_on + 1)::timestamp at time zone 'Asia/Shanghai'
+"""
+
+# Cases of categories or areas that moved in their tree, and of all below them, as the tree ever was.
+_OTHER_TREE = f"""
+with recursive nodes as (
+    select kind, key, data ->> ('parent_' || kind || '_code') as parent, data ->> (kind || '_level') as level,
+        since_version <= %(since)s and (until_version is null or until_version > %(since)s) as was_there,
+        since_version <= %(until)s and (until_version is null or until_version > %(until)s) as is_there
+    from config.entry where kind in ('category', 'area')
+),
+moved (kind, key) as (
+    select kind, key from nodes
+    group by kind, key, parent, level
+    having bool_or(was_there) <> bool_or(is_there)
+    union
+    select nodes.kind, nodes.key from nodes join moved on moved.kind = nodes.kind and moved.key = nodes.parent
+)
+{_KEY.format(feed="f.feed_code", no="f.case_no")}
+from mart.fct_case as f
+where exists (select from moved where kind = 'category' and key = f.category_code)
+    or exists (select from moved where kind = 'area' and key = f.area_code)
+"""
+
+# What decides over every case: a limit rule may bind any assignment, office hours all.
 _CHANGED_FOR_ALL = """
 select exists (
     select from config.entry
@@ -272,6 +322,8 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     _add(connection, _MOVED, parameters)
     if since is not None and since != until:
         _add(connection, _CHANGED, parameters)
+        _add(connection, _OTHER_REPEAT_RULE, parameters)
+        _add(connection, _OTHER_TREE, parameters)
     if is_relinked:
         connection.execute(_RELINKED_TABLE)
         connection.execute(_RELINKED_TOKENS, parameters)
@@ -314,5 +366,5 @@ def _count(connection: psycopg.Connection) -> int:
 def _window(connection: psycopg.Connection) -> int:
     """The widest repeat window that was ever in force, in days: wide enough for the old facts and the new."""
     return connection.execute(
-        "select coalesce(max((data ->> 'repeat_window_days')::integer), 30) from config.entry where kind = 'city'"
+        "select coalesce(max((data ->> 'window_days')::integer), 0) from config.entry where kind = 'repeat_rule'"
     ).fetchone()[0]

@@ -487,7 +487,7 @@ def test_a_calendar_made_official_or_longer_rebuilds_what_rested_on_it(city):
     assert {row[0]: row for row in facts(city)} == after
 
 
-def test_every_worked_example_of_the_clock_holds(scratch):
+def test_every_worked_example_holds(scratch):
     settings = scratch()
     version = config.sync(settings)
     told = dbt.run(settings, "tag:facts", {"build_id": 0, "config_version": version}, unit_tests=True)
@@ -498,6 +498,8 @@ def test_every_worked_example_of_the_clock_holds(scratch):
         "the_first_rule_in_force_on_the_day_of_dispatch_binds",
         "an_extension_adds_to_the_limit_in_force",
         "a_fact_tells_the_limit_in_force_and_the_time_it_took",
+        "a_call_is_compared_within_window_and_place",
+        "the_latest_that_the_rule_takes_for_the_same_is_repeated",
     }
 
 
