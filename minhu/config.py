@@ -84,6 +84,8 @@ class City(Declared):
         "CLOSE",
     )
     """Events whose time the unit's own system tells best. Of all others the hotline that owns the case does."""
+    appeal_workdays: int | None = Field(default=None, ge=1)
+    """An appeal is to be decided by 24:00 of this working day after its filing; left out, it has no term."""
     retention: Retention = Retention()
     feeds: dict[Literal["hotline", "response"], int] = Field(default_factory=dict)
     """How many declarations there are to be: `minhu feeds check` tells when one was lost or came unnoticed."""

@@ -28,8 +28,8 @@ def login(warehouse):
             access.drop_login(owner, name)
 
 
-SCHEMAS = ("mart", "audit", "config", "staging", "restricted", "build")
-READS = {"bi": {"mart"}, "evaluator": {"mart"}, "auditor": {"mart", "audit", "config"}}
+SCHEMAS = ("mart", "audit", "config", "staging", "restricted", "build", "assess")
+READS = {"bi": {"mart"}, "evaluator": {"mart", "assess"}, "auditor": {"mart", "audit", "config", "assess"}}
 
 
 @pytest.mark.parametrize("group", READS)
@@ -41,7 +41,7 @@ def test_a_login_reads_its_schemas_and_no_other(login, warehouse, group):
             " union select schemaname, viewname from pg_views where schemaname = any(%s)",
             [list(SCHEMAS), list(SCHEMAS)],
         ).fetchall()
-    assert {schema for schema, _ in tables} >= {"mart", "audit", "config", "staging", "restricted"}
+    assert {schema for schema, _ in tables} >= {"mart", "audit", "config", "staging", "restricted", "assess"}
     for schema, table in tables:
         query = f'select from {schema}."{table}" limit 1'
         if schema in READS[group]:
@@ -77,7 +77,7 @@ def test_the_list_tells_group_and_limit(login, warehouse):
     login("auditor", timeout="5min")
     with database.connect(warehouse) as owner:
         found = [one for one in access.logins(owner) if one["name"] == "reader_auditor_0"]
-    assert found == [{"name": "reader_auditor_0", "group": "auditor", "statement_timeout": "5min"}]
+    assert found == [{"name": "reader_auditor_0", "group": "auditor", "units": "", "statement_timeout": "5min"}]
 
 
 @pytest.mark.parametrize(

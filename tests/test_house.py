@@ -108,7 +108,7 @@ def test_only_the_staging_models_read_staging():
     readers = {
         path.parent.name
         for path in tracked("dbt_project/models/**.sql")
-        if re.search(r"source\('(staging|config|audit|restricted)'", path.read_text(encoding="utf-8"))
+        if re.search(r"source\('(staging|config|audit|restricted|assess)'", path.read_text(encoding="utf-8"))
     }
     assert readers == {"staging"}
 

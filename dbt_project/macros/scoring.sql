@@ -91,7 +91,7 @@
     to before the end.
 
     What a row counts is judged as of `as_of`, never as of today:
-      - excluded: it stays visible and counts 0 of 0
+      - excluded, by the measure or for this indicator by a decision: it stays visible and counts 0 of 0
       - what it judges had happened by then: as the measure says
       - its limit had passed by then and it had not happened: late, 0
       - neither: not yet to be judged, so not in the period
@@ -115,18 +115,27 @@
         measure.assignment_id,
         measure.callback_id,
         case
-            when measure.excluded_reason is not null then 0
+            when judged.excluded_reason is not null then 0
             when measure.numerator_value is not null and coalesce(measure.occurred_at <= indicators.as_of, true)
                 then measure.numerator_value
             else 0
         end::numeric as numerator_value,
-        case when measure.excluded_reason is null then measure.denominator_value else 0 end::numeric
+        case when judged.excluded_reason is null then measure.denominator_value else 0 end::numeric
             as denominator_value,
-        measure.excluded_reason,
+        judged.excluded_reason,
         measure.due_at,
         measure.occurred_at
     from {{ ref('measure_' ~ code) }} as measure
     inner join {{ indicators }} as indicators on indicators.measure_code = '{{ code }}'
+    left join ({{ excluded_indicators('assignment_id') }}) as of_assignment
+        on
+            measure.assignment_id = of_assignment.assignment_id
+            and indicators.indicator_code = of_assignment.indicator_code
+    left join ({{ excluded_indicators('case_id') }}) as of_case
+        on measure.case_id = of_case.case_id and indicators.indicator_code = of_case.indicator_code
+    cross join lateral (
+        select coalesce(measure.excluded_reason, of_assignment.reason_code, of_case.reason_code) as excluded_reason
+    ) as judged
     where
         case indicators.moment
             {%- for moment in used %}
@@ -142,7 +151,7 @@
             {%- endfor %}
         end
         and (
-            measure.excluded_reason is not null
+            judged.excluded_reason is not null
             or (measure.numerator_value is not null and coalesce(measure.occurred_at <= indicators.as_of, true))
             or (
                 indicators.aggregate = 'rate'

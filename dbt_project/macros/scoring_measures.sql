@@ -12,11 +12,28 @@
     where is_excluded
 {%- endmacro %}
 
+{#
+    What is excluded for single indicators, one row per `key` (assignment_id or case_id) and indicator, with the reason of
+    the newest exclusion. Those of a case are the ones that name no assignment.
+#}
+{% macro excluded_indicators(key) -%}
+    select distinct on (exclusions.{{ key }}, listed.indicator_code)
+        exclusions.{{ key }},
+        listed.indicator_code,
+        exclusions.reason_code
+    from {{ source('mart', 'fct_exclusion') }} as exclusions
+    cross join lateral unnest(exclusions.indicator_codes) as listed (indicator_code)
+    where exclusions.assignment_id is {{ 'null' if key == 'case_id' else 'not null' }}
+    order by
+        exclusions.{{ key }} asc, listed.indicator_code asc, exclusions.decided_at desc, exclusions.exclusion_id asc
+{%- endmacro %}
+
 {# Why an assignment, and what was said about it, counts against nobody. The first reason that holds is named. #}
 {% macro assignment_exclusion(assignments, excluded_cases) -%}
     coalesce(
         {{ assignments }}.void_reason,
         case when {{ assignments }}.voided_at is not null then 'voided' end,
+        {{ assignments }}.exclusion_reason,
         {{ excluded_cases }}.exclusion_reason
     )
 {%- endmacro %}

@@ -26,13 +26,16 @@ CENT = Decimal("0.01")
 
 @dataclass(frozen=True)
 class SourceRow:
-    """Where a step was told: the data row (header not counted) of a delivered file."""
+    """Where a step was told: the data row (header not counted) of a delivered file.
+
+    What a person entered has no batch: ``source_name`` says who, ``row_number`` is the number of the entry.
+    """
 
     step_zh: str
     feed_code: str
     source_name: str
     row_number: int
-    batch_id: int
+    batch_id: int | None
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,13 @@ class Cost:
     lost: Decimal
     subject_kind: str
     subject_id: str
-    case_id: str
+    case_id: str | None
     feed_code: str
     feed_name: str
     case_no: str
     finding_zh: str
     rule_zh: str | None
-    received_at: datetime
+    received_at: datetime | None
     dispatched_at: datetime | None
     due_at: datetime | None
     occurred_at: datetime | None
@@ -310,9 +313,9 @@ where
 _IDS = ("subject_kind", "subject_id", "case_id", "assignment_id", "callback_id")
 _DETAILS = """
 select
-    cases.feed_code,
-    coalesce(feeds.feed_name, cases.feed_code) as feed_name,
-    cases.case_no,
+    coalesce(cases.feed_code, '') as feed_code,
+    coalesce(feeds.feed_name, cases.feed_code, '未关联工单') as feed_name,
+    coalesce(cases.case_no, '') as case_no,
     cases.received_at,
     assignments.dispatched_at,
     assignments.return_deny_count,
@@ -335,9 +338,13 @@ select
     close_batch.source_name as close_file,
     assignments.close_row_number as close_row,
     assignments.close_batch_id as close_batch,
-    told_batch.feed_code as told_feed,
-    told_batch.source_name as told_file,
-    coalesce(callbacks.source_row_number, violations.source_row_number) as told_row,
+    case when violations.entered_by is null then told_batch.feed_code else 'assess' end as told_feed,
+    coalesce('人工录入（' || violations.entered_by || '）', told_batch.source_name) as told_file,
+    coalesce(
+        callbacks.source_row_number,
+        violations.source_row_number,
+        cast(substring(violations.violation_id from '^violation:([0-9]+)$') as bigint)
+    ) as told_row,
     coalesce(callbacks.source_batch_id, violations.source_batch_id) as told_batch
 from unnest(
     %(subject_kind)s::text[], %(subject_id)s::text[], %(case_id)s::text[], %(assignment_id)s::text[],

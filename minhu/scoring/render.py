@@ -115,9 +115,12 @@ def _cost_lines(part: IndicatorPart, cost: Cost) -> list[str]:
     )
     told = [f"{name} {write(when)}" for name, write, when in times if when]
     rule = [f"规则：{cost.rule_zh}"] if cost.rule_zh else []
-    sources = [f"{source.step_zh} {source.source_name} 第 {source.row_number} 行" for source in cost.sources]
+    sources = [
+        f"{source.step_zh} {source.source_name} 第 {source.row_number} {'行' if source.batch_id else '条'}"
+        for source in cost.sources
+    ]
     return [
-        f"  -{cost.lost}  {cost.feed_name} {cost.case_no}：{cost.finding_zh}",
+        f"  -{cost.lost}  {f'{cost.feed_name} {cost.case_no}'.rstrip()}：{cost.finding_zh}",
         f"      {' · '.join(told + rule)}",
         f"      来源：{'；'.join(sources) or '无'}",
     ]

@@ -1,15 +1,16 @@
 """A build: takes the accepted batches, computes the facts of the cases they touch, applies them in one transaction.
 
-    lock → choose (batches, configuration, touched cases: one transaction) → dbt build into schema build, tests
+    lock → choose (batches, decisions, configuration, touched cases: one transaction)
+         → dbt build into schema build, tests
          → apply (one transaction: touched cases leave mart, their new rows enter, success is recorded)
 
-A batch accepted meanwhile waits for the next build. A build that fails leaves nothing for readers, and the next one
-takes its batches. Readers see the facts of one build or of the next, never between.
+A batch accepted meanwhile, or a decision made, waits for the next build. A build that fails leaves nothing for readers,
+and the next one takes its batches and decisions. Readers see the facts of one build or of the next, never between.
 
 When nothing that the failed build rests on has changed since, the next one continues it: it takes over the models and
 tests that had passed and starts at those that had not. That serves outages: the database gone, a disk full, a time-out,
-a process killed. Where a batch, a rule, a link of callers, the text of a model or the rows of a table that would be
-taken over differ, everything runs.
+a process killed. Where a batch, a decision, a rule, a link of callers, the text of a model or the rows of a table that
+would be taken over differ, everything runs.
 """
 
 import hashlib
@@ -28,10 +29,11 @@ from minhu.warehouse.apply import replace_rows
 from minhu.warehouse.comments import comment_columns
 from minhu.warehouse.touch import touch
 
-FACTS = ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation")
+FACTS = ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation", "fct_exclusion")
 EVIDENCE = ("orphan", "lifecycle_anomaly", "event_version")  # of schema audit, replaced with the facts
 DIMENSIONS = ("dim_unit", "dim_unit_name", "unit_succession", "dim_feed", "dim_category", "dim_area", "dim_date")
 _TOUCHED = "case_id in (select case_id from build.touched_case where is_rebuilt)"
+_STALE = {"fct_violation": f"case_id is null or {_TOUCHED}"}  # found on no case: few, written anew by every build
 
 
 class BuildFailed(Refused):
@@ -52,6 +54,7 @@ class BuildResult:
     build_id: int | None
     taken: int = 0
     withdrawn: int = 0
+    decisions: int = 0
     touched_cases: int = 0
     rows: dict[str, int] | None = None
     tests: int = 0
@@ -115,7 +118,8 @@ def _choose(connection: psycopg.Connection, version: int, full_refresh: bool) ->
     ).fetchone()[0]
     connection.execute(_SUPERSEDE_SNAPSHOTS, {"version": version})
     chosen = connection.execute(_CHOOSE, {"build_id": build_id}).rowcount
-    if not chosen and not full_refresh and last == version:
+    decided = connection.execute(_CHOOSE_DECISIONS, {"build_id": build_id}).rowcount
+    if not chosen and not decided and not full_refresh and last == version:
         connection.rollback()
         return None
     touched = touch(connection, build_id, last, version, full_refresh)
@@ -136,6 +140,8 @@ select concat_ws(
     (select max(build_id) from audit.build where status = 'succeeded'),
     (select string_agg(batch_id || action, ',' order by batch_id, action)
         from audit.build_batch where build_id = build.build_id),
+    (select string_agg(kind || decision_id, ',' order by kind, decision_id)
+        from audit.build_decision where build_id = build.build_id),
     (select count(*) || ':' || sum(hashtextextended(case_id || is_rebuilt, 0)) from build.touched_case),
     (select count(*) || ':' || sum(hashtextextended(earlier_token || current_token, 0))
         from restricted.caller_link_change),
@@ -224,9 +230,31 @@ or (
 )
 """
 
+# What people decided since, whatever it is about. A decision that commits late is simply there for the next build.
+_CHOOSE_DECISIONS = """
+with decision as (
+    select 'appeal_decision' as kind, decision_id from assess.appeal_decision
+    union all
+    select 'exclusion', exclusion_id from assess.exclusion
+    union all
+    select 'violation', violation_id from assess.violation
+),
+done as (
+    select build_decision.kind, build_decision.decision_id
+    from audit.build_decision
+    inner join audit.build on build_decision.build_id = build.build_id
+    where build.status = 'succeeded'
+)
+insert into audit.build_decision (build_id, kind, decision_id)
+select %(build_id)s, decision.kind, decision.decision_id
+from decision
+left join done on decision.kind = done.kind and decision.decision_id = done.decision_id
+where done.decision_id is null
+"""
+
 
 def _apply(connection: psycopg.Connection) -> dict[str, int]:
-    rows = {table: replace_rows(connection, table, _TOUCHED) for table in FACTS}
+    rows = {table: replace_rows(connection, table, _STALE.get(table, _TOUCHED)) for table in FACTS}
     for table in EVIDENCE:
         replace_rows(connection, table, _TOUCHED, schema="audit")
     return rows | {table: replace_rows(connection, table, "true") for table in DIMENSIONS}
@@ -249,12 +277,15 @@ def _finish(connection: psycopg.Connection, build_id: int, status: str, message:
 
 
 def _result(connection: psycopg.Connection, build_id: int, rows: dict[str, int], run: dbt.DbtRun) -> BuildResult:
-    taken, withdrawn, touched, seconds, continues, reused = connection.execute(
+    taken, withdrawn, decisions, touched, seconds, continues, reused = connection.execute(
         "select count(*) filter (where action = 'take'), count(*) filter (where action = 'withdraw'),"
+        " (select count(*) from audit.build_decision as decided where decided.build_id = build.build_id),"
         " max(touched_cases), max(extract(epoch from finished_at - started_at))::float, max(continues_build_id),"
         " (select count(*) from audit.build_node where build_id = build.build_id and ran_in_build_id is not null)"
         " from audit.build left join audit.build_batch using (build_id) where build_id = %s group by build.build_id",
         [build_id],
     ).fetchone()
     tests = sum(1 for node in run.nodes if node.status == "pass")
-    return BuildResult(build_id, taken, withdrawn, touched, rows, tests, round(seconds, 1), continues, reused)
+    return BuildResult(
+        build_id, taken, withdrawn, decisions, touched, rows, tests, round(seconds, 1), continues, reused
+    )

@@ -199,6 +199,27 @@ select exists (
 )
 """
 
+# Cases about which people decided. Of a case that is not built yet nothing is known to be rebuilt.
+_DECIDED = f"""
+with decided as (
+    select kind, decision_id from audit.build_decision where build_id = %(build_id)s
+),
+about as (
+    select appeal.case_id
+    from decided
+    join assess.appeal_decision as made on decided.kind = 'appeal_decision' and made.decision_id = decided.decision_id
+    join assess.appeal using (appeal_id)
+    where made.decision = 'granted'
+    union
+    select made.case_id
+    from decided join assess.exclusion as made on decided.kind = 'exclusion' and made.exclusion_id = decided.decision_id
+    union
+    select made.case_id
+    from decided join assess.violation as made on decided.kind = 'violation' and made.violation_id = decided.decision_id
+)
+{_KEY.format(feed="f.feed_code", no="f.case_no")} from about join mart.fct_case as f using (case_id)
+"""
+
 # Cases linked to a touched one: transfers and merges, as they are now (staging) and as they were built (mart).
 _LINKED = f"""
 with touched as (select * from build.touched_case where is_rebuilt),
@@ -324,6 +345,7 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
         _add(connection, _CHANGED, parameters)
         _add(connection, _OTHER_REPEAT_RULE, parameters)
         _add(connection, _OTHER_TREE, parameters)
+    _add(connection, _DECIDED, parameters)
     if is_relinked:
         connection.execute(_RELINKED_TABLE)
         connection.execute(_RELINKED_TOKENS, parameters)

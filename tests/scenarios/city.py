@@ -2,13 +2,15 @@
 
 import csv
 import shutil
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import sqlalchemy
 from psycopg.rows import dict_row
 
-from minhu import database
+from minhu import access, assess, database
 from minhu.load import load_file
 from minhu.settings import PROJECT_ROOT, Settings
 
@@ -30,8 +32,13 @@ QUERIES = {
     " using (case_id) order by c.case_no, a.anomaly_code, a.event_type, a.occurred_at",
     "version": "select v.*, v.standing_occurred_at as standing_at, c.feed_code, c.case_no from audit.event_version as v"
     " join mart.fct_case as c using (case_id) order by c.case_no, v.event_type, v.occurred_at, v.source",
+    "exclusion": "select x.*, t.unit_code, c.feed_code, c.case_no from mart.fct_exclusion as x join mart.fct_case as c"
+    " using (case_id) left join mart.fct_timeliness as t using (assignment_id)"
+    " order by c.case_no, x.source, t.unit_code, x.decided_at",
+    "violation": "select v.*, c.feed_code, c.case_no from mart.fct_violation as v join mart.fct_case as c"
+    " using (case_id) order by c.case_no, v.found_at",
 }
-COMPLETE = ("timeliness", "anomaly", "version")
+COMPLETE = ("timeliness", "anomaly", "version", "exclusion")
 """What a scenario does not expect of these it must not have."""
 
 
@@ -66,6 +73,67 @@ def reorganise(city: Settings, folder: Path) -> None:
         kept = [row for row in register.read_text(encoding="utf-8").splitlines() if row.split(",")[0] not in told]
         assert kept[0] == head, path
         register.write_text("\n".join([*kept, *rows]) + "\n", encoding="utf-8")
+
+
+def decide(city: Settings, folder: Path) -> None:
+    """Records the decisions of a folder's ``decisions.csv``, line by line; each appeal is decided by another login."""
+    if not (folder / "decisions.csv").exists():
+        return
+    with (folder / "decisions.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        about = {"feed_code": "h12345", "case_no": row["工单编号"], "indicator_codes": row["指标"].split() or None}
+        why = {"reason_code": row["原因"], "reason": "依规定"}
+        if row["决定"] == "剔除":
+            assess.record(city, "exclude", **about, **why, assignment_id=_assignment(city, row))
+        elif row["决定"] == "恢复":
+            assess.record(city, "revoke_exclusion", exclusion_id=_last_exclusion(city, row), reason="复核后恢复")
+        elif row["决定"] == "认定":
+            assess.record(
+                city, "enter_violation", unit_code=row["单位代码"], violation_code=row["原因"], reason="督查通报",
+                found_at="2026-10-21 09:00+08", assignment_id=_assignment(city, row), feed_code="h12345",
+                case_no=row["工单编号"],
+            )  # fmt: skip
+        else:
+            filed = assess.record(
+                city, "file_appeal", period="2026-10", unit_code=row["单位代码"], grounds_code="mis_dispatched",
+                statement="非本单位职责", evidence_ref="2026-17", is_whole_case=row["单位代码"] == "" or None, **about,
+            )  # fmt: skip
+            decision = {"申诉同意": "granted", "申诉驳回": "denied"}[row["决定"]]
+            assess.record(as_evaluator(city), "decide_appeal", appeal_id=filed, decision=decision, **why)
+
+
+def as_evaluator(city: Settings, name: str = "scenario_evaluator") -> Settings:
+    """The city as a login of the group evaluator reaches it; made anew, since a login belongs to the whole server."""
+    with database.connect(city, autocommit=True) as owner:
+        if owner.execute("select 1 from pg_roles where rolname = %s", [name]).fetchone():
+            access.drop_login(owner, name)
+        password = access.add_login(owner, name, "evaluator")
+    return reached_as(city, name, password)
+
+
+def reached_as(city: Settings, login: str, password: str) -> Settings:
+    url = sqlalchemy.make_url(city.database_url).set(username=login, password=password)
+    return replace(city, database_url=url.render_as_string(hide_password=False))
+
+
+def login_of(city: Settings) -> str:
+    return sqlalchemy.make_url(city.database_url).username
+
+
+def _assignment(city: Settings, row: dict) -> str | None:
+    """The unit's assignment on the case; None where no unit is named."""
+    with database.connect(city) as connection:
+        found = connection.execute(
+            "select assignment_id from mart.fct_timeliness where case_id = %s and unit_code = %s",
+            [assess.case_id("h12345", row["工单编号"]), row["单位代码"]],
+        ).fetchone()
+    return found and found[0]
+
+
+def _last_exclusion(city: Settings, row: dict) -> str:
+    listed = assess.listing(city, "exclusions")
+    return [one["exclusion_id"] for one in listed if one["case_no"] == row["工单编号"] and one["decided_by"]][-1]
 
 
 def read(city: Settings) -> dict[str, list[dict]]:

@@ -22,6 +22,7 @@ def facts(scratch, tmp_path_factory):
     for scenario in SCENARIOS:
         world.load(city, scenario / "later_given")
         world.reorganise(city, scenario / "later_given")
+        world.decide(city, scenario / "later_given")
     build(city)
     second = world.read(city)
     build(city, full_refresh=True)

@@ -2,19 +2,20 @@
 
 What may change a fact: rows that come late, are held and released, corrected, replayed under another key, merged or
 linked; a register, a limit or the calendar that changes; a person's decision. The story is told twice: with a build
-after each change, and in a second warehouse with one build after them all.
+after each change, and in a second warehouse with no build before people decide on what they see.
 """
 
 from datetime import date
 
 import pytest
 
-from minhu import database
+from minhu import assess, database
 from minhu.load import load_file, replay
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse import quality
 from minhu.warehouse.build import build
 from tests import given
+from tests.scenarios.city import as_evaluator
 
 UNITS = """unit_code,unit_name,unit_kind,linkage_level,peer_group,has_24h_duty,aliases,valid_from,valid_to
 U1,城管局,department,1,linan_department,true,市城管局,2020-01-01,
@@ -37,7 +38,7 @@ CASES = given.CASES | {
     "optional_columns": ["上游热线", "上游编号"],
 }
 TABLES = {
-    "mart": ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation"),
+    "mart": ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation", "fct_exclusion"),
     "audit": ("orphan", "lifecycle_anomaly", "event_version"),
 }
 
@@ -69,6 +70,13 @@ class City:
         )
         return result.batch_id
 
+    def assignment(self, case_no):
+        """The only assignment of a case, as the next build will know it."""
+        build(self.settings)
+        told = "select assignment_id from mart.fct_timeliness join mart.fct_case using (case_id) where case_no = %s"
+        [(found,)] = self.query(told, case_no)
+        return found
+
     def edit(self, name, change):
         path = self.settings.config / name
         before = path.read_text(encoding="utf-8")
@@ -87,10 +95,10 @@ class City:
         return rows
 
     def _sources(self, schema, table):
-        """The columns that name the batch and row a fact came from: they differ between two warehouses."""
+        """The columns that name the batch and row a fact came from, and when: they differ between two warehouses."""
         named = (
             "select attname::text from pg_attribute where attrelid = to_regclass(%s) and attnum > 0"
-            " and (attname like '%%batch_id' or attname like '%%row_number')"
+            " and (attname like '%%batch_id' or attname like '%%row_number' or attname = 'decided_at')"
         )
         return [name for (name,) in self.query(named, f"{schema}.{table}")]
 
@@ -216,6 +224,18 @@ def story(city, step):
     city.edit("units.csv", lambda _: SPLIT)
     city.edit("unit_succession.csv", lambda _: SUCCESSION)
     step("a unit is split")
+
+    about = {"feed_code": "h1", "case_no": "1", "indicator_codes": None}
+    filed = assess.record(
+        city.settings, "file_appeal", period="2026-10", unit_code="U1", grounds_code="mis_dispatched",
+        statement="非本单位职责", evidence_ref="2026-17", assignment_id=city.assignment("1"), **about,
+    )  # fmt: skip
+    why = {"reason_code": "beyond_duty", "reason": "依规定"}
+    evaluator = as_evaluator(city.settings)
+    assess.record(evaluator, "decide_appeal", appeal_id=filed, decision="granted", **why)
+    step("an appeal is granted")
+    assess.record(evaluator, "exclude", assignment_id=None, **(about | {"case_no": "2"}), **why)
+    step("a case is excluded by decision")
 
 
 def test_whatever_happens_the_facts_are_what_a_rebuild_gives(make):

@@ -43,6 +43,15 @@ assignments as (
     inner join {{ ref('int_assignment__limited') }} as limited on opened.assignment_id = limited.assignment_id
 ),
 
+excluded as (
+    select distinct on (assignment_id)
+        assignment_id,
+        reason_code
+    from {{ ref('int_case__excluded') }}
+    where assignment_id is not null and indicator_codes is null
+    order by assignment_id asc, decided_at desc, exclusion_id asc
+),
+
 in_force as (
     select
         assignments.*,
@@ -73,6 +82,8 @@ final as (
         in_force.closed_at,
         in_force.voided_at,
         in_force.void_reason,
+        excluded.assignment_id is not null as is_excluded,
+        excluded.reason_code as exclusion_reason,
         in_force.clock,
         in_force.is_calendar_provisional,
         in_force.signed_at <= in_force.sign_due_at as is_signed_on_time,
@@ -98,6 +109,7 @@ final as (
         in_force.close_batch_id,
         in_force.close_row_number
     from in_force
+    left join excluded on in_force.assignment_id = excluded.assignment_id
     left join {{ ref('stg_calendar_day') }} as closed_day
         on {{ local_date('in_force.closed_at') }} = closed_day.date_on
     left join {{ ref('stg_calendar_day') }} as dispatched_day

@@ -1,4 +1,5 @@
--- What was decided about a case as a whole: what it was merged into, by the first such event; excluded, by the newest.
+-- What was decided about a case as a whole: what it was merged into, by the first such event; whether it is excluded
+-- for every indicator, with the reason of the newest exclusion.
 with events as (
     select * from {{ ref('int_event__winning') }}
 ),
@@ -23,21 +24,20 @@ merged as (
 ),
 
 excluded as (
-    select distinct on (root_case_id)
-        root_case_id,
-        event_type = 'EXCLUDE_GRANT' as is_excluded,
-        coalesce(reason_code, 'unstated') as exclusion_reason
-    from events
-    where event_type in ('EXCLUDE_GRANT', 'EXCLUDE_DENY')
-    order by root_case_id asc, occurred_at desc, event_rank desc, event_id asc
+    select distinct on (case_id)
+        case_id as root_case_id,
+        reason_code
+    from {{ ref('int_case__excluded') }}
+    where assignment_id is null and indicator_codes is null
+    order by case_id asc, decided_at desc, exclusion_id asc
 ),
 
 final as (
     select
         cases.case_id,
         merged.merged_into_case_id,
-        coalesce(excluded.is_excluded, false) as is_excluded,
-        case when excluded.is_excluded then excluded.exclusion_reason end as exclusion_reason
+        excluded.root_case_id is not null as is_excluded,
+        excluded.reason_code as exclusion_reason
     from cases
     left join merged on cases.case_id = merged.case_id
     left join excluded on cases.root_case_id = excluded.root_case_id

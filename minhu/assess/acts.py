@@ -1,0 +1,81 @@
+"""Recording: one act, or all acts of a file in one transaction."""
+
+import hashlib
+from pathlib import Path
+
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from minhu import database
+from minhu.assess.files import Problem, read_rows, refusal
+from minhu.errors import Refused
+from minhu.privacy.text import mask_text
+from minhu.settings import Settings
+
+FREE_TEXT = ("statement", "reason")
+"""What people write in their own words: it may name a citizen, so it is masked before it leaves this process."""
+
+
+def case_id(feed_code: str, case_no: str) -> str:
+    """The key of a case, as ``case_id`` of the dbt macros makes it."""
+    return hashlib.md5(f"{feed_code}|{case_no}".encode()).hexdigest()  # noqa: S324 - a key, no secret
+
+
+def record(settings: Settings, act: str, **given: object) -> int:
+    """Does ``assess.<act>``; returns the id of the row it wrote. Raises Refused with the database's reason.
+
+    ``given``: the arguments by name; those that are None are left to their defaults.
+    """
+    with database.connect(settings) as connection:
+        return _call(connection, act, given)
+
+
+def record_file(settings: Settings, act: str, path: Path) -> list[int]:
+    """Does ``act`` for every row of a CSV file, or for none; returns the ids.
+
+    Raises Refused with every wrong row: its line, column, what is wrong and how to mend it.
+    """
+    rows, problems, ids = *read_rows(act, path), []
+    with database.connect(settings) as connection, connection.transaction():
+        for line, row in rows:
+            try:
+                with connection.transaction():  # a savepoint: the rows after a wrong one are tried too
+                    ids.append(_call(connection, act, row))
+            except Refused as error:
+                problems.append(Problem(line, None, str(error)))
+        if problems:
+            raise refusal(path, problems)
+    return ids
+
+
+def _call(connection: psycopg.Connection, act: str, given: dict[str, object]) -> int:
+    arguments = {name: value for name, value in given.items() if value is not None}
+    if {"feed_code", "case_no"} <= arguments.keys():
+        arguments["case_id"] = case_id(arguments.pop("feed_code"), arguments.pop("case_no"))
+    if act == "file_appeal" and "unit_code" not in arguments:
+        arguments["unit_code"] = _own_unit(connection)
+    arguments |= {name: _masked(arguments[name]) for name in FREE_TEXT if name in arguments}
+    call = sql.SQL("select assess.{}({})").format(
+        sql.Identifier(act),
+        sql.SQL(", ").join(
+            sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in arguments
+        ),
+    )
+    try:
+        return connection.execute(call, arguments).fetchone()[0]
+    except psycopg.errors.RaiseException as error:
+        raise Refused(_masked(error.diag.message_primary)) from None
+    except psycopg.errors.InsufficientPrivilege:
+        raise Refused(f"the login {connection.info.user} may not do this ({act}); see `minhu logins list`") from None
+
+
+def _own_unit(connection: psycopg.Connection) -> str:
+    units = [unit for (unit,) in connection.execute("select assess.own_units()")]
+    if len(units) != 1:
+        raise Refused(f"the login {connection.info.user} speaks for {len(units)} units: name one (unit_code)")
+    return units[0]
+
+
+def _masked(text: str) -> str:
+    return mask_text(pl.Series([text]))[0]

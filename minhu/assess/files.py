@@ -1,0 +1,184 @@
+"""Files that people write for entry: a CSV with one act per row, its header in Chinese or by our names."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+
+from minhu.errors import Refused
+from minhu.scoring.period import Period
+
+SHOWN = 20
+"""So many wrong rows are told; a file with the wrong layout has more."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a row. ``line``: of the file, its header being 1."""
+
+    line: int
+    column: str | None
+    what: str
+
+    def __str__(self) -> str:
+        column = f", column {self.column}" if self.column else ""
+        return f"line {self.line}{column}: {self.what}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, what its header says in Chinese, how its text is read. ``read`` raises ValueError."""
+
+    name: str
+    name_zh: str
+    read: Callable[[str], object] = str
+    is_required: bool = True
+
+    @property
+    def header(self) -> str:
+        return f"{self.name} {self.name_zh}"
+
+
+def _code(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
+        raise ValueError("is no code; write letters, digits, . _ or - and no blank")
+    return text
+
+
+def _codes(text: str) -> list[str]:
+    return [_code(part.strip()) for part in re.split(r"[;；、,，]", text) if part.strip()] or None
+
+
+def _period(text: str) -> str:
+    try:
+        return Period.parse(text).text
+    except Refused:
+        raise ValueError("is no period; write a month as 2026-10 or a year as 2026") from None
+
+
+def _points(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError("is no number; write -2 or 1.5") from None
+
+
+def _yes(text: str) -> bool:
+    if text not in ("是", "否", "yes", "no", "true", "false"):
+        raise ValueError("is neither 是 nor 否")
+    return text in ("是", "yes", "true")
+
+
+LAYOUTS = {
+    "file_appeal": (
+        Column("period", "考核周期", _period),
+        Column("unit_code", "单位代码", _code, is_required=False),
+        Column("feed_code", "热线代码", _code),
+        Column("case_no", "工单编号"),
+        Column("assignment_id", "派单标识", _code, is_required=False),
+        Column("is_whole_case", "整件申诉", _yes, is_required=False),
+        Column("indicator_codes", "指标代码", _codes, is_required=False),
+        Column("grounds_code", "申诉理由", _code),
+        Column("statement", "情况说明"),
+        Column("evidence_ref", "佐证材料"),
+        Column("scheme_id", "考核办法", _code, is_required=False),
+    ),
+    "enter_manual_point": (
+        Column("scheme_id", "考核办法", _code),
+        Column("period", "考核周期", _period),
+        Column("unit_code", "单位代码", _code),
+        Column("indicator_code", "指标代码", _code),
+        Column("points", "分值", _points),
+        Column("reason", "理由"),
+        Column("evidence_ref", "佐证材料"),
+    ),
+}
+
+
+def read_rows(act: str, path: Path) -> tuple[list[tuple[int, dict]], list[Problem]]:
+    """The rows of the file, each with its line, and what is wrong with the others.
+
+    Raises Refused when the file cannot be read or its header lacks or knows more than the layout of ``act``.
+    """
+    columns = LAYOUTS[act]
+    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    rows, problems, line = [], [], 2
+    try:
+        places = _places(path, columns, next(reader, []))
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                wrong, row = _row(columns, places, cells, line)
+                problems += wrong
+                if not wrong:
+                    rows.append((line, row))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise refusal(
+            path, [Problem(line, None, f"is no CSV ({error}); quote what holds a comma or a quote")]
+        ) from None
+    if not rows and not problems:
+        raise Refused(f"{path.name}: holds no row below its header")
+    return rows, problems
+
+
+def refusal(path: Path, problems: list[Problem]) -> Refused:
+    """All that is wrong, in one error: nothing of the file was entered."""
+    told = sorted(problems, key=lambda problem: problem.line)
+    more = [f"and {len(told) - SHOWN} more"] if len(told) > SHOWN else []
+    lines = [*map(str, told[:SHOWN]), *more]
+    return Refused(
+        f"{path.name}: nothing was entered; mend and send it again\n" + "\n".join(f"  {one}" for one in lines)
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise Refused(f"{path}: cannot be read ({error.strerror})") from None
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise Refused(f"{path.name}: is neither UTF-8 nor GB18030; save it as UTF-8 CSV")
+
+
+def _places(path: Path, columns: tuple[Column, ...], header: list[str]) -> dict[str, int]:
+    """Where each column stands."""
+    known = {label: column.name for column in columns for label in (column.name, column.name_zh)}
+    names = [known.get(label.strip()) for label in header]
+    layout = ", ".join(column.header for column in columns)
+    unknown = [place for place, name in enumerate(names, 1) if name is None]
+    missing = [column.header for column in columns if column.is_required and column.name not in names]
+    if unknown or missing or len(set(names)) < len(names):
+        what = (
+            f"lacks {', '.join(missing)}"
+            if missing
+            else f"has a name we do not know in column {unknown[0]}"
+            if unknown
+            else "has a column twice"
+        )
+        raise Refused(f"{path.name}: line 1: the header {what}; the columns are {layout}")
+    return {name: place for place, name in enumerate(names)}
+
+
+def _row(
+    columns: tuple[Column, ...], places: dict[str, int], cells: list[str], line: int
+) -> tuple[list[Problem], dict[str, object]]:
+    if len(cells) != len(places):
+        return [Problem(line, None, f"has {len(cells)} cells where the header has {len(places)}; quote commas")], {}
+    problems, row = [], {}
+    for column in columns:
+        text = cells[places[column.name]].strip() if column.name in places else ""
+        if text:
+            try:
+                row[column.name] = column.read(text)
+            except ValueError as error:
+                problems.append(Problem(line, column.header, str(error)))
+        elif column.is_required:
+            problems.append(Problem(line, column.header, "is blank; it must be filled"))
+    return problems, row

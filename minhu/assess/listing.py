@@ -1,0 +1,99 @@
+"""Reading what was decided. What a login sees is the database's matter: a unit's its own appeals, no more."""
+
+import psycopg
+from psycopg.rows import dict_row
+
+from minhu import database
+from minhu.errors import Refused
+from minhu.settings import Settings
+
+LISTINGS = {
+    "appeals": """
+        select appeal_id, state, period, unit_code, feed_code, case_no, assignment_id, indicator_codes, grounds_code,
+            statement, evidence_ref, filed_by, filed_at, decide_by, reason_code, reason, from_revision, decided_by,
+            decided_at
+        from assess.appeal_state
+        where (%(period)s::text is null or period = %(period)s) and (%(unit)s::text is null or unit_code = %(unit)s)
+            and (%(state)s::text is null or state = %(state)s)
+        order by appeal_id
+    """,
+    # In force as the facts have it, decided since the last build, or ended.
+    "exclusions": """
+        with decided as (
+            select 'decision:' || made.exclusion_id as exclusion_id, made.case_id, made.assignment_id,
+                made.indicator_codes, made.reason_code, made.reason, made.decided_by, made.decided_at,
+                revocation.decided_by as revoked_by, revocation.decided_at as revoked_at
+            from assess.exclusion as made
+            left join assess.exclusion as revocation on revocation.revokes_exclusion_id = made.exclusion_id
+            where made.revokes_exclusion_id is null and made.revokes_appeal_id is null
+            union all
+            select 'appeal:' || appeal.appeal_id, appeal.case_id, appeal.assignment_id, appeal.indicator_codes,
+                made.reason_code, made.reason, made.decided_by, made.decided_at, revocation.decided_by,
+                revocation.decided_at
+            from assess.appeal_decision as made
+            join assess.appeal using (appeal_id)
+            left join assess.exclusion as revocation on revocation.revokes_appeal_id = appeal.appeal_id
+            where made.decision = 'granted'
+        )
+        select coalesce(decided.exclusion_id, built.exclusion_id) as exclusion_id,
+            case
+                when decided.revoked_at is not null then 'revoked'
+                when built.exclusion_id is null then 'next_build'
+                else 'in_force'
+            end as state,
+            cases.feed_code, cases.case_no, coalesce(decided.assignment_id, built.assignment_id) as assignment_id,
+            coalesce(decided.indicator_codes, built.indicator_codes) as indicator_codes,
+            coalesce(decided.reason_code, built.reason_code) as reason_code, decided.reason, decided.decided_by,
+            coalesce(decided.decided_at, built.decided_at) as decided_at, decided.revoked_by, decided.revoked_at
+        from decided
+        full join mart.fct_exclusion as built using (exclusion_id)
+        left join mart.fct_case as cases on cases.case_id = coalesce(decided.case_id, built.case_id)
+        order by decided_at, exclusion_id
+    """,
+    "manual-points": """
+        select point.manual_point_id,
+            case
+                when bool_or(verdict.verdict = 'rejected') then 'rejected'
+                when in_force.manual_point_id is not null then 'in_force'
+                when count(verdict.verdict) = 0 then 'awaits_approval'
+                when point.revokes_manual_point_id is not null then 'approved'
+                else 'revoked'
+            end as state,
+            point.scheme_id, point.period, point.unit_code, point.indicator_code, point.points, point.reason,
+            point.evidence_ref, point.entered_by, point.entered_at,
+            string_agg(verdict.approved_by, ' ' order by verdict.approval_id) as judged_by,
+            point.revokes_manual_point_id
+        from assess.manual_point as point
+        left join assess.manual_point_in_force as in_force using (manual_point_id)
+        left join assess.approval as verdict
+            on verdict.subject_kind = 'manual_point' and verdict.subject_id = point.manual_point_id::text
+        group by point.manual_point_id, in_force.manual_point_id
+        order by point.manual_point_id
+    """,
+    "violations": """
+        select made.violation_id,
+            case when revocation.violation_id is null then 'in_force' else 'revoked' end as state,
+            made.unit_code, made.violation_code, made.found_at, cases.feed_code, cases.case_no, made.assignment_id,
+            made.reason, made.evidence_ref, made.entered_by, made.entered_at, revocation.entered_by as revoked_by,
+            revocation.entered_at as revoked_at
+        from assess.violation as made
+        left join assess.violation as revocation on revocation.revokes_violation_id = made.violation_id
+        left join mart.fct_case as cases on cases.case_id = made.case_id
+        where made.revokes_violation_id is null
+        order by made.violation_id
+    """,
+    "approvals": """
+        select approval_id, subject_kind, subject_id, verdict, reason, approved_by, approved_at
+        from assess.approval
+        order by approval_id
+    """,
+}
+
+
+def listing(settings: Settings, what: str, **wanted: str | None) -> list[dict]:
+    """The rows of one of LISTINGS, oldest first. ``wanted``: period, unit, state of appeals; None for all."""
+    with database.connect(settings) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        try:
+            return cursor.execute(LISTINGS[what], {"period": None, "unit": None, "state": None} | wanted).fetchall()
+        except psycopg.errors.InsufficientPrivilege:
+            raise Refused(f"the login {connection.info.user} does not read {what}; see `minhu logins list`") from None

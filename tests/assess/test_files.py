@@ -1,0 +1,76 @@
+"""A file of acts says what it means, or its lines are told with what is wrong."""
+
+import pytest
+
+from minhu.assess.files import LAYOUTS, read_rows, refusal
+from minhu.errors import Refused
+
+HEADER = "考核办法,考核周期,单位代码,指标代码,分值,理由,佐证材料\n"
+ROW = "exam,2026-10,D1,close_on_time,-2,通报扣分,3号\n"
+
+
+def read(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "points.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
+    return read_rows("enter_manual_point", path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_headers_are_chinese_or_ours_in_any_order_and_encoding(tmp_path, encoding):
+    rows, problems = read(tmp_path, HEADER + ROW, encoding)
+    turned = "evidence_ref,理由,points,indicator_code,单位代码,period,scheme_id\n"
+    turned += "3号,通报扣分,-2,close_on_time,D1,2026-10,exam\n"
+    assert problems == [] and rows == read(tmp_path, turned, encoding)[0]
+    assert [(line, row["reason"], str(row["points"])) for line, row in rows] == [(2, "通报扣分", "-2")]
+
+
+def test_lines_are_those_of_the_file_whatever_a_cell_holds(tmp_path):
+    text = HEADER + ROW.replace("通报扣分", '"两\n行"') + "\n" + ROW.replace("-2", "two") + ROW
+    rows, problems = read(tmp_path, text)
+    assert [line for line, _ in rows] == [2, 6]
+    assert [str(problem) for problem in problems] == ["line 5, column points 分值: is no number; write -2 or 1.5"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", r"line 1: the header lacks scheme_id 考核办法, period"),
+        (HEADER.replace("分值", "分数") + ROW, "lacks points 分值"),
+        (HEADER.replace("\n", ",备注\n") + ROW, "has a name we do not know in column 8"),
+        (HEADER.replace("\n", ",points\n") + ROW, "has a column twice"),
+        (HEADER, "no row below its header"),
+        (HEADER + '"exam', "line 2: is no CSV"),
+        (b"\xff\xff\xff", "neither UTF-8 nor GB18030"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused(tmp_path, text, told):
+    with pytest.raises(Refused, match=told):
+        read(tmp_path, text)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(Refused, match="cannot be read"):
+        read_rows("file_appeal", tmp_path / "none.csv")
+
+
+def test_of_very_many_wrong_rows_the_first_are_told(tmp_path):
+    _, problems = read(tmp_path, HEADER + ROW.replace("-2", "two") * 30)
+    told = str(refusal(tmp_path / "points.csv", problems)).splitlines()
+    assert len(told) == 22 and told[-1] == "  and 10 more"
+
+
+def test_no_cell_is_quoted_in_what_is_told(tmp_path):
+    secret = "13812345678"
+    _, problems = read(tmp_path, HEADER + ",".join([secret] * 4 + ["x", "y", "z"]) + "\n" + ",".join([secret] * 9))
+    assert problems and secret not in " ".join(map(str, problems))
+
+
+def test_a_yes_is_a_yes_and_codes_are_parted_by_any_comma(tmp_path):
+    path = tmp_path / "appeals.csv"
+    header = ",".join(column.name_zh for column in LAYOUTS["file_appeal"])
+    cells = ["2026", "U1", "h1", "1", "", "是", "a；b、c", "x", "说明", "1号", ""]
+    path.write_text(f"{header}\n{','.join(cells)}\n", encoding="utf-8")
+    ((_, row),), problems = read_rows("file_appeal", path)
+    assert problems == [] and row["is_whole_case"] is True and row["indicator_codes"] == ["a", "b", "c"]
+    path.write_text(f"{header}\n{','.join(cells).replace('是', '也许')}\n", encoding="utf-8")
+    assert "neither 是 nor 否" in str(read_rows("file_appeal", path)[1][0])
