@@ -951,6 +951,24 @@ def explain(settings: Settings, unit: str, period: str, indicator: str | None, a
     click.echo(json.dumps(found.as_json(), ensure_ascii=False, indent=2, default=str) if as_json else render(found))
 
 
+@minhu.group(cls=Commands)
+def audit() -> None:
+    """What auditors look at."""
+
+
+@audit.command("gaming", epilog=_example("minhu audit gaming 2026-10", "minhu audit gaming 2026 --json"))
+@click.argument("period")
+@as_json_option
+@click.pass_obj
+def audit_gaming(settings: Settings, period: str, as_json: bool) -> None:
+    """List patterns of PERIOD that are worth a look: information, never a deduction."""
+    from minhu.scoring.gaming import gaming
+
+    rows = [signal.as_json() | {"example": signal.example_ids[0]} for signal in gaming(settings, period)]
+    columns = ("month_on", "unit_name", "signal_zh", "found", "of_total", "found_pct", "usual_pct", "example")
+    _show(rows, as_json, columns, f"patterns of {period}")
+
+
 @minhu.command(epilog=_example("minhu demo"))
 @click.pass_obj
 def demo(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """Brings the city's configuration into the database as versioned rows, so that rules reach SQL as data.
 
 A version is a moment at which something differed; an entry keeps the versions between which it held. Reading the same
-folder twice makes no new version. Kinds: city, repeat_rule, feed, delivery, retention, unit, unit_name,
+folder twice makes no new version. Kinds: city, repeat_rule, gaming, feed, delivery, retention, unit, unit_name,
 unit_succession, calendar_day, category, area, scheme, limit_rule.
 """
 
@@ -60,6 +60,28 @@ class RepeatRule(Declared):
     """Coordinates agree up to here; unless given they are not looked at."""
     compare_latest: Annotated[int, Field(ge=1, le=1000)] = 50
     """A case is compared with so many of its caller's latest earlier ones, so that 400 calls a day stay cheap."""
+
+
+class Gaming(Declared):
+    """From when on a pattern is shown to auditors as worth a look (``audit.gaming_signal``). A month is judged by the
+    entry in force on its first day.
+    """
+
+    valid_from: date
+    min_count: int = Field(ge=1)
+    """Fewer rows are no pattern."""
+    rated_within_seconds: int = Field(ge=0)
+    """A rating so soon after the closing, by somebody who can hardly have known of it."""
+    closed_in_one_second: int = Field(ge=2)
+    """So many closings of one unit in the same second."""
+    low_reach_pct: float = Field(ge=0, le=100)
+    """Everybody was satisfied, and fewer than these were reached."""
+    last_days: int = Field(ge=1, le=15)
+    """The days before a limit, and at the end of a month."""
+    jump_factor: float = Field(gt=0)
+    """So many times what was usual."""
+    reopened_within_days: int = Field(ge=0)
+    """Rework so soon after the closing."""
     example: bool = False
 
 
@@ -87,6 +109,8 @@ class City(Declared):
     appeal_workdays: int | None = Field(default=None, ge=1)
     """An appeal is to be decided by 24:00 of this working day after its filing; left out, it has no term."""
     retention: Retention = Retention()
+    gaming: tuple[Gaming, ...] = Field(default=(), exclude=True)
+    """What auditors are shown, by date; an entry of its own, since it decides over no fact."""
     feeds: dict[Literal["hotline", "response"], int] = Field(default_factory=dict)
     """How many declarations there are to be: `minhu feeds check` tells when one was lost or came unnoticed."""
 
@@ -205,6 +229,9 @@ def read_config(folder: Path) -> Entries:
     for scheme in load_schemes(folder):
         for kind, key, data in scheme.entries():
             _put(entries, kind, key, data, folder / "schemes")
+    for thresholds in city.gaming:
+        data = thresholds.model_dump(mode="json", exclude={"example"})
+        _put(entries, "gaming", data["valid_from"], data, folder / "city.yml")
     return entries
 
 

@@ -1,15 +1,175 @@
 -- noqa: disable=layout.indent
+-- What every measure has in common. A measure says what it counts; the columns of the row, the joins behind them and
+-- what counts for nobody are written here.
 
 {#
-    Cases that count for nobody, with the reason. Joined apart from the case's own columns: those are asked for by few
-    schemes, and a left join behind columns that nobody asks for costs nothing.
+    One row per assignment. The SQL in the arguments may name `assignments` (fct_timeliness with in_force_due_at, the
+    limit as extensions moved it) and `cases` (fct_case).
+
+    numerator    what the row adds above; null while it cannot be told
+    occurred_at  when what is judged happened; later than the period is scored it has not happened yet
+    due_at       from when on a row that has not happened counts 0: the limit; the dispatch, where nothing is waited
+                 for; null, where what has not happened does not count
+    only         which assignments have a row at all
+    uncounted    a reason of the measure's own why a row counts 0 of 0
+    excluded     whether what was excluded counts for nobody, as it does everywhere but in the share of it
 #}
-{% macro excluded_cases() -%}
+{% macro measure_of_assignments(
+    measure_code,
+    numerator,
+    occurred_at='null',
+    due_at='assignments.in_force_due_at',
+    only='true',
+    uncounted='null',
+    excluded=true,
+    answer_code='null'
+) -%}
+with {{ measured_facts() }},
+
+final as (
+    select
+        {{ measure_row(
+            measure_code, 'assignment', 'assignments.assignment_id', 'assignments', numerator, occurred_at, due_at
+        ) }},
+        coalesce(
+            {{ assignment_exclusion('assignments', 'excluded_cases') if excluded else void_reason('assignments') }},
+            {{ uncounted }},
+            {{ support_exclusion('assignments') }}
+        ) as excluded_reason,
+        {{ answer_code }}::text as answer_code
+    from assignments
+    left join cases on assignments.case_id = cases.case_id
+    left join excluded_cases on assignments.case_id = excluded_cases.case_id
+    where {{ only }}
+)
+
+select * from final
+{%- endmacro %}
+
+{#
+    One row per callback. The SQL in the arguments may name `callbacks` (fct_satisfaction) too.
+
+    question     the column of its answer; a callback that brought none of `answers` counts for nobody
+    answer_code  the answer that a scheme may weigh; null where there is none
+#}
+{% macro measure_of_callbacks(
+    measure_code, numerator, answer_code, question=none, answers=[], only='true'
+) -%}
+with callbacks as (
+    select * from {{ source('mart', 'fct_satisfaction') }}
+),
+
+{{ measured_facts() }},
+
+final as (
+    select
+        {{ measure_row(
+            measure_code, 'callback', 'callbacks.callback_id', 'callbacks', numerator, 'callbacks.called_at',
+            'assignments.in_force_due_at', 'callbacks.callback_id', 'callbacks.called_at'
+        ) }},
+        coalesce(
+            {{ assignment_exclusion('assignments', 'excluded_cases') }},
+            {{ support_exclusion('assignments') }},
+            {{ unrated('callbacks', question, answers) if question else 'null' }}
+        ) as excluded_reason,
+        {%- if question %}
+        case when {{ unrated('callbacks', question, answers) }} is null then {{ answer_code }} end as answer_code
+        {%- else %}
+        {{ answer_code }} as answer_code
+        {%- endif %}
+    from callbacks
+    left join cases on callbacks.case_id = cases.case_id
+    left join excluded_cases on callbacks.case_id = excluded_cases.case_id
+    left join assignments on callbacks.assignment_id = assignments.assignment_id
+    where {{ only }}
+)
+
+select * from final
+{%- endmacro %}
+
+{# One row per finding of the inspectors (效能督查认定) of one kind, whatever the unit's role. #}
+{% macro measure_of_violations(measure_code, violation_code) -%}
+with violations as (
+    select * from {{ source('mart', 'fct_violation') }}
+),
+
+{{ measured_facts() }},
+
+final as (
+    select
+        {{ measure_row(
+            measure_code, 'violation', 'violations.violation_id', 'violations', '1', 'violations.found_at',
+            'assignments.in_force_due_at'
+        ) }},
+        {{ assignment_exclusion('assignments', 'excluded_cases') }} as excluded_reason,
+        null::text as answer_code
+    from violations
+    left join cases on violations.case_id = cases.case_id
+    left join excluded_cases on violations.case_id = excluded_cases.case_id
+    left join assignments on violations.assignment_id = assignments.assignment_id
+    where violations.violation_code = '{{ violation_code }}'
+)
+
+select * from final
+{%- endmacro %}
+
+{#
+    The facts behind every measure. Excluded cases are joined apart from the case's own columns: those are asked for by
+    few schemes, and a left join behind columns that nobody asks for costs nothing.
+#}
+{% macro measured_facts() -%}
+assignments as (
+    select
+        *,
+        coalesce(extended_due_at, due_at) as in_force_due_at
+    from {{ source('mart', 'fct_timeliness') }}
+),
+
+cases as (
+    select * from {{ source('mart', 'fct_case') }}
+),
+
+excluded_cases as (
     select
         case_id,
         coalesce(exclusion_reason, 'excluded') as exclusion_reason
     from {{ source('mart', 'fct_case') }}
     where is_excluded
+)
+{%- endmacro %}
+
+{# The columns of a measure row up to its excluded_reason. `answering`: who says case, assignment and unit. #}
+{% macro measure_row(
+    measure_code,
+    subject_kind,
+    subject_id,
+    answering,
+    numerator,
+    occurred_at,
+    due_at,
+    callback_id='null',
+    called_at='null'
+) -%}
+        '{{ measure_code }}' as measure_code,
+        '{{ subject_kind }}' as subject_kind,
+        {{ subject_id }} as subject_id,
+        {{ answering }}.case_id,
+        {{ answering }}.assignment_id,
+        {{ callback_id }}::text as callback_id,
+        {{ answering }}.unit_code,
+        cases.received_at,
+        assignments.dispatched_at,
+        {{ due_at }}::timestamptz as due_at,
+        assignments.closed_at,
+        {{ called_at }}::timestamptz as called_at,
+        {{ occurred_at }}::timestamptz as occurred_at,
+        ({{ numerator }})::numeric as numerator_value,
+        1::numeric as denominator_value
+{%- endmacro %}
+
+{# Why an assignment ceased to count: it was returned, merged, … #}
+{% macro void_reason(assignments) -%}
+    coalesce({{ assignments }}.void_reason, case when {{ assignments }}.voided_at is not null then 'voided' end)
 {%- endmacro %}
 
 {#
@@ -31,16 +191,26 @@
 {# Why an assignment, and what was said about it, counts against nobody. The first reason that holds is named. #}
 {% macro assignment_exclusion(assignments, excluded_cases) -%}
     coalesce(
-        {{ assignments }}.void_reason,
-        case when {{ assignments }}.voided_at is not null then 'voided' end,
-        {{ assignments }}.exclusion_reason,
-        {{ excluded_cases }}.exclusion_reason
+        {{ void_reason(assignments) }}, {{ assignments }}.exclusion_reason, {{ excluded_cases }}.exclusion_reason
     )
 {%- endmacro %}
 
 {# Only the lead unit answers for the case as a whole. #}
 {% macro support_exclusion(assignments) -%}
     case when {{ assignments }}.unit_role = 'support' then 'support_unit' end
+{%- endmacro %}
+
+{#
+    An extension into days that the calendar does not have yet: closed by the first limit is in time, and more cannot be
+    said. A row apart, so that it is seen.
+#}
+{% macro limit_unknown(assignments) -%}
+    case
+        when
+            {{ assignments }}.is_limit_unknown
+            and ({{ assignments }}.closed_at is null or {{ assignments }}.closed_at > {{ assignments }}.due_at)
+            then 'limit_unknown'
+    end
 {%- endmacro %}
 
 {# Why a callback says nothing about one of its questions. `answers`: the codes that do. #}
@@ -57,50 +227,4 @@
             )
             then 'unrated'
     end
-{%- endmacro %}
-
-{# One violation found by the inspectors (效能督查), whatever the unit's role. One row per finding. #}
-{% macro violation_measure(measure_code, violation_code) -%}
-with violations as (
-    select * from {{ source('mart', 'fct_violation') }}
-),
-
-assignments as (
-    select * from {{ source('mart', 'fct_timeliness') }}
-),
-
-cases as (
-    select * from {{ source('mart', 'fct_case') }}
-),
-
-excluded_cases as (
-    {{ excluded_cases() }}
-),
-
-final as (
-    select
-        '{{ measure_code }}' as measure_code,
-        'violation' as subject_kind,
-        violations.violation_id as subject_id,
-        violations.case_id,
-        violations.assignment_id,
-        null::text as callback_id,
-        violations.unit_code,
-        cases.received_at,
-        assignments.dispatched_at,
-        coalesce(assignments.extended_due_at, assignments.due_at) as due_at,
-        assignments.closed_at,
-        null::timestamptz as called_at,
-        violations.found_at as occurred_at,
-        1::numeric as numerator_value,
-        1::numeric as denominator_value,
-        {{ assignment_exclusion('assignments', 'excluded_cases') }} as excluded_reason
-    from violations
-    left join cases on violations.case_id = cases.case_id
-    left join excluded_cases on violations.case_id = excluded_cases.case_id
-    left join assignments on violations.assignment_id = assignments.assignment_id
-    where violations.violation_code = '{{ violation_code }}'
-)
-
-select * from final
 {%- endmacro %}

@@ -6,6 +6,19 @@ from minhu.declaration import read_yaml
 from minhu.settings import PROJECT_ROOT
 
 MODELS = PROJECT_ROOT / "dbt_project" / "models"
+_OF_A_MEASURE = {
+    "formula_zh": "公式",
+    "numerator": "Numerator",
+    "denominator": "Denominator",
+    "external_denominator": "Denominator from the register",
+    "excluded": "Excluded",
+    "cohort": "Cohort",
+    "moments": "Moments",
+    "aggregates": "Aggregates",
+    "answers": "Answers that may be weighed",
+    "unit_zh": "单位",
+    "source": "Source",
+}
 _HEAD = """# The metric dictionary
 
 What the numbers of schema `mart` mean, in the words of the dbt project. `minhu dictionary` prints this page; the same
@@ -29,10 +42,18 @@ def dictionary(models: Path = MODELS) -> str:
 
 
 def _measure(model: dict) -> str:
+    """A measure: what a row of it is, how its value is formed, and what a scheme may choose."""
     meta = model["config"]["meta"]
     code = model["name"].removeprefix("measure_")
-    moments = ", ".join(f"`{moment}`" for moment in meta["moments"])
-    return f"### {meta['label_zh']} `{code}`\n\n{model['description'].strip()}\n\nMoments: {moments}.\n"
+    lines = [
+        f"- {label}: {_text(meta[key])}." for key, label in _OF_A_MEASURE.items() if meta.get(key) not in (None, "", [])
+    ]
+    head = " · ".join(filter(None, (f"{meta['label_zh']} `{code}`", meta.get("label_en"))))
+    return f"### {head}\n\n{model['description'].strip()}\n\n" + "\n".join(lines) + "\n"
+
+
+def _text(value: object) -> str:
+    return ", ".join(f"`{part}`" for part in value) if isinstance(value, list) else str(value).strip().rstrip(".")
 
 
 def _table(model: dict) -> str:

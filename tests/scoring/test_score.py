@@ -1,9 +1,7 @@
 """October 2026 of a hand-made city comes out as reckoned on paper; what cannot be scored is refused in one line."""
 
-import shutil
 from datetime import datetime
 from decimal import Decimal
-from importlib import import_module
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,10 +9,10 @@ from psycopg.types.json import Jsonb
 
 from minhu import database
 from minhu.errors import Refused
-from minhu.scoring import catalogue, load_scheme, score
+from minhu.scoring import load_scheme, score
 from minhu.scoring.score import RESULTS
 from minhu.warehouse import dbt
-from tests.scoring.city import GIVEN, GOOD, LATE, City
+from tests.scoring.city import GIVEN, City
 
 INDICATORS = ("sign_on_time", "close_on_time", "resolved", "satisfaction", "return_rate", "not_handled", "improper")
 
@@ -170,29 +168,6 @@ def test_the_tables_carry_their_columns_in_both_languages(october):
     assert rows[0][0].startswith("百分制得分 — Points earned")
 
 
-COMMON = """
-measure_code text, subject_kind text, subject_id text, case_id text, assignment_id text, callback_id text,
-unit_code text, received_at timestamp with time zone, dispatched_at timestamp with time zone,
-due_at timestamp with time zone, closed_at timestamp with time zone, called_at timestamp with time zone,
-occurred_at timestamp with time zone, numerator_value numeric, denominator_value numeric, excluded_reason text
-"""
-
-
-@pytest.mark.parametrize("code", catalogue.measures())
-def test_every_measure_has_the_common_columns_and_fills_the_moments_it_offers(october, code):
-    columns = october.rows(
-        "select attname || ' ' || format_type(atttypid, atttypmod) from pg_attribute"
-        f" where attrelid = 'mart.measure_{code}'::regclass and attnum > 0 order by attnum"
-    )
-    assert [name for (name,) in columns] == [" ".join(column.split()) for column in COMMON.split(",")]
-    moments = ("received_at", "dispatched_at", "due_at", "closed_at", "called_at", "occurred_at")
-    counted = ", ".join(f"count({moment})" for moment in moments)
-    ((rows, *filled),) = october.rows(f"select count(*), {counted} from mart.measure_{code}")
-    offered = catalogue.measures()[code].moments
-    if rows:
-        assert [moment for moment, count in zip(moments, filled, strict=True) if count] == list(offered)
-
-
 # Time and change
 
 
@@ -327,66 +302,3 @@ def test_of_several_schemes_one_must_be_named(scratch, tmp_path):
         city.scheme(other)
     with pytest.raises(Refused, match="one scheme must score 2026-10, but exam, other do; name one"):
         score(settings, "2026-10")
-
-
-# The catalogue
-
-EXTRA_SQL = """
-select
-    'first_round' as measure_code,
-    'assignment' as subject_kind,
-    assignment_id as subject_id,
-    case_id,
-    assignment_id,
-    cast(null as text) as callback_id,
-    unit_code,
-    cast(null as timestamptz) as received_at,
-    dispatched_at,
-    cast(null as timestamptz) as due_at,
-    cast(null as timestamptz) as closed_at,
-    cast(null as timestamptz) as called_at,
-    cast(null as timestamptz) as occurred_at,
-    (round = 1)::integer::numeric as numerator_value,
-    1::numeric as denominator_value,
-    void_reason as excluded_reason
-from {{ source('mart', 'fct_timeliness') }}
-"""
-EXTRA_YML = """
-models:
-  - name: measure_first_round
-    config: {meta: {label_zh: 首轮率, moments: [dispatched_at]}}
-"""
-
-
-def test_adding_a_measure_takes_its_own_files_and_nothing_else(scratch, tmp_path, monkeypatch):
-    project = tmp_path / "dbt_project"
-    shutil.copytree(dbt.PROJECT, project)
-    folder = project / "models" / "scoring" / "measures"
-    (folder / "measure_first_round.sql").write_text(EXTRA_SQL)
-    (folder / "measure_first_round.yml").write_text(EXTRA_YML, encoding="utf-8")
-    monkeypatch.setattr(dbt, "PROJECT", project)
-    found = catalogue.measures(folder)
-    for module in ("minhu.scoring.scheme", "minhu.scoring.score"):
-        monkeypatch.setattr(import_module(module), "measures", lambda: found)
-
-    text = (GIVEN / "exam.yml").read_text(encoding="utf-8")
-    text = text.replace("measure: return_rate", "measure: first_round").replace(
-        "code: return_rate", "code: first_round"
-    )
-    (tmp_path / "exam.yml").write_text(text, encoding="utf-8")
-    settings = scratch()
-    with City(settings) as city:
-        city.run("delete from config.entry")
-        city.scheme(tmp_path / "exam.yml")
-        city.unit("D1", "dept")
-        city.assignment("D1", **GOOD)
-        city.assignment("D1", **LATE, voided="10-12 09:00")
-    score(settings, "2026-10")
-    with database.connect(settings) as connection:
-        rows = connection.execute(
-            "select numerator, denominator from mart.fct_unit_indicator where indicator_code = 'first_round'"
-        ).fetchall()
-        seen = connection.execute(
-            "select count(*) from mart.fct_indicator_case where indicator_code = 'first_round'"
-        ).fetchone()
-    assert (rows, seen) == ([(1, 1)], (2,))

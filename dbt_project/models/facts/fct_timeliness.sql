@@ -31,6 +31,12 @@ assignments as (
         lived.return_request_count,
         lived.return_deny_count,
         lived.extension_count,
+        lived.urge_count,
+        lived.urged_at,
+        lived.supervise_count,
+        lived.supervised_at,
+        lived.review_back_count,
+        lived.sent_back_at,
         opened.batch_id as dispatch_batch_id,
         opened.row_number as dispatch_row_number,
         lived.sign_batch_id,
@@ -58,10 +64,11 @@ in_force as (
         extended.extended_due_at,
         case when extended.assignment_id is null then assignments.due_at else extended.extended_due_at end
             as in_force_due_at,
-        assignments.is_other_provisional or coalesce(extended.is_provisional, assignments.is_provisional)
-            as is_calendar_provisional
+        coalesce(extended.is_provisional, assignments.is_provisional) as is_in_force_provisional,
+        reworked.reworked_at
     from assignments
     left join {{ ref('int_assignment__extended') }} as extended on assignments.assignment_id = extended.assignment_id
+    left join {{ ref('int_assignment__reworked') }} as reworked on assignments.assignment_id = reworked.assignment_id
 ),
 
 final as (
@@ -85,7 +92,8 @@ final as (
         excluded.assignment_id is not null as is_excluded,
         excluded.reason_code as exclusion_reason,
         in_force.clock,
-        in_force.is_calendar_provisional,
+        in_force.is_other_provisional or in_force.is_in_force_provisional as is_calendar_provisional,
+        in_force.in_force_due_at is null and in_force.is_in_force_provisional as is_limit_unknown,
         in_force.signed_at <= in_force.sign_due_at as is_signed_on_time,
         in_force.contacted_at <= in_force.contact_due_at as is_contacted_on_time,
         -- in time by the first limit is in time, even where the calendar does not reach to the extended one
@@ -99,6 +107,13 @@ final as (
         in_force.return_request_count,
         in_force.return_deny_count,
         in_force.extension_count,
+        in_force.urge_count,
+        in_force.urged_at,
+        in_force.supervise_count,
+        in_force.supervised_at,
+        in_force.review_back_count,
+        in_force.sent_back_at,
+        in_force.reworked_at,
         in_force.sign_limit_rule,
         in_force.contact_limit_rule,
         in_force.limit_rule,

@@ -85,7 +85,7 @@ dispatched_cases as (
     select distinct root_case_id from assignments
 ),
 
--- A close on a case that was never dispatched is the hotline's own answer.
+-- A close on a case that was never dispatched is the hotline's own answer, and pressing is pressing the hotline.
 of_strangers as (
     select
         events.event_id,
@@ -95,7 +95,10 @@ of_strangers as (
     left join dispatched_cases on events.root_case_id = dispatched_cases.root_case_id
     where
         events.assignment_id is null
-        and (events.event_type <> 'CLOSE' or dispatched_cases.root_case_id is not null)
+        and (
+            dispatched_cases.root_case_id is not null
+            or events.event_type not in ('CLOSE', 'URGE', 'SUPERVISE')
+        )
 ),
 
 leads as (

@@ -61,7 +61,13 @@ counted as (
         count(*) filter (where event_type = 'RETURN_DENY')::integer as return_deny_count,
         min(occurred_at) filter (where event_type = 'DESIGNATE') as designated_at,
         min(occurred_at) filter (where event_type = 'CLOSE') as first_closed_at,
-        count(*) filter (where event_type = 'EXTEND_GRANT')::integer as extension_count
+        count(*) filter (where event_type = 'EXTEND_GRANT')::integer as extension_count,
+        count(*) filter (where event_type = 'URGE')::integer as urge_count,
+        min(occurred_at) filter (where event_type = 'URGE') as urged_at,
+        count(*) filter (where event_type = 'SUPERVISE')::integer as supervise_count,
+        min(occurred_at) filter (where event_type = 'SUPERVISE') as supervised_at,
+        count(*) filter (where event_type = 'REVIEW_BACK')::integer as review_back_count,
+        min(occurred_at) filter (where event_type = 'REVIEW_BACK') as sent_back_at
     from events
     group by assignment_id
 ),
@@ -104,7 +110,13 @@ final as (
         counted.first_closed_at,
         coalesce(counted.return_request_count, 0) as return_request_count,
         coalesce(counted.return_deny_count, 0) as return_deny_count,
-        coalesce(counted.extension_count, 0) as extension_count
+        coalesce(counted.extension_count, 0) as extension_count,
+        coalesce(counted.urge_count, 0) as urge_count,
+        counted.urged_at,
+        coalesce(counted.supervise_count, 0) as supervise_count,
+        counted.supervised_at,
+        coalesce(counted.review_back_count, 0) as review_back_count,
+        counted.sent_back_at
     from voided
     left join done as signed on voided.assignment_id = signed.assignment_id and signed.event_type = 'SIGN'
     left join done as contacted

@@ -4,7 +4,7 @@ with events as (
     where
         event_type in (
             'SIGN', 'FIRST_CONTACT', 'RETURN_REQUEST', 'RETURN_GRANT', 'RETURN_DENY', 'EXTEND_REQUEST', 'EXTEND_GRANT',
-            'EXTEND_DENY', 'DESIGNATE', 'CLOSE', 'REVIEW_BACK', 'VIOLATION'
+            'EXTEND_DENY', 'DESIGNATE', 'URGE', 'SUPERVISE', 'CLOSE', 'REVIEW_BACK', 'VIOLATION'
         )
 ),
 

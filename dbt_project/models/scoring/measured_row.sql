@@ -17,5 +17,6 @@ select
     null::timestamptz as occurred_at,
     null::numeric as numerator_value,
     null::numeric as denominator_value,
-    null::text as excluded_reason
+    null::text as excluded_reason,
+    null::text as answer_code
 where false

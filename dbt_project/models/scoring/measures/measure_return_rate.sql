@@ -1,40 +1,5 @@
 -- Returns that were denied: one row per assignment. A granted return voids the assignment and counts against nobody.
-with assignments as (
-    select * from {{ source('mart', 'fct_timeliness') }}
-),
-
-cases as (
-    select * from {{ source('mart', 'fct_case') }}
-),
-
-excluded_cases as (
-    {{ excluded_cases() }}
-),
-
-final as (
-    select
-        'return_rate' as measure_code,
-        'assignment' as subject_kind,
-        assignments.assignment_id as subject_id,
-        assignments.case_id,
-        assignments.assignment_id,
-        null::text as callback_id,
-        assignments.unit_code,
-        cases.received_at,
-        assignments.dispatched_at,
-        coalesce(assignments.extended_due_at, assignments.due_at) as due_at,
-        assignments.closed_at,
-        null::timestamptz as called_at,
-        null::timestamptz as occurred_at,
-        (assignments.return_deny_count > 0)::integer::numeric as numerator_value,
-        1::numeric as denominator_value,
-        coalesce(
-            {{ assignment_exclusion('assignments', 'excluded_cases') }},
-            {{ support_exclusion('assignments') }}
-        ) as excluded_reason
-    from assignments
-    left join cases on assignments.case_id = cases.case_id
-    left join excluded_cases on assignments.case_id = excluded_cases.case_id
-)
-
-select * from final
+{{ measure_of_assignments(
+    'return_rate',
+    numerator='(assignments.return_deny_count > 0)::integer'
+) }}

@@ -1,2 +1,2 @@
 -- Handled improperly (处置不当): one row per finding of the inspectors.
-{{ violation_measure('violation_improper_handling', 'improper_handling') }}
+{{ measure_of_violations('violation_improper_handling', 'improper_handling') }}

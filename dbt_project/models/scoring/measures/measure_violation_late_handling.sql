@@ -1,2 +1,2 @@
 -- Handled late (逾期处置): one row per finding of the inspectors.
-{{ violation_measure('violation_late_handling', 'late_handling') }}
+{{ measure_of_violations('violation_late_handling', 'late_handling') }}

@@ -1,2 +1,2 @@
 -- Not handled (不处置): one row per finding of the inspectors.
-{{ violation_measure('violation_not_handled', 'not_handled') }}
+{{ measure_of_violations('violation_not_handled', 'not_handled') }}
