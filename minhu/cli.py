@@ -969,6 +969,56 @@ def audit_gaming(settings: Settings, period: str, as_json: bool) -> None:
     _show(rows, as_json, columns, f"patterns of {period}")
 
 
+@minhu.command(
+    epilog=_example(
+        "minhu export 2026-10 --out 2026-10.xlsx",
+        "minhu export 2026-10 --out 通报.pdf --number '〔2026〕10号'",
+        "minhu export 2026-10 --out 通报.docx --public",
+        "minhu export 2026-10 --out 太湖源镇.pdf --unit 太湖源镇",
+        "minhu export 2026-10 --out rows.csv --table evidence",
+    )
+)
+@click.argument("period")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to write.")
+@click.option(
+    "--format", "form", type=click.Choice(["xlsx", "csv", "json", "docx", "pdf"]), help="By the name of --out."
+)
+@click.option("--scheme", "scheme_id", help="Needed where several schemes scored the period.")
+@click.option("--unit", "units", multiple=True, help="Code or name; its lost points row by row. May be repeated.")
+@click.option("--public", "is_public", is_flag=True, help="Without small counts (under 5) and without any row.")
+@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
+@click.option(
+    "--table", type=click.Choice(["indicators", "units", "evidence"]), help="Of a CSV; indicators unless given."
+)
+@click.option("--number", help="The document number (文号) of the bulletin.")
+@click.pass_obj
+def export(
+    settings: Settings,
+    period: str,
+    out: Path,
+    form: str | None,
+    scheme_id: str | None,
+    units: tuple[str, ...],
+    is_public: bool,
+    lang: str,
+    table: str | None,
+    number: str | None,
+) -> None:
+    """Write the scores of PERIOD (YYYY-MM or YYYY): a workbook, CSV, JSON, or the bulletin (通报) as DOCX or PDF."""
+    from minhu.export import FORMATS, Asked
+    from minhu.export import export as run
+
+    form = form or out.suffix.removeprefix(".").lower()
+    if form not in FORMATS:
+        raise click.UsageError(f"name the format with --format: {', '.join(FORMATS)}")
+    if table and form != "csv":
+        raise click.UsageError("--table goes with --format csv")
+    asked = Asked(form, lang, units, is_public, table or "indicators", number)
+    report = run(settings, period, out, asked, scheme_id)
+    standing = "published" if report.release else "draft (未发布·试算)"
+    click.echo(f"{out}: {report.scheme_id} {report.period}, {sum(1 for _ in report.units())} units, {standing}")
+
+
 @minhu.command(epilog=_example("minhu demo"))
 @click.pass_obj
 def demo(settings: Settings) -> None:

@@ -26,7 +26,7 @@ class Check:
 def examine(settings: Settings) -> list[Check]:
     """Every check, in the order in which one depends on another. Starts the embedded server where it is used."""
     return [*_packages(), *_folders(settings), _guarded("configuration", lambda: _configuration(settings)),
-            *_database(settings)]  # fmt: skip
+            _guarded("Chinese font", _chinese_font), *_database(settings)]  # fmt: skip
 
 
 def _guarded(name: str, look: Callable[[], str]) -> Check:
@@ -48,6 +48,14 @@ def _folders(settings: Settings) -> Iterator[Check]:
     yield Check("disk", free >= FREE_GB, f"{free:.0f} GB free at {settings.home}")
     yield _landing(settings)
     yield Check("drop folder", os.access(settings.drop, os.R_OK) or not settings.drop.exists(), str(settings.drop))
+
+
+def _chinese_font() -> str:
+    """The fonts of PDF exports."""
+    from minhu.export.fonts import find_faces
+
+    faces = find_faces()
+    return " and ".join(dict.fromkeys((faces.sans.path.name, faces.serif.path.name)))
 
 
 def _landing(settings: Settings) -> Check:

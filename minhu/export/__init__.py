@@ -1,0 +1,95 @@
+"""Exports of a scored period: workbook, CSV, JSON, and the bulletin (通报) for Word and as PDF."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from minhu.errors import Refused
+from minhu.export.fonts import find_faces
+from minhu.export.public import suppress
+from minhu.export.read import read_report
+from minhu.export.report import Report
+from minhu.export.words import Lang, Words
+from minhu.settings import Settings
+
+FORMATS = ("xlsx", "csv", "json", "docx", "pdf")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is exported. ``units``: codes or names; ``table``: of a CSV; ``number``: the document number (文号)."""
+
+    format: str
+    lang: Lang = "zh"
+    units: tuple[str, ...] = ()
+    is_public: bool = False
+    table: str = "indicators"
+    number: str | None = None
+
+
+def export(settings: Settings, period: str, out: Path, asked: Asked, scheme_id: str | None = None) -> Report:
+    """Writes the score of ``period`` to ``out``, whole or not at all; returns what was written.
+
+    Raises Refused when the period was not scored, a unit is unknown, there is no Chinese font, or ``out`` cannot be
+    written.
+    """
+    if asked.is_public and (asked.units or asked.table == "evidence"):
+        left = "--unit" if asked.units else "--table evidence"
+        raise Refused(f"a public version holds no unit's rows; leave out {left} or --public")
+    if out.is_dir() or not out.parent.is_dir():
+        raise Refused(f"cannot write {out}: it is a folder" if out.is_dir() else f"there is no folder {out.parent}")
+    report = read_report(settings, period, scheme_id, explained=_explained(asked), number=asked.number)
+    if asked.is_public:
+        report = suppress(report)
+    _put(out, write(report, asked))
+    return report
+
+
+def write(report: Report, asked: Asked) -> bytes:
+    """The report in the format asked for; a bulletin or workbook with a part of its own for each unit asked for."""
+    words, units = Words(asked.lang), ()
+    if asked.units:
+        units = tuple(unit.code for _, unit in report.units() if any(one.costs is not None for one in unit.measured))
+    match asked.format:
+        case "xlsx":
+            from minhu.export.to_xlsx import as_xlsx
+
+            return as_xlsx(report, words, units)
+        case "csv":
+            from minhu.export.to_csv import as_csv
+
+            return as_csv(report, asked.table)
+        case "json":
+            from minhu.export.to_json import as_json
+
+            return as_json(report)
+        case "docx":
+            from minhu.export.to_docx import as_docx
+
+            return as_docx(report, words, find_faces(), units)
+        case "pdf":
+            from minhu.export.to_pdf import as_pdf
+
+            return as_pdf(report, words, find_faces(), units)
+    raise Refused(f"there is no format {asked.format!r}; there are {', '.join(FORMATS)}")
+
+
+def _explained(asked: Asked) -> tuple[str, ...] | None:
+    """The units whose lost points are taken apart into rows; None is every unit."""
+    if asked.units or asked.is_public:
+        return asked.units
+    has_rows = asked.format in ("xlsx", "json") or (asked.format, asked.table) == ("csv", "evidence")
+    return None if has_rows else ()
+
+
+def _put(out: Path, content: bytes) -> None:
+    fresh = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        fresh.write_bytes(content)
+        fresh.replace(out)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise Refused(f"cannot write {out}: {error.strerror}") from None
+
+
+__all__ = ["FORMATS", "Asked", "Report", "export", "read_report", "suppress", "write"]

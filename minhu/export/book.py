@@ -1,0 +1,133 @@
+"""A workbook in our formats: numbers stay numbers, text stays text, and every sheet prints on A4."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from io import BytesIO
+from math import ceil
+
+from xlsxwriter import Workbook
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
+
+from minhu.export.report import Measured, Report
+from minhu.export.words import Words
+
+FONT = "等线"
+A4, ONE_PAGE_WIDE = 9, 1
+BAD_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))
+FORMATS = {
+    "text": {"valign": "vcenter", "text_wrap": True},
+    "key": {"valign": "top", "font_color": "#555555"},
+    "value": {"valign": "top", "text_wrap": True},
+    "title": {"bold": True, "font_size": 18, "align": "left"},
+    "subtitle": {"font_size": 13, "align": "left"},
+    "notice": {"font_color": "#A32A22", "text_wrap": True, "valign": "top"},
+    "head": {
+        "bold": True,
+        "bg_color": "#E3EAF2",
+        "align": "center",
+        "valign": "vcenter",
+        "text_wrap": True,
+        "border": 1,
+        "border_color": "#BFBFBF",
+    },
+    "share": {"num_format": "0.00%"},
+    "percent": {"num_format": '0.##"%"'},
+    "points": {"num_format": "0.00"},
+    "count": {"num_format": "#,##0"},
+    "plain": {"num_format": "0.##"},
+    "moment": {"num_format": "yyyy-mm-dd hh:mm"},
+    "grey": {"font_color": "#666666", "align": "center", "valign": "vcenter"},
+    "aside": {"font_color": "#999999", "num_format": "0.00%"},
+    "bold": {"bold": True, "font_size": 12},
+}
+TOTAL = {"bold": True, "top": 1, "bg_color": "#F5F7FA"}
+
+
+class Book:
+    """A workbook with our formats, and the page layout that every sheet shares."""
+
+    def __init__(self, report: Report, words: Words, out: BytesIO):
+        self.report, self.words = report, words
+        self.book = Workbook(
+            out,
+            {
+                "in_memory": True,
+                "default_format_properties": {"font_name": FONT, "font_size": 10.5},
+            },
+        )
+        subject = f"{report.title} {words('bulletin_of', period=words.period(report))}"
+        self.book.set_properties({"title": subject, "author": "minhu", "created": report.stamp})
+        self.made: dict[tuple[str, bool], Format] = {}
+        self.taken: set[str] = set()
+
+    def format(self, name: str, *, is_total: bool = False) -> Format:
+        if (name, is_total) not in self.made:
+            look = {"font_name": FONT, "font_size": 10.5} | FORMATS[name] | (TOTAL if is_total else {})
+            self.made[name, is_total] = self.book.add_format(look)
+        return self.made[name, is_total]
+
+    def sheet(self, name: str, *, wide: bool = True, freeze: tuple[int, int] = (0, 0), head_rows: int = 0) -> Worksheet:
+        """A new sheet that prints one page wide, with what it is of in its header and page numbers in its footer."""
+        report, words = self.report, self.words
+        sheet = self.book.add_worksheet(self._name(name))
+        sheet.set_paper(A4)
+        if wide:
+            sheet.set_landscape()
+        sheet.fit_to_pages(ONE_PAGE_WIDE, 0)
+        sheet.set_margins(left=0.5, right=0.5, top=0.8, bottom=0.7)
+        of = f"{report.title} {words.period(report)}".replace("&", "&&")
+        mark = f"&R&KA32A22{words('draft')}" if report.is_draft else ""
+        sheet.set_header(f"&L&9{of} · {name}{mark}")
+        sheet.set_footer("&C&9&P / &N")
+        if head_rows:
+            sheet.repeat_rows(0, head_rows - 1)
+        if any(freeze):
+            sheet.freeze_panes(*freeze)
+        if report.is_draft:
+            sheet.set_tab_color("#A32A22")
+        return sheet
+
+    def _name(self, wanted: str) -> str:
+        """A name that Excel takes: at most 31 characters, none of its own signs, none twice."""
+        name, number = wanted.translate(BAD_IN_NAMES)[:31], 2
+        while name.lower() in self.taken:
+            name, number = f"{wanted.translate(BAD_IN_NAMES)[:27]} ({number})", number + 1
+        self.taken.add(name.lower())
+        return name
+
+    def put(self, sheet: Worksheet, row: int, column: int, value: object, name: str, *, is_total: bool = False) -> None:
+        """Writes a value as what it is; text never becomes a formula."""
+        look = self.format(name, is_total=is_total)
+        if value is None or value == "":
+            sheet.write_blank(row, column, None, look)
+        elif isinstance(value, str):
+            sheet.write_string(row, column, value, look)
+        elif isinstance(value, datetime):
+            sheet.write_datetime(row, column, value.replace(tzinfo=None), look)
+        else:
+            sheet.write_number(row, column, value, look)
+
+
+def head(book: Book, sheet: Worksheet, row: int, titles: Sequence[str]) -> None:
+    """The heads of columns, from the first on."""
+    for column, title in enumerate(titles):
+        sheet.write_string(row, column, title, book.format("head"))
+
+
+def counted(one: Measured, words: Words) -> Iterator[tuple[object, str]]:
+    """Numerator, denominator, rate and interval, with their formats; the rate and its ends as shares."""
+    if one.is_suppressed:
+        yield from ((words("suppressed"), "grey") for _ in range(5))
+        return
+    yield one.numerator, "plain"
+    yield one.denominator, "plain"
+    yield (None if one.value is None else one.value / 100), "share"
+    yield one.wilson_low, "share"
+    yield one.wilson_high, "share"
+
+
+def tall(text: str, width: float) -> float:
+    """The height in points of a row that holds ``text`` in a column so wide; a Chinese character takes two places."""
+    places = sum(1 if character.isascii() else 2 for character in text)
+    return 17.0 * max(1, ceil(places * 1.08 / width))

@@ -1,0 +1,204 @@
+"""Charts as shapes on paper, in millimetres from the upper left; PDF draws them as vectors, Word shows a bitmap."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from io import BytesIO
+
+from minhu.export.figures import counts, percent
+from minhu.export.fonts import Faces
+from minhu.export.report import Group, Measured, Report
+from minhu.export.words import Words
+
+INK, GREY, RULE, BLUE = "#222222", "#666666", "#CFCFCF", "#1F4E79"
+BAND_COLOURS = ("#2F6F5E", "#86B09B", "#E0BE6C", "#B8503F", "#7A3B69", "#54606B")
+POINT = 25.4 / 72
+DPI = 220
+
+
+@dataclass(frozen=True)
+class Box:
+    x: float
+    y: float
+    width: float
+    height: float
+    colour: str
+
+
+@dataclass(frozen=True)
+class Line:
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    colour: str = RULE
+    width: float = 0.2
+
+
+@dataclass(frozen=True)
+class Dot:
+    x: float
+    y: float
+    radius: float
+    colour: str
+
+
+@dataclass(frozen=True)
+class Label:
+    """Text whose middle line is at ``y``; ``x`` is its left, middle or right end. ``size`` in points."""
+
+    x: float
+    y: float
+    text: str
+    size: float = 8.5
+    anchor: str = "left"
+    colour: str = INK
+
+
+Shape = Box | Line | Dot | Label
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """``alt``: what it shows, in words."""
+
+    width: float
+    height: float
+    shapes: tuple[Shape, ...]
+    alt: str
+
+
+def bands(report: Report, words: Words, width: float) -> Drawing | None:
+    """One bar for each group: how many of its units are in each band."""
+    groups = [group for group in report.groups if group.listed]
+    if not report.bands or not groups:
+        return None
+    left, right, top, step, thick = 24.0, 4.0, 9.0, 11.0, 6.5
+    scale = (width - left - right) / max(len(group.listed) for group in groups)
+    shapes: list[Shape] = _legend(report, left)
+    for row, group in enumerate(groups):
+        y, x = top + row * step, left
+        shapes.append(Label(left - 2.5, y + thick / 2, group.name, anchor="right"))
+        in_band = report.in_band(group)
+        for place, band in enumerate(report.bands):
+            if count := in_band[band.name]:
+                across = count * scale
+                shapes.append(Box(x, y, across, thick, _colour(place)))
+                colour = INK if place in (1, 2) else "#FFFFFF"
+                shapes.append(Label(x + across / 2, y + thick / 2, str(count), 8.5, "middle", colour))
+                x += across
+    shapes.append(Line(left, top - 2, left, top + len(groups) * step - step + thick + 2, GREY, 0.3))
+    return Drawing(width, top + len(groups) * step - 1, tuple(shapes), words("chart_bands"))
+
+
+def _legend(report: Report, x: float) -> list[Shape]:
+    shapes: list[Shape] = []
+    for place, band in enumerate(report.bands):
+        shapes += [Box(x, 1.4, 3, 3, _colour(place)), Label(x + 4.2, 2.9, band.name)]
+        x += 8 + len(band.name) * 3.4
+    return shapes
+
+
+def _colour(place: int) -> str:
+    return BAND_COLOURS[place % len(BAND_COLOURS)]
+
+
+def rates(report: Report, words: Words, width: float) -> Drawing | None:
+    """Every rate of every group with its interval, the target as a tick."""
+    rows = [
+        (indicator.name, group, one)
+        for indicator in report.indicators
+        for group in report.groups
+        if indicator.is_rate and (one := group.total(indicator.code)) and one.value is not None
+    ]
+    if not rows:
+        return None
+    left, right, top, step = 46.0, 40.0, 3.0, 6.2
+    bottom, span = top + len(rows) * step, width - left - right
+    shapes: list[Shape] = []
+    for share in range(0, 101, 20):
+        x = left + span * share / 100
+        shapes += [Line(x, top - 1, x, bottom), Label(x, bottom + 3, f"{share}%", 7.5, "middle", GREY)]
+    told = None
+    for row, (name, group, one) in enumerate(rows):
+        y = top + (row + 0.5) * step
+        if name != told:
+            shapes.append(Label(0, y, name, 8.5))
+            if told:
+                shapes.append(Line(0, y - step / 2, width, y - step / 2))
+        told = name
+        shapes += [Label(left - 2.5, y, group.name, 8, "right", GREY), *_interval(one, y, left, span)]
+        text = percent(one.value) + words("in_brackets", text=counts(one))
+        shapes.append(Label(width, y, text, 8, "right"))
+    return Drawing(width, bottom + 6, tuple(shapes), words("chart_rates"))
+
+
+def _interval(one: Measured, y: float, left: float, span: float) -> list[Shape]:
+    def at(share: Decimal) -> float:
+        return left + span * float(share)
+
+    shapes: list[Shape] = []
+    if one.wilson_low is not None:
+        shapes.append(Line(at(one.wilson_low), y, at(one.wilson_high), y, BLUE, 0.6))
+        shapes += [Line(at(end), y - 1, at(end), y + 1, BLUE, 0.4) for end in (one.wilson_low, one.wilson_high)]
+    if one.target is not None:
+        shapes.append(Line(at(one.target / 100), y - 2.2, at(one.target / 100), y + 2.2, "#B8503F", 0.5))
+    return [*shapes, Dot(at(one.value / 100), y, 1.1, BLUE)]
+
+
+def scores(report: Report, words: Words, width: float) -> Drawing | None:
+    """How the scores of each group are spread: units in steps of ten."""
+    groups = [group for group in report.groups if any(unit.score_100 is not None for unit in group.listed)]
+    if not groups or report.is_public:
+        return None
+    across = width / len(groups)
+    parts = [shape for at, group in enumerate(groups) for shape in _histogram(group, at * across, across, words)]
+    return Drawing(width, 40, tuple(parts), words("chart_scores"))
+
+
+def _histogram(group: Group, x: float, width: float, words: Words) -> list[Shape]:
+    """Bars for below 50, 50 to 59 … 90 to 100."""
+    steps = [min(9, max(4, int(unit.score_100 // 10))) for unit in group.listed if unit.score_100 is not None]
+    found, left, base, tall = Counter(steps), x + 6, 32.0, 23.0
+    most, step = max(found.values()), (width - 10) / 6
+    shapes: list[Shape] = [Label(left, 2.5, group.name), Line(left, base, left + 6 * step, base, GREY, 0.3)]
+    for place, tens in enumerate(range(4, 10)):
+        middle = left + (place + 0.5) * step
+        name = "<50" if tens == 4 else f"{tens}0–{tens}9" if tens < 9 else "90–100"
+        shapes.append(Label(middle, base + 3, name, 7, "middle", GREY))
+        if count := found[tens]:
+            height = tall * count / most
+            shapes.append(Box(middle - step * 0.36, base - height, step * 0.72, height, BLUE))
+            shapes.append(Label(middle, base - height - 2, str(count), 8, "middle"))
+    return shapes
+
+
+ALL: tuple[Callable[[Report, Words, float], Drawing | None], ...] = (bands, rates, scores)
+
+
+def as_png(drawing: Drawing, faces: Faces) -> bytes:
+    """The drawing as a PNG on white."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    scale = DPI / 25.4
+    image = Image.new("RGB", (round(drawing.width * scale), round(drawing.height * scale)), "white")
+    brush = ImageDraw.Draw(image)
+
+    def at(*lengths: float) -> list[float]:
+        return [length * scale for length in lengths]
+
+    for shape in drawing.shapes:
+        match shape:
+            case Box(x, y, width, height, colour):
+                brush.rectangle(at(x, y, x + width, y + height), fill=colour)
+            case Line(x1, y1, x2, y2, colour, width):
+                brush.line(at(x1, y1, x2, y2), fill=colour, width=max(1, round(width * scale)))
+            case Dot(x, y, radius, colour):
+                brush.ellipse(at(x - radius, y - radius, x + radius, y + radius), fill=colour)
+            case Label(x, y, text, size, anchor, colour):
+                font = ImageFont.truetype(str(faces.sans.path), size * POINT * scale, index=faces.sans.index)
+                brush.text(at(x, y), text, colour, font, {"left": "lm", "middle": "mm", "right": "rm"}[anchor])
+    out = BytesIO()
+    image.save(out, "PNG", dpi=(DPI, DPI), optimize=False)
+    return out.getvalue()

@@ -1,0 +1,40 @@
+"""How numbers and moments are written."""
+
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from minhu.export.report import Measured
+
+
+def bare(number: Decimal | None) -> str:
+    """A number without trailing zeros; nothing where there is none."""
+    return "" if number is None else f"{number.normalize():f}"
+
+
+def percent(number: Decimal | None) -> str:
+    return "" if number is None else f"{fixed(number, 2)}%"
+
+
+def fixed(number: Decimal, places: int) -> str:
+    """A number with so many decimals; a half goes up."""
+    return f"{number.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP):f}"
+
+
+def interval(one: Measured) -> str:
+    if one.wilson_low is None:
+        return ""
+    return f"{fixed(100 * one.wilson_low, 1)}–{fixed(100 * one.wilson_high, 1)}%"
+
+
+def counts(one: Measured) -> str:
+    return f"{bare(one.numerator)}/{bare(one.denominator)}"
+
+
+def arrows(flag: str | None) -> str:
+    """A funnel flag as arrows: ↓ below, ↑ above the 95 % limit, two of them for 99.8 %."""
+    side = {"low": "↓", "high": "↑"}.get((flag or "").partition("_")[0], "")
+    return side * (2 if (flag or "").endswith("99_8") else 1)
+
+
+def stamp(when: datetime | None) -> str:
+    return "" if when is None else f"{when:%Y-%m-%d %H:%M}"

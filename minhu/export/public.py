@@ -1,0 +1,60 @@
+"""The public version: small cells are withheld, and all from which one could be reckoned back.
+
+A cell is a number of cases. One from 1 to 4 is small, and so is the rest of a rate: 95 of 97 tells of two. Withheld
+with it are the rate, the interval, the points, and the unit's score, from which the points would follow; its band
+stays. Where only one unit of a group is withheld by an indicator, the group's sum would tell it: the unit with the next
+fewest cases goes with it.
+"""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from minhu.export.report import Group, Indicator, Measured, Report, Unit
+
+SMALL = 5
+
+
+def suppress(report: Report) -> Report:
+    """``report`` as the public may see it: without small cells, and without any row of evidence."""
+    return replace(report, groups=tuple(_group(group, report.indicators) for group in report.groups), is_public=True)
+
+
+def _group(group: Group, indicators: tuple[Indicator, ...]) -> Group:
+    by_code = {one.code: one for one in indicators}
+    hidden = {code: _hidden_units(group, one) for code, one in by_code.items()}
+    return replace(
+        group,
+        units=tuple(_unit(unit, {code for code, of in hidden.items() if unit.code in of}) for unit in group.units),
+        totals=tuple(_withheld(one) if _is_small(one, by_code[one.code]) else one for one in group.totals),
+    )
+
+
+def _hidden_units(group: Group, indicator: Indicator) -> set[str]:
+    cells = {unit.code: one for unit in group.units if (one := unit.by(indicator.code))}
+    hidden = {code for code, one in cells.items() if _is_small(one, indicator)}
+    if len(hidden) == 1:
+        others = sorted((_cases(one, indicator), code) for code, one in cells.items() if code not in hidden)
+        hidden |= {code for _, code in [other for other in others if other[0]][:1]}
+    return hidden
+
+
+def _cases(one: Measured, indicator: Indicator) -> Decimal:
+    return (one.denominator if indicator.is_rate else one.numerator) or Decimal(0)
+
+
+def _is_small(one: Measured, indicator: Indicator) -> bool:
+    numerator, denominator = one.numerator or 0, one.denominator or 0
+    counts = (numerator, denominator, denominator - numerator) if indicator.is_rate else (numerator,)
+    return any(0 < count < SMALL for count in counts)
+
+
+def _unit(unit: Unit, hidden: set[str]) -> Unit:
+    shown = tuple(_withheld(one) if one.code in hidden else replace(one, costs=None) for one in unit.measured)
+    if not hidden:
+        return replace(unit, measured=shown)
+    bare = tuple(replace(one, points=None) for one in shown)
+    return replace(unit, measured=bare, raw_points=None, score_100=None, assessed_points=None)
+
+
+def _withheld(one: Measured) -> Measured:
+    return Measured(one.code, None, None, None, target=one.target, points_max=one.points_max, is_suppressed=True)

@@ -1,0 +1,240 @@
+"""What an export shows, as plain values: one reader makes a ``Report``, each format has a writer that only reads it.
+
+Rates are in percent (``value``), ends of intervals are shares of 1, moments carry their time zone, points are exact
+decimals. A report holds case numbers, files and findings, and nothing of a citizen: no name, number, address or text.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from math import sqrt
+from typing import Literal
+
+Z_95 = 1.959964
+"""As in the macro ``wilson`` of the dbt project."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """What makes a score official. A report without one is a draft (试算) and says so on every page."""
+
+    release_id: int
+    revision: int
+    hash: str
+    approved_by: str
+    """The database login that approved."""
+    published_at: datetime
+
+
+@dataclass(frozen=True)
+class Band:
+    name: str
+    at_least: Decimal
+
+
+@dataclass(frozen=True)
+class Indicator:
+    """A line of the scheme's table. ``is_rate``: counted in percent; else a plain number, such as of violations."""
+
+    code: str
+    name: str
+    is_rate: bool
+    is_lower_better: bool
+    note: str | None = None
+    is_example: bool = False
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A row that cost points. ``sources``: where each step was told, as ``feed file row``."""
+
+    lost: Decimal
+    feed_code: str
+    feed_name: str
+    case_no: str
+    finding: str
+    rule: str | None
+    received_at: datetime
+    dispatched_at: datetime | None
+    due_at: datetime | None
+    occurred_at: datetime | None
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A unit, or a whole peer group, by one indicator. ``points`` is null where nothing was due.
+
+    ``is_suppressed``: its counts are too small for the public; they and all that tells them are null then.
+    ``costs`` is null where nobody asked for them.
+    """
+
+    code: str
+    numerator: Decimal | None
+    denominator: Decimal | None
+    value: Decimal | None
+    wilson_low: Decimal | None = None
+    wilson_high: Decimal | None = None
+    target: Decimal | None = None
+    points_max: Decimal | None = None
+    points: Decimal | None = None
+    funnel_flag: str | None = None
+    is_suppressed: bool = False
+    costs: tuple[Cost, ...] | None = None
+
+    @property
+    def lost(self) -> Decimal | None:
+        return None if self.points is None or self.points_max is None else self.points_max - self.points
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit's line. ``reason``: why it is listed apart, neither banded nor ranked. ``rank`` is null unless shown."""
+
+    code: str
+    name: str
+    raw_points: Decimal | None
+    score_100: Decimal | None
+    assessed_points: Decimal | None
+    band: str | None
+    rank: int | None
+    reason: str | None
+    measured: tuple[Measured, ...]
+
+    def by(self, code: str) -> Measured | None:
+        return next((one for one in self.measured if one.code == code), None)
+
+    @property
+    def lost(self) -> Decimal:
+        return sum((one.lost or Decimal(0) for one in self.measured), Decimal(0))
+
+    @property
+    def is_suppressed(self) -> bool:
+        return any(one.is_suppressed for one in self.measured)
+
+
+@dataclass(frozen=True)
+class Group:
+    """A peer group. ``rules``: how each indicator scores it, in words. ``totals``: its units' counts in sum."""
+
+    code: str
+    name: str
+    points: Decimal
+    rules: tuple[tuple[str, str], ...]
+    units: tuple[Unit, ...]
+    totals: tuple[Measured, ...]
+
+    @property
+    def listed(self) -> tuple[Unit, ...]:
+        """Those that have a band, or a place."""
+        return tuple(unit for unit in self.units if unit.reason is None)
+
+    @property
+    def apart(self) -> tuple[Unit, ...]:
+        return tuple(unit for unit in self.units if unit.reason is not None)
+
+    def total(self, code: str) -> Measured | None:
+        return next((one for one in self.totals if one.code == code), None)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A scored period by one scheme. ``kind``: ``indicative`` or ``final``; ``is_complete``: the data reach its end.
+
+    Units of a group stand by rank where ranks are shown, else by band and within it by code.
+    """
+
+    scheme_id: str
+    scheme_version: str
+    title: str
+    basis: tuple[str, ...]
+    has_examples: bool
+    period: str
+    first: date
+    last: date
+    kind: Literal["indicative", "final"]
+    as_of: datetime
+    is_complete: bool
+    is_stale: bool
+    build_id: int
+    config_version: int
+    is_ranked: bool
+    bands: tuple[Band, ...]
+    indicators: tuple[Indicator, ...]
+    groups: tuple[Group, ...]
+    release: Release | None = None
+    number: str | None = None
+    """The document number (文号) of the bulletin."""
+    is_public: bool = False
+
+    @property
+    def is_draft(self) -> bool:
+        return self.release is None
+
+    @property
+    def dated(self) -> datetime:
+        """The moment that a file is stamped with: nothing in it depends on when it was written."""
+        return self.release.published_at if self.release else self.as_of
+
+    @property
+    def stamp(self) -> datetime:
+        """``dated`` as office files hold it: UTC, without saying so."""
+        return self.dated.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The indicators' names by code."""
+        return {one.code: one.name for one in self.indicators}
+
+    @property
+    def has_flags(self) -> bool:
+        """Whether any rate lies outside the control limits of its group, as far as these were computed."""
+        return any(one.funnel_flag for _, unit in self.units() for one in unit.measured)
+
+    def in_band(self, group: Group) -> Counter[str]:
+        return Counter(unit.band for unit in group.listed if unit.band)
+
+    def units(self) -> Iterator[tuple[Group, Unit]]:
+        for group in self.groups:
+            for unit in group.units:
+                yield group, unit
+
+    def costs(self) -> Iterator[tuple[Group, Unit, Measured, Cost]]:
+        for group, unit in self.units():
+            for one in unit.measured:
+                for cost in one.costs or ():
+                    yield group, unit, one, cost
+
+
+def totals(indicators: Iterable[Indicator], units: Iterable[Unit]) -> tuple[Measured, ...]:
+    """The counts of all ``units`` in sum, by indicator; a rate with its interval."""
+    units = tuple(units)
+    return tuple(_total(indicator, [unit.by(indicator.code) for unit in units]) for indicator in indicators)
+
+
+def _total(indicator: Indicator, parts: list[Measured | None]) -> Measured:
+    found = [part for part in parts if part]
+    numerator = sum((part.numerator or 0 for part in found), Decimal(0))
+    denominator = sum((part.denominator or 0 for part in found), Decimal(0))
+    if not indicator.is_rate:  # a count sums up; a mean or a median does not
+        sums_up = all(part.value == part.numerator for part in found)
+        return Measured(indicator.code, numerator, denominator, numerator if sums_up else None)
+    if not denominator:
+        return Measured(indicator.code, numerator, denominator, None)
+    targets = {part.target for part in found}
+    low, high = (None, None)
+    if any(part.wilson_low is not None for part in found):
+        low, high = wilson(numerator, denominator)
+    value = (100 * numerator / denominator).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+    target = targets.pop() if len(targets) == 1 else None
+    return Measured(indicator.code, numerator, denominator, value, low, high, target)
+
+
+def wilson(numerator: Decimal, denominator: Decimal) -> tuple[Decimal, Decimal]:
+    """Wilson's 95 % interval as shares of 1, to four decimals: 6 of 7 is 0.4869 to 0.9743."""
+    count, of = float(numerator), float(denominator)
+    middle, spread = count + Z_95**2 / 2, Z_95 * sqrt(count * (of - count) / of + Z_95**2 / 4)
+    ends = ((middle - spread) / (of + Z_95**2), (middle + spread) / (of + Z_95**2))
+    return tuple(Decimal(f"{end:.4f}") for end in ends)

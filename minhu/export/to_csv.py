@@ -1,0 +1,84 @@
+"""One table of the report as CSV: UTF-8 with a mark, so that Excel reads the Chinese; columns are named as in mart."""
+
+import csv
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from io import StringIO
+
+from minhu.export.report import Group, Report, Unit
+
+TABLES = ("indicators", "units", "evidence")
+OF_REPORT = ("scheme_id", "scheme_version", "period", "kind", "status", "release_id", "revision", "hash", "as_of")
+OF_UNIT = ("peer_group", "peer_group_name", "unit_code", "unit_name")
+OF_SCORE = ("raw_points", "score_100", "assessed_points", "band", "rank_in_group", "not_ranked_reason")
+OF_INDICATOR = (
+    *("indicator_code", "indicator_name", "numerator", "denominator", "value", "target", "points_max", "points"),
+    *("wilson_low", "wilson_high", "funnel_flag", "is_suppressed"),
+)
+OF_COST = (
+    *("indicator_code", "indicator_name", "lost", "feed_code", "feed_name", "case_no", "finding", "rule"),
+    *("received_at", "dispatched_at", "due_at", "occurred_at", "sources"),
+)
+COLUMNS = {"indicators": OF_INDICATOR, "units": OF_SCORE, "evidence": OF_COST}
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A text that begins so would be run as a formula by a spreadsheet."""
+
+
+def as_csv(report: Report, table: str = "indicators") -> bytes:
+    """A line for each unit and indicator, for each unit, or for each row that cost points (``evidence``).
+
+    Every line says what it is of, and whether that was published.
+    """
+    out = StringIO()
+    write = csv.writer(out, lineterminator="\r\n")
+    write.writerow((*OF_REPORT, *OF_UNIT, *COLUMNS[table]))
+    lines = {"indicators": _indicators, "units": _units, "evidence": _evidence}[table]
+    head = _report(report)
+    for line in lines(report):
+        write.writerow(map(_cell, (*head, *line)))
+    return b"\xef\xbb\xbf" + out.getvalue().encode()
+
+
+def _report(report: Report) -> tuple:
+    release = report.release
+    published = (release.release_id, release.revision, release.hash) if release else (None,) * 3
+    status = "published" if release else "draft"
+    return (report.scheme_id, report.scheme_version, report.period, report.kind, status, *published, report.as_of)
+
+
+def _unit(group: Group, unit: Unit) -> tuple:
+    return (group.code, group.name, unit.code, unit.name)
+
+
+def _units(report: Report) -> Iterator[tuple]:
+    for group, unit in report.units():
+        points = (unit.raw_points, unit.score_100, unit.assessed_points)
+        yield (*_unit(group, unit), *points, unit.band, unit.rank, unit.reason)
+
+
+def _indicators(report: Report) -> Iterator[tuple]:
+    for group, unit in report.units():
+        for one in unit.measured:
+            counted = (one.numerator, one.denominator, one.value, one.target, one.points_max, one.points)
+            chance = (one.wilson_low, one.wilson_high, one.funnel_flag, one.is_suppressed)
+            yield (*_unit(group, unit), one.code, report.names[one.code], *counted, *chance)
+
+
+def _evidence(report: Report) -> Iterator[tuple]:
+    for group, unit, one, cost in report.costs():
+        what = (cost.lost, cost.feed_code, cost.feed_name, cost.case_no, cost.finding, cost.rule)
+        times = (cost.received_at, cost.dispatched_at, cost.due_at, cost.occurred_at)
+        yield (*_unit(group, unit), one.code, report.names[one.code], *what, *times, "；".join(cost.sources))
+
+
+def _cell(value: object) -> object:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

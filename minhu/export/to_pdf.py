@@ -1,0 +1,281 @@
+"""The bulletin as PDF: A4, embedded fonts, vector charts, tables that break over pages under a repeated header."""
+
+from dataclasses import dataclass
+
+from fpdf import FPDF
+
+from minhu.export.blocks import Column, Figure, PageBreak, Table, Text, texts
+from minhu.export.bulletin import bulletin
+from minhu.export.charts import Box, Dot, Drawing, Label, Line
+from minhu.export.fonts import Faces
+from minhu.export.lines import wrap
+from minhu.export.report import Report
+from minhu.export.words import Words
+
+LEFT, TOP, RIGHT, BOTTOM = 25.0, 26.0, 25.0, 24.0
+POINT = 25.4 / 72
+INK, GREY, RULE, SHADE, RED = (0x22,) * 3, (0x66,) * 3, (0xD5,) * 3, (0xEE, 0xF2, 0xF6), (0xA3, 0x2A, 0x22)
+
+
+@dataclass(frozen=True)
+class Style:
+    """``lead``: from line to line; ``indent``: of the first line, in characters. Sizes in points."""
+
+    face: str
+    size: float
+    lead: float
+    before: float = 0
+    after: float = 0
+    align: str = "left"
+    indent: int = 0
+    colour: tuple[int, int, int] = INK
+    keeps_next: bool = False
+
+
+STYLES = {
+    "title": Style("serif", 19, 28, 6, 0, "center"),
+    "subtitle": Style("serif", 16, 24, 2, 6, "center"),
+    "meta": Style("sans", 10, 15, 0, 2, "center", colour=GREY),
+    "notice": Style("sans", 10, 15, 0, 0, "left", colour=RED),
+    "heading": Style("sans", 14, 22, 14, 4, keeps_next=True),
+    "subheading": Style("sans", 11.5, 18, 8, 3, keeps_next=True),
+    "body": Style("serif", 12, 21, 0, 3, indent=2),
+    "item": Style("serif", 10.5, 17, 0, 2),
+    "small": Style("sans", 8.5, 13, 4, 0, colour=GREY),
+}
+CELL, SUB, PAD, LEADING = 9.0, 7.2, 1.4, 1.35
+NEEDS = 32.0
+"""What must be free below a heading, in millimetres, so that it does not stand alone at the foot of a page."""
+
+
+class Paper(FPDF):
+    """A4 with our margins, the page number at the foot and, on a draft, a mark across each page."""
+
+    def __init__(self, faces: Faces, report: Report, words: Words):
+        super().__init__("P", "mm", "A4")
+        self.told, self.words = report, words
+        for name, face in (("sans", faces.sans), ("serif", faces.serif)):
+            self.add_font(name, "", face.path, collection_font_number=face.index)
+        self.set_margins(LEFT, TOP, RIGHT)
+        self.set_auto_page_break(False)
+        self.set_creation_date(report.dated)
+        self.set_title(f"{report.title} {words('bulletin_of', period=words.period(report))}")
+        self.set_subject(report.period)
+        self.set_lang("zh-CN" if words.lang == "zh" else "en")
+        self.set_producer("minhu")
+
+    @property
+    def floor(self) -> float:
+        return self.h - BOTTOM
+
+    @property
+    def free(self) -> float:
+        return self.floor - self.get_y()
+
+    def ink(self, colour: str | tuple[int, int, int]) -> tuple[int, int, int]:
+        return tuple(bytes.fromhex(colour[1:])) if isinstance(colour, str) else colour
+
+    def write_at(
+        self, x: float, y: float, text: str, face: str, size: float, anchor: str = "left", colour: object = INK
+    ) -> None:
+        """Writes one line whose middle is at ``y``; ``x`` is its left, middle or right end."""
+        self.set_font(face, size=size)
+        self.set_text_color(*self.ink(colour))
+        if anchor != "left":
+            x -= self.get_string_width(text) * (0.5 if anchor == "middle" else 1)
+        self.text(x, y + size * POINT * 0.36, text)
+
+    def header(self) -> None:
+        if self.told.is_draft:
+            text = self.words("draft")
+            self.set_font("sans", size=46)
+            self.set_text_color(0xF1, 0xE6, 0xE4)
+            with self.rotation(38, self.w / 2, self.h / 2):
+                self.text((self.w - self.get_string_width(text)) / 2, self.h / 2, text)
+        if self.page_no() > 1:
+            y = TOP - 9
+            name = f"{self.told.title} · {self.words.period(self.told)}"
+            self.write_at(LEFT, y, name, "sans", 8.5, colour=GREY)
+            if self.told.is_draft:
+                self.write_at(self.w - RIGHT, y, self.words("draft"), "sans", 8.5, "right", RED)
+            self.set_draw_color(*RULE)
+            self.set_line_width(0.2)
+            self.line(LEFT, y + 3, self.w - RIGHT, y + 3)
+        self.set_xy(LEFT, TOP)
+
+    def footer(self) -> None:
+        page = self.words("page", page=self.page_no())
+        self.write_at(self.w / 2, self.h - BOTTOM + 11, page, "serif", 10.5, "middle")
+
+
+def as_pdf(report: Report, words: Words, faces: Faces, annexes: tuple[str, ...] = ()) -> bytes:
+    """The bulletin. The same report gives the same bytes. Raises Refused when a character has no glyph."""
+    blocks = bulletin(report, words, annexes)
+    fixed = (words("draft"), words("page", page="0123456789"), words.period(report), report.title, " · ")
+    faces.check([*texts(blocks), *fixed])
+    paper = Paper(faces, report, words)
+    paper.add_page()
+    for at, block in enumerate(blocks):
+        match block:
+            case Text():
+                _text(paper, block, last_notice=_ends_notices(blocks, at))
+            case Table():
+                _table(paper, block)
+            case Figure(drawing):
+                _figure(paper, drawing)
+            case PageBreak():
+                paper.add_page()
+    return bytes(paper.output())
+
+
+def _ends_notices(blocks: list, at: int) -> bool:
+    following = blocks[at + 1] if at + 1 < len(blocks) else None
+    return not (isinstance(following, Text) and following.role == "notice")
+
+
+def _text(paper: Paper, block: Text, last_notice: bool) -> None:
+    style = STYLES[block.role]
+    lead, width = style.lead * POINT, paper.epw
+    paper.set_font(style.face, size=style.size)
+    indent = style.indent * style.size * POINT if paper.words.lang == "zh" else 0
+    lines = wrap(block.text, width, paper.get_string_width, indent)
+    if paper.free < style.before * POINT + (NEEDS if style.keeps_next else min(len(lines), 2) * lead):
+        paper.add_page()
+    elif paper.get_y() > TOP:
+        paper.set_y(paper.get_y() + style.before * POINT)
+    for at, line in enumerate(lines):
+        if paper.free < lead:
+            paper.add_page()
+        _line(paper, line, style, indent if at == 0 else 0, is_last=at == len(lines) - 1)
+    paper.set_y(paper.get_y() + style.after * POINT)
+    if block.role == "notice" and last_notice:
+        y = paper.get_y() + 2
+        paper.set_draw_color(*RED)
+        paper.set_line_width(0.5)
+        paper.line(LEFT, y, paper.w - RIGHT, y)
+        paper.set_y(y + 1)
+
+
+def _line(paper: Paper, line: str, style: Style, indent: float, *, is_last: bool) -> None:
+    paper.set_font(style.face, size=style.size)
+    paper.set_text_color(*style.colour)
+    x, y, width = LEFT + indent, paper.get_y(), paper.epw - indent
+    taken = paper.get_string_width(line)
+    if style.align == "center":
+        x += (width - taken) / 2
+    slack = width - taken
+    justified = not is_last and style.align == "left" and len(line) > 1 and 0 < slack < 3 * style.size * POINT
+    if justified:
+        paper.set_char_spacing(slack / POINT / (len(line) - 1))
+    paper.text(x, y + style.lead * POINT / 2 + style.size * POINT * 0.36, line)
+    if justified:
+        paper.set_char_spacing(0)
+    paper.set_y(y + style.lead * POINT)
+
+
+def _figure(paper: Paper, drawing: Drawing) -> None:
+    caption = 8.0
+    if paper.free < drawing.height + caption + 3:
+        paper.add_page()
+    left, top = LEFT + (paper.epw - drawing.width) / 2, paper.get_y() + 3
+    for shape in drawing.shapes:
+        match shape:
+            case Box(x, y, width, height, colour):
+                paper.set_fill_color(*paper.ink(colour))
+                paper.rect(left + x, top + y, width, height, "F")
+            case Line(x1, y1, x2, y2, colour, width):
+                paper.set_draw_color(*paper.ink(colour))
+                paper.set_line_width(width)
+                paper.line(left + x1, top + y1, left + x2, top + y2)
+            case Dot(x, y, radius, colour):
+                paper.set_fill_color(*paper.ink(colour))
+                paper.ellipse(left + x - radius, top + y - radius, 2 * radius, 2 * radius, "F")
+            case Label(x, y, text, size, anchor, colour):
+                paper.write_at(left + x, top + y, text, "sans", size, anchor, colour)
+    paper.write_at(paper.w / 2, top + drawing.height + 3.5, drawing.alt, "sans", 9, "middle", GREY)
+    paper.set_y(top + drawing.height + caption)
+
+
+Lines = list[tuple[str, float]]
+"""The lines of a cell with their sizes in points."""
+
+
+def _table(paper: Paper, table: Table) -> None:
+    paper.set_y(paper.get_y() + 1)
+    share = paper.epw / sum(column.width for column in table.columns)
+    widths = [column.width * share for column in table.columns]
+    head = _cells(paper, tuple(column.title for column in table.columns), widths)
+    for at, row in enumerate(table.rows):
+        cells = _cells(paper, row.cells, widths)
+        if at == 0:
+            if paper.free < _height(head) + _height(cells):
+                paper.add_page()
+            _header(paper, head, table.columns, widths)
+        elif paper.free < _height(cells):
+            _rule(paper, 0.4)
+            paper.add_page()
+            _header(paper, head, table.columns, widths)
+        _row(paper, cells, table.columns, widths, SHADE if row.is_total else None)
+    _rule(paper, 0.4)
+    paper.set_y(paper.get_y() + 3)
+
+
+def _rule(paper: Paper, width: float, colour: tuple[int, int, int] = INK, y: float | None = None) -> None:
+    """A line over the whole width, here or at ``y``."""
+    y = paper.get_y() if y is None else y
+    paper.set_draw_color(*colour)
+    paper.set_line_width(width)
+    paper.line(LEFT, y, paper.w - RIGHT, y)
+
+
+def _header(paper: Paper, head: list[Lines], columns: tuple[Column, ...], widths: list[float]) -> None:
+    top = paper.get_y()
+    _row(paper, head, columns, widths, SHADE)
+    _rule(paper, 0.25)
+    _rule(paper, 0.4, y=top)
+
+
+def _cells(paper: Paper, texts: tuple[str, ...], widths: list[float]) -> list[Lines]:
+    """The lines of each cell: what stands after its first line break is set smaller."""
+    cells = []
+    for text, width in zip(texts, widths, strict=True):
+        lines: Lines = []
+        for at, part in enumerate(text.split("\n")):
+            if not part and not at and text:
+                continue
+            size = SUB if at else CELL
+            paper.set_font("sans", size=size)
+            lines += [(line, size) for line in wrap(part, width - 2 * PAD, paper.get_string_width)]
+        cells.append(lines)
+    return cells
+
+
+def _tall(lines: Lines) -> float:
+    return sum(size * POINT * LEADING for _, size in lines)
+
+
+def _height(cells: list[Lines]) -> float:
+    return max(map(_tall, cells)) + 2 * PAD
+
+
+def _row(
+    paper: Paper,
+    cells: list[Lines],
+    columns: tuple[Column, ...],
+    widths: list[float],
+    fill: tuple[int, int, int] | None,
+) -> None:
+    height, x, y = _height(cells), LEFT, paper.get_y()
+    if fill:
+        paper.set_fill_color(*fill)
+        paper.rect(LEFT, y, sum(widths), height, "F")
+    for lines, column, width in zip(cells, columns, widths, strict=True):
+        at = y + (height - _tall(lines)) / 2
+        edge = x + {"left": PAD, "middle": width / 2, "right": width - PAD}[column.align]
+        for line, size in lines:
+            colour = INK if size == CELL else GREY
+            paper.write_at(edge, at + size * POINT * LEADING / 2, line, "sans", size, column.align, colour)
+            at += size * POINT * LEADING
+        x += width
+    paper.set_y(y + height)
+    _rule(paper, 0.15, RULE)

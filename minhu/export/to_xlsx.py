@@ -1,0 +1,281 @@
+"""The workbook: cover, overview with charts, a table for each peer group, units on request, evidence, notes."""
+
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+
+from xlsxwriter.worksheet import Worksheet
+
+from minhu.errors import Refused
+from minhu.export.annex import unit_line
+from minhu.export.book import Book, counted, head, tall
+from minhu.export.figures import bare, interval
+from minhu.export.report import Cost, Group, Indicator, Measured, Report, Unit
+from minhu.export.words import Words
+from minhu.export.xlsx_overview import overview
+from minhu.scoring.words import limit
+
+NARROW, PRINT_SCALE, PRINT_WIDTH = 8.5, 60, 185.0
+"""Of a group's sheet: the width of an indicator's columns, the scale at which it prints, and what fits across a page.
+More indicators go on further pages, the units' names again before them."""
+MOST_ROWS = 1_048_000
+"""A sheet holds 1,048,576."""
+
+
+def as_xlsx(report: Report, words: Words, units: Iterable[str] = ()) -> bytes:
+    """The workbook, with a sheet for each of the units (codes) named. The same report gives the same bytes.
+
+    Raises Refused when the evidence does not fit on a sheet.
+    """
+    wanted, out = set(units), BytesIO()
+    book = Book(report, words, out)
+    _cover(book)
+    overview(book)
+    for group in report.groups:
+        _group(book, group)
+    _apart(book)
+    for group, unit in report.units():
+        if unit.code in wanted:
+            _unit(book, group, unit)
+    if any(one.costs is not None for _, unit in report.units() for one in unit.measured):
+        _evidence(book)
+    _notes(book)
+    book.book.close()
+    return out.getvalue()
+
+
+def _cover(book: Book) -> None:
+    report, words = book.report, book.words
+    sheet = book.sheet(words("cover"), wide=False)
+    sheet.hide_gridlines(2)
+    sheet.set_column(0, 0, 20)
+    sheet.set_column(1, 1, 68)
+    book.put(sheet, 1, 0, report.title, "title")
+    book.put(sheet, 2, 0, words("bulletin_of", period=words.period(report)), "subtitle")
+    row = 4
+    for notice in words.notices(report):
+        sheet.merge_range(row, 0, row, 1, notice, book.format("notice"))
+        sheet.set_row(row, tall(notice, 88))
+        row += 1
+    row += 1
+    for name, value in words.identity(report):
+        book.put(sheet, row, 0, name, "key")
+        book.put(sheet, row, 1, value, "value")
+        sheet.set_row(row, tall(value, 68))
+        row += 1
+    row += 1
+    for group in report.groups:
+        book.put(sheet, row, 0, group.name, "key")
+        listed, apart = len(group.listed), len(group.apart)
+        told = words("said_units", all=listed + apart, listed=listed, apart=apart)
+        book.put(sheet, row, 1, told, "value")
+        row += 1
+
+
+def _columns(indicator: Indicator, words: Words) -> tuple[str, ...]:
+    """What is shown of a unit by an indicator: a rate with its counts, interval and flag, or a count."""
+    rate = ("numerator", "denominator", "rate", "low", "high", "flag", "points")
+    return tuple(words(name) for name in (rate if indicator.is_rate else ("count", "points")))
+
+
+def _group(book: Book, group: Group) -> None:
+    """A peer group: every unit, its score first, then each indicator; the sums below."""
+    report, words = book.report, book.words
+    ranked = ["rank"] if report.is_ranked else []
+    own = [words(key) for key in ("unit_code", "unit", "band", *ranked, "score_100")]
+    own.append(words("assessed_of", points=bare(group.points)))
+    own.append(words("reason"))
+    sheet = book.sheet(group.name, freeze=(2, 2), head_rows=2)
+    sheet.set_print_scale(PRINT_SCALE)
+    sheet.repeat_columns(0, 1)
+    breaks, room = [], 0.0
+    sheet.set_column(0, 0, 13)
+    sheet.set_column(1, 1, 32)
+    sheet.set_column(2, len(own) - 2, 9)
+    sheet.set_column(len(own) - 1, len(own) - 1, 14)
+    sheet.set_row(1, 30)
+    for column, title in enumerate(own):
+        sheet.merge_range(0, column, 1, column, title, book.format("head"))
+    column = len(own)
+    for indicator in report.indicators:
+        titles = _columns(indicator, words)
+        sheet.merge_range(0, column, 0, column + len(titles) - 1, indicator.name, book.format("head"))
+        for at, title in enumerate(titles, start=column):
+            sheet.write_string(1, at, title, book.format("head"))
+        sheet.set_column(column, column + len(titles) - 1, NARROW)
+        if room < len(titles) * NARROW:
+            breaks, room = [*breaks, column], PRINT_WIDTH - 45
+        room -= len(titles) * NARROW
+        column += len(titles)
+    sheet.set_v_pagebreaks(breaks)
+    for row, unit in enumerate(group.units, start=2):
+        _unit_line(book, sheet, row, unit)
+    last = len(group.units) + 2
+    book.put(sheet, last, 0, None, "text", is_total=True)
+    book.put(sheet, last, 1, words("total"), "text", is_total=True)
+    for at in range(2, len(own)):
+        book.put(sheet, last, at, None, "text", is_total=True)
+    column = len(own)
+    for indicator in report.indicators:
+        cells = list(_cells(indicator, group.total(indicator.code), words))
+        for at, (value, look) in enumerate(cells, start=column):
+            book.put(sheet, last, at, value, look, is_total=True)
+        column += len(cells)
+    if group.units:
+        sheet.autofilter(1, 0, last - 1, column - 1)
+
+
+def _unit_line(book: Book, sheet: Worksheet, row: int, unit: Unit) -> None:
+    report, words = book.report, book.words
+    points = [(value, "points") for value in (unit.score_100, unit.assessed_points)]
+    if unit.is_suppressed:
+        points = [(words("suppressed"), "grey")] * 2
+    rank = [(unit.rank, "count")] if report.is_ranked else []
+    cells = [(unit.code, "text"), (unit.name, "text"), (unit.band, "grey"), *rank, *points]
+    cells.append((words.reason(unit.reason), "text"))
+    for indicator in report.indicators:
+        cells += _cells(indicator, unit.by(indicator.code), words)
+    for column, (value, look) in enumerate(cells):
+        book.put(sheet, row, column, value, look)
+
+
+def _cells(indicator: Indicator, one: Measured | None, words: Words) -> Iterator[tuple[object, str]]:
+    if one is None:
+        yield from [(None, "plain")] * len(_columns(indicator, words))
+        return
+    if indicator.is_rate:
+        yield from counted(one, words)
+        yield words.flag(one.funnel_flag), "text"
+    else:
+        yield (words("suppressed"), "grey") if one.is_suppressed else (one.value, "plain")
+    yield one.points, "points"
+
+
+def _apart(book: Book) -> None:
+    """Units with nothing to judge, with the reason."""
+    report, words = book.report, book.words
+    sheet = book.sheet(words("apart"), wide=False, freeze=(1, 0), head_rows=1)
+    titles = (("unit_code", 14), ("unit", 40), ("group", 12), ("reason", 40))
+    head(book, sheet, 0, [words(title) for title, _ in titles])
+    for column, (_, width) in enumerate(titles):
+        sheet.set_column(column, column, width)
+    row = 0
+    for row, (group, unit) in enumerate(((g, unit) for g in report.groups for unit in g.apart), start=1):
+        for column, value in enumerate((unit.code, unit.name, group.name, words.reason(unit.reason))):
+            book.put(sheet, row, column, value, "text")
+    if not row:
+        book.put(sheet, 1, 0, words("nobody_apart"), "text")
+
+
+def _unit(book: Book, group: Group, unit: Unit) -> None:
+    """A unit's own sheet: its result, its indicators, and the rows that cost it points."""
+    report, words = book.report, book.words
+    sheet = book.sheet(unit.name)
+    for column, width in enumerate((16, 9, 14, 22, 24, 24, 16, 16, 16, 16, 44)):
+        sheet.set_column(column, column, width)
+    book.put(sheet, 0, 0, unit.name, "title")
+    book.put(sheet, 1, 0, unit_line(group, unit, words), "subtitle")
+    titles = (
+        "indicator",
+        "numerator",
+        "denominator",
+        "value",
+        "interval",
+        "flag",
+        "target",
+        "points_max",
+        "points",
+        "lost",
+    )
+    head(book, sheet, 3, [words(title) for title in titles])
+    row = 4
+    for indicator in report.indicators:
+        if (one := unit.by(indicator.code)) is None:
+            continue
+        value = one.value / 100 if indicator.is_rate and one.value is not None else one.value
+        cells = (
+            (indicator.name, "text"),
+            (one.numerator, "plain"),
+            (one.denominator, "plain"),
+            (words("not_applicable"), "grey") if value is None else (value, "share" if indicator.is_rate else "plain"),
+            (interval(one), "grey"),
+            (words.flag(one.funnel_flag), "text"),
+            (one.target, "percent"),
+            (one.points_max, "plain"),
+            (one.points, "points"),
+            (one.lost, "points"),
+        )
+        for column, (shown, look) in enumerate(cells):
+            book.put(sheet, row, column, shown, look)
+        row += 1
+    row += 1
+    book.put(sheet, row, 0, words("evidence"), "bold")
+    head(book, sheet, row + 1, [words(title) for title in COSTS])
+    costs = [(one, cost) for one in unit.measured for cost in one.costs or ()]
+    for at, (one, cost) in enumerate(costs, start=row + 2):
+        _cost_line(book, sheet, at, 0, one, cost)
+    if not costs:
+        book.put(sheet, row + 2, 0, words("no_costs"), "text")
+
+
+COSTS = (
+    *("indicator", "lost", "feed", "case_no", "finding", "limit_rule"),
+    *("received_at", "dispatched_at", "due_at", "occurred_at", "source"),
+)
+
+
+def _cost_line(book: Book, sheet: Worksheet, row: int, column: int, one: Measured, cost: Cost) -> None:
+    cells = (
+        (book.report.names[one.code], "text"),
+        (cost.lost, "points"),
+        (cost.feed_name, "text"),
+        (cost.case_no, "text"),
+        (cost.finding, "text"),
+        (cost.rule, "text"),
+        (cost.received_at, "moment"),
+        (cost.dispatched_at, "moment"),
+        (limit(cost.due_at) if cost.due_at else None, "text"),
+        (cost.occurred_at, "moment"),
+        ("；".join(cost.sources), "text"),
+    )
+    for at, (value, look) in enumerate(cells, start=column):
+        book.put(sheet, row, at, value, look)
+
+
+def _evidence(book: Book) -> None:
+    """Every row that cost points, of the units that were taken apart."""
+    report, words = book.report, book.words
+    sheet = book.sheet(words("evidence"), freeze=(1, 2), head_rows=1)
+    titles = ("group", "unit", *COSTS)
+    head(book, sheet, 0, [words(title) for title in titles])
+    for column, width in enumerate((8, 26, 14, 8, 14, 22, 24, 24, 16, 16, 16, 16, 44)):
+        sheet.set_column(column, column, width)
+    row = 0
+    for row, (group, unit, one, cost) in enumerate(report.costs(), start=1):
+        if row > MOST_ROWS:
+            raise Refused(f"more than {MOST_ROWS:,} rows of evidence do not fit on a sheet; name units with --unit")
+        book.put(sheet, row, 0, group.name, "text")
+        book.put(sheet, row, 1, unit.name, "text")
+        _cost_line(book, sheet, row, 2, one, cost)
+    if row:
+        sheet.autofilter(0, 0, row, len(titles) - 1)
+    else:
+        book.put(sheet, 1, 0, words("no_costs"), "text")
+
+
+def _notes(book: Book) -> None:
+    """What the numbers mean: the rules of each indicator, then the notes."""
+    report, words = book.report, book.words
+    sheet = book.sheet(words("notes"), wide=False, freeze=(1, 0), head_rows=1)
+    sheet.set_column(0, 0, 18)
+    sheet.set_column(1, 1, 80)
+    head(book, sheet, 0, [words("indicator"), words("rule")])
+    row = 1
+    for indicator, rule in words.rules(report):
+        note = words("note_of", note=indicator.note) if indicator.note else ""
+        book.put(sheet, row, 0, indicator.name, "value")
+        book.put(sheet, row, 1, f"{rule}{note}", "value")
+        sheet.set_row(row, tall(f"{rule}{note}", 80))
+        row += 1
+    for number, note in enumerate(words.notes(report), start=1):
+        sheet.merge_range(row + number, 0, row + number, 1, f"{number}. {note}", book.format("value"))
+        sheet.set_row(row + number, tall(note, 94))

@@ -1,0 +1,360 @@
+"""The words of exports, Chinese and English. Names, findings and rules are data: they stay as recorded."""
+
+from datetime import date, datetime
+from typing import Literal
+
+from minhu.export.figures import bare
+from minhu.export.report import Indicator, Report
+from minhu.scoring.words import NOT_RANKED, limit
+
+Lang = Literal["zh", "en"]
+
+TEXT = {
+    # identity of a report
+    "bulletin_of": ("{period}考评情况通报", "Assessment bulletin, {period}"),
+    "month": ("{day.year}年{day.month}月", "{day:%B %Y}"),
+    "year": ("{day.year}年度", "{day.year}"),
+    "span": ("{first} 至 {last}", "{first} to {last}"),
+    "number": ("文号", "Document no."),
+    "number_blank": ("〔{year}〕　　号", "[{year}] no. ____"),
+    "draft": ("未发布 · 试算", "DRAFT · NOT PUBLISHED"),
+    "draft_notice": (
+        "未发布·试算稿。本稿由系统按办法试算，尚未审批发布，不得作为考评依据，不得对外引用。",
+        "Draft, not published. Computed by the scheme but not approved: not to be used as an assessment or quoted.",
+    ),
+    "published": ("已发布", "Published"),
+    "public": ("公开版", "Public version"),
+    "status": ("状态", "Status"),
+    "kind": ("性质", "Standing"),
+    "indicative_month": ("月度参考", "indicative month"),
+    "indicative": ("参考", "indicative"),
+    "final": ("年度", "final"),
+    "indicative_notice": (
+        "本期得分为参考，不是年度考评结果。",
+        "Scores of this period are indicative; they are not the result of the yearly assessment.",
+    ),
+    "incomplete_notice": (
+        "本期数据未满：统计截止 {as_of}，期末为 {last}。",
+        "The period is not complete: data as of {as_of}, while the period ends on {last}.",
+    ),
+    "stale_notice": (
+        "评分之后事实已有更新，本稿尚未反映。",
+        "Facts were updated after scoring; this draft does not show it.",
+    ),
+    "example_notice": (
+        "办法中标为“示例”的分值、目标和分档没有公开来源，由本市自行确定后方可用于考评。",
+        "Values marked as example in the scheme have no public source; a city sets its own before it uses them.",
+    ),
+    "scheme": ("考核办法", "Scheme"),
+    "version": ("办法版本", "Scheme version"),
+    "basis": ("依据", "Basis"),
+    "period": ("考评周期", "Period"),
+    "as_of": ("统计截止", "Data as of"),
+    "build": ("数据构建", "Build"),
+    "config": ("配置版本", "Configuration"),
+    "release": ("发布编号", "Release"),
+    "revision": ("修订号", "Revision"),
+    "hash": ("结果哈希", "Hash"),
+    "approved_by": ("审批人（登录名）", "Approved by (login)"),
+    "published_at": ("发布时间", "Published at"),
+    "release_line": (
+        "发布编号 {release.release_id}　修订号 {release.revision}　审批人 {release.approved_by}　"
+        "发布时间 {release.published_at:%Y-%m-%d %H:%M}",
+        "Release {release.release_id}, revision {release.revision}, approved by {release.approved_by}, "
+        "published {release.published_at:%Y-%m-%d %H:%M}",
+    ),
+    "hash_line": ("结果哈希 {release.hash}", "Hash {release.hash}"),
+    # sheets and headings
+    "cover": ("封面", "Cover"),
+    "overview": ("总体情况", "Overview"),
+    "group_scores": ("分组得分", "Scores by peer group"),
+    "main_indicators": ("主要指标", "Main indicators"),
+    "most_lost": ("扣分较多的单位", "Units that lost most"),
+    "notes": ("说明", "Notes"),
+    "apart": ("单列单位", "Listed apart"),
+    "evidence": ("扣分明细", "Evidence"),
+    "annex": ("附件{no}　{unit}失分明细", "Annex {no}. {unit}: points lost"),
+    # columns
+    "group": ("同类组", "Peer group"),
+    "unit": ("单位", "Unit"),
+    "unit_code": ("单位代码", "Unit code"),
+    "units": ("单位数", "Units"),
+    "band": ("档次", "Band"),
+    "rank": ("名次", "Rank"),
+    "score_100": ("得分（百分制）", "Score of 100"),
+    "score": ("得分", "Score"),
+    "assessed": ("折算分", "Assessed"),
+    "assessed_of": ("折算（{points} 分）", "Assessed (of {points})"),
+    "raw_points": ("得分合计", "Raw points"),
+    "reason": ("原因", "Reason"),
+    "indicator": ("指标", "Indicator"),
+    "numerator": ("分子", "Numerator"),
+    "denominator": ("分母", "Denominator"),
+    "count": ("件数", "Count"),
+    "rate": ("比率", "Rate"),
+    "value": ("指标值", "Value"),
+    "interval": ("95% 区间", "95% interval"),
+    "low": ("区间下限", "Interval low"),
+    "high": ("区间上限", "Interval high"),
+    "target": ("目标", "Target"),
+    "points": ("得分", "Points"),
+    "points_max": ("满分", "Max"),
+    "lost": ("失分", "Lost"),
+    "flag": ("漏斗标记", "Funnel"),
+    "mostly": ("失分较多的指标", "Mostly by"),
+    "rule": ("计分规则", "Rule"),
+    "feed": ("热线", "Hotline"),
+    "case_no": ("工单号", "Case no."),
+    "finding": ("认定", "Finding"),
+    "limit_rule": ("时限规则", "Time limit"),
+    "received_at": ("受理时间", "Received"),
+    "dispatched_at": ("派单时间", "Dispatched"),
+    "due_at": ("时限", "Due"),
+    "occurred_at": ("发生时间", "Happened"),
+    "source": ("来源（步骤 文件 行）", "Source (step, file, row)"),
+    "times": ("时间", "Times"),
+    "received": ("受理", "received"),
+    "dispatched": ("派单", "dispatched"),
+    "due": ("时限", "due"),
+    "occurred": ("发生", "happened"),
+    "total": ("合计", "Total"),
+    "no": ("序号", "No."),
+    # what is in cells
+    "suppressed": ("＊", "*"),
+    "not_applicable": ("不适用", "n/a"),
+    "no_band": ("未分档", "no band"),
+    "low_95": ("低于组内 95% 控制限", "below the group's 95% limit"),
+    "high_95": ("高于组内 95% 控制限", "above the group's 95% limit"),
+    "low_99_8": ("低于组内 99.8% 控制限", "below the group's 99.8% limit"),
+    "high_99_8": ("高于组内 99.8% 控制限", "above the group's 99.8% limit"),
+    # sentences
+    "said_period": (
+        "本期考评周期为{first}至{last}，统计截止{as_of}，按{title}计分。",
+        "The period runs from {first} to {last}, with data as of {as_of}, scored by {title}.",
+    ),
+    "said_units": (
+        "纳入考评单位 {all} 个，其中参加分档 {listed} 个，单列 {apart} 个。",
+        "{all} units are assessed: {listed} have a band, {apart} are listed apart.",
+    ),
+    "said_group": ("{group} {count} 个单位：{bands}。", "{group}, {count} units: {bands}."),
+    "said_band": ("{band} {count} 个", "{band} {count}"),
+    "said_below": (
+        "各组合计未达目标的指标：{indicators}。",
+        "Group totals that miss their target: {indicators}.",
+    ),
+    "said_miss": ("{group}{indicator} {rate}（目标 {target}）", "{group}, {indicator} {rate} (target {target})"),
+    "said_none_below": ("各组合计的比率均达到目标。", "All group totals reach their targets."),
+    "join": ("", " "),
+    "in_brackets": ("（{text}）", " ({text})"),
+    "comma": ("、", ", "),
+    "semicolon": ("；", "; "),
+    "by_band": (
+        "按档次列出，同档内按单位代码排列，先后不代表名次。",
+        "Listed by band, within a band by unit code: the order is no ranking.",
+    ),
+    "by_rank": ("按名次列出，同分同名次。", "Listed by rank; equal scores share a rank."),
+    "nobody": ("本组没有参加分档的单位。", "No unit of this group has a band."),
+    "nobody_apart": ("本期没有单列单位。", "No unit is listed apart."),
+    "said_apart": (
+        "以下单位因所列原因单列，不分档、不排名。",
+        "These units are listed apart for the reason given, neither banded nor ranked.",
+    ),
+    "said_cells": (
+        "每格依次为比率、分子/分母、95% 区间。",
+        "Each cell: rate, numerator/denominator, 95% interval.",
+    ),
+    "said_flags": (
+        "↑↓ 为漏斗图标记，双箭头为 99.8% 控制限。",
+        "↑↓ are funnel flags, two of them for 99.8%.",
+    ),
+    "said_lost": (
+        "按失分合计列出各组前 {count} 个单位；逐件依据见 Excel 版“扣分明细”。",
+        "The {count} units of each group that lost most points; the rows behind them are in the workbook.",
+    ),
+    "lost_item": ("{indicator} −{lost}（{counts}）", "{indicator} −{lost} ({counts})"),
+    "nothing_lost": ("本组没有失分的单位。", "No unit of this group lost points."),
+    "no_costs": ("没有失分的事项。", "No row cost points."),
+    "said_unit": (
+        "{group}　{band}　得分 {score}　折算 {assessed} / {points} 分",
+        "{group}; {band}; score {score}; assessed {assessed} of {points}",
+    ),
+    # charts
+    "chart_bands": ("图1　各组分档情况（单位数）", "Figure 1. Units by band"),
+    "chart_rates": (
+        "图2　各组主要指标合计及 95% 区间（短竖线为目标）",
+        "Figure 2. Group rates with 95% intervals (tick: target)",
+    ),
+    "chart_sheet": ("各组主要指标合计及 95% 区间", "Group rates with 95% intervals"),
+    "reach": ("区间至下限、上限的距离（图用）", "From the rate to the ends of its interval (for the chart)"),
+    "chart_scores": ("图3　得分分布（单位数）", "Figure 3. Distribution of scores (units)"),
+    "below": ("{bound} 以下", "below {bound}"),
+    # notes
+    "note_rate": (
+        "比率＝分子÷分母。分母为本期按办法应计的件数（已作废、剔除的不计），本期无应计件数的为“不适用”，不计满分也不扣分。",
+        "A rate is numerator ÷ denominator: the rows that count by the scheme (voided and excluded ones do not). With "
+        "nothing to count it does not apply: no points on either side.",
+    ),
+    "note_interval": (
+        "95% 区间为威尔逊（Wilson）区间。件数少时区间宽，比率的高低可能出于偶然；例如 6/7 的区间为 48.7%–97.4%。",
+        "The 95% interval is Wilson's. With few cases it is wide, and a rate may be high or low by chance: 6/7 is "
+        "48.7% to 97.4%.",
+    ),
+    "note_funnel": (
+        "漏斗标记：单位比率超出同类组控制限（↑ 高于、↓ 低于 95% 控制限，双箭头为 99.8%），提示差异不大可能出于偶然。",
+        "Funnel flags: the unit's rate lies outside its peer group's control limits (↑ above, ↓ below 95%; double: "
+        "99.8%), which chance alone hardly explains.",
+    ),
+    "note_bands": (
+        "分档：{bands}。以分档为主，不以排名代替评价。",
+        "Bands: {bands}. Bands, not places, are the result.",
+    ),
+    "band_from": ("{band} {at_least} 分及以上", "{band} from {at_least}"),
+    "band_rest": ("{band} {above} 分以下", "{band} below {above}"),
+    "note_apart": (
+        "本期无派单或无到期事项的单位单列，不分档、不排名，不以 0 分或满分计。",
+        "Units without a case or with nothing due are listed apart: neither banded nor ranked, and not scored 0.",
+    ),
+    "note_assessed": (
+        "折算分＝同类组考评分值 × 百分制得分 ÷ 100。",
+        "Assessed points are the group's points × score ÷ 100.",
+    ),
+    "note_public": (
+        "公开版：少于 5 件的数据以＊隐去，可由其推算的比率、区间、分值一并隐去；不含工单明细。",
+        "Public version: counts under 5 are withheld (*), with the rates, intervals and points that would tell them.",
+    ),
+    "note_privacy": (
+        "本材料不含群众姓名、电话、住址和诉求内容。",
+        "No name, number, address or text of a citizen is shown.",
+    ),
+    "note_of": ("（{note}）", " ({note})"),
+    "rule_of": ("{group}，{rule}", "{group}: {rule}"),
+    "page": ("— {page} —", "— {page} —"),
+}
+
+
+class Words:
+    """The words of one language. ``words("unit")``; a sentence takes its values by name."""
+
+    def __init__(self, lang: Lang = "zh"):
+        self.lang = lang
+        self.at = ("zh", "en").index(lang)
+
+    def __call__(self, key: str, **values: object) -> str:
+        text = TEXT[key][self.at]
+        return text.format(**values) if values else text
+
+    def day(self, day: date) -> str:
+        return f"{day.year}年{day.month}月{day.day}日" if self.lang == "zh" else f"{day:%Y-%m-%d}"
+
+    def until(self, moment: datetime) -> str:
+        """A moment up to which data are counted; the end of a day is 24 o'clock of that day."""
+        if self.lang == "en":
+            return limit(moment)
+        day, _, time = limit(moment).partition(" ")
+        hour, _, minute = time.partition(":")
+        return f"{self.day(date.fromisoformat(day))}{int(hour)}时" + (f"{minute}分" if minute != "00" else "")
+
+    def period(self, report: Report) -> str:
+        """The period in words."""
+        first, last = report.first, report.last
+        if (first.year, first.month) == (last.year, last.month):
+            return self("month", day=first)
+        if first.year == last.year and (first.month, last.month) == (1, 12):
+            return self("year", day=first)
+        return self("span", first=self.day(first), last=self.day(last))
+
+    def heading(self, number: int, key: str) -> str:
+        return f"{'〇一二三四五六七八九'[number]}、{self(key)}" if self.lang == "zh" else f"{number}. {self(key)}"
+
+    def number(self, report: Report) -> str:
+        return report.number or self("number_blank", year=report.last.year)
+
+    def reason(self, code: str | None) -> str:
+        if code is None:
+            return ""
+        english = {
+            "no_case": "no case dispatched in the period",
+            "nothing_due": "nothing due in the period",
+            "too_few": "too few cases in the period",
+        }
+        return (english if self.lang == "en" else NOT_RANKED).get(code, code)
+
+    def flag(self, code: str | None) -> str:
+        """A funnel flag in words; one that is not known as it is."""
+        return "" if code is None else self(code) if code in TEXT else code
+
+    def standing(self, report: Report) -> str:
+        is_month = (report.first.year, report.first.month) == (report.last.year, report.last.month)
+        return self("indicative_month" if report.kind == "indicative" and is_month else report.kind)
+
+    def notices(self, report: Report) -> list[str]:
+        """What a reader must know before any number."""
+        told = {
+            "draft_notice": report.is_draft,
+            "indicative_notice": report.kind == "indicative",
+            "incomplete_notice": not report.is_complete,
+            "stale_notice": report.is_stale and report.is_draft,
+            "example_notice": report.has_examples,
+        }
+        values = {"as_of": limit(report.as_of), "last": self.day(report.last)}
+        return [self(key, **values) for key, is_so in told.items() if is_so]
+
+    def identity(self, report: Report) -> list[tuple[str, str]]:
+        """What the numbers are of and where they come from, as name and value."""
+        status = self("draft" if report.is_draft else "published")
+        facts = [
+            ("scheme", report.title),
+            ("version", report.scheme_version),
+            ("basis", self("semicolon").join(report.basis)),
+            ("period", f"{self.period(report)}（{report.first} – {report.last}）"),
+            ("as_of", limit(report.as_of)),
+            ("status", f"{status} · {self('public')}" if report.is_public else status),
+            ("kind", self.standing(report)),
+            ("number", self.number(report)),
+        ]
+        if release := report.release:
+            facts += [
+                ("release", str(release.release_id)),
+                ("revision", str(release.revision)),
+                ("hash", release.hash),
+                ("approved_by", release.approved_by),
+                ("published_at", f"{release.published_at:%Y-%m-%d %H:%M}"),
+            ]
+        facts += [("build", str(report.build_id)), ("config", str(report.config_version))]
+        return [(self(key), value) for key, value in facts]
+
+    def rules(self, report: Report) -> list[tuple[Indicator, str]]:
+        """How each indicator scores, in words; by peer group where groups differ."""
+        return [(one, self._rule(report, one.code)) for one in report.indicators]
+
+    def _rule(self, report: Report, code: str) -> str:
+        by_group = {group.name: dict(group.rules).get(code) for group in report.groups}
+        said = {rule for rule in by_group.values() if rule}
+        if len(said) <= 1:
+            return said.pop() if said else ""
+        told = (self("rule_of", group=group, rule=rule) for group, rule in by_group.items() if rule)
+        return self("semicolon").join(told)
+
+    def band_bounds(self, report: Report) -> str:
+        """From which score on each band is given, in one line."""
+        told = []
+        for at, band in enumerate(report.bands):
+            if at and not band.at_least:
+                told.append(self("band_rest", band=band.name, above=bare(report.bands[at - 1].at_least)))
+            else:
+                told.append(self("band_from", band=band.name, at_least=bare(band.at_least)))
+        return self("comma").join(told)
+
+    def notes(self, report: Report) -> list[str]:
+        """The closing notes: what the numbers mean, and what is not shown."""
+        told = {
+            "note_rate": True,
+            "note_interval": True,
+            "note_funnel": report.has_flags,
+            "note_bands": bool(report.bands),
+            "note_apart": True,
+            "note_assessed": True,
+            "note_public": report.is_public,
+            "note_privacy": True,
+        }
+        return [self(key, bands=self.band_bounds(report)) for key, is_so in told.items() if is_so]

@@ -1,0 +1,291 @@
+"""Every format opens, shows the same numbers, and is the same file for the same report."""
+
+import csv
+import json
+import re
+import time
+from dataclasses import replace
+from io import BytesIO, StringIO
+from zipfile import ZipFile
+
+import docx
+import fastexcel
+import pytest
+from docx.oxml.ns import qn
+from PIL import Image
+
+from minhu.export import charts
+from minhu.export.fonts import find_faces
+from minhu.export.lines import wrap
+from minhu.export.public import suppress
+from minhu.export.to_csv import as_csv
+from minhu.export.to_docx import as_docx
+from minhu.export.to_json import as_json
+from minhu.export.to_pdf import Paper, as_pdf
+from minhu.export.to_xlsx import as_xlsx
+from minhu.export.words import Words
+from tests.export.given import RELEASE, cost, group, ranked, rate, report, unit
+
+ZH, EN = Words("zh"), Words("en")
+WRITERS = {
+    "xlsx": lambda given, words: as_xlsx(given, words, ["D1"]),
+    "csv": lambda given, words: as_csv(given, "evidence"),
+    "json": lambda given, words: as_json(given),
+    "docx": lambda given, words: as_docx(given, words, find_faces(), ("D1",)),
+    "pdf": lambda given, words: as_pdf(given, words, find_faces(), ("D1",)),
+}
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_the_same_report_gives_the_same_bytes(form, monkeypatch):
+    first = WRITERS[form](report(), ZH)
+    later = time.time() + 3 * 86_400
+    monkeypatch.setattr(time, "time", lambda: later)
+    monkeypatch.setattr(time, "localtime", lambda *_: time.gmtime(later))
+    assert WRITERS[form](report(), ZH) == first
+
+
+@pytest.mark.parametrize("form", WRITERS)
+def test_every_format_takes_a_release_a_ranking_the_public_version_and_an_empty_city(form):
+    empty = replace(report(), groups=(group("dept", "部门"),), bands=())
+    for given, words in ((report(release=RELEASE), EN), (ranked(report()), ZH), (suppress(report()), ZH), (empty, EN)):
+        assert len(WRITERS[form](given, words)) > 100
+
+
+@pytest.mark.parametrize("form", ["xlsx", "docx"])
+def test_an_office_file_is_dated_by_what_it_shows_and_not_by_a_clock(form):
+    assert "2026-10-31T16:00:00Z" in xml(WRITERS[form](report(), ZH), "docProps/core.xml")
+    released = xml(WRITERS[form](report(release=RELEASE), ZH), "docProps/core.xml")
+    assert re.findall(r"\d{4}-\d\d-\d\dT[\d:]+Z", released) == ["2026-11-05T01:30:00Z"] * 2
+
+
+# XLSX
+
+
+def sheet(content: bytes, name: str, header_row: int | None = None) -> list[tuple]:
+    return fastexcel.read_excel(content).load_sheet(name, header_row=header_row, dtypes="string").to_polars().rows()
+
+
+def xml(content: bytes, member: str) -> str:
+    with ZipFile(BytesIO(content)) as book:
+        return book.read(member).decode()
+
+
+def test_the_workbook_has_its_sheets():
+    names = fastexcel.read_excel(as_xlsx(report(), ZH, ["D1"])).sheet_names
+    assert names == ["封面", "总体情况", "部门", "镇街", "单列单位", "单位D1", "扣分明细", "说明"]
+
+
+def test_the_cover_says_draft_or_who_released_it():
+    draft = "\n".join(filter(None, (cell for row in sheet(as_xlsx(report(), ZH), "封面") for cell in row)))
+    assert "未发布 · 试算" in draft and "未发布·试算稿" in draft and "发布编号" not in draft
+    cover = {row[0]: row[1] for row in sheet(as_xlsx(report(release=RELEASE), ZH), "封面")}
+    assert (cover["状态"], cover["发布编号"], cover["修订号"]) == ("已发布", "7", "2")
+    assert (cover["结果哈希"], cover["审批人（登录名）"]) == (RELEASE.hash, "reviewer1")
+    assert cover["发布时间"] == "2026-11-05 09:30"
+
+
+def test_a_group_sheet_holds_numbers_as_numbers_and_their_sums():
+    rows = sheet(as_xlsx(report(), ZH), "部门")
+    d1, total = rows[2], rows[6]
+    assert d1[:6] == ("D1", "单位D1", "良好", "85", "3.4", None)
+    assert [float(cell) for cell in d1[6:11]] == [18, 24, 0.75, 0.551, 0.88]
+    assert [float(cell) for cell in total[6:9]] == [118, 160, 0.7375]
+    assert rows[5][:2] == ("D4", "单位D4") and rows[5][5] == "本期无派单，不参加排名"
+
+
+def test_sheets_are_frozen_print_on_a4_and_repeat_their_head():
+    content = as_xlsx(report(), ZH)
+    departments = xml(content, "xl/worksheets/sheet3.xml")
+    assert '<pane xSplit="2" ySplit="2"' in departments and 'state="frozen"' in departments
+    assert 'paperSize="9"' in departments and 'orientation="landscape"' in departments and "<colBreaks" in departments
+    assert 'fitToHeight="0"' in xml(content, "xl/worksheets/sheet6.xml")
+    assert "未发布 · 试算" in departments
+    book = xml(content, "xl/workbook.xml")
+    assert re.search(r'_xlnm.Print_Titles"[^>]*>部门!\$A:\$B,部门!\$1:\$2<', book)
+    assert "等线" in xml(content, "xl/styles.xml") and "Calibri" not in xml(content, "xl/styles.xml")
+    assert 'formatCode="0.00%"' in xml(content, "xl/styles.xml")
+
+
+def test_the_charts_of_the_workbook_are_its_own():
+    content = as_xlsx(report(), ZH)
+    bands, rates = (xml(content, f"xl/charts/chart{at}.xml") for at in (1, 2))
+    assert '<c:grouping val="stacked"' in bands and "优秀" in bands
+    assert "<c:errBars>" in rates and "总体情况" in rates
+
+
+def test_a_text_never_becomes_a_formula_and_a_long_number_stays_whole():
+    evil = rate(
+        "close_on_time", 18, 24, "12.50", costs=(cost("7.50", "=cmd|'/c calc'!A1"), cost("0", "330112202610090001"))
+    )
+    given = replace(report(), groups=(group("dept", "部门", unit("=D1", "良好", "85.00", evil)),))
+    content = as_xlsx(given, ZH)
+    with ZipFile(BytesIO(content)) as book:
+        assert not any("<f>" in book.read(name).decode() for name in book.namelist() if "worksheets/sheet" in name)
+    assert [row[5] for row in sheet(content, "扣分明细")][1:] == ["=cmd|'/c calc'!A1", "330112202610090001"]
+    lines = list(csv.DictReader(StringIO(as_csv(given, "evidence").decode("utf-8-sig"))))
+    assert [line["case_no"] for line in lines] == ["'=cmd|'/c calc'!A1", "330112202610090001"]
+    assert lines[0]["unit_code"] == "'=D1"
+
+
+def test_two_units_with_one_long_name_have_a_sheet_each():
+    long = "某某市某某区某某某某某某某某某某某某某某某某某某某某管理局[一]/二"
+    units = [
+        replace(unit(code, "良好", "85.00", rate("close_on_time", 9, 9, "20.00")), name=long) for code in ("A", "B")
+    ]
+    given = replace(report(), groups=(group("dept", "部门", *units),))
+    names = fastexcel.read_excel(as_xlsx(given, ZH, ["A", "B"])).sheet_names
+    assert len({name for name in names if name.startswith("某某市")}) == 2
+
+
+def test_the_unit_sheet_and_the_evidence_hold_every_row_that_cost_points():
+    content = as_xlsx(report(), ZH, ["D1"])
+    evidence = sheet(content, "扣分明细")
+    assert [(row[1], row[2], float(row[3]), row[5]) for row in evidence[1:]] == [
+        ("单位D1", "按时办结率", 4.0, "NO202610090001234"),
+        ("单位D1", "按时办结率", 3.5, "NO2"),
+    ]
+    own = sheet(content, "单位D1")
+    assert own[1][0] == "部门　良好　得分 85.00　折算 3.40 / 4 分"
+    assert [row[3] for row in own if row[0] == "按时办结率"] == ["0.75", "NO202610090001234", "NO2"]
+
+
+# CSV and JSON
+
+
+def test_the_csv_has_a_line_for_each_unit_and_indicator():
+    lines = list(csv.DictReader(StringIO(as_csv(report()).decode("utf-8-sig"))))
+    assert len(lines) == 18
+    first = lines[0]
+    assert (first["unit_name"], first["indicator_name"], first["numerator"], first["value"]) == (
+        "单位D1",
+        "按时办结率",
+        "18",
+        "75.0000",
+    )
+    assert (first["status"], first["release_id"]) == ("draft", "")
+    units = list(csv.DictReader(StringIO(as_csv(report(release=RELEASE), "units").decode("utf-8-sig"))))
+    assert (units[3]["not_ranked_reason"], units[3]["hash"]) == ("no_case", RELEASE.hash)
+
+
+def test_the_json_holds_the_whole_report_exactly():
+    told = json.loads(as_json(report(release=RELEASE)))
+    assert (told["format"], told["status"], told["release"]["revision"]) == ("minhu-report/1", "published", 2)
+    d1 = told["groups"][0]["units"][0]
+    assert d1["measured"][0]["points"] == "12.50" and d1["measured"][0]["costs"][0]["case_no"] == "NO202610090001234"
+
+
+# Word
+
+
+def test_the_word_file_has_its_headings_repeated_heads_and_pictures():
+    paper = docx.Document(BytesIO(as_docx(report(), ZH, find_faces(), ("D1",))))
+    assert [one.text for one in paper.paragraphs if one.style.name == "Heading 1"] == [
+        *("一、总体情况", "二、分组得分", "三、主要指标", "四、扣分较多的单位", "五、说明"),
+        "附件1　单位D1失分明细",
+    ]
+    assert len(paper.inline_shapes) == 3
+    for table in paper.tables:
+        assert table.rows[0]._tr.trPr.find(qn("w:tblHeader")) is not None
+        assert all(row._tr.trPr.find(qn("w:cantSplit")) is not None for row in table.rows)
+    section = paper.sections[0]
+    assert (round(section.page_width.mm), round(section.page_height.mm)) == (210, 297)
+    assert "未发布 · 试算" in section.header.paragraphs[0].text
+    assert section.footer._element.find(f".//{qn('w:fldSimple')}").get(qn("w:instr")) == "PAGE"
+
+
+def test_the_word_file_names_chinese_fonts_for_every_run_of_its_tables():
+    paper = docx.Document(BytesIO(as_docx(report(), ZH, find_faces())))
+    runs = [run for table in paper.tables for run in table._tbl.iter(qn("w:r"))]
+    assert len(runs) > 100
+    assert {run.rPr.rFonts.get(qn("w:eastAsia")) for run in runs} == {"黑体", "宋体"}
+
+
+# PDF
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """What is written on each page of the PDFs made in a test, as (page, text, x)."""
+    seen = []
+    text = Paper.text
+
+    def record(self, x, y, line, *more, **named):
+        seen.append((self.page_no(), line, x))
+        return text(self, x, y, line, *more, **named)
+
+    monkeypatch.setattr(Paper, "text", record)
+    return seen
+
+
+def large():
+    units = [unit(f"U{at:03}", "良好", "85.00", rate("close_on_time", at, 90, "12.50")) for at in range(10, 90)]
+    return replace(report(), groups=(group("dept", "部门", *units),))
+
+
+def test_a_table_repeats_its_head_on_every_page_it_runs_over(written):
+    as_pdf(large(), ZH, find_faces())
+    pages = {page for page, line, _ in written if re.fullmatch(r"单位U\d+", line)}
+    assert len(pages) >= 6
+    assert all((page, "单位") in {(at, line) for at, line, _ in written} for page in pages)
+    told = [line for _, line, _ in written]
+    assert all(told.count(f"单位U{at:03}") >= 2 for at in range(10, 90))  # its score, and its indicators
+
+
+def test_every_page_has_its_number_and_a_draft_its_mark(written):
+    as_pdf(large(), ZH, find_faces())
+    last = max(page for page, _, _ in written)
+    for page in range(1, last + 1):
+        lines = [line for at, line, _ in written if at == page]
+        assert f"— {page} —" in lines and "未发布 · 试算" in lines
+    written.clear()
+    as_pdf(replace(large(), release=RELEASE), ZH, find_faces())
+    assert not any("试算" in line for _, line, _ in written)
+
+
+def test_the_pdf_embeds_its_fonts():
+    content = as_pdf(report(), ZH, find_faces())
+    assert content.count(b"/FontFile3") == 2 and content.count(b"/CIDToGIDMap") + content.count(b"/CIDFontType0") >= 2
+
+
+def test_nothing_is_written_beyond_the_margins(written):
+    as_pdf(report(), EN, find_faces(), ("D1",))
+    assert len(written) > 200
+    assert all(20 < x < 190 for _, line, x in written if line != EN("draft"))
+
+
+def test_lines_break_where_chinese_and_english_may():
+    def width(text):
+        return sum(1 if one.isascii() else 2 for one in text)
+
+    assert wrap("甲乙丙，丁戊", 6, width) == ["甲乙", "丙，丁", "戊"]  # no line begins with a comma
+    assert wrap("甲乙（丙丁）", 6, width) == ["甲乙", "（丙", "丁）"]
+    assert wrap("a bcd ef", 5, width) == ["a bcd", "ef"]
+    assert wrap("abcdefgh", 3, width) == ["abc", "def", "gh"]  # too long for any line
+    assert "".join(wrap("按时办结率3/7；退单率", 8, width)) == "按时办结率3/7；退单率"
+
+
+# Charts
+
+
+def test_bars_are_as_long_as_the_bands_are_large():
+    drawing = charts.bands(report(), ZH, 160)
+    boxes = [shape for shape in drawing.shapes if isinstance(shape, charts.Box) and shape.height > 5]
+    assert [round(box.width / boxes[1].width, 3) for box in boxes] == [
+        2,
+        1,
+        1,
+        1,
+    ]  # 部门 2 良好 1 合格, 镇街 1 优秀 1 良好
+
+
+def test_a_chart_is_a_picture_in_the_size_it_says():
+    drawing = charts.rates(report(), ZH, 160)
+    image = Image.open(BytesIO(charts.as_png(drawing, find_faces())))
+    assert image.width == round(160 / 25.4 * charts.DPI)
+    assert len(image.convert("L").getcolors(256)) > 20  # text and lines, not an empty sheet
+
+
+def test_the_public_version_draws_no_distribution_of_scores():
+    assert charts.scores(report(), ZH, 160) is not None
+    assert charts.scores(suppress(report()), ZH, 160) is None
