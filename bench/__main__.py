@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-NAMES = ("load",)
+NAMES = ("load", "build")
 RESULTS = Path(__file__).parent / "results.json"
 
 
@@ -16,12 +16,11 @@ RESULTS = Path(__file__).parent / "results.json"
 @click.option("--quick", is_flag=True, help="A tenth of the size.")
 @click.argument("names", nargs=-1, type=click.Choice(NAMES))
 def main(quick: bool, names: tuple[str, ...]) -> None:
-    """Measures NAMES (all unless given) and writes bench/results.json; what is not measured is left out."""
-    results = {
-        "commit": _commit(),
-        "date": datetime.now(UTC).date().isoformat(),
-        "size": "quick" if quick else "full",
-    }
+    """Measures NAMES (all unless given) and writes bench/results.json; what is not measured keeps its last figure."""
+    size = "quick" if quick else "full"
+    last = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results = last if last.get("size") == size and names else {}
+    results |= {"commit": _commit(), "date": datetime.now(UTC).date().isoformat(), "size": size}
     for name in names or NAMES:
         for key, value in import_module(f"bench.{name}").measure(quick).items():
             results[key] = value

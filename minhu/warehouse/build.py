@@ -13,17 +13,15 @@ a process killed. Where a batch, a decision, a rule, a link of callers, the text
 would be taken over differ, everything runs.
 """
 
-import hashlib
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
 
 import psycopg
-from psycopg import sql
 
 from minhu import config, database
 from minhu.errors import Refused, Retryable
 from minhu.settings import Settings
-from minhu.warehouse import dbt
+from minhu.warehouse import dbt, resume
 from minhu.warehouse.analyze import analyze_changed, tell_changes
 from minhu.warehouse.apply import replace_rows
 from minhu.warehouse.comments import comment_columns
@@ -77,7 +75,7 @@ def build(settings: Settings, *, full_refresh: bool = False) -> BuildResult:
         analyze_changed(keeper, "staging", "restricted", "config")
         with database.connect(settings) as connection:
             build_id = _choose(connection, version, full_refresh)
-            done = _take_over(connection, build_id) if build_id else ()
+            done = resume.take_over(connection, build_id) if build_id else ()
         if build_id is None:
             return BuildResult(None)
         variables = {"build_id": build_id, "config_version": version}
@@ -92,6 +90,7 @@ def build(settings: Settings, *, full_refresh: bool = False) -> BuildResult:
             failure = BuildInterrupted if run.is_outage else BuildFailed
             raise failure(f"build {build_id} failed and changed nothing: {run.complaint}")
         with database.connect(settings) as connection:
+            connection.execute(_LOOK_UP)
             rows = _apply(connection)
             _finish(connection, build_id, "succeeded", None)
             comment_columns(connection, settings)
@@ -122,70 +121,16 @@ def _choose(connection: psycopg.Connection, version: int, full_refresh: bool) ->
     if not chosen and not decided and not full_refresh and last == version:
         connection.rollback()
         return None
+    if last is not None:
+        connection.execute(_LOOK_UP)
     touched = touch(connection, build_id, last, version, full_refresh)
-    rests_on = connection.execute(_RESTS_ON, {"build_id": build_id}).fetchone()[0]
-    connection.execute(
-        "update audit.build set touched_cases = %s, fingerprint = %s where build_id = %s",
-        [touched, hashlib.sha256(f"{dbt.code_hash()} {rests_on}".encode()).hexdigest(), build_id],
-    )
+    connection.execute("update audit.build set touched_cases = %s where build_id = %s", [touched, build_id])
+    resume.mark(connection, build_id)
     return build_id
 
 
-# All that a model reads, beside its own text. A link of callers that changes leaves a row until a build succeeds.
-_RESTS_ON = """
-select concat_ws(
-    ' ',
-    build.is_full_refresh,
-    build.config_version,
-    (select max(build_id) from audit.build where status = 'succeeded'),
-    (select string_agg(batch_id || action, ',' order by batch_id, action)
-        from audit.build_batch where build_id = build.build_id),
-    (select string_agg(kind || decision_id, ',' order by kind, decision_id)
-        from audit.build_decision where build_id = build.build_id),
-    (select count(*) || ':' || sum(hashtextextended(case_id || is_rebuilt, 0)) from build.touched_case),
-    (select count(*) || ':' || sum(hashtextextended(earlier_token || current_token, 0))
-        from restricted.caller_link_change),
-    (select max(pruned_id) from audit.pruned)
-)
-from audit.build where build_id = %(build_id)s
-"""
-
-
-def _take_over(connection: psycopg.Connection, build_id: int) -> set[str]:
-    """Nodes that the build before this one passed, when it failed, rested on the same, and its tables are all there."""
-    before = connection.execute(
-        "select before.build_id from audit.build as before inner join audit.build as this"
-        " on before.fingerprint = this.fingerprint and before.status = 'failed'"
-        " where this.build_id = %s and before.build_id = (select max(build_id) from audit.build where build_id < %s)",
-        [build_id, build_id],
-    ).fetchone()
-    if before is None:
-        return set()
-    failed = before[0]
-    passed = connection.execute(
-        "select node, status, rows from audit.build_node where build_id = %s and status = any(%s)",
-        [failed, ["success", "pass", "warn"]],  # of a model, of a test
-    ).fetchall()
-    if not passed or not all(_is_there(connection, node, rows) for node, status, rows in passed if status == "success"):
-        return set()
-    connection.execute("update audit.build set continues_build_id = %s where build_id = %s", [failed, build_id])
-    connection.execute(
-        "insert into audit.build_node (build_id, node, status, seconds, rows, message, ran_in_build_id)"
-        " select %s, node, status, seconds, rows, message, coalesce(ran_in_build_id, build_id) from audit.build_node"
-        " where build_id = %s and node = any(%s)",
-        [build_id, failed, [node for node, *_ in passed]],
-    )
-    return {node for node, *_ in passed}
-
-
-def _is_there(connection: psycopg.Connection, model: str, rows: int | None) -> bool:
-    """Whether what a model made is there with its rows: a crash of the server empties unlogged tables."""
-    kind = connection.execute("select relkind from pg_class where oid = to_regclass(%s)", [f"build.{model}"]).fetchone()
-    if kind is None or kind[0] == "v":
-        return kind is not None
-    counted = connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier("build", model)))
-    return counted.fetchone()[0] == rows
-
+# A day's rows are few among those of years. At PostgreSQL's 4 the planner reads whole tables rather than look them up.
+_LOOK_UP = "set local random_page_cost = 1.1"
 
 # A snapshot says all there is: an accepted one is superseded by the next accepted one of its delivery.
 _SUPERSEDE_SNAPSHOTS = """

@@ -6,28 +6,41 @@ from psycopg import sql
 # The keys of a case as every query below gives them.
 _KEY = "select distinct md5({feed} || '|' || {no}) as case_id, {feed} as feed_code, {no} as case_no"
 
+# The batches that builds have taken so far and this one does not withdraw. A table, for its statistics: of a list the
+# planner thinks it short, and compares every row of the day with every batch of the years.
+_SEEN_TABLE = "create temporary table seen_batch (batch_id bigint, order_key bigint) on commit drop"
+_SEEN = """
+insert into seen_batch (batch_id, order_key)
+select build_batch.batch_id, batch.order_key
+from audit.build_batch
+inner join audit.build using (build_id)
+inner join audit.batch using (batch_id)
+where build.status = 'succeeded' or (build_batch.build_id = %(build_id)s and build_batch.action = 'withdraw')
+group by 1, 2
+having bool_and(build_batch.action = 'take')
+"""
+
+# The batches that this build takes lie together at the end of staging: a range finds them without reading the years.
+_TAKEN = " and ".join(
+    f"(select {end}(batch_id) from audit.build_batch where build_id = %(build_id)s and action = 'take')"
+    for end in ("min", "max")
+)
+
 # Rows of batches that come or go. A record sent again as it already stands touches nothing: of a case its newest
 # version must be the same, of an event or a callback every version told so far.
 _MOVED = f"""
 with moved as (select batch_id, action from audit.build_batch where build_id = %(build_id)s),
 taken as (select batch_id from moved where action = 'take'),
 withdrawn as (select batch_id from moved where action = 'withdraw'),
-seen as (
-    select build_batch.batch_id, batch.order_key
-    from audit.build_batch
-    inner join audit.build using (build_id)
-    inner join audit.batch using (batch_id)
-    where build.status = 'succeeded'
-        and not exists (select from withdrawn where withdrawn.batch_id = build_batch.batch_id)
-    group by 1, 2
-    having bool_and(build_batch.action = 'take')
+sent as (
+    select feed_code, case_no, row_hash from staging.case_record as r inner join taken using (batch_id)
+    where r.batch_id between {_TAKEN}
 ),
-sent as (select feed_code, case_no, row_hash from staging.case_record inner join taken using (batch_id)),
 standing as (
     select distinct on (r.feed_code, r.case_no) r.feed_code, r.case_no, r.row_hash
     from (select distinct feed_code, case_no from sent) as keys
     inner join staging.case_record as r using (feed_code, case_no)
-    inner join seen using (batch_id)
+    inner join seen_batch as seen using (batch_id)
     order by r.feed_code, r.case_no, coalesce(r.source_updated_at, '-infinity') desc, seen.order_key desc,
         r.row_number desc
 ),
@@ -38,6 +51,7 @@ event as (
             concat_ws('|', e.event_type, e.occurred_at, coalesce(e.unit_name, ''), e.feed_code)
         ) as what
     from staging.case_event as e inner join taken using (batch_id)
+    where e.batch_id between {_TAKEN}
 ),
 told_event as (
     select e.case_feed_code, e.case_no, e.row_hash,
@@ -47,17 +61,18 @@ told_event as (
         ) as what
     from (select distinct case_feed_code, case_no from event) as keys
     inner join staging.case_event as e using (case_feed_code, case_no)
-    inner join seen using (batch_id)
+    inner join seen_batch as seen using (batch_id)
 ),
 callback as (
     select c.case_feed_code, c.case_no, c.row_hash, concat_ws('|', c.called_at, c.unit_name, c.round) as what
     from staging.callback as c inner join taken using (batch_id)
+    where c.batch_id between {_TAKEN}
 ),
 told_callback as (
     select c.case_feed_code, c.case_no, c.row_hash, concat_ws('|', c.called_at, c.unit_name, c.round) as what
     from (select distinct case_feed_code, case_no from callback) as keys
     inner join staging.callback as c using (case_feed_code, case_no)
-    inner join seen using (batch_id)
+    inner join seen_batch as seen using (batch_id)
 )
 {_KEY.format(feed="sent.feed_code", no="sent.case_no")} from sent
 left join standing using (feed_code, case_no, row_hash) where standing.row_hash is null
@@ -255,12 +270,13 @@ linked as (
 """
 
 # Callers of the rows that this build takes, in the order of the index that they go into.
-_CALLERS = """
+_CALLERS = f"""
 insert into restricted.case_caller (caller_token, received_at, feed_code, case_no)
 select distinct r.caller_token, r.received_at, r.feed_code, r.case_no
 from staging.case_record as r
 join audit.build_batch as taken on taken.batch_id = r.batch_id
 where taken.build_id = %(build_id)s and taken.action = 'take' and r.caller_token is not null
+    and r.batch_id between {_TAKEN}
 order by 1, 2
 on conflict do nothing
 """
@@ -334,14 +350,19 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     connection.execute("truncate build.touched_case")
     connection.execute(_CALLERS, parameters)
     is_relinked = _take_links(connection, parameters)
-    if not is_full and since is not None:
+    if since is None:
+        is_full = True  # a first build: there is nothing that a case could be left out of
+    elif not is_full:
         is_full = connection.execute(_CHANGED_FOR_ALL, parameters).fetchone()[0]
     if is_full:
         _add(connection, _ALL, parameters)
         connection.execute("analyze build.touched_case")
         return _count(connection)
+    connection.execute(_SEEN_TABLE)
+    connection.execute(_SEEN, parameters)
+    connection.execute("analyze seen_batch")
     _add(connection, _MOVED, parameters)
-    if since is not None and since != until:
+    if since != until:
         _add(connection, _CHANGED, parameters)
         _add(connection, _OTHER_REPEAT_RULE, parameters)
         _add(connection, _OTHER_TREE, parameters)

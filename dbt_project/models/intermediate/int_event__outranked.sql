@@ -7,19 +7,26 @@ with events as (
     where version_no = 1 and not is_deleted
 ),
 
-told_by_several as (
-    select case_id
+deeds as not materialized (
+    select
+        *,
+        case when event_type = 'REDISPATCH' then 'DISPATCH' else event_type end as deed
     from events
-    group by case_id
+),
+
+told_by_several as (
+    select
+        case_id,
+        deed
+    from deeds
+    group by case_id, deed
     having min(source) <> max(source)
 ),
 
 shared as (
-    select
-        events.*,
-        case when events.event_type = 'REDISPATCH' then 'DISPATCH' else events.event_type end as deed
-    from events
-    inner join told_by_several on events.case_id = told_by_several.case_id
+    select deeds.*
+    from deeds
+    inner join told_by_several on deeds.case_id = told_by_several.case_id and deeds.deed = told_by_several.deed
 ),
 
 pairs as (
