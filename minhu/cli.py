@@ -816,16 +816,111 @@ def schemes() -> None:
 @as_json_option
 @click.pass_obj
 def schemes_list(settings: Settings, as_json: bool) -> None:
-    """List the schemes with their versions."""
+    """List the schemes with their versions, and which of them score this city."""
+    from minhu.config import schemes_in_force
     from minhu.scoring import load_schemes
 
+    in_force = schemes_in_force(settings.config)
     _show(
         [
-            {"scheme": s.scheme_id, "version": s.scheme_version, "title": s.title, "valid_from": s.valid_from}
+            {
+                "scheme": s.scheme_id,
+                "version": s.scheme_version,
+                "title": s.title,
+                "valid_from": s.valid_from,
+                "valid_to": s.valid_to,
+                "in_force": s.scheme_id in in_force,
+            }
             for s in load_schemes(settings.config)
         ],
         as_json,
     )
+
+
+@schemes.command(
+    "check", epilog=_example("minhu schemes check", "minhu schemes check lianyungang", "minhu schemes check draft.yml")
+)
+@click.argument("named", nargs=-1, metavar="[ID|FILE]...")
+@as_json_option
+@click.pass_obj
+def schemes_check(settings: Settings, named: tuple[str, ...], as_json: bool) -> None:
+    """Read schemes, all of them unless named; the first mistake is told with file, line and key."""
+    from minhu.config import schemes_in_force
+    from minhu.scoring import find_scheme, load_schemes
+
+    load_schemes(settings.config, schemes_in_force(settings.config))
+    chosen = [find_scheme(settings.config, one) for one in named] if named else load_schemes(settings.config)
+    _show(
+        [
+            {
+                "scheme": s.scheme_id,
+                "version": s.scheme_version,
+                "indicators": len(s.indicators),
+                "points": {group.name_zh: str(s.points_max(group.code, s.valid_from)) for group in s.peer_groups},
+                "periods": list(s.periods),
+                "changes": [str(day) for day in s.changes],
+                "examples": len(s.examples),
+            }
+            for s in chosen
+        ],
+        as_json,
+    )
+
+
+@schemes.command(
+    "try",
+    epilog=_example(
+        "minhu schemes try lianyungang --inputs counts.csv", "minhu schemes try draft.yml --inputs counts.csv --json"
+    ),
+)
+@click.argument("scheme", metavar="ID|FILE")
+@click.option("--inputs", type=click.Path(path_type=Path), required=True, help="CSV with the counts; see below.")
+@as_json_option
+@click.pass_obj
+def schemes_try(settings: Settings, scheme: str, inputs: Path, as_json: bool) -> None:
+    """Points from given counts (试算), without a database.
+
+    The CSV has the columns unit, peer_group, period, indicator_code, numerator, denominator, value. Give counts, or a
+    value: a rate in percent (0-100), a number of items, or points that are entered by hand. What is not given is empty:
+    the scheme says what that is worth, and the result names it.
+    """
+    from minhu.scoring import find_scheme, render_trial, try_scheme
+
+    trial = try_scheme(find_scheme(settings.config, scheme), inputs)
+    click.echo(
+        json.dumps(trial.as_json(), ensure_ascii=False, indent=2) if as_json else render_trial(trial), nl=as_json
+    )
+
+
+@schemes.command("simulate", epilog=_example("minhu schemes simulate linan 2026-10 --file draft.yml"))
+@click.argument("scheme", metavar="ID")
+@click.argument("period")
+@click.option("--file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True, help="The draft.")
+@as_json_option
+@click.pass_obj
+def schemes_simulate(settings: Settings, scheme: str, period: str, file: Path, as_json: bool) -> None:
+    """Score PERIOD, which was scored by the scheme ID, under the draft: who moves, and why. Nothing is kept."""
+    from minhu.scoring import read_scheme, render_what_if, what_if
+
+    found = what_if(settings, scheme, read_scheme(file), period)
+    told = json.dumps(found.as_json(), ensure_ascii=False, indent=2) if as_json else render_what_if(found)
+    click.echo(told, nl=as_json)
+
+
+@schemes.command("diff", epilog=_example("minhu schemes diff linan draft.yml"))
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@as_json_option
+@click.pass_obj
+def schemes_diff(settings: Settings, old: str, new: str, as_json: bool) -> None:
+    """Compare two schemes, each an id or a file, and say in words what differs."""
+    from minhu.scoring import compare, find_scheme
+
+    changes = compare(find_scheme(settings.config, old), find_scheme(settings.config, new))
+    if as_json:
+        _show([{**vars(change), "text": change.text} for change in changes], as_json=True)
+    else:
+        click.echo("\n".join(change.text for change in changes) or "两个版本内容相同")
 
 
 @minhu.group()

@@ -60,6 +60,7 @@ class RepeatRule(Declared):
     """Coordinates agree up to here; unless given they are not looked at."""
     compare_latest: Annotated[int, Field(ge=1, le=1000)] = 50
     """A case is compared with so many of its caller's latest earlier ones, so that 400 calls a day stay cheap."""
+    example: bool = False
 
 
 class Gaming(Declared):
@@ -108,6 +109,9 @@ class City(Declared):
     """Events whose time the unit's own system tells best. Of all others the hotline that owns the case does."""
     appeal_workdays: int | None = Field(default=None, ge=1)
     """An appeal is to be decided by 24:00 of this working day after its filing; left out, it has no term."""
+    schemes: tuple[str, ...] | None = None
+    """The schemes that score this city, by id; the other files in ``schemes/`` can be tried and compared. All unless
+    given."""
     retention: Retention = Retention()
     gaming: tuple[Gaming, ...] = Field(default=(), exclude=True)
     """What auditors are shown, by date; an entry of its own, since it decides over no fact."""
@@ -202,7 +206,7 @@ def read_config(folder: Path) -> Entries:
     entries: Entries = {}
     city = read_declaration(City, folder / "city.yml")
     # Entries of their own: retention decides over no fact, a rule of repeats over the cases of its days.
-    own = {"retention", "feeds", "repeats"}
+    own = {"retention", "feeds", "repeats", "schemes"}
     _put(entries, "city", city.code, city.model_dump(mode="json", exclude=own), folder / "city.yml")
     for key, data in city.repeat_rules().items():
         _put(entries, "repeat_rule", key, data, folder / "city.yml")
@@ -226,13 +230,19 @@ def read_config(folder: Path) -> Entries:
     _check_tree(entries, "category", "category_level", range(1, 6), folder / "categories.csv")
     _check_tree(entries, "area", "area_level", AREA_LEVELS, folder / "areas.csv")
     _check_calendar(entries, folder / "calendar.csv")
-    for scheme in load_schemes(folder):
+    for scheme in load_schemes(folder, schemes_in_force(folder)):
         for kind, key, data in scheme.entries():
             _put(entries, kind, key, data, folder / "schemes")
     for thresholds in city.gaming:
         data = thresholds.model_dump(mode="json", exclude={"example"})
         _put(entries, "gaming", data["valid_from"], data, folder / "city.yml")
     return entries
+
+
+def schemes_in_force(folder: Path) -> tuple[str, ...]:
+    """The ids of the schemes that score the city: those that ``city.yml`` names, or all there are."""
+    named = read_declaration(City, folder / "city.yml").schemes
+    return tuple(path.stem for path in sorted((folder / "schemes").glob("*.yml"))) if named is None else named
 
 
 def check_feeds(folder: Path) -> dict[str, int]:

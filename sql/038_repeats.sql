@@ -1,6 +1,6 @@
 -- Why a case is a repeat stays with it.
 alter table mart.fct_case
-    add column repeat_similarity numeric(4, 3),
+    add column repeat_similarity numeric,
     add column repeat_basis text;
 
 -- Who has much to do (大户): what was dispatched to each unit in a month and stayed with it. Comments come from the dbt

@@ -32,7 +32,20 @@
             and (entries.until_version is null or entries.until_version > runs.config_version)
 {%- endmacro %}
 
-{# The indicators of scored schemes, typed. #}
+{# A scheme that nobody has put into force, as its driver gives it: base64 of its entry. For a what-if alone. #}
+{% macro changed_scheme(runs) -%}
+    select
+        scheme_id,
+        scheme_version,
+        period,
+        starts_at,
+        ends_at,
+        as_of,
+        convert_from(decode('{{ var("changed_scheme") }}', 'base64'), 'UTF8')::jsonb as data
+    from {{ runs }}
+{%- endmacro %}
+
+{# The indicators of scored schemes: what they count, without the numbers that differ by peer group and date. #}
 {% macro scored_indicators(schemes) -%}
     select
         schemes.scheme_id,
@@ -45,17 +58,110 @@
         listed.data ->> 'measure' as measure_code,
         listed.data ->> 'moment' as moment,
         listed.data ->> 'aggregate' as aggregate,
-        (listed.data ->> 'points')::numeric as points_max,
-        listed.data -> 'scoring' ->> 'function' as scoring_function,
-        (listed.data -> 'scoring' ->> 'target')::numeric as target,
-        (listed.data -> 'scoring' ->> 'per_point')::numeric as per_point,
-        (listed.data -> 'scoring' ->> 'floor')::numeric as floor_points,
-        listed.data -> 'scoring' ->> 'better' as better,
-        (listed.data -> 'scoring' ->> 'per_item')::numeric as per_item,
-        (listed.data -> 'scoring' ->> 'cap')::numeric as cap_points,
-        (schemes.data -> 'rounding' ->> 'decimals')::integer as decimals
+        nullif(listed.data -> 'peer_groups', 'null') as peer_groups,
+        listed.data ->> 'support_units' = 'in' as counts_support,
+        nullif(listed.data -> 'answers' -> 'weights', 'null') as weights,
+        nullif(listed.data -> 'answers' -> 'recheck', '[]') as recheck,
+        coalesce(listed.data -> 'answers' ->> 'take', 'every') as take
     from {{ schemes }} as schemes
     cross join lateral jsonb_array_elements(schemes.data -> 'indicators') as listed (data)
+{%- endmacro %}
+
+{#
+    The numbers of each indicator for each peer group that it scores, in force on the first day of the period: of the
+    entries of a parameter the latest, one that names the peer group before one for all.
+#}
+{% macro indicator_terms(schemes) -%}
+    select
+        declared.scheme_id,
+        declared.scheme_version,
+        declared.period,
+        declared.peer_group,
+        declared.indicator_code,
+        declared.measure_code,
+        declared.aggregate,
+        declared.moment,
+        declared.scoring ->> 'function' as scoring_function,
+        coalesce(declared.scoring ->> 'better', 'higher') as better,
+        declared.scoring ->> 'entry' as entry,
+        declared.scoring -> 'steps' as steps,
+        (declared.scoring ->> 'otherwise')::numeric as otherwise,
+        declared.when_empty,
+        declared.measure_code is not null
+        and (declared.aggregate in ('rate', 'share') or declared.weights is not null) as is_percent,
+        declared.measure_code is not null
+        and declared.moment not in ('received_at', 'dispatched_at')
+        and declared.aggregate not in ('share', 'per_10k') as judges,
+        declared.rate_decimals,
+        declared.kept_decimals,
+        max(in_force.value) filter (where in_force.name = 'points') as points_max,
+        max(in_force.value) filter (where in_force.name = 'target') as target,
+        max(in_force.value) filter (where in_force.name = 'per_point') as per_point,
+        max(in_force.value) filter (where in_force.name = 'floor') as floor_points,
+        max(in_force.value) filter (where in_force.name = 'per_item') as per_item,
+        max(in_force.value) filter (where in_force.name = 'cap') as cap_points,
+        max(in_force.value) filter (where in_force.name = 'min_n') as min_n
+    from (
+        select
+            schemes.scheme_id,
+            schemes.scheme_version,
+            schemes.period,
+            peers.data ->> 'code' as peer_group,
+            listed.data ->> 'code' as indicator_code,
+            listed.data ->> 'measure' as measure_code,
+            listed.data ->> 'aggregate' as aggregate,
+            listed.data ->> 'moment' as moment,
+            listed.data ->> 'when_empty' as when_empty,
+            nullif(listed.data -> 'answers' -> 'weights', 'null') as weights,
+            listed.data -> 'scoring' as scoring,
+            listed.data -> 'parameters' as parameters,
+            (schemes.data -> 'rounding' ->> 'rate_decimals')::integer as rate_decimals,
+            case
+                when schemes.data -> 'rounding' ->> 'order' = 'sum_first' then 12
+                else (schemes.data -> 'rounding' ->> 'decimals')::integer
+            end as kept_decimals,
+            (schemes.starts_at at time zone (schemes.data ->> 'timezone'))::date as first_day
+        from {{ schemes }} as schemes
+        cross join lateral jsonb_array_elements(schemes.data -> 'indicators') as listed (data)
+        cross join lateral jsonb_array_elements(schemes.data -> 'peer_groups') as peers (data)
+        where
+            nullif(listed.data -> 'peer_groups', 'null') is null
+            or listed.data -> 'peer_groups' ? (peers.data ->> 'code')
+    ) as declared
+    cross join lateral (
+        select distinct on (given.name)
+            given.name,
+            (entries.data ->> 'value')::numeric as value
+        from jsonb_each(declared.parameters) as given (name, list)
+        cross join lateral jsonb_array_elements(given.list) as entries (data)
+        where {{ entry_fits('entries.data', 'declared.peer_group', 'declared.first_day') }}
+        order by given.name asc, {{ best_entry_first('entries.data') }}
+    ) as in_force
+    group by
+        declared.scheme_id,
+        declared.scheme_version,
+        declared.period,
+        declared.peer_group,
+        declared.indicator_code,
+        declared.measure_code,
+        declared.aggregate,
+        declared.moment,
+        declared.scoring,
+        declared.when_empty,
+        declared.weights,
+        declared.rate_decimals,
+        declared.kept_decimals
+{%- endmacro %}
+
+{# Whether an entry of a parameter speaks of a peer group on a day. #}
+{% macro entry_fits(entry, peer_group, day) -%}
+    coalesce(({{ entry }} ->> 'since')::date <= {{ day }}, true)
+    and (nullif({{ entry }} -> 'peer_groups', 'null') is null or {{ entry }} -> 'peer_groups' ? {{ peer_group }})
+{%- endmacro %}
+
+{# The order in which the first of the fitting entries is the one in force. #}
+{% macro best_entry_first(entry) -%}
+    nullif({{ entry }} -> 'peer_groups', 'null') is null asc, ({{ entry }} ->> 'since')::date desc nulls last
 {%- endmacro %}
 
 {#
@@ -69,6 +175,7 @@
         schemes.period,
         units.unit_code,
         units.peer_group,
+        units.population,
         (listed.data ->> 'points')::numeric as group_points
     from {{ schemes }} as schemes
     cross join lateral jsonb_array_elements(schemes.data -> 'peer_groups') as listed (data)
@@ -92,9 +199,12 @@
 
     What a row counts is judged as of `as_of`, never as of today:
       - excluded, by the measure or for this indicator by a decision: it stays visible and counts 0 of 0
-      - what it judges had happened by then: as the measure says
+      - what it judges had happened by then: as the measure says, or as the scheme weighs the answer
       - its limit had passed by then and it had not happened: late, 0
       - neither: not yet to be judged, so not in the period
+
+    The scheme may let support units answer too, take the first or the last of several answers about an assignment, and
+    count certain answers only when they were confirmed (不满意复核).
 
     `moments` ({measure: [moment, ...]}) says that only one run is asked for, and what its scheme counts by what. That
     changes no result: it leaves out what cannot match, down to the joins behind unused columns, and the literal dates
@@ -103,11 +213,13 @@
 {% macro counted_rows(indicators, moments=none) -%}
     {%- for code in (measure_codes() if moments is none else moments) %}
     {%- set used = event_moments() + ['due_at'] if moments is none else moments[code] %}
+    {%- set is_asked_again = code in var('answered' if moments is none else 'asked_again', []) %}
     select
         indicators.scheme_id,
         indicators.scheme_version,
         indicators.period,
         indicators.indicator_code,
+        indicators.peer_groups,
         measure.unit_code,
         measure.subject_kind,
         measure.subject_id,
@@ -117,7 +229,7 @@
         case
             when judged.excluded_reason is not null then 0
             when measure.numerator_value is not null and coalesce(measure.occurred_at <= indicators.as_of, true)
-                then measure.numerator_value
+                then coalesce((indicators.weights ->> measure.answer_code)::numeric, measure.numerator_value)
             else 0
         end::numeric as numerator_value,
         case when judged.excluded_reason is null then measure.denominator_value else 0 end::numeric
@@ -133,8 +245,48 @@
             and indicators.indicator_code = of_assignment.indicator_code
     left join ({{ excluded_indicators('case_id') }}) as of_case
         on measure.case_id = of_case.case_id and indicators.indicator_code = of_case.indicator_code
+    {%- if is_asked_again %}
+    left join lateral (
+        select
+            bool_or((others.called_at, others.subject_id) < (measure.called_at, measure.subject_id)) as is_earlier,
+            bool_or((others.called_at, others.subject_id) > (measure.called_at, measure.subject_id)) as is_later,
+            bool_or(
+                (others.called_at, others.subject_id) < (measure.called_at, measure.subject_id)
+                and indicators.recheck ? others.answer_code
+            ) as is_confirmed
+        from {{ ref('measure_' ~ code) }} as others
+        where
+            (indicators.take <> 'every' or indicators.recheck is not null)
+            and measure.case_id = others.case_id
+            and measure.assignment_id = others.assignment_id
+            and others.called_at <= indicators.as_of
+            and others.answer_code is not null
+            and (others.excluded_reason is null or others.excluded_reason = 'support_unit')
+    ) as told on true
+    {%- endif %}
     cross join lateral (
-        select coalesce(measure.excluded_reason, of_assignment.reason_code, of_case.reason_code) as excluded_reason
+        select
+            case
+                when measure.excluded_reason <> 'support_unit' or not indicators.counts_support
+                    then measure.excluded_reason
+                when measure.callback_id is not null and measure.answer_code is null then 'unrated'
+            end as excluded_reason
+    ) as common
+    cross join lateral (
+        select
+            case
+                when common.excluded_reason is not null then common.excluded_reason
+                when of_assignment.reason_code is not null then of_assignment.reason_code
+                when of_case.reason_code is not null then of_case.reason_code
+                when not coalesce(indicators.weights ? measure.answer_code, indicators.weights is null)
+                    then 'not_weighed'
+                {%- if is_asked_again %}
+                when indicators.take = 'first' and told.is_earlier then 'not_the_first'
+                when indicators.take = 'last' and told.is_later then 'not_the_last'
+                when indicators.recheck ? measure.answer_code and not coalesce(told.is_confirmed, false)
+                    then case when told.is_later then 'rechecked' else 'recheck_due' end
+                {%- endif %}
+            end as excluded_reason
     ) as judged
     where
         case indicators.moment
@@ -194,59 +346,10 @@
             {% for key in keys -%}
             {{ 'and ' if not loop.first }}counted.{{ key }} = units.{{ key }}
             {% endfor %}
+    where counted.peer_groups is null or counted.peer_groups ? units.peer_group
 {%- endmacro %}
 
 {# Moments at which something happened; `due_at` is the end of a limit and has its own edges. #}
 {% macro event_moments() -%}
     {{ return(['received_at', 'dispatched_at', 'closed_at', 'called_at', 'occurred_at']) }}
-{%- endmacro %}
-
-{#
-    Points of one indicator before rounding, from the columns of scored_indicators, numerator and denominator. Each
-    function is brought over one division, so that a result that lies exactly on a half is not lost to a rounded
-    quotient: 30 × 853 / 2000 is 12.795 and becomes 12.80.
-#}
-{% macro points_of() -%}
-    case
-        when scoring_function = 'per_item_deduction'
-            then points_max - least(cap_points, per_item * numerator)
-        when denominator = 0 then null  -- least() and greatest() would skip a null and give full points
-        when scoring_function = 'proportional'
-            then
-                least(
-                    points_max,
-                    points_max * 100 * numerator
-                    / (target * denominator)
-                )
-        when scoring_function = 'linear_deduction'
-            then
-                greatest(
-                    floor_points,
-                    least(
-                        points_max,
-                        (
-                            points_max * denominator
-                            - per_point
-                            * (target * denominator - 100 * numerator)
-                            * case when better = 'lower' then -1 else 1 end
-                        )
-                        / denominator
-                    )
-                )
-    end
-{%- endmacro %}
-
-{# One end of Wilson's 95 % interval of a rate, as a share of 1. `sign` is - for the lower end, + for the upper. #}
-{% macro wilson(numerator, denominator, sign) -%}
-    {%- set z = '1.959964' -%}
-    round(
-        (
-            {{ numerator }} + {{ z }} ^ 2 / 2
-            {{ sign }} {{ z }} * sqrt(
-                {{ numerator }} * ({{ denominator }} - {{ numerator }}) / nullif({{ denominator }}, 0) + {{ z }} ^ 2 / 4
-            )
-        )
-        / nullif({{ denominator }} + {{ z }} ^ 2, 0),
-        4
-    )
 {%- endmacro %}

@@ -15,9 +15,12 @@ from psycopg.rows import dict_row
 
 from minhu import database
 from minhu.errors import Refused
+from minhu.scoring.arithmetic import Terms
+from minhu.scoring.language.functions import said
+from minhu.scoring.language.indicator import Indicator
 from minhu.scoring.period import Period
 from minhu.scoring.plain import plain
-from minhu.scoring.scheme import Indicator, Scheme
+from minhu.scoring.scheme import Scheme
 from minhu.scoring.words import finding, rule_text, step
 from minhu.settings import Settings
 
@@ -67,6 +70,7 @@ class IndicatorPart:
     name_zh: str
     rule_zh: str
     aggregate: str
+    is_percent: bool
     numerator: Decimal
     denominator: Decimal
     value: Decimal | None
@@ -76,6 +80,8 @@ class IndicatorPart:
     lost: Decimal | None
     wilson_low: Decimal | None
     wilson_high: Decimal | None
+    funnel_flag: str | None
+    shrunken_value: Decimal | None
     excluded_rows: int
     costs: tuple[Cost, ...]
 
@@ -104,6 +110,9 @@ class Explanation:
     band: str | None
     rank_in_group: int | None
     not_ranked_reason: str | None
+    listed_on: str | None
+    shows_ranks: bool
+    shows_shrunken: bool
     indicators: tuple[IndicatorPart, ...]
 
     def as_json(self) -> dict:
@@ -125,14 +134,19 @@ def explain(
         run = _run(connection, code, wanted, scheme_id)
         scheme, is_complete = Scheme.from_entry(run.pop("data")), run.pop("is_complete")
         group = next(group for group in scheme.peer_groups if group.code == run["peer_group"])
-        indicators = [scheme.indicator(indicator)] if indicator else scheme.indicators
+        asked = [scheme.indicator(indicator)] if indicator else scheme.indicators
+        indicators = [one for one in asked if one.scores(group.code)]
+        if not indicators:
+            raise Refused(f"the indicator {indicator} does not score {group.name_zh}, to which {unit} belongs")
         return Explanation(
             **run,
             title=scheme.title,
             kind=scheme.standing(wanted, is_complete),
             peer_group_zh=group.name_zh,
             peer_group_points=group.points,
-            indicators=_parts(connection, run, indicators),
+            shows_ranks=scheme.publication.ranking,
+            shows_shrunken=scheme.publication.shrunken,
+            indicators=_parts(connection, run, indicators, wanted),
         )
 
 
@@ -214,6 +228,7 @@ select
     scores.band,
     scores.rank_in_group,
     scores.not_ranked_reason,
+    scores.listed_on,
     scheme.data
 from mart.fct_unit_score as scores
 inner join mart.score_run as run using (scheme_id, scheme_version, period)
@@ -242,7 +257,9 @@ limit 1
 """
 
 
-def _parts(connection: psycopg.Connection, run: dict, indicators: Iterable[Indicator]) -> tuple[IndicatorPart, ...]:
+def _parts(
+    connection: psycopg.Connection, run: dict, indicators: Iterable[Indicator], period: Period
+) -> tuple[IndicatorPart, ...]:
     numbers = {row["indicator_code"]: row for row in connection.execute(_NUMBERS, run)}
     upward = [one.code for one in indicators if not one.is_lower_better]
     downward = [one.code for one in indicators if one.is_lower_better]
@@ -257,7 +274,13 @@ def _parts(connection: psycopg.Connection, run: dict, indicators: Iterable[Indic
     for row, detail in zip(missed, connection.execute(_DETAILS, told), strict=True):
         detailed[row["indicator_code"]].append(row | detail)
     return tuple(
-        _part(one, numbers[one.code] | {"excluded_rows": excluded[one.code]}, detailed[one.code], run["as_of"])
+        _part(
+            one,
+            one.terms(run["peer_group"], period.first),
+            numbers[one.code] | {"excluded_rows": excluded[one.code]},
+            detailed[one.code],
+            run["as_of"],
+        )
         for one in indicators
     )
 
@@ -271,9 +294,11 @@ select
     target,
     points_max,
     points,
-    points_max - points as lost,
+    case when points <= points_max then points_max - points end as lost,
     wilson_low,
-    wilson_high
+    wilson_high,
+    funnel_flag,
+    shrunken_value
 from mart.fct_unit_indicator
 where
     scheme_id = %(scheme_id)s
@@ -370,16 +395,17 @@ order by missed.no
 """
 
 
-def _part(indicator: Indicator, numbers: dict, missed: list[dict], as_of: datetime) -> IndicatorPart:
+def _part(indicator: Indicator, terms: Terms, numbers: dict, missed: list[dict], as_of: datetime) -> IndicatorPart:
     lost = numbers["lost"]
     parts = split_loss(lost, ((row["subject_id"], row["missed_by"]) for row in missed)) if missed else {}
     costs = tuple(_cost(indicator, row, parts[row["subject_id"]], as_of) for row in missed)
-    full = f"满分 {indicator.points} 分，" if indicator.points else ""
+    full = f"满分 {said(terms.points)} 分，" if terms.points else ""
     return IndicatorPart(
         code=indicator.code,
         name_zh=indicator.name_zh,
-        rule_zh=f"{full}{indicator.scoring.text_zh}",
+        rule_zh=f"{full}{indicator.scoring.text_zh(terms)}",
         aggregate=indicator.aggregate,
+        is_percent=indicator.is_percent,
         costs=tuple(sorted(costs, key=lambda cost: (-cost.lost, cost.subject_id))),
         **{key: value for key, value in numbers.items() if key != "indicator_code"},
     )

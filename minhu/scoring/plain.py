@@ -7,6 +7,8 @@ from decimal import Decimal
 
 def plain(value: object) -> object:
     """``value`` for ``json.dumps``: decimals as strings (they are exact), moments in ISO 8601."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
     if is_dataclass(value):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, tuple | list):

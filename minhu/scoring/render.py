@@ -8,7 +8,9 @@ from rich.table import Table
 
 from minhu.scoring.explain import Cost, Explanation, IndicatorPart
 from minhu.scoring.score import GroupScores, ScoreResult
-from minhu.scoring.words import KINDS, NOT_RANKED, limit, moment
+from minhu.scoring.trial import Trial
+from minhu.scoring.whatif import WhatIf
+from minhu.scoring.words import FUNNEL, NOT_RANKED, limit, moment, standing
 
 
 def render(explanation: Explanation, limit_rows: int | None = 10) -> str:
@@ -25,8 +27,74 @@ def render_scores(result: ScoreResult, limit_units: int | None = None) -> str:
         f"统计截止 {limit(result.as_of)} · 办法版本 {result.scheme_version} · 构建 {result.build_id} · "
         f"排名 {result.ranked} 个单位，不排名 {result.not_ranked} 个",
     )
-    tables = [part for group in result.groups for part in _group(group, KINDS[result.kind], limit_units)]
+    tables = [part for group in result.groups for part in _group(group, result, limit_units)]
     return _text(*head, "", *tables)
+
+
+def render_trial(trial: Trial) -> str:
+    """The trial as text: a table for each unit, and what was assumed."""
+    lines: list[RenderableType] = [f"{trial.scheme.title} · 试算 · 办法版本 {trial.scheme.scheme_version}", ""]
+    for tried in trial.units:
+        scored, group = tried.scored, trial.scheme.group(tried.scored.peer_group)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        table.add_column("指标")
+        for title in ("分子", "分母", "指标值", "95% 区间", "满分", "得分"):
+            table.add_column(title, justify="right")
+        for part in scored.indicators:
+            indicator = trial.scheme.indicator(part.code)
+            table.add_row(
+                indicator.name_zh + ("（未给出）" if part.code in tried.assumed else ""),
+                *("" if number is None else f"{number:f}" for number in (part.numerator, part.denominator)),
+                "" if part.value is None else f"{_number(part.value)}{'%' if indicator.is_percent else ''}",
+                f"{part.wilson_low:.1%}–{part.wilson_high:.1%}" if part.wilson_low is not None else "",
+                _number(part.points_max),
+                "—" if part.points is None else str(part.points),
+            )
+        score = (
+            "未评分"
+            if scored.score_100 is None
+            else f"百分制 {scored.score_100}，折合 {scored.assessed_points} / {_number(group.points)} 分"
+        )
+        band = f"，{scored.band}" if scored.band else ""
+        why = f"，{NOT_RANKED[scored.not_ranked_reason]}" if scored.not_ranked_reason else ""
+        lines += [
+            f"{scored.unit} · {group.name_zh} · {tried.period}：合计 {scored.raw_points or '—'} 分，{score}{band}{why}",
+            table,
+        ]
+    return _text(*lines, *(f"注：{note}" for note in trial.notes))
+
+
+def render_what_if(found: WhatIf, limit_units: int = 50) -> str:
+    """What changes in words, and the units that move, the furthest first."""
+    moved = [move for move in found.moves if move.is_moved]
+    head = [
+        f"{found.title} {found.period} · 模拟测算，不影响已有得分",
+        f"办法版本 {found.old_version} → {found.new_version} · 统计截止 {limit(found.as_of)}"
+        + (" · 计数口径有变，已全部重算" if found.is_recounted else ""),
+    ]
+    if found.is_stale:
+        head.append("注意：评分之后事实已有更新，原得分与测算可能不是同一批事实")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("单位")
+    for title in ("原得分", "新得分", "变化", "原名次", "新名次"):
+        table.add_column(title, justify="right")
+    table.add_column("原档次")
+    table.add_column("新档次")
+    table.add_column("主要原因")
+    for move in moved[:limit_units]:
+        reason = f"{move.reason.name_zh} {move.reason.effect:+}" if move.reason else ""
+        numbers = (move.was.score_100, move.now.score_100, move.change, move.was.rank_in_group, move.now.rank_in_group)
+        table.add_row(
+            move.unit_name,
+            *("—" if number is None else f"{number:+}" if number is move.change else str(number) for number in numbers),
+            move.was.band or "",
+            move.now.band or "",
+            reason,
+        )
+    counts = f"{len(moved)} 个单位有变化，{len(found.moves) - len(moved)} 个不变"
+    hidden = [f"其余 {len(moved) - limit_units} 个未列出，用 --json 查看"] if len(moved) > limit_units else []
+    changes = [change.text for change in found.changes] or ["两个版本内容相同"]
+    return _text(*head, "", *changes, "", counts, *([table] if moved else []), *hidden)
 
 
 def _text(*parts: RenderableType) -> str:
@@ -37,34 +105,35 @@ def _text(*parts: RenderableType) -> str:
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
-def _group(group: GroupScores, kind: str, limit_units: int | None) -> list[RenderableType]:
+def _group(group: GroupScores, result: ScoreResult, limit_units: int | None) -> list[RenderableType]:
+    """A table of a peer group; with places only where the scheme shows them."""
+    kind = standing(result.period, result.kind)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("名次", justify="right")
+    if result.shows_ranks:
+        table.add_column("名次", justify="right")
     table.add_column("单位")
     for title in ("得分", f"{kind}折算（{group.points} 分）"):
         table.add_column(title, justify="right")
     table.add_column("档次")
     for unit in group.units[:limit_units]:
-        if unit.rank_in_group is None:
-            table.add_row("—", unit.unit_name, "—", "—", NOT_RANKED[unit.not_ranked_reason])
-        else:
-            numbers = (str(unit.score_100), str(unit.assessed_points))
-            table.add_row(str(unit.rank_in_group), unit.unit_name, *numbers, unit.band or "")
+        place = (str(unit.rank_in_group or "—"),) if result.shows_ranks else ()
+        numbers = ("—" if number is None else str(number) for number in (unit.score_100, unit.assessed_points))
+        told = (unit.band, unit.listed_on, unit.not_ranked_reason and NOT_RANKED[unit.not_ranked_reason])
+        table.add_row(*place, unit.unit_name, *numbers, " · ".join(filter(None, told)))
     hidden = len(group.units) - table.row_count
     more = [f"其余 {hidden} 个未列出", ""] if hidden else []
     return [f"{group.name_zh}（{len(group.units)} 个单位）", table, *more]
 
 
 def _head(given: Explanation) -> list[str]:
-    kind = KINDS[given.kind]
+    kind = standing(given.period, given.kind)
     lines = [f"{given.unit_name}（{given.unit_code}） {given.period} {given.title}"]
     if given.score_100 is None:
         lines.append(f"{given.peer_group_zh} · {NOT_RANKED[given.not_ranked_reason]}")
     else:
         lines.append(
             f"{given.peer_group_zh} · 得分 {given.score_100} / 100 · {kind}折算 {given.assessed_points} / "
-            f"{given.peer_group_points} 分 · {given.band or '未分档'} · 第 {given.rank_in_group} 名，"
-            f"共 {given.ranked_in_group} 个单位"
+            f"{given.peer_group_points} 分 · {_standing(given)}"
         )
     lines.append(f"统计截止 {limit(given.as_of)} · 办法版本 {given.scheme_version} · 构建 {given.build_id}")
     if given.is_stale:
@@ -72,13 +141,21 @@ def _head(given: Explanation) -> list[str]:
     return lines
 
 
+def _standing(given: Explanation) -> str:
+    if given.not_ranked_reason:
+        return NOT_RANKED[given.not_ranked_reason]
+    place = [f"第 {given.rank_in_group} 名，共 {given.ranked_in_group} 个单位"] if given.shows_ranks else []
+    return " · ".join(filter(None, (given.band or "未分档", given.listed_on, *place)))
+
+
 def _table(given: Explanation) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("指标")
-    for title in ("分子", "分母", "剔除", "指标值", "目标", "95% 区间", "满分", "得分", "失分"):
+    titles = ("分子", "分母", "剔除", "指标值", "目标", "95% 区间", "满分", "得分", "失分")
+    for title in (*titles, "同类组收缩值") if given.shows_shrunken else titles:
         table.add_column(title, justify="right")
     for part in given.indicators:
-        percent = "%" if part.aggregate == "rate" else ""
+        percent = "%" if part.is_percent else ""
         bounds = f"{part.wilson_low:.1%}–{part.wilson_high:.1%}" if part.wilson_low is not None else ""
         table.add_row(
             part.name_zh,
@@ -87,10 +164,11 @@ def _table(given: Explanation) -> Table:
             str(part.excluded_rows or ""),
             "不适用" if part.value is None else f"{part.value:.2f}{percent}" if percent else _number(part.value),
             "" if part.target is None else f"{_number(part.target)}%",
-            bounds,
+            f"{bounds}{FUNNEL.get(part.funnel_flag, '')}",
             _number(part.points_max),
             "—" if part.points is None else str(part.points),
             "—" if part.lost is None else str(part.lost),
+            *(["" if part.shrunken_value is None else f"{part.shrunken_value:.2f}%"] if given.shows_shrunken else []),
         )
     return table
 

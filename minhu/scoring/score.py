@@ -7,7 +7,7 @@ whole: the run itself is computed in schema ``build`` and moves with its results
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
@@ -42,6 +42,8 @@ class Run:
     as_of: datetime
     build_id: int
     config_version: int
+    parts: tuple[dict[str, str], ...] = ()
+    """The scores that a longer period is the mean of: scheme_version and period of each."""
 
     @property
     def key(self) -> dict[str, str]:
@@ -53,9 +55,12 @@ class Run:
 
     @property
     def variables(self) -> dict[str, object]:
-        """The vars of the dbt models. ``moments``: which measures the scheme counts, and by which moments."""
+        """The vars of the dbt models. ``moments``: which measures the scheme counts, and by which moments.
+
+        ``asked_again``: of which of them other answers about an assignment decide what counts.
+        """
         moments: dict[str, list[str]] = {}
-        for indicator in self.scheme.indicators:
+        for indicator in filter(lambda indicator: indicator.measure, self.scheme.indicators):
             of_measure = moments.setdefault(indicator.measure, [])
             if indicator.moment not in of_measure:
                 of_measure.append(indicator.moment)
@@ -67,7 +72,10 @@ class Run:
             "build_id": self.build_id,
             "config_version": self.config_version,
             "measures": list(measures()),
+            "answered": [code for code, measure in measures().items() if measure.answers],
+            "asked_again": sorted({indicator.measure for indicator in self.scheme.indicators if indicator.asks_again}),
             "moments": moments,
+            "parts": list(self.parts),
         }
 
 
@@ -84,6 +92,7 @@ class UnitScore:
     band: str | None
     rank_in_group: int | None
     not_ranked_reason: str | None
+    listed_on: str | None
 
 
 @dataclass(frozen=True)
@@ -107,6 +116,7 @@ class ScoreResult:
     kind: str
     as_of: datetime
     build_id: int
+    shows_ranks: bool
     groups: tuple[GroupScores, ...]
 
     @property
@@ -174,7 +184,37 @@ def _choose(connection: psycopg.Connection, period: Period, scheme_id: str | Non
         have = f"end on {last_day}" if last_day else "hold no batch"
         raise Refused(f"the built facts {have}, before the period {period.text} begins")
     as_of = min(ends_at, day_start(last_day + timedelta(days=1), scheme.timezone))
-    return Run(scheme, period, starts_at, ends_at, as_of, build_id, config_version)
+    parts = _parts(connection, scheme, period, last_day)
+    return Run(scheme, period, starts_at, ends_at, as_of, build_id, config_version, parts)
+
+
+def _parts(connection: psycopg.Connection, scheme: Scheme, period: Period, last_day: date) -> tuple[dict, ...]:
+    """The newest score of each shorter period that has begun, where the scheme takes their mean.
+
+    Raises Refused when one was not scored, or a number of the scheme changes inside a period that is computed anew.
+    """
+    parts = scheme.parts(period)
+    if parts is None:
+        if day := scheme.changes_within(period):
+            raise Refused(
+                f"the numbers of {scheme.scheme_id} change on {day}, inside {period.text}: score the shorter periods,"
+                f" or let {period.text} be their mean (`aggregation: {{{period.kind}: mean_of_months}}`)"
+            )
+        return ()
+    begun = [part.text for part in parts if part.first <= last_day]
+    newest = dict(
+        connection.execute(
+            "select distinct on (period) period, scheme_version from mart.score_run where scheme_id = %s"
+            " and period = any(%s) order by period, scored_at desc",
+            [scheme.scheme_id, begun],
+        ).fetchall()
+    )
+    if missing := [part for part in begun if part not in newest]:
+        raise Refused(
+            f"{period.text} is the mean of its {parts[0].kind}s, and {', '.join(missing)} has not been scored: run"
+            f" `minhu score {missing[0]} --scheme {scheme.scheme_id}` first"
+        )
+    return tuple({"scheme_version": version, "period": part} for part, version in sorted(newest.items()))
 
 
 _BUILT = """
@@ -227,6 +267,7 @@ def _result(connection: psycopg.Connection, run: Run) -> ScoreResult:
         kind=run.scheme.standing(run.period, run.as_of == run.ends_at),
         as_of=run.as_of,
         build_id=run.build_id,
+        shows_ranks=run.scheme.publication.ranking,
         groups=tuple(
             GroupScores(group.code, group.name_zh, group.points, of_group.get(group.code, ()))
             for group in run.scheme.peer_groups
@@ -244,7 +285,8 @@ select
     scores.assessed_points,
     scores.band,
     scores.rank_in_group,
-    scores.not_ranked_reason
+    scores.not_ranked_reason,
+    scores.listed_on
 from mart.fct_unit_score as scores
 left join mart.dim_unit as units
     on

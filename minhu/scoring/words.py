@@ -2,7 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from minhu.scoring.scheme import Indicator
+from minhu.scoring.language.indicator import Indicator
+from minhu.scoring.period import Period
 
 ANSWERS = {
     "resolved": "实际解决",
@@ -19,8 +20,19 @@ ANSWERS = {
 VIOLATIONS = {"not_handled": "不处置", "late_handling": "逾期处置", "improper_handling": "处置不当"}
 TOLD = {"callback": "回访", "violation": "认定"}
 ACTS = {"sign": "签收", "contact": "联系", "close": "办结"}
-NOT_RANKED = {"no_case": "本期无派单，不参加排名", "nothing_due": "本期无到期事项，不参加排名"}
-KINDS = {"indicative": "月度参考", "final": "年度"}
+NOT_RANKED = {
+    "no_case": "本期无派单，不参加排名",
+    "nothing_due": "本期无到期事项，不参加排名",
+    "too_few": "本期件数过少，不参加排名",
+}
+FUNNEL = {"low_95": " ↓", "low_99_8": " ↓↓", "high_95": " ↑", "high_99_8": " ↑↑"}
+"""Outside the control limits of the peer group: one arrow for 95 %, two for 99.8 %."""
+LENGTHS = {"month": "月度", "quarter": "季度", "year": "年度"}
+
+
+def standing(period: str, kind: str) -> str:
+    """What a score of a period is: 月度参考, 年度."""
+    return LENGTHS[Period.parse(period).kind] + ("参考" if kind == "indicative" else "")
 
 
 def finding(indicator: Indicator, row: dict, as_of: datetime) -> str:

@@ -198,9 +198,10 @@ moved (kind, key) as (
     select nodes.kind, nodes.key from nodes join moved on moved.kind = nodes.kind and moved.key = nodes.parent
 )
 {_KEY.format(feed="f.feed_code", no="f.case_no")}
-from mart.fct_case as f
-where exists (select from moved where kind = 'category' and key = f.category_code)
-    or exists (select from moved where kind = 'area' and key = f.area_code)
+from moved join mart.fct_case as f on moved.kind = 'category' and moved.key = f.category_code
+union
+{_KEY.format(feed="f.feed_code", no="f.case_no")}
+from moved join mart.fct_case as f on moved.kind = 'area' and moved.key = f.area_code
 """
 
 # What decides over every case: a limit rule may bind any assignment, office hours all.

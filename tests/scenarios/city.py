@@ -55,7 +55,7 @@ def scenarios() -> list[Path]:
 
 def load(city: Settings, folder: Path) -> None:
     """Loads the files of a folder in the order of their names and accepts them, as the gate would."""
-    for path in sorted(folder.glob("[0-9]_*.csv")):
+    for path in sorted(folder.glob("[0-9]*_*.csv")):
         day, rest = path.stem.split("_", 1)
         feed, delivery = rest.rsplit("_", 1)
         result = load_file(feed, delivery, path, FIRST_DAY + timedelta(days=int(day) - 1), settings=city)

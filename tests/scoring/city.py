@@ -11,6 +11,9 @@ from minhu.settings import Settings
 GIVEN = Path(__file__).parent / "given"
 
 
+LEVELS = {"very_satisfied": "satisfied", "very_dissatisfied": "dissatisfied"}
+
+
 def at(moment: str | None) -> str | None:
     """``10-09 16:40`` as a moment of 2026 in Shanghai."""
     return moment and f"2026-{moment}+08"
@@ -166,6 +169,7 @@ class City:
                 resolution_code=resolution,
                 satisfaction_scale="five",
                 satisfaction_code=satisfaction,
+                satisfaction_level=LEVELS.get(satisfaction, satisfaction if satisfaction != "unrated" else None),
                 source_batch_id=3,
                 source_row_number=self.rows,
             )

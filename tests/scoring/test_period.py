@@ -1,4 +1,4 @@
-"""Periods are months and years of whole days."""
+"""Periods are months, quarters and years of whole days."""
 
 from datetime import date
 
@@ -13,6 +13,8 @@ from minhu.scoring.period import Period
     [
         ("2026-10", "month", date(2026, 10, 1), date(2026, 10, 31)),
         ("2024-02", "month", date(2024, 2, 1), date(2024, 2, 29)),
+        ("2026-Q4", "quarter", date(2026, 10, 1), date(2026, 12, 31)),
+        ("2024-Q1", "quarter", date(2024, 1, 1), date(2024, 3, 31)),
         ("2026", "year", date(2026, 1, 1), date(2026, 12, 31)),
     ],
 )
@@ -26,8 +28,21 @@ def test_its_bounds_are_midnights_of_the_scheme_s_zone():
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-13", "2026-00", "2026-1", "26-10", "2026-10-01", "2026Q1", "", "２０２６", "1926"]
+    "text",
+    ["2026-13", "2026-00", "2026-1", "26-10", "2026-10-01", "2026Q1", "2026-Q5", "2026-Q", "", "２０２６", "1926"],
 )
 def test_anything_else_is_refused_in_one_line(text):
-    with pytest.raises(Refused, match="is no period; write a month as 2026-10 or a year as 2026"):
+    with pytest.raises(Refused, match="is no period; write a month as 2026-10, a quarter as 2026-Q4 or a year as 2026"):
         Period.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "parts"),
+    [
+        ("2026-Q4", "month", ["2026-10", "2026-11", "2026-12"]),
+        ("2026", "quarter", ["2026-Q1", "2026-Q2", "2026-Q3", "2026-Q4"]),
+    ],
+)
+def test_a_longer_period_consists_of_shorter_ones(text, kind, parts):
+    assert [part.text for part in Period.parse(text).parts(kind)] == parts
+    assert len(Period.parse("2026").parts("month")) == 12

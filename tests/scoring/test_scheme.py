@@ -9,6 +9,7 @@ import pytest
 
 from minhu.errors import BadDeclaration
 from minhu.scoring import Scheme, load_scheme, load_schemes
+from minhu.scoring.compare import compare
 from minhu.scoring.period import Period
 from minhu.settings import PROJECT_ROOT
 from tests.scoring.city import GIVEN
@@ -26,7 +27,7 @@ def written(tmp_path: Path):
         folder.mkdir(exist_ok=True)
         for name, text in files.items():
             (folder / f"{name}.yml").write_text(text, encoding="utf-8")
-        return load_schemes(tmp_path)
+        return load_schemes(tmp_path, files)
 
     return write
 
@@ -58,8 +59,8 @@ def written(tmp_path: Path):
         ("function: proportional", "function: magic", r":34: indicators.2.scoring: .*'magic'"),
         (
             "aggregate: count",
-            "aggregate: rate",
-            r":47: indicators.5: .*per_item_deduction goes with `aggregate: count`",
+            "aggregate: mean",
+            r":47: indicators.5: .*violation_not_handled makes no mean; it makes count",
         ),
         ("points: 0\n", "points: 11\n", r":47: indicators.5: .*the cap 12 is above the points 11"),
         ("code: close_on_time", "code: sign_on_time", r":2: \(top level\): .*two indicators have the same code"),
@@ -89,6 +90,142 @@ def test_what_is_wrong_is_named_by_file_line_and_key(written, old, new, complain
     assert "\n" not in str(error.value)
 
 
+RICH = (GIVEN / "rich.yml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        (
+            "{from: 2026-10-01, value: 100}",
+            "{from: 2026-10-02, value: 100}",
+            r"target.1.from: .*not the first day of a m",
+        ),
+        (
+            "{from: 2026-10-01, value: 100}",
+            "{value: 100}",
+            r"scoring.target: .*two values for the same peer group: 90 and",
+        ),
+        (
+            "peer_groups: [town], value: 50",
+            "peer_groups: [city], value: 50",
+            r"close_on_time: target: there is no peer g",
+        ),
+        (
+            "[{value: 90}, {from: 2026-10-01, value: 100}, ",
+            "[",
+            r"close_on_time: target has no value for dept on 2026-09-01",
+        ),
+        ("value: 100}", "value: 101}", r"target.1.value: Input should be less than or equal to 100"),
+        ("peer_groups: [dept]\n", "peer_groups: [city]\n", r"knowledge: there is no peer group 'city'"),
+        ("recheck: [dissatisfied]", "recheck: [unhappy]", r"satisfaction has no answer 'unhappy'; it has satisfied, "),
+        ("recheck: [dissatisfied]", "recheck: [dissatisfied], take: first", r"leaves nothing to recheck"),
+        ("resolved: 1, explained", "resolved: 0.9, explained", r"answers: .*the best answer weighs 1"),
+        ("aggregate: mean\n", "aggregate: rate\n", r"answers.weights go with `aggregate: mean`"),
+        ("aggregate: share\n", "aggregate: share\n    min_n: 3\n", r"min_n counts the rows behind a rate or a mean"),
+        ("aggregate: share", "aggregate: median", r"the measure intake makes no median; it makes count, share"),
+        ("{at_most: 1, points: 5}, {at_most: 3", "{at_most: 3, points: 5}, {at_most: 3", r"no bound is given twice"),
+        (
+            "{at_most: 1, points: 5}, {at_most: 3",
+            "{at_most: 1, points: 5}, {at_least: 3",
+            r"either all steps have at_le",
+        ),
+        ("{at_most: 1, points: 5}", "{at_most: 1, points: 6}", r"a step of 6 is above the points 5"),
+        (
+            "function: manual, entry: change",
+            "function: manual, entry: change, cap: 11",
+            r"the cap 11 is above the points 10",
+        ),
+        (
+            "points: 5\n    peer_groups: [dept]",
+            "points: 5\n    moment: due_at",
+            r"moment: points that are entered by hand",
+        ),
+        (
+            "points: 10\n    scoring: {function: manual",
+            "points: 10.125\n    scoring: {function: manual",
+            r"10.125 points are",
+        ),
+        (
+            "year: mean_of_months",
+            "year: mean_of_quarters, quarter: mean_of_quarters",
+            r"aggregation.quarter: mean_of_quarters",
+        ),
+        ("month: indicative, ", "", r"aggregation.year: mean_of_months needs the periods year and month"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused(written, old, new, complaint):
+    assert old in RICH
+    with pytest.raises(BadDeclaration, match=r"rich\.yml:\d+: ") as error:
+        written(rich=RICH.replace(old, new, 1))
+    assert re.search(complaint, str(error.value)), error.value
+
+
+def test_a_number_follows_peer_group_and_date(written):
+    (scheme,) = written(rich=RICH)
+    target = {
+        (group, month): scheme.indicator("close_on_time").terms(group, date(2026, month, 1)).target
+        for group in ("dept", "town")
+        for month in (9, 10, 11)
+    }
+    assert target == {
+        ("dept", 9): 90,
+        ("dept", 10): 100,
+        ("dept", 11): 100,
+        ("town", 9): 50,
+        ("town", 10): 50,
+        ("town", 11): 50,
+    }
+    assert [scheme.least("dept", date(2026, month, 1)) for month in (9, 10)] == [1, 2]
+    assert scheme.points_max("dept", scheme.valid_from) == scheme.points_max("town", scheme.valid_from) == 100
+    assert scheme.changes_within(Period.parse("2026-Q4")) is None
+    assert scheme.changes_within(Period.parse("2026")) == date(2026, 10, 1)
+
+
+def test_the_order_of_keys_and_defaults_written_out_change_no_version(written):
+    (plain,) = written(rich=RICH)
+    text = RICH.replace("name_zh: 受理量\n    measure: intake", "measure: intake\n    name_zh: 受理量")
+    text = text.replace("entry: earned", "entry: earned, floor: 0") + "timezone: Asia/Shanghai\n"
+    text = text.replace("publication:\n", "publication:\n  ranking: false\n")
+    (rewritten,) = written(rich=text)
+    assert rewritten.scheme_version == plain.scheme_version
+
+
+def test_the_shipped_schemes_are_read_and_only_those_of_the_city_bind():
+    config = PROJECT_ROOT / "config"
+    assert [scheme.scheme_id for scheme in load_schemes(config)] == [
+        "lianyungang",
+        "linan",
+        "sanlv",
+        "yulin",
+        "zhaoxiang",
+    ]
+    assert [scheme.scheme_id for scheme in load_schemes(config, ["linan"])] == ["linan"]
+    with pytest.raises(BadDeclaration, match=r"city\.yml: schemes: there is no .*hangzhou\.yml"):
+        load_schemes(config, ["hangzhou"])
+    assert [scheme.examples for scheme in load_schemes(config) if scheme.scheme_id == "lianyungang"] == [[]]
+
+
+def test_the_difference_of_two_versions_is_told_in_words(written):
+    (old,) = written(rich=RICH)
+    (new,) = written(
+        rich=RICH.replace("{from: 2026-10-01, value: 100}", "{from: 2026-11-01, value: 95}")
+        .replace("take: last", "take: every")
+        .replace("per_item: 2, cap: 4", "per_item: 3, cap: 6")
+        .replace("code: demand", "code: requests")
+    )
+    assert [change.text for change in compare(old, new)] == [
+        "指标“按时办结率”：目标由 90；2026-10-01 起 100；镇街 50 改为 90；2026-11-01 起 95；镇街 50",
+        "指标“解决率”：回访答复由 权重 实际解决 1，解释说明 0.5，未解决 0，取用 末次"
+        " 改为 权重 实际解决 1，解释说明 0.5，未解决 0，取用 每次",
+        "指标“万人诉求比”：取消指标（5）",
+        "指标“不处置”：每件分值由 2 改为 3",
+        "指标“不处置”：上限由 4 改为 6",
+        "指标“万人诉求比”：新增指标（5）",
+    ]
+    assert compare(old, old) == []
+
+
 def test_no_folder_of_schemes_is_no_scheme(tmp_path):
     assert load_schemes(tmp_path) == ()
 
@@ -114,8 +251,8 @@ def test_the_version_follows_the_content_not_the_writing(written):
 
 
 def test_numbers_are_exact(written):
-    (scheme,) = written(exam=EXAM.replace("points: 30", "points: 12.795"))
-    assert scheme.indicator("resolved").points == Decimal("12.795")
+    (scheme,) = written(exam=EXAM.replace("per_point: 0.5, floor", "per_point: 12.795, floor"))
+    assert scheme.indicator("satisfaction").terms("dept", date(2026, 1, 1)).per_point == Decimal("12.795")
     with pytest.raises(BadDeclaration, match=r"exam has no indicator 'solved'; it has sign_on_time, "):
         scheme.indicator("solved")
 
@@ -178,7 +315,7 @@ def test_linan_carries_what_is_published_and_marks_the_rest_as_example():
         *("及时签收率", "按时办结率", "实际解决率", "满意率", "退单率"),
         *("不处置", "逾期处置", "处置不当"),
     ]
-    assert sum(indicator.points for indicator in scheme.indicators) == 100
+    assert scheme.points_max("linan_town", scheme.valid_from) == 100
     unpublished = (*scheme.indicators, *scheme.bands, *scheme.limits, scheme.rounding)
     assert all(part.example for part in unpublished)
     assert scheme.valid_from <= date(2026, 10, 1)

@@ -680,8 +680,8 @@ FAULTS = {
     "release.points_in_range": f"update {INDICATOR} set points = 31, points_max = 30 where unit_code = 'u1'"
     f" and indicator_code = 'close_on_time' and period = '{{p}}'; update {SCORE} set raw_points = 29"
     " where unit_code = 'u1' and period = '{p}'",
-    "release.counts_in_range": f"update {INDICATOR} set numerator = 3 where unit_code = 'u1' and period = '{{p}}'"
-    " and indicator_code = 'close_on_time'; update mart.fct_indicator_case set numerator_value = 1.5"
+    "release.counts_in_range": f"update {INDICATOR} set numerator = 3, wilson_low = 0 where unit_code = 'u1'"
+    " and period = '{p}' and indicator_code = 'close_on_time'; update mart.fct_indicator_case set numerator_value = 1.5"
     " where period = '{p}' and excluded_reason is null and indicator_code = 'close_on_time'",
     "release.score_in_range": f"update {SCORE} set score_100 = 100.01 where unit_code = 'u1' and period = '{{p}}'",
     "release.ranked_is_scored": f"update {SCORE} set not_ranked_reason = null where period = '{{p}}'",

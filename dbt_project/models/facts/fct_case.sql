@@ -55,7 +55,7 @@ final as (
         cases.transferred_from_case_id,
         decided.merged_into_case_id,
         repeated.repeat_of_case_id,
-        repeated.repeat_similarity::numeric(4, 3) as repeat_similarity,
+        repeated.repeat_similarity,
         repeated.repeat_basis,
         decided.is_excluded,
         decided.exclusion_reason,

@@ -3,9 +3,9 @@
 with expected as (
     select
         units.unit_code,
-        indicators.indicator_code
+        terms.indicator_code
     from {{ ref('int_scoring__units') }} as units
-    cross join {{ ref('int_scoring__indicators') }} as indicators
+    inner join {{ ref('int_scoring__terms') }} as terms on units.peer_group = terms.peer_group
 )
 
 select

@@ -1,8 +1,16 @@
+-- Not so what a person entered, and schemes that give no points where nothing was due.
 {{ config(tags=['scoring']) }}
 
 select
-    unit_code,
-    indicator_code,
-    points
-from {{ ref('fct_unit_indicator') }}
-where points < points_max and coalesce(denominator, 0) = 0
+    points.unit_code,
+    points.indicator_code,
+    points.points
+from {{ ref('fct_unit_indicator') }} as points
+inner join {{ ref('int_scoring__units') }} as units on points.unit_code = units.unit_code
+inner join {{ ref('int_scoring__terms') }} as terms
+    on units.peer_group = terms.peer_group and points.indicator_code = terms.indicator_code
+where
+    points.points < points.points_max
+    and coalesce(points.denominator, 0) = 0
+    and terms.scoring_function not in ('manual', 'per_item_bonus')
+    and terms.when_empty <> 'zero'

@@ -1,0 +1,104 @@
+"""Numbers of a scheme: exact, and where a rule says so different by peer group or from a day on."""
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from itertools import combinations
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from minhu.declaration import Declared
+
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
+Number = Annotated[
+    Decimal,
+    Field(max_digits=12, decimal_places=6),
+    PlainSerializer(lambda value: f"{value.normalize():f}", return_type=str),
+]
+"""Exact; written as text without trailing zeros, so that 95 and 95.0 make one version."""
+Positive = Annotated[Number, Field(gt=0)]
+NotNegative = Annotated[Number, Field(ge=0)]
+Percent = Annotated[Number, Field(ge=0, le=100)]
+PositivePercent = Annotated[Percent, Field(gt=0)]
+
+Kind = TypeVar("Kind")
+
+
+class Entry(Declared, Generic[Kind]):
+    """A number, for some peer groups (all unless given) and from a day on (from the beginning unless given)."""
+
+    value: Kind
+    since: date | None = Field(default=None, alias="from")
+    peer_groups: Annotated[tuple[Code, ...], Field(min_length=1)] | None = None
+
+    @field_validator("since")
+    @classmethod
+    def _first_of_a_month(cls, day: date | None) -> date | None:
+        if day and day.day != 1:
+            raise ValueError(f"{day} is not the first day of a month; a period must not change its rule half way")
+        return day
+
+    def fits(self, peer_group: str | None, day: date) -> bool:
+        return (self.since is None or self.since <= day) and (not self.peer_groups or peer_group in self.peer_groups)
+
+    def clashes(self, other: "Entry") -> bool:
+        """Whether two entries speak of one peer group from one day on."""
+        if self.since != other.since or bool(self.peer_groups) != bool(other.peer_groups):
+            return False
+        return not self.peer_groups or bool(set(self.peer_groups) & set(other.peer_groups))
+
+
+Entries = tuple[Entry, ...]
+
+
+def in_force(entries: Entries, peer_group: str | None, day: date) -> Decimal | None:
+    """The number in force: one for the peer group before one for all, of those the latest. None where there is none."""
+    fitting = [entry for entry in entries if entry.fits(peer_group, day)]
+    best = max(fitting, key=lambda entry: (bool(entry.peer_groups), entry.since or date.min), default=None)
+    return best and best.value
+
+
+def changes(parameters: Iterable[Entries]) -> list[date]:
+    """The days on which one of the parameters changes, sorted."""
+    return sorted({entry.since for entries in parameters for entry in entries if entry.since})
+
+
+def _unambiguous(entries: Entries) -> Entries:
+    for one, other in combinations(entries, 2):
+        if one.clashes(other):
+            since = f" from {one.since}" if one.since else ""
+            raise ValueError(f"two values for the same peer group{since}: {one.value} and {other.value}")
+    return entries
+
+
+def varying(kind: object) -> object:
+    """The type of a parameter: one number, or a list of ``{value, from, peer_groups}``."""
+    number = TypeAdapter(kind)
+
+    def listed(given: object) -> object:
+        if isinstance(given, list | tuple):
+            return given
+        try:
+            return [{"value": number.validate_python(given)}]
+        except ValidationError as error:
+            raise PydanticCustomError("number", "{said}", {"said": error.errors()[0]["msg"]}) from None
+
+    return Annotated[
+        tuple[Entry[kind], ...], BeforeValidator(listed), Field(min_length=1), AfterValidator(_unambiguous)
+    ]
+
+
+def constant(kind: object, value: object) -> Entries:
+    """A parameter that is the same for all and for ever."""
+    return (Entry[kind](value=Decimal(value)),)

@@ -1,0 +1,355 @@
+"""A what-if: a period that was scored, under a changed scheme. Who moves, by how much, and which indicator explains it.
+
+Nothing of it is kept. Where the change leaves alone what is counted (weights, targets, functions, rounding, bands), the
+counts of the last score are scored anew in memory. Where other rows would count (another measure, moment or answer),
+dbt computes the whole in its scratch schema ``build``, and the result is read there and never moved to ``mart``.
+"""
+
+import base64
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+import psycopg
+from psycopg.rows import dict_row
+
+from minhu import database
+from minhu.errors import Refused
+from minhu.scoring.arithmetic import half_up
+from minhu.scoring.compare import Change, compare
+from minhu.scoring.language.indicator import Indicator
+from minhu.scoring.period import Period
+from minhu.scoring.plain import plain
+from minhu.scoring.scheme import Scheme
+from minhu.scoring.score import Run
+from minhu.scoring.tally import Given, ScoredIndicator, ScoredUnit, UnitCounts, tally
+from minhu.settings import Settings
+from minhu.warehouse import dbt
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A unit's line, before or after the change."""
+
+    score_100: Decimal | None
+    assessed_points: Decimal | None
+    band: str | None
+    rank_in_group: int | None
+    not_ranked_reason: str | None
+    listed_on: str | None
+
+
+@dataclass(frozen=True)
+class Shift:
+    """What an indicator does to a unit's score: its points before and after, and its part of the change (of 100)."""
+
+    code: str
+    name_zh: str
+    was: Decimal | None
+    now: Decimal | None
+    effect: Decimal
+
+
+@dataclass(frozen=True)
+class Move:
+    """A unit before and after. ``change`` of its score of 100, ``climbed`` places; null where it is not ranked."""
+
+    unit_code: str
+    unit_name: str
+    peer_group: str
+    was: Standing
+    now: Standing
+    change: Decimal | None
+    climbed: int | None
+    shifts: tuple[Shift, ...]
+
+    @property
+    def is_moved(self) -> bool:
+        return self.was != self.now
+
+    @property
+    def reason(self) -> Shift | None:
+        """The indicator that explains most of the change, on the side to which the score moved."""
+        sign = 1 if (self.change or 0) >= 0 else -1
+        best = max(self.shifts, key=lambda shift: sign * shift.effect, default=None)
+        return best if best and sign * best.effect > 0 else None
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """The period under the changed scheme. ``is_recounted``: other rows count, so everything was computed anew."""
+
+    scheme_id: str
+    title: str
+    period: str
+    old_version: str
+    new_version: str
+    as_of: datetime
+    is_stale: bool
+    is_recounted: bool
+    changes: tuple[Change, ...]
+    moves: tuple[Move, ...]
+
+    def as_json(self) -> dict:
+        told = plain(self)
+        for move, given in zip(told["moves"], self.moves, strict=True):
+            move["is_moved"], move["reason"] = given.is_moved, given.reason and given.reason.code
+        for change, given in zip(told["changes"], self.changes, strict=True):
+            change["text"] = given.text
+        return told
+
+
+def what_if(settings: Settings, scheme_id: str, changed: Scheme, period: str) -> WhatIf:
+    """The newest score of ``period`` by the scheme beside what ``changed`` would make of it.
+
+    Raises Refused when the period was not scored by the scheme, is the mean of shorter ones, or is none of the changed
+    scheme.
+    """
+    wanted = Period.parse(period)
+    with database.connect(settings, autocommit=True) as keeper:
+        keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [database.LOCK_BUILD])
+        with database.connect(settings) as connection:
+            connection.row_factory = dict_row
+            run, is_stale = _run(connection, scheme_id, wanted)
+            _judge(run.scheme, changed, wanted)
+            was = _stored(connection, run.scheme, run.key, "mart")
+            names = _names(connection, wanted)
+            sources = _same_counts(run.scheme, changed)
+            if sources is not None:
+                counts = _counts(connection, run, was, changed, sources)
+        if sources is None:
+            now = _recounted(settings, run, changed)
+        else:
+            now = {unit.unit: unit for unit in tally(changed, wanted.first, counts)}
+    return WhatIf(
+        scheme_id=scheme_id,
+        title=changed.title,
+        period=wanted.text,
+        old_version=run.scheme.scheme_version,
+        new_version=changed.scheme_version,
+        as_of=run.as_of,
+        is_stale=is_stale,
+        is_recounted=sources is None,
+        changes=tuple(compare(run.scheme, changed)),
+        moves=tuple(_moves(changed, was, now, names)),
+    )
+
+
+def _judge(old: Scheme, changed: Scheme, period: Period) -> None:
+    if old.parts(period) is not None or changed.parts(period) is not None:
+        raise Refused(f"{period.text} is the mean of shorter periods: simulate those")
+    if period.kind not in changed.periods:
+        raise Refused(f"the changed scheme scores no {period.kind}; it scores by {' and '.join(changed.periods)}")
+    if day := changed.changes_within(period):
+        raise Refused(f"the numbers of the changed scheme change on {day}, inside {period.text}")
+
+
+def _run(connection: psycopg.Connection, scheme_id: str, period: Period) -> tuple[Run, bool]:
+    """The newest run of the scheme over the period, and whether the facts were built anew since."""
+    found = connection.execute(
+        "select entry.data, run.starts_at, run.ends_at, run.as_of, run.build_id, run.config_version,"
+        " run.build_id < (select max(build_id) from audit.build where status = 'succeeded') as is_stale"
+        " from mart.score_run as run inner join config.entry on entry.kind = 'scheme' and entry.key = run.scheme_id"
+        " and entry.data ->> 'scheme_version' = run.scheme_version"
+        " where run.period = %s and run.scheme_id = %s order by run.scored_at desc, entry.since_version desc limit 1",
+        [period.text, scheme_id],
+    ).fetchone()
+    if found is None:
+        raise Refused(
+            f"{period.text} has not been scored by {scheme_id}:"
+            f" run `minhu score {period.text} --scheme {scheme_id}` first"
+        )
+    scheme, is_stale = Scheme.from_entry(found.pop("data")), found.pop("is_stale")
+    return Run(scheme, period, *found.values()), is_stale
+
+
+def _stored(connection: psycopg.Connection, scheme: Scheme, key: dict, schema: str) -> dict[str, ScoredUnit]:
+    """The scores of a run as they stand in ``schema``, by unit."""
+    of_run = "scheme_id = %(scheme_id)s and scheme_version = %(scheme_version)s and period = %(period)s"
+    parts = defaultdict(list)
+    order = [indicator.code for indicator in scheme.indicators]
+    for row in connection.execute(f"select * from {schema}.fct_unit_indicator where {of_run}", key):
+        parts[row["unit_code"]].append(
+            ScoredIndicator(
+                code=row["indicator_code"],
+                numerator=row["numerator"],
+                denominator=row["denominator"],
+                value=row["value"],
+                points_max=row["points_max"],
+                points=row["points"],
+                is_empty=row["value"] is None,
+                funnel_flag=row["funnel_flag"],
+            )
+        )
+    units = connection.execute(f"select * from {schema}.fct_unit_score where {of_run} order by unit_code", key)
+    return {
+        row["unit_code"]: ScoredUnit(
+            unit=row["unit_code"],
+            peer_group=row["peer_group"],
+            indicators=tuple(sorted(parts[row["unit_code"]], key=lambda part: order.index(part.code))),
+            **{name: row[name] for name in ("raw_points", *Standing.__dataclass_fields__)},
+        )
+        for row in units
+    }
+
+
+def _names(connection: psycopg.Connection, period: Period) -> dict[str, str]:
+    rows = connection.execute(
+        "select unit_code, unit_name from mart.dim_unit where valid_from <= %(day)s"
+        " and (valid_to is null or valid_to > %(day)s)",
+        {"day": period.last},
+    )
+    return {row["unit_code"]: row["unit_name"] for row in rows}
+
+
+# In memory
+
+
+def _same_counts(old: Scheme, changed: Scheme) -> dict[str, str] | None:
+    """By indicator of ``changed`` the one of ``old`` that counts the same rows; None when one has no such."""
+    groups = {group.code for group in old.peer_groups}
+    if old.timezone != changed.timezone or not {group.code for group in changed.peer_groups} <= groups:
+        return None
+    sources = {}
+    for indicator in changed.indicators:
+        known = [one for one in old.indicators if _counts_alike(one, indicator)]
+        known.sort(key=lambda one: one.code != indicator.code)
+        if not known:
+            return None
+        sources[indicator.code] = known[0].code
+    return sources
+
+
+def _counts_alike(one: Indicator, other: Indicator) -> bool:
+    """Whether two indicators count the same rows of the units that the second scores."""
+    if other.is_manual:
+        return one.is_manual and one.code == other.code
+    same = ("measure", "moment", "aggregate", "support_units", "answers")
+    wider = one.peer_groups is None or (
+        other.peer_groups is not None and set(other.peer_groups) <= set(one.peer_groups)
+    )
+    return all(getattr(one, name) == getattr(other, name) for name in same) and wider
+
+
+def _counts(
+    connection: psycopg.Connection, run: Run, was: dict[str, ScoredUnit], changed: Scheme, sources: dict[str, str]
+) -> dict[str, UnitCounts]:
+    """What was counted of each unit, under the codes of the changed scheme."""
+    entered = _entered(connection, run)
+    groups = {group.code for group in changed.peer_groups}
+    units = {}
+    for unit in was.values():
+        if unit.peer_group not in groups:
+            continue
+        given = {
+            indicator.code: _given(indicator, unit.indicator(sources[indicator.code]), entered.get(unit.unit, {}))
+            for indicator in changed.indicators
+            if indicator.scores(unit.peer_group)
+        }
+        units[unit.unit] = UnitCounts(unit.peer_group, given, has_case=unit.not_ranked_reason != "no_case")
+    return units
+
+
+def _given(indicator: Indicator, counted: ScoredIndicator | None, entered: dict[str, list[Decimal]]) -> Given:
+    if indicator.is_manual:
+        entries = entered.get(indicator.code, [])
+        if not entries:
+            return Given()
+        return Given(value=Fraction(entries[-1] if indicator.scoring.entry == "earned" else sum(entries)))
+    above, below = Fraction(counted.numerator or 0), Fraction(counted.denominator or 0)
+    if indicator.aggregate in ("median", "p90"):
+        return Given(above, below, None if counted.value is None else Fraction(counted.value))
+    return Given(above, None if indicator.aggregate == "share" else below)
+
+
+def _entered(connection: psycopg.Connection, run: Run) -> dict[str, dict[str, list[Decimal]]]:
+    """Points entered by hand, by unit and indicator, the newest last."""
+    rows = connection.execute(
+        "select unit_code, indicator_code, points from assess.manual_point_in_force"
+        " where scheme_id = %s and period = %s order by entered_at, manual_point_id",
+        [run.scheme.scheme_id, run.period.text],
+    )
+    entered: dict[str, dict[str, list[Decimal]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        entered[row["unit_code"]][row["indicator_code"]].append(row["points"])
+    return entered
+
+
+# In the scratch schema
+
+
+def _recounted(settings: Settings, run: Run, changed: Scheme) -> dict[str, ScoredUnit]:
+    """The scores by the changed scheme, computed by dbt over the facts as they stand."""
+    trial = Run(changed, run.period, run.starts_at, run.ends_at, run.as_of, run.build_id, run.config_version)
+    (_, _, data), *_ = changed.entries()
+    literal = base64.b64encode(json.dumps(data, ensure_ascii=False).encode()).decode()
+    key = trial.key | {"scheme_id": run.scheme.scheme_id}
+    computed = dbt.run(settings, "tag:scoring", {**trial.variables, **key, "changed_scheme": literal})
+    if not computed.is_ok:
+        raise Refused(f"simulating {run.period.text} failed and changed nothing: {computed.complaint}")
+    with database.connect(settings) as connection:
+        connection.row_factory = dict_row
+        return _stored(connection, changed, key, "build")
+
+
+# What moved
+
+
+def _moves(
+    changed: Scheme, was: dict[str, ScoredUnit], now: dict[str, ScoredUnit], names: dict[str, str]
+) -> Iterable[Move]:
+    """Every unit, those that moved most first."""
+    found = [_move(changed, was.get(unit), now.get(unit), names.get(unit, unit)) for unit in sorted({*was, *now})]
+    return sorted(found, key=lambda move: (-abs(move.change or 0), move.unit_code))
+
+
+def _move(changed: Scheme, was: ScoredUnit | None, now: ScoredUnit | None, name: str) -> Move:
+    before, after = _standing(was), _standing(now)
+    either = None in (before.score_100, after.score_100)
+    unranked = None in (before.rank_in_group, after.rank_in_group)
+    return Move(
+        unit_code=(now or was).unit,
+        unit_name=name,
+        peer_group=(now or was).peer_group,
+        was=before,
+        now=after,
+        change=None if either else after.score_100 - before.score_100,
+        climbed=None if unranked else before.rank_in_group - after.rank_in_group,
+        shifts=tuple(_shifts(changed, was, now)) if was and now and not either else (),
+    )
+
+
+def _standing(unit: ScoredUnit | None) -> Standing:
+    names = Standing.__dataclass_fields__
+    return Standing(**{name: getattr(unit, name) if unit else None for name in names})
+
+
+def _shifts(changed: Scheme, was: ScoredUnit, now: ScoredUnit) -> Iterable[Shift]:
+    """What each indicator costs of 100, before and after: the difference is its part of the change."""
+    titles = {indicator.code: indicator.name_zh for indicator in changed.indicators}
+    for code in dict.fromkeys(part.code for part in (*now.indicators, *was.indicators)):
+        before, after = was.indicator(code), now.indicator(code)
+        effect = _cost(was, before) - _cost(now, after)
+        if effect or (before and before.points) != (after and after.points):
+            yield Shift(
+                code=code,
+                name_zh=titles.get(code, code),
+                was=before and before.points,
+                now=after and after.points,
+                effect=half_up(effect, 2),
+            )
+
+
+def _cost(unit: ScoredUnit, part: ScoredIndicator | None) -> Fraction:
+    """What the unit lost by an indicator, of 100 points."""
+    if part is None or part.points is None:
+        return Fraction()
+    weighed = [one for one in unit.indicators if one.points_max > 0]
+    whole = sum(
+        (Fraction(one.points_max) for one in weighed if not part.points_max or one.points is not None), Fraction()
+    )
+    return 100 * (Fraction(part.points_max) - Fraction(part.points)) / whole
