@@ -1,8 +1,19 @@
-"""The monthly assessment: scores the month that is over and asks the gate whether they may be published."""
+"""The monthly assessment: closes the month that is over, waits until another person has approved it, publishes it."""
 
 from datetime import timedelta
 
-from airflow.sdk import CronTriggerTimetable, ExceptionRetryPolicy, Param, RetryAction, RetryRule, dag, task
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import (
+    BaseSensorOperator,
+    CronTriggerTimetable,
+    ExceptionRetryPolicy,
+    Param,
+    PokeReturnValue,
+    RetryAction,
+    RetryRule,
+    dag,
+    task,
+)
 
 from minhu.errors import Refused
 
@@ -13,14 +24,39 @@ POLICY = {
     "retry_policy": ExceptionRetryPolicy([RetryRule(Refused, RetryAction.FAIL)]),  # trying again will not help
     "execution_timeout": timedelta(hours=2),
 }
+WAIT = timedelta(days=21)
 DOC = """
 每月考核，依次：
 
-1. `score` 按生效的考核办法计算上月得分；
-2. `judge_release` 发布关卡：有一条关键规则不通过即失败，日志写明是哪几条。
+1. `close` 关账：按生效的考核办法计算上月得分，过发布关卡（有一条关键规则不通过即失败），冻结得分、指标、证据与输入；
+2. `approval` 等待审批：须由关账以外的数据库登录执行 `minhu approvals add closing <编号> --reason '…'`。
+   作数的是数据库登录，由数据库函数记录；在本页面点按钮不算审批。被驳回则失败；
+3. `go_ahead` 定发布时点：在“待办操作”中选 Approve 即发布，选 Reject 则本次不发布；
+4. `publish` 发布：写入 `publish`，只增不改，逐行哈希成链。
 
-关账、审批与发布由人决定，不在本流程内。
+迟到数据、获准的申诉与更正不改已发布的结果：`minhu revise` 生成下一次修订。
 """
+
+
+class Approval(BaseSensorOperator):
+    """Waits until a login other than the closer's has approved what ``closed`` says, and hands on who.
+
+    An Airflow user is no login of the database, so no button here could approve.
+    """
+
+    template_fields = ("closed",)
+
+    def __init__(self, *, closed: dict, **how):
+        super().__init__(**how)
+        self.closed = closed
+
+    def poke(self, context) -> PokeReturnValue:
+        from minhu import publish
+        from minhu.settings import Settings
+
+        self.log.info("%s", self.closed["told"])
+        who = publish.approved_by(Settings.from_env(), self.closed["closing_id"])
+        return PokeReturnValue(is_done=who is not None, xcom_value=who)
 
 
 @dag(
@@ -43,37 +79,47 @@ DOC = """
     default_args=POLICY,
 )
 def assessment():
-    @task(multiple_outputs=False, task_display_name="计算得分")
-    def score(*, params=None, dag_run=None) -> dict:
-        from minhu import scoring
+    @task(multiple_outputs=False, task_display_name="关账")
+    def close(*, params=None, dag_run=None) -> dict:
+        import logging
+
+        from minhu import publish
         from minhu.business_date import assessed_month
         from minhu.settings import Settings
 
         period = assessed_month(params["period"], dag_run.logical_date or dag_run.run_after)
-        scored = scoring.score(Settings.from_env(), period)
-        return {
-            "period": scored.period,
-            "scheme_id": scored.scheme_id,
-            "scheme_version": scored.scheme_version,
-            "ranked": scored.ranked,
-            "not_ranked": scored.not_ranked,
-        }
+        log = logging.getLogger("minhu")
+        closing = publish.close(Settings.from_env(), period, tell=log.info)
+        told = publish.render_closing(closing)
+        log.info("%s", told)
+        return {"closing_id": closing.closing_id, "period": closing.period, "told": told}
 
-    @task(multiple_outputs=False, task_display_name="发布关卡")
-    def judge_release(scored: dict) -> dict:
-        from airflow.sdk.exceptions import AirflowFailException
+    go_ahead = ApprovalOperator(
+        task_id="go_ahead",
+        task_display_name="定发布时点",
+        subject="{{ ti.xcom_pull(task_ids='close')['period'] }} 已由 {{ ti.xcom_pull(task_ids='approval') }} 审批，"
+        "现在发布？",
+        body="```\n{{ ti.xcom_pull(task_ids='close')['told'] }}\n```",
+        response_timeout=WAIT,
+    )
 
+    @task(multiple_outputs=False, task_display_name="发布")
+    def publish(closed: dict) -> dict:
+        from minhu.publish import publish_closing
         from minhu.settings import Settings
-        from minhu.warehouse import quality
 
-        version = scored["scheme_id"], scored["scheme_version"]
-        result = quality.judge_release(Settings.from_env(), scored["period"], *version)
-        if not result.passed:
-            failed = "；".join(f"{rule.rule_id} {rule.title_zh}" for rule in result.failed_rules)
-            raise AirflowFailException(f"发布关卡未通过：{failed}")
-        return result.summary()
+        return publish_closing(Settings.from_env(), closed["closing_id"]).as_json()
 
-    judge_release(score())
+    closed = close()
+    approval = Approval(
+        task_id="approval",
+        task_display_name="等待他人审批",
+        closed=closed,
+        mode="reschedule",
+        poke_interval=300,
+        timeout=WAIT.total_seconds(),
+    )
+    approval >> go_ahead >> publish(closed)
 
 
 assessment()

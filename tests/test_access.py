@@ -28,8 +28,13 @@ def login(warehouse):
             access.drop_login(owner, name)
 
 
-SCHEMAS = ("mart", "audit", "config", "staging", "restricted", "build", "assess")
-READS = {"bi": {"mart"}, "evaluator": {"mart", "assess"}, "auditor": {"mart", "audit", "config", "assess"}}
+SCHEMAS = ("mart", "audit", "config", "staging", "restricted", "build", "assess", "publish")
+READS = {
+    "bi": {"mart", "publish"},
+    "evaluator": {"mart", "assess", "publish"},
+    "auditor": {"mart", "audit", "config", "assess", "publish"},
+}
+NOT_YET_PUBLISHED = {"closing", "frozen_row"}
 
 
 @pytest.mark.parametrize("group", READS)
@@ -44,7 +49,7 @@ def test_a_login_reads_its_schemas_and_no_other(login, warehouse, group):
     assert {schema for schema, _ in tables} >= {"mart", "audit", "config", "staging", "restricted", "assess"}
     for schema, table in tables:
         query = f'select from {schema}."{table}" limit 1'
-        if schema in READS[group]:
+        if schema in READS[group] and not (group == "bi" and table in NOT_YET_PUBLISHED):
             reader.execute(query)
         else:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -111,7 +111,7 @@ def test_only_the_staging_models_read_staging():
         return {path.parent.name for path in models if re.search(found, path.read_text(encoding="utf-8"))}
 
     assert readers("staging|config|audit|restricted") == {"staging"}
-    assert readers("assess") == {"staging", "scoring"}, "a manual point is of a score, not of a fact"
+    assert readers("assess") == {"staging"}
 
 
 def test_no_model_depends_on_the_clock():

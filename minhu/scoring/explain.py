@@ -321,7 +321,7 @@ select
     excluded_reason,
     due_at,
     occurred_at
-from mart.fct_indicator_case
+from mart.fct_evidence
 where
     scheme_id = %(scheme_id)s
     and scheme_version = %(scheme_version)s

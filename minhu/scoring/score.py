@@ -27,7 +27,7 @@ from minhu.warehouse.analyze import analyze_changed, tell_changes
 from minhu.warehouse.apply import replace_rows
 from minhu.warehouse.comments import comment_columns
 
-RESULTS = ("score_run", "fct_unit_indicator", "fct_unit_score")
+RESULTS = ("score_run", "fct_unit_indicator", "fct_unit_score", "fct_evidence")
 _THIS_RUN = "scheme_id = %(scheme_id)s and scheme_version = %(scheme_version)s and period = %(period)s"
 
 

@@ -175,26 +175,10 @@ or (
 )
 """
 
-# What people decided since, whatever it is about. A decision that commits late is simply there for the next build.
+# A decision that commits late is simply there for the next build.
 _CHOOSE_DECISIONS = """
-with decision as (
-    select 'appeal_decision' as kind, decision_id from assess.appeal_decision
-    union all
-    select 'exclusion', exclusion_id from assess.exclusion
-    union all
-    select 'violation', violation_id from assess.violation
-),
-done as (
-    select build_decision.kind, build_decision.decision_id
-    from audit.build_decision
-    inner join audit.build on build_decision.build_id = build.build_id
-    where build.status = 'succeeded'
-)
 insert into audit.build_decision (build_id, kind, decision_id)
-select %(build_id)s, decision.kind, decision.decision_id
-from decision
-left join done on decision.kind = done.kind and decision.decision_id = done.decision_id
-where done.decision_id is null
+select %(build_id)s, kind, decision_id from audit.decision_to_build
 """
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -18,8 +19,8 @@ from minhu import database
 from minhu.settings import PROJECT_ROOT, Settings
 
 PROJECT = PROJECT_ROOT / "dbt_project"
-_SHAPING = ("measures", "moments")
-"""The variables by which models choose what they refer to. A parsed project holds no others."""
+_SHAPING = ("measures", "moments", "answered", "asked_again", "changed_scheme", "scratch")
+"""The variables by which models choose what they refer to, and where they lie. A parsed project holds no others."""
 
 # What the server or the client library says when the fault lies with neither a model nor the data.
 _OUTAGES = (
@@ -99,19 +100,28 @@ def run(
     done: Collection[str] = (),
     *,
     unit_tests: bool = False,
+    exclude: Collection[str] = (),
+    work: str = "dbt",
 ) -> DbtRun:
-    """One `dbt build` of the nodes that ``select`` names, with ``variables`` as its vars.
+    """One `dbt build` of the nodes that ``select`` names but not ``exclude``, with ``variables`` as its vars.
 
     ``on_node`` is told of each node as it finishes, one at a time; what it raises from psycopg is passed over.
     ``done``: nodes of an earlier run that need not run again. ``unit_tests`` runs the worked examples of the models
-    too: they judge the code, not the data.
+    too: they judge the code, not the data. ``work``: the folder of the home that dbt works in; two at once need two.
     """
     chosen = ["--select", select]
+    if exclude:
+        chosen += ["--exclude", *exclude]
     wanted: set[str] = set()
     if not unit_tests:
         chosen += ["--exclude-resource-type", "unit_test"]
     if done:
-        listed = _invoke(settings, ["list", *chosen, "--output", "json", "--output-keys", "unique_id"], variables)
+        listed = _invoke(
+            settings,
+            settings.home / work,
+            ["list", *chosen, "--output", "json", "--output-keys", "unique_id"],
+            variables,
+        )
         if listed.exception or not listed.success:
             return DbtRun((), str(listed.exception or "the nodes of the project cannot be listed"))
         ids = {json.loads(line)["unique_id"] for line in listed.result}
@@ -122,7 +132,7 @@ def run(
         # by their own names, and no test for the sake of a model that it stands on
         chosen = ["--select", *sorted(unique_id.split(".")[2] for unique_id in wanted)]
         chosen += ["--indirect-selection", "empty"]
-    result = _invoke(settings, ["build", *chosen], variables, on_node)
+    result = _invoke(settings, settings.home / work, ["build", *chosen], variables, on_node)
     nodes = tuple(_node(given) for given in getattr(result.result, "results", None) or ())
     error = str(result.exception) if result.exception else None
     left_out = {_name(unique_id) for unique_id in wanted} - {node.node for node in nodes}
@@ -141,6 +151,7 @@ def code_hash() -> str:
 
 def _invoke(
     settings: Settings,
+    work: Path,
     arguments: list[str],
     variables: dict[str, object],
     on_node: Callable[[NodeResult], None] | None = None,
@@ -156,23 +167,23 @@ def _invoke(
     with _environment(settings):
         from dbt.cli.main import dbtRunner
 
-        parsed = _parsed(settings, repr({name: variables[name] for name in _SHAPING if name in variables}), code_hash())
+        shaping = {name: variables[name] for name in _SHAPING if name in variables}
+        parsed = _parsed(settings, work, repr(shaping), code_hash())
         if parsed.result is None:
             return parsed
         runner = dbtRunner(manifest=parsed.result.deepcopy(), callbacks=[heard])
-        return runner.invoke([*arguments, "--vars", repr(variables), *_options(settings)])
+        return runner.invoke([*arguments, "--vars", repr(variables), *_options(work)])
 
 
 @lru_cache(maxsize=8)
-def _parsed(settings: Settings, variables: str, code: str) -> Any:
+def _parsed(settings: Settings, work: Path, variables: str, code: str) -> Any:
     """The project as dbt reads it, once per process and text: reading takes longer than many a build."""
     from dbt.cli.main import dbtRunner
 
-    return dbtRunner().invoke(["parse", "--vars", variables, *_options(settings)])
+    return dbtRunner().invoke(["parse", "--vars", variables, *_options(work)])
 
 
-def _options(settings: Settings) -> list[str]:
-    work = settings.home / "dbt"
+def _options(work: Path) -> list[str]:
     return [
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
         *("--target-path", str(work / "target"), "--log-path", str(work / "logs")),

@@ -381,6 +381,14 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     return _count(connection)
 
 
+def fill_with_all_cases(connection: psycopg.Connection, schema: str) -> None:
+    """Fills ``schema``.touched_case, made anew, with every case there is: what a full refresh touches."""
+    table = sql.Identifier(schema, "touched_case")
+    connection.execute(sql.SQL("create unlogged table {} (like build.touched_case)").format(table))
+    connection.execute(sql.SQL("insert into {} select cases.*, true from ({}) as cases").format(table, sql.SQL(_ALL)))
+    connection.execute(sql.SQL("analyze {}").format(table))
+
+
 def _take_links(connection: psycopg.Connection, parameters: dict) -> bool:
     """Whether links of callers came, changed or went that no successful build has taken."""
     connection.execute(_FORGET_LINKS)

@@ -96,7 +96,7 @@ parts as (
         shorter.indicator_code,
         sum(shorter.points) as points,
         count(shorter.points) as times
-    from {{ source('mart', 'fct_unit_indicator') }} as shorter
+    from {{ source('results', 'fct_unit_indicator') }} as shorter
     inner join {{ parts_of_the_period() }} as listed
         on
             shorter.scheme_id = listed.scheme_id

@@ -71,7 +71,7 @@ parts as (
         shorter.unit_code,
         sum(shorter.score_100) as score_100,
         count(shorter.score_100) as times
-    from {{ source('mart', 'fct_unit_score') }} as shorter
+    from {{ source('results', 'fct_unit_score') }} as shorter
     inner join {{ parts_of_the_period() }} as listed
         on
             shorter.scheme_id = listed.scheme_id

@@ -43,7 +43,7 @@ entries as (
         indicator_code,
         sum(points) as entered_sum,
         (array_agg(points order by entered_at desc, manual_point_id desc))[1] as entered_last
-    from {{ source('assess', 'manual_point_in_force') }}
+    from {{ source('in_force', 'manual_point_in_force') }}
     where scheme_id = '{{ var("scheme_id") }}' and period = '{{ var("period") }}'
     group by unit_code, indicator_code
 ),

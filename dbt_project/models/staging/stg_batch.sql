@@ -1,10 +1,11 @@
--- The batches this build sees: taken by a build that succeeded or by this one, and not withdrawn since.
+-- The batches this build sees: taken by a build that succeeded before it or by this one, and not withdrawn since. A
+-- build is the newest, so that says all that succeeded; one that is recomputed sees what it saw.
 {{ config(materialized='table', unlogged=true) }}
 
 with builds as (
     select build_id
     from {{ source('audit', 'build') }}
-    where status = 'succeeded' or build_id = {{ var('build_id') }}
+    where (status = 'succeeded' and build_id < {{ var('build_id') }}) or build_id = {{ var('build_id') }}
 ),
 
 actions as (

@@ -1,4 +1,4 @@
--- The decisions of people this build sees: taken by a build that succeeded or by this one.
+-- The decisions of people this build sees: taken by a build that succeeded before it or by this one.
 {{ config(materialized='table', unlogged=true) }}
 
 with final as (
@@ -7,7 +7,9 @@ with final as (
         taken.decision_id
     from {{ source('audit', 'build_decision') }} as taken
     inner join {{ source('audit', 'build') }} as build on taken.build_id = build.build_id
-    where build.status = 'succeeded' or build.build_id = {{ var('build_id') }}
+    where
+        (build.status = 'succeeded' and build.build_id < {{ var('build_id') }})
+        or build.build_id = {{ var('build_id') }}
 )
 
 select * from final

@@ -1,0 +1,42 @@
+-- The rows behind the lost points: those that fell short of what the indicator asks for, and those that count for
+-- nobody. Explaining a score and freezing a period read them here and ask no measure again.
+with directions as (
+    select
+        listed.data ->> 'code' as indicator_code,
+        coalesce(listed.data -> 'scoring' ->> 'better', 'higher') = 'lower'
+        or listed.data -> 'scoring' ->> 'function' = 'per_item_deduction'
+        or listed.data -> 'scoring' -> 'steps' -> 0 ->> 'at_most' is not null as is_lower_better,
+        -- of a mean of durations no single row fell short
+        listed.data ->> 'aggregate' in ('rate', 'count') as is_told_by_rows
+    from {{ ref('int_scoring__schemes') }} as schemes
+    cross join lateral jsonb_array_elements(schemes.data -> 'indicators') as listed (data)
+),
+
+final as (
+    select
+        counted.scheme_id,
+        counted.scheme_version,
+        counted.period,
+        counted.unit_code,
+        counted.indicator_code,
+        counted.subject_kind,
+        counted.subject_id,
+        counted.case_id,
+        counted.assignment_id,
+        counted.callback_id,
+        counted.numerator_value,
+        counted.denominator_value,
+        counted.excluded_reason,
+        counted.due_at,
+        counted.occurred_at
+    from {{ ref('int_scoring__indicator_cases') }} as counted
+    inner join directions on counted.indicator_code = directions.indicator_code
+    where
+        counted.excluded_reason is not null
+        or case
+            when directions.is_lower_better then directions.is_told_by_rows and counted.numerator_value > 0
+            else counted.numerator_value < counted.denominator_value
+        end
+)
+
+select * from final

@@ -1,0 +1,26 @@
+"""Publishing: what is closed and approved by another person is published for good, and can be proved."""
+
+from minhu.publish.close import Closing, Release, approved_by, close, list_closings, publish, publish_closing, revise
+from minhu.publish.diff import Diff, diff, list_releases, show_release
+from minhu.publish.render import render_closing, render_diff, render_verification
+from minhu.publish.verify import Verification, verify
+
+__all__ = [
+    "Closing",
+    "Diff",
+    "Release",
+    "Verification",
+    "approved_by",
+    "close",
+    "diff",
+    "list_closings",
+    "list_releases",
+    "publish",
+    "publish_closing",
+    "render_closing",
+    "render_diff",
+    "render_verification",
+    "revise",
+    "show_release",
+    "verify",
+]

@@ -1,0 +1,66 @@
+"""The canonical text of a row and the chain of hashes over rows, as `publish.canonical` and `publish.link` have them.
+
+A second writing on purpose: what the database hashed is checked by other code on other values, the typed columns.
+"""
+
+import hashlib
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+BEFORE_THE_FIRST = "0" * 64
+
+
+def canonical(value: object) -> str:
+    """JSON with the members of objects sorted by name in byte order and without those that are null.
+
+    Numbers have no trailing zero and no exponent; moments are UTC, in ISO 8601 with as many decimals as they need.
+    """
+    if isinstance(value, dict):
+        told = sorted((name.encode(), name, of) for name, of in value.items() if of is not None)
+        return "{" + ",".join(f"{_text(name)}:{canonical(of)}" for _, name, of in told) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ",".join(map(canonical, value)) + "]"
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, Decimal)):
+        return _number(Decimal(value))
+    if isinstance(value, datetime):
+        return _text(_moment(value))
+    if isinstance(value, date):
+        return _text(value.isoformat())
+    return _text(value)
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def link(chain: str, text: str) -> str:
+    """The next hash of a chain."""
+    return digest(f"{chain}\n{text}")
+
+
+def read_json(text: str | bytes) -> object:
+    """JSON without a float: a number keeps its digits."""
+    return json.loads(text, parse_float=Decimal)
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _number(value: Decimal) -> str:
+    if not value.is_finite():
+        return _text({"Infinity": "Infinity", "-Infinity": "-Infinity"}.get(str(value), "NaN"))
+    text = f"{value:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def _moment(value: datetime) -> str:
+    at = value.astimezone(UTC)
+    decimals = f".{at.microsecond:06}".rstrip("0") if at.microsecond else ""
+    return f"{at:%Y-%m-%dT%H:%M:%S}{decimals}+00:00"

@@ -1,0 +1,327 @@
+"""Closes a period, publishes what was closed, closes a revision. The database function that acts says who, and refuses.
+
+    close → (another login approves) → publish          late data, a granted appeal, a correction:
+                                                         build → revise → (another login approves) → publish
+
+Nothing is published by closing. Nothing that was closed changes by what comes later: the numbers that are approved are
+the rows that were frozen, not those of the day.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from minhu import database
+from minhu.errors import Refused
+from minhu.publish.code import code_version
+from minhu.scoring.period import Period
+from minhu.scoring.plain import plain
+from minhu.scoring.scheme import Scheme
+from minhu.scoring.score import ScoreResult, score
+from minhu.settings import Settings
+from minhu.warehouse import quality
+
+PERIOD_OVER = "release.period_over"
+
+
+@dataclass(frozen=True)
+class Closing:
+    """What was frozen. ``rows``: how many of each kind. ``release_id`` is null until it is published."""
+
+    closing_id: int
+    scheme_id: str
+    scheme_version: str
+    period: str
+    revision: int
+    is_early: bool
+    why: str | None
+    as_of: datetime
+    build_id: int
+    config_version: int
+    input_fingerprint: str
+    content_hash: str
+    inputs: dict
+    closed_by: str
+    closed_at: datetime
+    rows: dict[str, int]
+    approved_by: str | None
+    rejected_by: str | None
+    release_id: int | None
+
+    def as_json(self) -> dict:
+        return plain(self)
+
+    @property
+    def state(self) -> str:
+        """``published``, ``rejected``, ``approved`` or ``awaits_approval``."""
+        if self.release_id:
+            return "published"
+        return "rejected" if self.rejected_by else "approved" if self.approved_by else "awaits_approval"
+
+
+@dataclass(frozen=True)
+class Release:
+    """A published result. ``hash`` stands for it and, through its chain, for every release before it."""
+
+    release_id: int
+    closing_id: int
+    scheme_id: str
+    scheme_version: str
+    period: str
+    revision: int
+    why: str | None
+    as_of: datetime
+    build_id: int
+    config_version: int
+    row_count: int
+    closed_by: str
+    approved_by: str
+    published_by: str
+    published_at: datetime
+    input_fingerprint: str
+    previous_hash: str
+    hash: str
+
+    def as_json(self) -> dict:
+        return plain(self)
+
+
+def close(
+    settings: Settings,
+    period: str,
+    scheme_id: str | None = None,
+    *,
+    is_early: bool = False,
+    why: str | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Closing:
+    """Scores ``period`` anew, asks the release gate and freezes scores, indicators, evidence and what they rest on.
+
+    ``why``: needed where the period is published already, and refused where it is not. ``is_early``: freeze a period
+    whose data are not complete, where the scheme calls that indicative. Raises Refused when something was accepted or
+    decided and not built, the gate fails, or nothing was scored; nothing is frozen then.
+    """
+    wanted = Period.parse(period)
+    with database.connect(settings) as connection:
+        _refuse_what_is_not_built(connection)
+    tell(f"{wanted.text}：计算得分")
+    scored = score(settings, wanted.text, scheme_id)
+    with database.connect(settings) as connection:
+        if is_early and _is_final(connection, scored, wanted):
+            raise Refused(f"the scheme calls the result of {wanted.text} final: it is closed when it is over")
+        newest = _newest_release(connection, scored.scheme_id, wanted.text)
+    if newest and not why:
+        raise Refused(
+            f"{wanted.text} is published already, revision {newest.revision} by {newest.published_by}; a correction is"
+            f" `minhu revise {wanted.text} --why …`"
+        )
+    if why and not newest:
+        raise Refused(
+            f"{wanted.text} is not published yet, so nothing is to be revised: run `minhu close {wanted.text}`"
+        )
+    tell(f"{wanted.text}：发布关卡")
+    gate = quality.judge_release(settings, wanted.text, scored.scheme_id, scored.scheme_version)
+    failed = [rule for rule in gate.failed_rules if not (is_early and rule.rule_id == PERIOD_OVER)]
+    if not gate.passed and failed:
+        rules = "; ".join(f"{rule.rule_id} {rule.title_zh}" for rule in failed)
+        raise Refused(f"the release gate does not let {wanted.text} through: {rules}")
+    tell(f"{wanted.text}：冻结")
+    with database.connect(settings) as connection:
+        closing_id = _call(
+            connection,
+            "close",
+            scheme_id=scored.scheme_id,
+            scheme_version=scored.scheme_version,
+            period=wanted.text,
+            quality_run_id=gate.run_id,
+            code=Jsonb(code_version()),
+            why=why,
+            is_early=is_early,
+        )
+        return read_closing(connection, closing_id)
+
+
+def revise(settings: Settings, period: str, scheme_id: str | None = None, *, why: str, **how: object) -> Closing:
+    """Closes a published period anew, as its next revision. Raises Refused as `close` does."""
+    if not why.strip():
+        raise Refused("say why the result is revised: a revision without a reason is not recorded")
+    return close(settings, period, scheme_id, why=why.strip(), **how)
+
+
+def publish(settings: Settings, period: str, scheme_id: str | None = None) -> Release:
+    """Publishes the newest closing of ``period``. Raises Refused when there is none or nobody else has approved it."""
+    wanted = Period.parse(period)
+    with database.connect(settings) as connection:
+        return _publish(connection, newest_closing(connection, wanted.text, scheme_id))
+
+
+def publish_closing(settings: Settings, closing_id: int) -> Release:
+    """Publishes one closing; one that is published already is returned as it was: for callers that try again."""
+    with database.connect(settings) as connection:
+        found = read_releases(connection, "closing_id = %(closing_id)s", {"closing_id": closing_id})
+        return found[0] if found else _publish(connection, closing_id)
+
+
+def _publish(connection: psycopg.Connection, closing_id: int) -> Release:
+    release_id = _call(connection, "publish", closing_id=closing_id)
+    return read_releases(connection, "release_id = %(release_id)s", {"release_id": release_id})[0]
+
+
+def approved_by(settings: Settings, closing_id: int) -> str | None:
+    """Who has approved a closing, by the login; None while nobody has. Raises Refused when it was rejected."""
+    with database.connect(settings) as connection:
+        closing = read_closing(connection, closing_id)
+    if closing.rejected_by:
+        raise Refused(f"closing {closing_id} of {closing.period} was rejected by {closing.rejected_by}")
+    return closing.approved_by
+
+
+def newest_closing(connection: psycopg.Connection, period: str, scheme_id: str | None = None) -> int:
+    """Its id. Raises Refused when the period was never closed, or by several schemes and none is named."""
+    found = connection.execute(
+        "select scheme_id, max(closing_id) from publish.closing"
+        " where period = %(period)s and (%(scheme)s::text is null or scheme_id = %(scheme)s) group by scheme_id",
+        {"period": period, "scheme": scheme_id},
+    ).fetchall()
+    if not found:
+        raise Refused(f"{period} is not closed: run `minhu close {period}` first")
+    if len(found) > 1:
+        raise Refused(
+            f"{period} was closed by {' and '.join(sorted(name for name, _ in found))}; name one with --scheme"
+        )
+    return found[0][1]
+
+
+def read_closing(connection: psycopg.Connection, closing_id: int) -> Closing:
+    with connection.cursor(row_factory=class_row(Closing)) as cursor:
+        found = cursor.execute(_CLOSINGS + " where closing.closing_id = %s", [closing_id]).fetchone()
+    if found is None:
+        raise Refused(f"there is no closing {closing_id}; see `minhu closings list`")
+    return found
+
+
+def list_closings(settings: Settings, period: str | None = None) -> list[Closing]:
+    """Every closing, or those of a period, oldest first."""
+    with database.connect(settings) as connection, connection.cursor(row_factory=class_row(Closing)) as cursor:
+        return cursor.execute(
+            f"{_CLOSINGS} where %(period)s::text is null or closing.period = %(period)s order by closing.closing_id",
+            {"period": period},
+        ).fetchall()
+
+
+_CLOSINGS = """
+select closing.closing_id, closing.scheme_id, closing.scheme_version, closing.period, closing.revision,
+    closing.is_early, closing.why, closing.as_of, closing.build_id, closing.config_version,
+    closing.input_fingerprint, closing.content_hash, closing.inputs, closing.closed_by, closing.closed_at,
+    (
+        select coalesce(jsonb_object_agg(counted.kind, counted.number), '{}')
+        from (
+            select kind, count(*) as number from publish.frozen_row as frozen
+            where frozen.closing_id = closing.closing_id group by kind
+        ) as counted
+    ) as rows,
+    verdicts.approved_by, verdicts.rejected_by, release.release_id
+from publish.closing
+left join publish.release on release.closing_id = closing.closing_id
+cross join lateral (
+    select string_agg(approved_by, ' ' order by approval_id) filter (where verdict = 'approved') as approved_by,
+        string_agg(approved_by, ' ' order by approval_id) filter (where verdict = 'rejected') as rejected_by
+    from assess.approval where subject_kind = 'closing' and subject_id = closing.closing_id::text
+) as verdicts
+"""
+
+
+def read_releases(connection: psycopg.Connection, condition: str = "true", wanted: dict | None = None) -> list[Release]:
+    """The releases that ``condition`` names, in the order of their publication."""
+    names = ", ".join(Release.__dataclass_fields__)
+    with connection.cursor(row_factory=class_row(Release)) as cursor:
+        return cursor.execute(
+            f"select {names} from publish.release where {condition} order by release_id", wanted or {}
+        ).fetchall()
+
+
+def find_release(
+    connection: psycopg.Connection, period: str, revision: int | None = None, scheme_id: str | None = None
+) -> Release:
+    """A revision of ``period``, the newest unless told. Raises Refused when there is none, or of several schemes."""
+    found = read_releases(
+        connection,
+        "period = %(period)s and (%(revision)s::int is null or revision = %(revision)s)"
+        " and (%(scheme)s::text is null or scheme_id = %(scheme)s)",
+        {"period": period, "revision": revision, "scheme": scheme_id},
+    )
+    if not found:
+        raise Refused(
+            f"{period} has no published {f'revision {revision}' if revision else 'result'}; see `minhu releases list`"
+        )
+    schemes = sorted({release.scheme_id for release in found})
+    if len(schemes) > 1:
+        raise Refused(f"{period} was published by {' and '.join(schemes)}; name one with --scheme")
+    return found[-1]
+
+
+def _newest_release(connection: psycopg.Connection, scheme_id: str, period: str) -> Release | None:
+    found = read_releases(
+        connection, "scheme_id = %(scheme)s and period = %(period)s", {"scheme": scheme_id, "period": period}
+    )
+    return found[-1] if found else None
+
+
+def _is_final(connection: psycopg.Connection, scored: ScoreResult, period: Period) -> bool:
+    """Whether the scheme calls a complete result of such a period final."""
+    data = connection.execute(
+        "select data from config.entry where kind = 'scheme' and key = %s and data ->> 'scheme_version' = %s limit 1",
+        [scored.scheme_id, scored.scheme_version],
+    ).fetchone()[0]
+    return Scheme.from_entry(data).standing(period, True) == "final"
+
+
+def _refuse_what_is_not_built(connection: psycopg.Connection) -> None:
+    batches, decisions = connection.execute(_NOT_BUILT).fetchone()
+    waiting = [
+        text
+        for number, text in ((batches, f"{batches} batches"), (decisions, f"{decisions} decisions of people"))
+        if number
+    ]
+    if waiting:
+        raise Refused(f"{' and '.join(waiting)} are not built yet: run `minhu build`, then close the period")
+
+
+_NOT_BUILT = """
+with done as (
+    select build_batch.batch_id, build_batch.action
+    from audit.build_batch inner join audit.build using (build_id) where build.status = 'succeeded'
+)
+select
+    (
+        select count(*) from audit.batch
+        where (status = 'accepted'
+                and not exists (select from done where done.batch_id = batch.batch_id and done.action = 'take'))
+            or (status = 'superseded'
+                and exists (select from done where done.batch_id = batch.batch_id and done.action = 'take')
+                and not exists (select from done where done.batch_id = batch.batch_id and done.action = 'withdraw'))
+    ),
+    (select count(*) from audit.decision_to_build)
+"""
+
+
+def _call(connection: psycopg.Connection, act: str, **given: object) -> int:
+    arguments = {name: value for name, value in given.items() if value is not None}
+    call = sql.SQL("select publish.{}({})").format(
+        sql.Identifier(act),
+        sql.SQL(", ").join(
+            sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in arguments
+        ),
+    )
+    try:
+        connection.execute("set local statement_timeout = 0")  # a login's limit is for questions, not for acts
+        return connection.execute(call, arguments).fetchone()[0]
+    except psycopg.errors.RaiseException as error:
+        raise Refused(error.diag.message_primary) from None
+    except psycopg.errors.InsufficientPrivilege:
+        raise Refused(f"the login {connection.info.user} may not do this ({act}); see `minhu logins list`") from None

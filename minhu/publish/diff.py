@@ -1,0 +1,287 @@
+"""What a revision changed against the one before: whose points, which indicators, which cases, and why.
+
+Both sides are frozen rows, so a revision can be judged before anybody approves it.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import set_json_loads
+
+from minhu import database
+from minhu.errors import Refused
+from minhu.publish.canonical import read_json
+from minhu.publish.close import Closing, Release, find_release, read_closing, read_releases
+from minhu.scoring.period import Period
+from minhu.scoring.plain import plain
+from minhu.settings import Settings
+
+_SCORE = {"score_100": "得分", "raw_points": "合计", "assessed_points": "折算", "rank_in_group": "名次", "band": "档次"}
+_INDICATOR = {"points": "得分", "numerator": "分子", "denominator": "分母", "value": "指标值"}
+_CONFIG = {
+    "calendar_day": "工作日历",
+    "unit": "单位目录",
+    "unit_name": "单位名称",
+    "unit_succession": "单位沿革",
+    "limit_rule": "时限规则",
+    "scheme": "考核办法",
+    "category": "诉求分类",
+    "area": "区划",
+    "city": "城市参数",
+    "feed": "热线",
+    "delivery": "交付",
+}
+_DECISION = {"appeal_decision": "申诉", "exclusion": "剔除决定", "violation": "效能认定"}
+_VERDICT = {"granted": "获准", "denied": "驳回", "withdrawn": "撤回"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One column: what it was, what it is."""
+
+    column: str
+    name_zh: str
+    before: str | None
+    after: str | None
+
+    def __str__(self) -> str:
+        return f"{self.name_zh} {self.before or '无'} → {self.after or '无'}"
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A unit's score, or one of its indicators, that is not what it was."""
+
+    unit_code: str
+    unit_name: str
+    indicator_code: str | None
+    changes: tuple[Change, ...]
+
+    def __str__(self) -> str:
+        place = f"{self.unit_name}（{self.unit_code}）" + (f" {self.indicator_code}" if self.indicator_code else "")
+        return f"{place}：" + "，".join(map(str, self.changes))
+
+
+@dataclass(frozen=True)
+class MovedCase:
+    """A row of evidence that came (``added``) or went (``removed``). A row that changed did both."""
+
+    change: str
+    unit_code: str
+    indicator_code: str
+    subject_kind: str
+    subject_id: str
+    feed_code: str | None
+    case_no: str | None
+    excluded_reason: str | None
+
+    def __str__(self) -> str:
+        sign = "＋" if self.change == "added" else "－"
+        excluded = f"（剔除：{self.excluded_reason}）" if self.excluded_reason else ""
+        case = f"{self.feed_code} {self.case_no}" if self.case_no else f"{self.subject_kind} {self.subject_id}"
+        return f"{sign} {self.unit_code} {self.indicator_code} {case}{excluded}"
+
+
+@dataclass(frozen=True)
+class Diff:
+    """A revision against the one before. ``causes``: what came, went or changed among the inputs, in words."""
+
+    scheme_id: str
+    period: str
+    revision: int
+    base_revision: int
+    why: str | None
+    is_published: bool
+    causes: tuple[str, ...]
+    units: tuple[Moved, ...]
+    indicators: tuple[Moved, ...]
+    cases: tuple[MovedCase, ...]
+
+    def as_json(self) -> dict:
+        return plain(self)
+
+
+def diff(settings: Settings, period: str, revision: int | None = None, scheme_id: str | None = None) -> Diff:
+    """Compares ``revision`` of ``period``, or its newest one published or closed, with the one before it.
+
+    Raises Refused when there is no such revision or nothing before it.
+    """
+    wanted = Period.parse(period)
+    with database.connect(settings) as connection:
+        set_json_loads(read_json, connection)
+        closing = _revision(connection, wanted.text, revision, scheme_id)
+        if closing.revision == 1:
+            raise Refused(f"{wanted.text} has one revision; there is nothing to compare it with")
+        base = _base(connection, closing)
+        names = dict(
+            connection.execute(
+                "select unit_code, max(unit_name) from mart.dim_unit where valid_from <= %(day)s"
+                " and (valid_to is null or valid_to > %(day)s) group by unit_code",
+                {"day": wanted.last},
+            ).fetchall()
+        )
+        return Diff(
+            scheme_id=closing.scheme_id,
+            period=closing.period,
+            revision=closing.revision,
+            base_revision=base.revision,
+            why=closing.why,
+            is_published=closing.release_id is not None,
+            causes=tuple(_causes(connection, base, closing)),
+            units=_moved(connection, base, closing, "unit_score", _SCORE, names),
+            indicators=_moved(connection, base, closing, "unit_indicator", _INDICATOR, names),
+            cases=_moved_cases(connection, closing),
+        )
+
+
+def _revision(connection: psycopg.Connection, period: str, revision: int | None, scheme_id: str | None) -> Closing:
+    """The newest closing of the revision: the published one where there is one."""
+    found = connection.execute(
+        "select closing.closing_id from publish.closing left join publish.release using (closing_id)"
+        " where closing.period = %(period)s and (%(scheme)s::text is null or closing.scheme_id = %(scheme)s)"
+        " and (%(revision)s::int is null or closing.revision = %(revision)s)"
+        " order by closing.revision desc, release.release_id is null, closing.closing_id desc limit 1",
+        {"period": period, "scheme": scheme_id, "revision": revision},
+    ).fetchone()
+    if found is None:
+        find_release(connection, period, revision, scheme_id)  # says what is missing
+        raise Refused(f"{period} has no such revision")
+    return read_closing(connection, found[0])
+
+
+def _base(connection: psycopg.Connection, closing: Closing) -> Closing:
+    (release,) = read_releases(
+        connection,
+        "release_id = (select base_release_id from publish.closing where closing_id = %(closing)s)",
+        {"closing": closing.closing_id},
+    )
+    return read_closing(connection, release.closing_id)
+
+
+def _moved(
+    connection: psycopg.Connection, base: Closing, closing: Closing, kind: str, columns: dict[str, str], names: dict
+) -> tuple[Moved, ...]:
+    sides = [_frozen(connection, one, kind) for one in (base, closing)]
+    found = []
+    for place in sorted(sides[0].keys() | sides[1].keys(), key=lambda place: (place[0], place[1] or "")):
+        before, after = (side.get(place, {}) for side in sides)
+        changes = tuple(
+            Change(column, name_zh, _said(before.get(column)), _said(after.get(column)))
+            for column, name_zh in columns.items()
+            if before.get(column) != after.get(column)
+        )
+        if changes:
+            found.append(Moved(place[0], names.get(place[0], place[0]), place[1], changes))
+    return tuple(found)
+
+
+def _frozen(connection: psycopg.Connection, closing: Closing, kind: str) -> dict[tuple[str, str | None], dict]:
+    rows = connection.execute(
+        "select data from publish.frozen_row where closing_id = %s and kind = %s", [closing.closing_id, kind]
+    )
+    return {(data["unit_code"], data.get("indicator_code")): data for (data,) in rows}
+
+
+def _said(value: object) -> str | None:
+    return None if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def _moved_cases(connection: psycopg.Connection, closing: Closing) -> tuple[MovedCase, ...]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(
+            "select data ->> 'change' as change, data ->> 'unit_code' as unit_code,"
+            " data ->> 'indicator_code' as indicator_code, data ->> 'subject_kind' as subject_kind,"
+            " data ->> 'subject_id' as subject_id, cases.feed_code, cases.case_no,"
+            " data ->> 'excluded_reason' as excluded_reason"
+            " from publish.frozen_row left join mart.fct_case as cases on cases.case_id = data ->> 'case_id'"
+            " where closing_id = %s and kind = 'evidence' order by row_no",
+            [closing.closing_id],
+        )
+        return tuple(MovedCase(**row) for row in cursor)
+
+
+def _causes(connection: psycopg.Connection, base: Closing, closing: Closing) -> list[str]:
+    """What is different among the inputs of two closings, in words."""
+    before, after = base.inputs, closing.inputs
+    causes = [
+        f"{'新到' if came else '撤下'}批次 {batch}：{feed} {delivery} {day}，{rows} 行"
+        for batch, feed, delivery, day, rows, came in connection.execute(
+            _BATCHES, {"base": base.build_id, "build": closing.build_id}
+        )
+    ]
+    causes += [
+        f"{_DECISION[kind]} {number}：{_VERDICT.get(verdict, '记入')}（{reason}，{who}）"
+        for kind, number, verdict, reason, who in connection.execute(
+            _DECISIONS, {"base": base.build_id, "build": closing.build_id}
+        )
+    ]
+    old, new = (set(inputs["manual_points"]["ids"]) for inputs in (before, after))
+    causes += [f"人工计分 {number} 生效" for number in sorted(new - old)]
+    causes += [f"人工计分 {number} 撤销" for number in sorted(old - new)]
+    kinds = sorted(before["config"].keys() | after["config"].keys())
+    changed = [kind for kind in kinds if before["config"].get(kind) != after["config"].get(kind)]
+    if changed:
+        causes.append("配置变化：" + "、".join(_CONFIG.get(kind, kind) for kind in changed))
+    if before["code"] != after["code"]:
+        told = [f"{inputs['code']['version']}（{inputs['code']['sha256'][:12]}）" for inputs in (before, after)]
+        causes.append(f"代码变化：{' → '.join(told)}")
+    if base.as_of != closing.as_of:
+        causes.append(f"统计截止 {base.as_of:%Y-%m-%d %H:%M} → {closing.as_of:%Y-%m-%d %H:%M}")
+    return causes
+
+
+_BATCHES = """
+with before as (select * from publish.batches_of(%(base)s)),
+after as (select * from publish.batches_of(%(build)s)),
+moved as (
+    select after.*, true as came from after left join before using (batch_id) where before.batch_id is null
+    union all
+    select before.*, false from before left join after using (batch_id) where after.batch_id is null
+)
+select batch_id, feed_code, delivery, business_date, staged_rows, came from moved order by batch_id
+"""
+
+_DECISIONS = """
+with taken as (
+    select kind, decision_id from publish.decisions_of(%(build)s)
+    except
+    select kind, decision_id from publish.decisions_of(%(base)s)
+)
+select taken.kind, coalesce(made.appeal_id, taken.decision_id), made.decision,
+    coalesce(made.reason, excluded.reason, found.reason),
+    coalesce(made.decided_by, excluded.decided_by, found.entered_by)
+from taken
+left join assess.appeal_decision as made on taken.kind = 'appeal_decision' and taken.decision_id = made.decision_id
+left join assess.exclusion as excluded on taken.kind = 'exclusion' and taken.decision_id = excluded.exclusion_id
+left join assess.violation as found on taken.kind = 'violation' and taken.decision_id = found.violation_id
+order by taken.kind, taken.decision_id
+"""
+
+
+def list_releases(settings: Settings) -> list[Release]:
+    with database.connect(settings) as connection:
+        return read_releases(connection)
+
+
+def show_release(
+    settings: Settings, period: str, revision: int | None = None, scheme_id: str | None = None
+) -> tuple[Release, list[dict]]:
+    """A release, and its units as they were published; from `publish` alone, but for the units' names."""
+    wanted = Period.parse(period)
+    with database.connect(settings) as connection:
+        release = find_release(connection, wanted.text, revision, scheme_id)
+        with connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(
+                "select scores.peer_group, scores.unit_code, coalesce(units.unit_name, scores.unit_code) as unit_name,"
+                " scores.raw_points, scores.score_100, scores.assessed_points, scores.band, scores.rank_in_group,"
+                " scores.not_ranked_reason, scores.hash"
+                " from publish.unit_score as scores left join mart.dim_unit as units"
+                " on units.unit_code = scores.unit_code and units.valid_from <= %(day)s"
+                " and (units.valid_to is null or units.valid_to > %(day)s)"
+                " where scores.release_id = %(release)s"
+                " order by scores.peer_group, scores.rank_in_group nulls last, scores.unit_code",
+                {"day": wanted.last, "release": release.release_id},
+            )
+            return release, cursor.fetchall()

@@ -1,0 +1,65 @@
+"""Closings, differences and verifications as text for a terminal and for a log."""
+
+from minhu.publish.close import Closing
+from minhu.publish.diff import Diff
+from minhu.publish.verify import Verification
+
+SHOWN = 20
+_KINDS = {"unit_score": "单位得分", "unit_indicator": "单位指标", "evidence": "证据"}
+
+
+def render_closing(closing: Closing) -> str:
+    """What was frozen, and who is asked for what next."""
+    inputs = closing.inputs
+    rows = "，".join(f"{name} {closing.rows.get(kind, 0)} 行" for kind, name in _KINDS.items())
+    return "\n".join(
+        [
+            f"{closing.period} 由 {closing.closed_by} 关账：第 {closing.revision} 次发布，closing {closing.closing_id}",
+            f"冻结    {rows}",
+            f"截至    {closing.as_of:%Y-%m-%d %H:%M}{'（周期未结束，结果为参考）' if closing.is_early else ''}",
+            f"依据    构建 {closing.build_id}：批次 {inputs['batches']['count']}，决定 {inputs['decisions']['count']}，"
+            f"人工计分 {len(inputs['manual_points']['ids'])}；配置版本 {closing.config_version}；"
+            f"办法 {closing.scheme_id} {closing.scheme_version}；代码 {inputs['code']['version']}",
+            f"指纹    {closing.input_fingerprint}",
+            f"内容    {closing.content_hash}",
+            f"下一步  由他人审批：minhu approvals add closing {closing.closing_id} --reason '…'；"
+            f"然后 minhu publish {closing.period}",
+        ]
+    )
+
+
+def render_diff(diff: Diff) -> str:
+    """Why, then who, which indicators, which cases."""
+    lines = [f"{diff.period} 第 {diff.revision} 次发布与第 {diff.base_revision} 次相比：{diff.why or ''}", "原因"]
+    lines += [f"  {cause}" for cause in _some(diff.causes)] or ["  输入没有变化"]
+    lines.append(f"单位（{len(diff.units)} 个得分、名次或档次有变化）")
+    lines += [f"  {one}" for one in _some(diff.units)]
+    lines.append(f"指标（{len(diff.indicators)} 项）")
+    lines += [f"  {one}" for one in _some(diff.indicators)]
+    lines.append(f"明细（{len(diff.cases)} 条）")
+    lines += [f"  {one}" for one in _some(diff.cases)]
+    return "\n".join(lines)
+
+
+def render_verification(found: Verification) -> str:
+    """The verdict first, then what is wrong, then what to know."""
+    release = found.release
+    verdict = "通过" if found.is_ok else "未通过"
+    lines = [
+        f"{verdict}：{release.period} 第 {release.revision} 次发布（release {release.release_id}），"
+        f"哈希链共 {found.releases} 次发布，末端 {found.last_hash}"
+    ]
+    lines += [f"被改动  {one}" for one in found.findings]
+    lines += [f"输入不符  {one}" for one in found.changed_inputs]
+    if found.differences:
+        lines.append(f"重算不符 {len(found.differences)} 处")
+        lines += [f"  {one}" for one in _some(found.differences)]
+    elif found.differences is not None:
+        lines.append("重算一致：每个单位得分、每项指标、每条证据与发布的相同")
+    lines += [f"说明    {note}" for note in found.notes]
+    return "\n".join(lines)
+
+
+def _some(listed: tuple) -> list:
+    more = [f"……另有 {len(listed) - SHOWN} 条，见 --json"] if len(listed) > SHOWN else []
+    return [*listed[:SHOWN], *more]

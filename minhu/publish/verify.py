@@ -1,0 +1,319 @@
+"""Proves a published result: its hashes, then its numbers, computed anew from the inputs that it recorded.
+
+    chain      every release from the first, row by row (chain.py)
+    inputs     what the release says it rests on is still what the audit tables say
+    recompute  facts of the release's build in a scratch schema, scored there, compared to the last digit
+
+The scratch schema takes the place of `build` and `mart` in the dbt project and is dropped again; neither is touched,
+and a build may run meanwhile.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from minhu import database
+from minhu.errors import Refused
+from minhu.publish.chain import Finding, check_chain
+from minhu.publish.close import Release, find_release
+from minhu.publish.code import code_version
+from minhu.scoring.period import Period
+from minhu.scoring.plain import plain
+from minhu.scoring.scheme import Scheme
+from minhu.scoring.score import Run
+from minhu.settings import Settings
+from minhu.warehouse import dbt
+from minhu.warehouse.touch import fill_with_all_cases
+
+SCRATCH = "minhu_verify"
+LOCK = "minhu:verify"
+_SOME = 20
+"""So many rows of evidence are named; more is a number."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A number that comes out otherwise than it was published; null on the side where the row is missing."""
+
+    table: str
+    unit_code: str
+    indicator_code: str | None
+    column: str
+    published: str | None
+    recomputed: str | None
+
+    def __str__(self) -> str:
+        place = " ".join(filter(None, (self.unit_code, self.indicator_code)))
+        return f"{place} {self.column}：已发布 {self.published}，重算 {self.recomputed}"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """``differences`` is null where nothing was recomputed; ``notes`` say why, or what a difference may come from."""
+
+    release: Release
+    releases: int
+    last_hash: str
+    findings: tuple[Finding, ...]
+    changed_inputs: tuple[str, ...]
+    differences: tuple[Difference, ...] | None
+    notes: tuple[str, ...]
+
+    @property
+    def is_ok(self) -> bool:
+        return not (self.findings or self.changed_inputs or self.differences)
+
+    def as_json(self) -> dict:
+        return plain(self) | {"is_ok": self.is_ok}
+
+
+def verify(
+    settings: Settings,
+    period: str,
+    revision: int | None = None,
+    scheme_id: str | None = None,
+    *,
+    chain_only: bool = False,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Verification:
+    """Checks the chain of all releases and, unless ``chain_only``, computes a revision of ``period`` (the newest) anew.
+
+    Raises Refused when it was not published, or the login may not compute it anew. What is wrong is in the result.
+    """
+    try:
+        return _verify(settings, Period.parse(period), revision, scheme_id, chain_only, tell)
+    except psycopg.errors.InsufficientPrivilege:
+        raise Refused("only the owner of the warehouse computes anew; check the hashes with --chain-only") from None
+
+
+def _verify(
+    settings: Settings,
+    wanted: Period,
+    revision: int | None,
+    scheme_id: str | None,
+    chain_only: bool,
+    tell: Callable[[str], None],
+) -> Verification:
+    with database.connect(settings) as connection:
+        release = find_release(connection, wanted.text, revision, scheme_id)
+        releases, last_hash, findings = check_chain(connection, tell)
+    with database.connect(settings) as connection:
+        inputs = connection.execute("select inputs from publish.release where release_id = %s", [release.release_id])
+        recorded = inputs.fetchone()[0]
+        retained, lost = (None, None) if chain_only else _gone(connection, release)
+        changed = () if chain_only else _changed_inputs(connection, release, recorded)
+    notes = []
+    if code_version() != recorded["code"]:
+        notes.append(
+            f"发布时的代码版本为 {recorded['code']['version']}（{recorded['code']['sha256'][:12]}），"
+            f"现为 {code_version()['version']}（{code_version()['sha256'][:12]}）；重算的差异可能由此而来"
+        )
+    if chain_only:
+        notes.append("只校验了哈希链，未重算")
+    elif retained:
+        notes.append(retained)
+    differences = None
+    if not chain_only and not retained:
+        differences = tuple(_recompute(settings, release, recorded, tell))
+    return Verification(
+        release, releases, last_hash, tuple(findings), (*changed, *filter(None, [lost])), differences, tuple(notes)
+    )
+
+
+def _changed_inputs(connection: psycopg.Connection, release: Release, recorded: dict) -> tuple[str, ...]:
+    """Which recorded inputs the audit tables tell otherwise today."""
+    asked = (
+        release.build_id,
+        release.config_version,
+        release.scheme_id,
+        recorded["manual_points"]["ids"],
+        Jsonb(recorded["code"]),
+    )
+    today = connection.execute("select publish.inputs(%s, %s, %s, %s::bigint[], %s)", asked).fetchone()[0]
+    return tuple(name for name, told in today.items() if told != recorded[name])
+
+
+# Rows of staging that are not there: retention accounts for those it took; identical versions between two others decide
+# over nothing.
+_GONE = """
+with present as (
+    select batch_id, count(*) as number
+    from (
+        select batch_id from staging.case_record
+        union all
+        select batch_id from staging.case_event
+        union all
+        select batch_id from staging.callback
+    ) as staged
+    group by batch_id
+),
+pruned as (
+    select batch_id, coalesce(sum(rows) filter (where what = 'identical_rows'), 0) as identical,
+        coalesce(sum(rows) filter (where what not in ('identical_rows', 'rejected_rows', 'landed_file')), 0) as taken
+    from audit.pruned
+    group by batch_id
+)
+select count(*) filter (where taken > 0), count(*) filter (where missing <> taken),
+    min(batch_id) filter (where missing <> taken)
+from (
+    select batch.batch_id, coalesce(pruned.taken, 0) as taken,
+        batch.staged_rows - coalesce(present.number, 0) - coalesce(pruned.identical, 0) as missing
+    from publish.batches_of(%s) as seen
+    inner join audit.batch on seen.batch_id = batch.batch_id
+    left join present on batch.batch_id = present.batch_id
+    left join pruned on batch.batch_id = pruned.batch_id
+) as batches
+"""
+
+
+def _gone(connection: psycopg.Connection, release: Release) -> tuple[str | None, str | None]:
+    """In words: what retention took of the rows that the release rests on, and what is gone without account."""
+    retained, lost, first = connection.execute(_GONE, [release.build_id]).fetchone()
+    return (
+        f"{retained} 个批次的接入数据已按保存期限清除，只校验了哈希，未重算" if retained else None,
+        f"staging：{lost} 个批次的接入行数与登记不符（首个为批次 {first}）" if lost else None,
+    )
+
+
+def _recompute(settings: Settings, release: Release, recorded: dict, tell: Callable[[str], None]) -> list[Difference]:
+    with database.connect(settings, autocommit=True) as keeper:
+        keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [LOCK])
+        try:
+            _make_scratch(settings, recorded)
+            run = _run(keeper, release)
+            tell(f"重算 {release.period}：事实表（构建 {release.build_id} 所见的批次）")
+            _dbt(settings, "tag:facts", {"build_id": run.build_id, "config_version": run.config_version})
+            tell(f"重算 {release.period}：得分")
+            _dbt(settings, "tag:scoring", run.variables)
+            tell(f"重算 {release.period}：比对")
+            return _compare(keeper, release)
+        finally:
+            keeper.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(SCRATCH)))
+
+
+def _make_scratch(settings: Settings, recorded: dict) -> None:
+    with database.connect(settings) as connection:
+        connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(SCRATCH)))
+        connection.execute(sql.SQL("create schema {}").format(sql.Identifier(SCRATCH)))
+        fill_with_all_cases(connection, SCRATCH)
+        columns = [
+            name
+            for (name,) in connection.execute(
+                "select attname from pg_attribute where attrelid = 'assess.manual_point_in_force'::regclass"
+                " and attnum > 0 and not attisdropped order by attnum"
+            )
+        ]
+        connection.execute(
+            sql.SQL(
+                "create view {}.manual_point_in_force as select {} from assess.manual_point"
+                " where manual_point_id = any({})"
+            ).format(
+                sql.Identifier(SCRATCH),
+                sql.SQL(", ").join(map(sql.Identifier, columns)),
+                sql.Literal(recorded["manual_points"]["ids"]),
+            )
+        )
+
+
+def _run(connection: psycopg.Connection, release: Release) -> Run:
+    data, starts_at, ends_at = connection.execute(
+        "select entry.data, release.starts_at, release.ends_at from publish.release inner join config.entry"
+        " on entry.kind = 'scheme' and entry.key = release.scheme_id and entry.since_version <= release.config_version"
+        " and (entry.until_version is null or entry.until_version > release.config_version)"
+        " where release.release_id = %s",
+        [release.release_id],
+    ).fetchone()
+    return Run(
+        Scheme.from_entry(data),
+        Period.parse(release.period),
+        starts_at,
+        ends_at,
+        release.as_of,
+        release.build_id,
+        release.config_version,
+    )
+
+
+def _dbt(settings: Settings, select: str, variables: dict[str, object]) -> None:
+    # fct_indicator_case shows all runs of mart and is none of this one's numbers; the tests judged the build then.
+    exclude = ("fct_indicator_case", "resource_type:test")
+    done = dbt.run(settings, select, {**variables, "scratch": SCRATCH}, exclude=exclude, work="dbt_verify")
+    if not done.is_ok:
+        raise Refused(f"recomputing failed, which proves nothing: {done.complaint}")
+
+
+def _compare(connection: psycopg.Connection, release: Release) -> list[Difference]:
+    return [
+        *_compare_rows(connection, release, "unit_score", ("unit_code",)),
+        *_compare_rows(connection, release, "unit_indicator", ("unit_code", "indicator_code")),
+        *_compare_evidence(connection, release),
+    ]
+
+
+def _compare_rows(
+    connection: psycopg.Connection, release: Release, table: str, key: tuple[str, ...]
+) -> list[Difference]:
+    def rows(place: sql.Composable, condition: str) -> dict[tuple, dict]:
+        with connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(sql.SQL("select * from {} where {}").format(place, sql.SQL(condition)), [release.release_id])
+            return {tuple(row[name] for name in key): row for row in cursor}
+
+    published = rows(sql.Identifier("publish", table), "release_id = %s")
+    recomputed = rows(sql.Identifier(SCRATCH, f"fct_{table}"), "%s is not null")
+    found = []
+    for place in sorted(published.keys() | recomputed.keys()):
+        unit, indicator = (*place, None)[:2]
+        before, after = published.get(place), recomputed.get(place)
+        if before is None or after is None:
+            told = ["有" if row else "无" for row in (before, after)]
+            found.append(Difference(table, unit, indicator, "row", *told))
+            continue
+        found += [
+            Difference(table, unit, indicator, name, _said(before[name]), _said(after[name]))
+            for name in after
+            if name in before and before[name] != after[name]
+        ]
+    return found
+
+
+def _said(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _compare_evidence(connection: psycopg.Connection, release: Release) -> list[Difference]:
+    found = connection.execute(
+        _EVIDENCE.format(scratch=SCRATCH), {"release": release.release_id, "some": _SOME}
+    ).fetchall()
+    return [
+        Difference("evidence", unit, indicator, subject, *(("有", "无") if is_published else ("无", "有")))
+        for unit, indicator, subject, is_published in found
+    ]
+
+
+_EVIDENCE = """
+with recomputed as (
+    select evidence.unit_code, evidence.indicator_code, evidence.subject_kind, evidence.subject_id,
+        evidence.numerator_value, evidence.denominator_value, evidence.excluded_reason, evidence.due_at,
+        evidence.occurred_at
+    from {scratch}.fct_evidence as evidence
+    inner join {scratch}.fct_unit_indicator as points using (unit_code, indicator_code)
+    where evidence.excluded_reason is not null or points.points < points.points_max
+),
+published as (
+    select unit_code, indicator_code, subject_kind, subject_id, numerator_value, denominator_value, excluded_reason,
+        due_at, occurred_at
+    from publish.evidence_of_release
+    where release_id = %(release)s
+)
+select unit_code, indicator_code, subject_kind || ' ' || subject_id, true
+from (select * from published except all select * from recomputed) as only_published
+union all
+select unit_code, indicator_code, subject_kind || ' ' || subject_id, false
+from (select * from recomputed except all select * from published) as only_recomputed
+order by 1, 2, 3, 4
+limit %(some)s
+"""

@@ -1,0 +1,80 @@
+"""A small city from real files, so that what is published can be computed anew; and its people."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import sqlalchemy
+
+from minhu import access, database
+from minhu.load import load_file
+from minhu.settings import PROJECT_ROOT, Settings
+from minhu.warehouse.build import build
+from tests import given
+
+UNITS = """unit_code,unit_name,unit_kind,linkage_level,peer_group,has_24h_duty,aliases,valid_from
+U1,城管局,department,1,linan_department,true,市城管局,2020-01-01
+U2,交通局,department,2,linan_department,false,,2020-01-01
+"""
+LAST = date(2026, 10, 31)
+IN_TIME = {"办结时间": "2026-10-13 10:00:00"}
+LATE = {"办结时间": "2026-10-21 10:00:00"}
+
+
+def case(number: int, unit: str, **how: str) -> dict:
+    """A line of the case file: dispatched on 12 October 09:00, due by 24:00 of 19 October."""
+    return {"工单编号": f"3301002026101{number:05}", "办理单位": unit, **how}
+
+
+FIRST = [
+    *(case(number, "城管局", **IN_TIME) for number in range(1, 5)),
+    case(5, "城管局", **LATE),
+    case(6, "城管局", **LATE),
+    case(7, "交通局", **IN_TIME),
+    case(8, "交通局", **LATE),
+]
+
+
+def make(scratch: Callable[..., Settings], folder: Path, rows: list[dict] = FIRST, day: date = LAST) -> Settings:
+    """Two departments, the example scheme, the cases of October; built, not scored."""
+    calendar = (PROJECT_ROOT / "config" / "calendar.csv").read_text(encoding="utf-8")
+    feeds = [given.feed("h1", deliveries=[given.CASES, given.EVENTS, given.CALLBACKS])]
+    where = given.config(folder / "config", feeds, units=UNITS, calendar=calendar)
+    (where / "schemes").mkdir()
+    scheme = (PROJECT_ROOT / "config" / "schemes" / "linan.yml").read_text(encoding="utf-8")
+    (where / "schemes" / "linan.yml").write_text(scheme, encoding="utf-8")
+    city = scratch(where)
+    deliver(city, rows, day)
+    build(city)
+    return city
+
+
+_FILES = 0
+
+
+def deliver(city: Settings, rows: list[dict], day: date = LAST) -> int:
+    """Loads the rows as one file and accepts the batch as the gate would; returns its id."""
+    global _FILES
+    _FILES += 1
+    path = given.case_file(city.drop / "h1" / f"cases_{_FILES}.csv", rows)
+    loaded = load_file("h1", "cases", path, day, settings=city)
+    assert loaded.rejected == 0
+    with database.connect(city) as connection:
+        connection.execute("update audit.batch set status = 'accepted' where batch_id = %s", [loaded.batch_id])
+    return loaded.batch_id
+
+
+def login(city: Settings, name: str, group: str, unit: str | None = None) -> Settings:
+    """The city as a login of the group reaches it; made anew, since a login belongs to the whole server."""
+    with database.connect(city, autocommit=True) as owner:
+        if owner.execute("select 1 from pg_roles where rolname = %s", [name]).fetchone():
+            access.drop_login(owner, name)
+        password = access.add_login(owner, name, group, unit=unit)
+    url = sqlalchemy.make_url(city.database_url).set(username=name, password=password)
+    return replace(city, database_url=url.render_as_string(hide_password=False))
+
+
+def rows(city: Settings, text: str, *parameters: object) -> list[tuple]:
+    with database.connect(city) as connection:
+        return connection.execute(text, parameters).fetchall()

@@ -1,0 +1,261 @@
+"""A period from closing to its second revision: who may do what, what is refused, what nobody can change unseen."""
+
+from importlib import import_module
+
+import psycopg
+import pytest
+
+from minhu import assess, database
+from minhu.errors import Refused
+from minhu.publish import close, diff, publish, revise, verify
+from minhu.publish.chain import check_chain
+from minhu.warehouse.build import build
+from tests.publish import city as world
+from tests.publish.city import LATE, case, deliver, login, rows
+
+MONTH = "2026-10"
+TABLES = ("closing", "frozen_row", "release", "unit_score", "unit_indicator", "evidence")
+
+
+@pytest.fixture(scope="module")
+def city(scratch, tmp_path_factory):
+    return world.make(scratch, tmp_path_factory.mktemp("publish"))
+
+
+@pytest.fixture(scope="module")
+def shen(city):
+    """An evaluator: approves."""
+    return login(city, "p_shen", "evaluator")
+
+
+def approve(who, closing, verdict="approved"):
+    assess.record(who, "approve", subject_kind="closing", subject_id=str(closing), verdict=verdict, reason="已核对")
+
+
+@pytest.fixture(scope="module")
+def first(city, shen):
+    """The first release; on the way to it, everything that is refused before."""
+    with pytest.raises(Refused, match="2026-10 is not closed"):
+        publish(city, MONTH)
+    closing = close(city, MONTH)
+    assert (closing.revision, closing.rows["unit_score"], closing.state) == (1, 2, "awaits_approval")
+    with pytest.raises(Refused, match="not approved: another login than"):
+        publish(city, MONTH)
+    with pytest.raises(Refused, match="approved by another person"):
+        approve(city, closing.closing_id)
+    approve(shen, closing.closing_id)
+    release = publish(shen, MONTH)
+    assert release.approved_by == release.published_by == "p_shen" != release.closed_by
+    return release
+
+
+def test_what_is_published_is_what_was_closed(city, first):
+    assert (first.revision, first.previous_hash) == (1, "0" * 64)
+    scored = "select unit_code, score_100, rank_in_group from {} order by unit_code"
+    published = rows(city, scored.format("publish.unit_score"))
+    assert published == rows(city, scored.format("mart.fct_unit_score")) and len(published) == 2
+    late = (
+        "select unit_code, count(*) from publish.evidence where indicator_code = 'close_on_time' group by 1 order by 1"
+    )
+    assert rows(city, late) == [("U1", 2), ("U2", 1)]
+    found = verify(city, MONTH)
+    assert found.is_ok and found.differences == () and found.notes == () and found.last_hash == first.hash
+
+
+def test_what_is_published_is_not_published_or_closed_again(city, first):
+    with pytest.raises(Refused, match="is published already"):
+        publish(city, MONTH)
+    with pytest.raises(Refused, match="a correction is `minhu revise 2026-10"):
+        close(city, MONTH)
+    assert len(rows(city, "select 1 from publish.release")) == 1
+
+
+@pytest.fixture(scope="module")
+def second(city, shen, first):
+    """A late batch and a granted appeal make a second revision."""
+    with pytest.raises(Refused, match="say why"):
+        revise(city, MONTH, why=" ")
+    deliver(city, [case(9, "交通局", **LATE)])
+    unit = login(city, "p_u1", "unit", unit="U1")
+    asked = {"grounds_code": "mis_dispatched", "statement": "非本单位职责", "evidence_ref": "2026-17"}
+    filed = assess.record(unit, "file_appeal", period=MONTH, feed_code="h1", case_no=case(5, "")["工单编号"], **asked)
+    granted = {"decision": "granted", "reason_code": "mis_dispatched", "reason": "核实为错派"}
+    assess.record(shen, "decide_appeal", appeal_id=filed, **granted, from_revision=2)
+    with pytest.raises(Refused, match="1 batches and 1 decisions of people are not built yet"):
+        revise(city, MONTH, why="补报")
+    build(city)
+    closing = revise(city, MONTH, why="申诉获准，补报一批")
+    assert (closing.revision, closing.state) == (2, "awaits_approval")
+    approve(shen, closing.closing_id)
+    return publish(city, MONTH)
+
+
+def test_a_revision_says_who_which_indicator_which_cases_and_why(city, first, second):
+    moved = diff(city, MONTH)
+    assert (moved.revision, moved.base_revision, moved.is_published) == (2, 1, True)
+    # U1 had 4 of 6 in time, now 4 of 5: 1.67 becomes 15. U2 had nothing left to lose, but its count moved.
+    assert {unit.unit_code for unit in moved.units} == {"U1"}
+    assert {(one.unit_code, one.indicator_code) for one in moved.indicators} >= {
+        ("U1", "close_on_time"),
+        ("U2", "close_on_time"),
+    }
+    closed = [one for one in moved.cases if one.indicator_code == "close_on_time"]
+    told = {(one.change, one.unit_code, one.case_no[-1], one.excluded_reason) for one in closed}
+    assert told == {("removed", "U1", "5", None), ("added", "U1", "5", "mis_dispatched"), ("added", "U2", "9", None)}
+    assert any(cause.startswith("新到批次 2：h1 cases 2026-10-31，1 行") for cause in moved.causes)
+    assert "申诉 1：获准（核实为错派，p_shen）" in moved.causes
+    assert len(moved.causes) == 2
+
+
+def test_who_approves_sees_what_moved_and_an_auditor_checks_the_hashes(city, shen, second):
+    assert diff(shen, MONTH) == diff(city, MONTH)
+    auditor = login(city, "p_audit", "auditor")
+    assert verify(auditor, MONTH, chain_only=True).is_ok and diff(auditor, MONTH).causes
+    with pytest.raises(Refused, match="--chain-only"):
+        verify(auditor, MONTH)
+
+
+def test_every_revision_stays_readable_and_computes_anew(city, first, second):
+    late = "select count(*) from publish.evidence_of_release where release_id = %s and excluded_reason is null"
+    assert rows(city, late + " and indicator_code = 'close_on_time'", first.release_id) == [(3,)]
+    assert rows(city, late + " and indicator_code = 'close_on_time'", second.release_id) == [(3,)]
+    scores = rows(city, "select revision, unit_code, score_100 from publish.unit_score order by 1, 2")
+    assert len(scores) == 4 and scores[0][2] < scores[2][2] and scores[1][2] == scores[3][2]
+    assert second.previous_hash == first.hash
+    for revision in (1, 2):
+        found = verify(city, MONTH, revision)
+        assert found.is_ok and found.differences == () and found.releases == 2, found
+    assert rows(city, "select 1 from pg_namespace where nspname = 'minhu_verify'") == []
+
+
+@pytest.mark.parametrize("who", ["bi", "unit", "evaluator", "auditor", "owner"])
+@pytest.mark.parametrize("table", TABLES)
+def test_nobody_changes_what_was_published(city, second, who, table):
+    reader = city if who == "owner" else login(city, f"p_{who}", who, unit="U2" if who == "unit" else None)
+    overriding = "overriding system value" if table in ("closing", "release") else ""
+    for act in (
+        f"update publish.{table} set scheme_id = 'x'",
+        f"delete from publish.{table}",
+        f"truncate publish.{table} cascade",
+        f"insert into publish.{table} {overriding} select * from publish.{table}",
+    ):
+        act = act.replace("scheme_id = 'x'", "data = '{}'") if table == "frozen_row" else act
+        with database.connect(reader) as connection, pytest.raises(psycopg.Error) as told:
+            connection.execute("set transaction read write")
+            connection.execute(act)
+        assert told.value.sqlstate == "42501" if who != "owner" else told.value.sqlstate in ("P0001", "23505"), act
+
+
+def test_readers_read_what_is_published_and_a_unit_the_cases_behind_its_own(city, second):
+    for who in ("bi", "unit", "evaluator", "auditor"):
+        reader = login(city, f"p_{who}", who, unit="U2" if who == "unit" else None)
+        for table in TABLES[2:]:
+            assert rows(reader, f"select 1 from publish.{table}"), (who, table)
+        units = {unit for (unit,) in rows(reader, "select unit_code from publish.evidence_of_release")}
+        assert units == ({"U2"} if who == "unit" else {"U1", "U2"})
+        if who in ("bi", "unit"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                rows(reader, "select 1 from publish.frozen_row")
+        else:
+            assert rows(reader, "select 1 from publish.closing")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            rows(reader, "select publish.close('linan', 'x', '2026-10', 1, '{}')")
+
+
+TAMPERING = {
+    "a score": (
+        "update publish.unit_score set score_100 = score_100 + 0.01 where release_id = 1 and unit_code = 'U2'",
+        ["publish.unit_score 第 2 行：内容被改动（U2）"],
+    ),
+    "a score and its hash": (
+        "update publish.unit_score set score_100 = 99, hash = publish.link(null, previous_hash, publish.canonical("
+        " to_jsonb(jsonb_populate_record(unit_score, '{\"score_100\": 99}')) - 'hash' - 'previous_hash'))"
+        " where release_id = 1 and unit_code = 'U1'",
+        ["publish.unit_score 第 2 行：与上一行的哈希不衔接（U2）"],
+    ),
+    "evidence": (
+        "delete from publish.evidence where release_id = 2 and row_no = (select max(row_no) from publish.evidence"
+        " where release_id = 2)",
+        ["publish.release：应有", "第 2 次发布"],
+    ),
+    "who approved": (
+        "update publish.release set approved_by = 'somebody' where release_id = 2",
+        ["publish.release：发布记录被改动"],
+    ),
+    "an approval": (
+        "update assess.approval set reason = reason, approved_by = 'x'",
+        ["publish.release：审批记录与发布不符"],
+    ),
+    "what was approved": (
+        "update publish.frozen_row set data = data || '{\"score_100\": 1}' where closing_id = 1 and row_no = 1",
+        ["publish.release：发布的内容与审批时冻结的内容不符"],
+    ),
+    "a whole revision": (
+        "delete from publish.release where revision = 1",
+        ["publish.release：与上一次发布的哈希不衔接", "所属发布不存在"],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERING)
+def test_what_a_superuser_changes_is_named(city, second, what):
+    statement, told = TAMPERING[what]
+    with database.connect(city) as connection:
+        connection.execute("set session_replication_role = replica")
+        assert connection.execute(statement).rowcount
+        _, _, findings = check_chain(connection)
+        connection.rollback()
+    said = "\n".join(map(str, findings))
+    assert all(part in said for part in told), said
+    assert verify(city, MONTH, chain_only=True).is_ok
+
+
+def test_a_staged_row_that_was_altered_makes_other_numbers(city, first, second):
+    alter = "update staging.case_record set milestones = replace(milestones::text, %s, %s)::jsonb where case_no = %s"
+    number = case(1, "")["工单编号"]
+    moments = ("2026-10-13T02:00:00", "2026-10-23T02:00:00")
+    with database.connect(city) as connection:
+        assert connection.execute(alter, [*moments, number]).rowcount == 1
+    found = verify(city, MONTH, 1)
+    assert not found.is_ok and not found.findings and not found.changed_inputs
+    places = {(one.table, one.unit_code, one.indicator_code) for one in found.differences}
+    assert ("unit_indicator", "U1", "close_on_time") in places and ("unit_score", "U1", None) in places
+    with database.connect(city) as connection:
+        connection.execute(alter, [*reversed(moments), number])
+    assert verify(city, MONTH, 1).is_ok
+
+
+def test_inputs_that_are_not_what_they_were_are_named(city, first):
+    with database.connect(city) as connection:
+        connection.execute("update audit.batch set source_sha256 = 'x' || source_sha256 where batch_id = 1")
+    try:
+        assert verify(city, MONTH, 1).changed_inputs == ("batches",)
+    finally:
+        with database.connect(city) as connection:
+            connection.execute("update audit.batch set source_sha256 = substr(source_sha256, 2) where batch_id = 1")
+
+
+def test_after_retention_only_hashes_are_checked_and_that_is_said(city, first, second):
+    with database.connect(city) as connection:
+        taken = connection.execute("create table kept as select * from staging.case_record where batch_id = 1").rowcount
+        connection.execute("delete from staging.case_record where batch_id = 1")
+    found = verify(city, MONTH, 1)
+    assert "staging：1 个批次的接入行数与登记不符（首个为批次 1）" in found.changed_inputs and found.differences
+    with database.connect(city) as connection:
+        connection.execute("alter table audit.pruned drop constraint pruned_what_check")
+        connection.execute(
+            "insert into audit.pruned (batch_id, what, rows, kept_days) values (1, 'staged_rows', %s, 1)", [taken]
+        )
+    found = verify(city, MONTH, 1)
+    assert found.is_ok and found.differences is None
+    assert found.notes == ("1 个批次的接入数据已按保存期限清除，只校验了哈希，未重算",)
+    with database.connect(city) as connection:
+        connection.execute("insert into staging.case_record select * from kept")
+        connection.execute("delete from audit.pruned")
+
+
+def test_other_code_is_said(city, first, monkeypatch):
+    module = import_module("minhu.publish.verify")
+    monkeypatch.setattr(module, "code_version", lambda: {"version": "9.9", "sha256": "f" * 64})
+    found = verify(city, MONTH, 1, chain_only=True)
+    assert "9.9（ffffffffffff）" in found.notes[0]
