@@ -1,0 +1,31 @@
+"""The command line. It parses, calls and prints; what a command does lives in the module it calls.
+
+Exit codes: 0 done, 1 refused or failed with one clear line, 2 wrong usage.
+"""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from minhu.cli.root import minhu
+from minhu.errors import MinhuError
+
+# In the order in which a newcomer meets them.
+ROOMS = ("services", "feeds", "loading", "warehouse", "decisions", "scores", "publication", "audit")
+
+for _room in ROOMS:
+    import_module(f"minhu.cli.{_room}")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs a command; turns our errors into one line and exit code 1."""
+    try:
+        minhu.main(arguments, standalone_mode=True)
+    except MinhuError as error:
+        click.echo(f"minhu: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

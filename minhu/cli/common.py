@@ -1,0 +1,67 @@
+"""What every command shares: how it is listed, how it prints, how it tells of progress."""
+
+import json
+import sys
+from collections.abc import Iterable
+from datetime import date, datetime
+
+import click
+
+DATE = click.DateTime(["%Y-%m-%d"])
+
+
+class Commands(click.Group):
+    """Lists commands in the order they are written, which is the order a newcomer meets them."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+def example(*lines: str) -> str:
+    """The epilog of a command: how it is called."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def show(rows: list[dict], as_json: bool, columns: Iterable[str] = (), title: str = "") -> None:
+    """A listing: one JSON array, or a table on a terminal and in logs alike."""
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2, default=str))
+        return
+    if not rows:
+        click.echo(f"{title}: none" if title else "(none)")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    names = list(columns) or list(rows[0] if rows else ())
+    table = Table(*names, title=title or None, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(_cell(row.get(name)) for name in names))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def as_day(given: datetime | None) -> date | None:
+    return given.date() if given else None
+
+
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+
+
+def only_delivery(feed: object, name: str | None) -> str:
+    """The delivery named, or the only one. Raises UsageError where one must be named."""
+    if name is None and len(feed.deliveries) > 1:
+        names = ", ".join(delivery.name for delivery in feed.deliveries)
+        raise click.UsageError(f"{feed.code} has several deliveries; say which with --delivery: {names}")
+    return name or feed.deliveries[0].name
+
+
+def progress(total: int, what: str):
+    from minhu.progress import progress
+
+    return progress(total, what)

@@ -1,0 +1,307 @@
+"""What people decide: appeals, exclusions, manual points, violations, approvals."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from minhu.cli.common import DATE, Commands, as_json_option, example, show
+from minhu.cli.root import minhu
+from minhu.settings import Settings
+
+reason_option = click.option("--reason", required=True, help="Why, in a few words; phone and ID numbers are masked.")
+
+
+reason_code_option = click.option("--reason-code", required=True, help="Why, as a code: beyond_duty, mis_dispatched, …")
+
+
+evidence_option = click.option("--evidence", "evidence_ref", help="Where the evidence is kept: a file number, a link.")
+
+
+assignment_option = click.option("--assignment", "assignment_id", help="Only this assignment of the case.")
+
+
+indicators_option = click.option(
+    "--indicator", "indicator_codes", multiple=True, help="Only for this indicator; may be given again."
+)
+
+
+def _record(settings: Settings, act: str, **given: object) -> int:
+    from minhu import assess
+
+    empty_as_none = {name: list(value) or None if isinstance(value, tuple) else value for name, value in given.items()}
+    return assess.record(settings, act, **empty_as_none)
+
+
+def _list_decisions(settings: Settings, what: str, as_json: bool, columns: str, **wanted: str | None) -> None:
+    from minhu import assess
+
+    show(assess.listing(settings, what, **wanted), as_json, columns.split())
+
+
+def _record_file(settings: Settings, act: str, file: Path, what: str) -> None:
+    from minhu import assess
+
+    ids = assess.record_file(settings, act, file)
+    click.echo(f"{file.name}: {len(ids)} {what}: {', '.join(map(str, ids))}")
+
+
+@minhu.group(cls=Commands)
+def appeals() -> None:
+    """Appeals of units (申诉): filed by one person, decided by another."""
+
+
+@appeals.command(
+    "file",
+    epilog=example(
+        "minhu appeals file --file appeals.csv",
+        "minhu appeals file h12345 330100202610010001 --period 2026-10 --grounds mis_dispatched"
+        " --statement '职责不属本单位' --evidence 2026-17",
+    ),
+)
+@click.argument("feed", required=False)
+@click.argument("case_no", required=False)
+@click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="A CSV with one appeal per row instead.")
+@click.option("--period", help="The period of the result appealed against: 2026-10.")
+@click.option("--unit", "unit_code", help="Code of the unit; that of your login unless given.")
+@click.option("--grounds", "grounds_code", help="What the appeal rests on, as a code: mis_dispatched, beyond_duty, …")
+@click.option("--statement", help="What the unit says; phone and ID numbers are masked.")
+@evidence_option
+@assignment_option
+@click.option("--whole-case", "is_whole_case", is_flag=True, default=None, help="The case, for every unit on it.")
+@indicators_option
+@click.option("--scheme", "scheme_id", help="The scheme of the result appealed against.")
+@click.option("--decide-by", type=DATE, help="Last day for the decision; the city's term unless given.")
+@click.pass_obj
+def appeals_file(
+    settings: Settings, feed: str | None, case_no: str | None, file: Path | None, decide_by: datetime | None, **given
+) -> None:
+    """File an appeal, or all appeals of a CSV file, or none of them when a row is wrong."""
+    if file:
+        if feed or any(given.values()):
+            raise click.UsageError("a file says everything itself: give --file alone")
+        _record_file(settings, "file_appeal", file, "appeals filed")
+        return
+    needed = {
+        "--period": "period",
+        "--grounds": "grounds_code",
+        "--statement": "statement",
+        "--evidence": "evidence_ref",
+    }
+    missing = [option for option, name in needed.items() if not given[name]]
+    if not case_no or missing:
+        raise click.UsageError(f"give FEED and CASE_NO with {', '.join(needed)}, or --file")
+    if decide_by:
+        given["decide_by"] = decide_by.replace(tzinfo=ZoneInfo("Asia/Shanghai")) + timedelta(days=1)
+    filed = _record(settings, "file_appeal", feed_code=feed, case_no=case_no, **given)
+    click.echo(f"appeal {filed} is filed")
+
+
+@appeals.command(
+    "decide",
+    epilog=example(
+        "minhu appeals decide 7 granted --reason-code mis_dispatched --reason '核实为错派' --from-revision 2"
+    ),
+)
+@click.argument("appeal_id", type=int)
+@click.argument("decision", type=click.Choice(["granted", "denied"]))
+@reason_code_option
+@reason_option
+@click.option(
+    "--from-revision", type=click.IntRange(1), help="First revision that leaves the rows out; 1 unless given."
+)
+@click.pass_obj
+def appeals_decide(settings: Settings, appeal_id: int, **given) -> None:
+    """Grant or deny an appeal that another login filed. What is granted leaves the facts with the next build."""
+    _record(settings, "decide_appeal", appeal_id=appeal_id, **given)
+    click.echo(f"appeal {appeal_id} is {given['decision']}")
+
+
+@appeals.command("withdraw", epilog=example("minhu appeals withdraw 7 --reason '已与热线协商解决'"))
+@click.argument("appeal_id", type=int)
+@reason_option
+@click.pass_obj
+def appeals_withdraw(settings: Settings, appeal_id: int, reason: str) -> None:
+    """Take back an appeal of your unit that is not decided yet."""
+    _record(settings, "withdraw_appeal", appeal_id=appeal_id, reason=reason)
+    click.echo(f"appeal {appeal_id} is withdrawn")
+
+
+@appeals.command("list", epilog=example("minhu appeals list --state overdue", "minhu appeals list --json"))
+@click.option("--period")
+@click.option("--unit", help="Code of a unit.")
+@click.option("--state", type=click.Choice(["filed", "overdue", "granted", "denied", "withdrawn"]))
+@as_json_option
+@click.pass_obj
+def appeals_list(settings: Settings, as_json: bool, **wanted) -> None:
+    """List the appeals with their states: all of them, or those of your unit."""
+    columns = (
+        "appeal_id state period unit_code feed_code case_no indicator_codes grounds_code decide_by filed_by decided_by"
+    )
+    _list_decisions(settings, "appeals", as_json, columns, **wanted)
+
+
+@minhu.group(cls=Commands)
+def exclusions() -> None:
+    """Exclusions (剔除): what counts for nobody, and why."""
+
+
+@exclusions.command(
+    "add",
+    epilog=example(
+        "minhu exclusions add h12345 330100202610010001 --reason-code statutory_channel --reason '已进入诉讼程序'"
+    ),
+)
+@click.argument("feed")
+@click.argument("case_no")
+@reason_code_option
+@reason_option
+@evidence_option
+@assignment_option
+@indicators_option
+@click.pass_obj
+def exclusions_add(settings: Settings, feed: str, case_no: str, **given) -> None:
+    """Exclude a case, or one assignment of it, for every indicator or for some, from the next build on."""
+    made = _record(settings, "exclude", feed_code=feed, case_no=case_no, **given)
+    click.echo(f"decision:{made} excludes it from the next build on")
+
+
+@exclusions.command("revoke", epilog=example("minhu exclusions revoke decision:12 --reason '复核后恢复计入'"))
+@click.argument("exclusion_id")
+@reason_option
+@evidence_option
+@click.pass_obj
+def exclusions_revoke(settings: Settings, exclusion_id: str, **given) -> None:
+    """End an exclusion that was decided here: decision:12, or appeal:7 for a granted appeal."""
+    _record(settings, "revoke_exclusion", exclusion_id=exclusion_id, **given)
+    click.echo(f"{exclusion_id} is revoked; what it excluded counts again from the next build on")
+
+
+@exclusions.command("list", epilog=example("minhu exclusions list --json"))
+@as_json_option
+@click.pass_obj
+def exclusions_list(settings: Settings, as_json: bool) -> None:
+    """List what is excluded: in force, decided since the last build, or revoked."""
+    columns = (
+        "exclusion_id state feed_code case_no assignment_id indicator_codes reason_code reason decided_by decided_at"
+    )
+    _list_decisions(settings, "exclusions", as_json, columns)
+
+
+@minhu.group("manual-points", cls=Commands)
+def manual_points() -> None:
+    """Points that people give or take (人工计分): entered from a file, counted once another login approves."""
+
+
+@manual_points.command("load", epilog=example("minhu manual-points load points.csv"))
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_obj
+def manual_points_load(settings: Settings, file: Path) -> None:
+    """Enter all manual points of a CSV file, or none of them when a row is wrong."""
+    _record_file(settings, "enter_manual_point", file, "manual points await approval")
+
+
+@manual_points.command("revoke", epilog=example("minhu manual-points revoke 3 --reason '重复计分' --evidence 2026-18"))
+@click.argument("manual_point_id", type=int)
+@reason_option
+@evidence_option
+@click.pass_obj
+def manual_points_revoke(settings: Settings, manual_point_id: int, **given) -> None:
+    """Take back a manual point; that counts, too, once another login approves."""
+    made = _record(settings, "revoke_manual_point", manual_point_id=manual_point_id, **{"evidence_ref": "", **given})
+    click.echo(f"manual point {made}, which revokes {manual_point_id}, awaits approval")
+
+
+@manual_points.command("list", epilog=example("minhu manual-points list --json"))
+@as_json_option
+@click.pass_obj
+def manual_points_list(settings: Settings, as_json: bool) -> None:
+    """List the manual points with their states and who judged them."""
+    columns = "manual_point_id state scheme_id period unit_code indicator_code points reason entered_by judged_by"
+    _list_decisions(settings, "manual-points", as_json, f"{columns} revokes_manual_point_id")
+
+
+@minhu.group(cls=Commands)
+def violations() -> None:
+    """Violations that inspectors found and people enter (效能督查认定)."""
+
+
+@violations.command(
+    "add",
+    epilog=example(
+        "minhu violations add 330100-D01 late_handling --found 2026-10-20 --reason '督查通报' --case h12345 3301002026"
+    ),
+)
+@click.argument("unit_code")
+@click.argument("violation_code", type=click.Choice(["not_handled", "late_handling", "improper_handling"]))
+@click.option("--found", "found_at", type=click.DateTime(["%Y-%m-%d", "%Y-%m-%d %H:%M"]), required=True)
+@reason_option
+@evidence_option
+@click.option("--case", type=(str, str), help="Hotline and number of the case it was found on.")
+@assignment_option
+@click.pass_obj
+def violations_add(
+    settings: Settings, unit_code: str, found_at: datetime, case: tuple[str, str] | None, **given
+) -> None:
+    """Enter a violation of a unit; it is a fact from the next build on."""
+    if case:
+        given |= {"feed_code": case[0], "case_no": case[1]}
+    found_at = found_at.replace(tzinfo=ZoneInfo("Asia/Shanghai"))
+    made = _record(settings, "enter_violation", unit_code=unit_code, found_at=found_at, **given)
+    click.echo(f"violation {made} is entered")
+
+
+@violations.command("revoke", epilog=example("minhu violations revoke 4 --reason '复核不成立'"))
+@click.argument("violation_id", type=int)
+@reason_option
+@evidence_option
+@click.pass_obj
+def violations_revoke(settings: Settings, violation_id: int, **given) -> None:
+    """Take back a violation that was entered here."""
+    _record(settings, "revoke_violation", violation_id=violation_id, **given)
+    click.echo(f"violation {violation_id} is revoked")
+
+
+@violations.command("list", epilog=example("minhu violations list --json"))
+@as_json_option
+@click.pass_obj
+def violations_list(settings: Settings, as_json: bool) -> None:
+    """List the violations that were entered; those told by feeds are rows of mart.fct_violation."""
+    columns = "violation_id state unit_code violation_code found_at feed_code case_no reason entered_by revoked_by"
+    _list_decisions(settings, "violations", as_json, columns)
+
+
+@minhu.group(cls=Commands)
+def approvals() -> None:
+    """Approvals (审批): another person's word on what somebody entered."""
+
+
+@approvals.command(
+    "add",
+    epilog=example(
+        "minhu approvals add manual_point 3 --reason '与通报一致'",
+        "minhu approvals add manual_point 4 --reject --reason '缺少依据'",
+        "minhu approvals add closing 1 --reason '数据与口径已核对'",
+    ),
+)
+@click.argument("subject_kind")
+@click.argument("subject_id")
+@click.option("--reject", is_flag=True, help="Reject it instead.")
+@reason_option
+@click.pass_obj
+def approvals_add(settings: Settings, subject_kind: str, subject_id: str, reject: bool, reason: str) -> None:
+    """Approve or reject what another login entered or closed: SUBJECT_KIND is manual_point or closing."""
+    verdict = "rejected" if reject else "approved"
+    _record(settings, "approve", subject_kind=subject_kind, subject_id=subject_id, verdict=verdict, reason=reason)
+    click.echo(f"{subject_kind} {subject_id} is {verdict}")
+
+
+@approvals.command("list", epilog=example("minhu approvals list --json"))
+@as_json_option
+@click.pass_obj
+def approvals_list(settings: Settings, as_json: bool) -> None:
+    """List the approvals."""
+    _list_decisions(
+        settings, "approvals", as_json, "approval_id subject_kind subject_id verdict reason approved_by approved_at"
+    )

@@ -1,0 +1,112 @@
+"""Feeds: their declarations, drafts, previews and contracts."""
+
+import json
+from pathlib import Path
+
+import click
+
+from minhu.cli.common import Commands, as_json_option, example, only_delivery, show
+from minhu.cli.root import minhu
+from minhu.settings import Settings
+
+
+@minhu.group(cls=Commands)
+def feeds() -> None:
+    """The declared feeds."""
+
+
+@feeds.command("list", epilog=example("minhu feeds list --json"))
+@as_json_option
+@click.pass_obj
+def feeds_list(settings: Settings, as_json: bool) -> None:
+    """List every feed with its deliveries."""
+    from minhu.feeds import load_feeds
+
+    rows = [
+        {
+            "feed": feed.code,
+            "name": feed.name,
+            "role": feed.role,
+            "group": feed.group,
+            "schedule": feed.schedule,
+            "deliveries": " ".join(f"{d.name}({d.format.type})" for d in feed.deliveries),
+        }
+        for feed in load_feeds(settings.config)
+    ]
+    show(rows, as_json)
+
+
+@feeds.command("check", epilog=example("minhu feeds check"))
+@as_json_option
+@click.pass_obj
+def feeds_check(settings: Settings, as_json: bool) -> None:
+    """Read the whole configuration and count it; the first mistake is told with file, line and key."""
+    from minhu.config import check_feeds
+
+    show([check_feeds(settings.config)], as_json)
+
+
+@feeds.command("new", epilog=example("minhu feeds new h12399 sample.csv > config/feeds/h12399.yml"))
+@click.argument("code")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.pass_obj
+def feeds_new(settings: Settings, code: str, file: Path) -> None:
+    """Draft the declaration of a feed from a sample file; every guess is marked for you to check."""
+    from minhu.feeds.draft import draft
+
+    click.echo(draft(file, code, settings.config), nl=False)
+
+
+@feeds.command("preview", epilog=example("minhu feeds preview h12345 cases_20261031.csv --delivery cases"))
+@click.argument("feed")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--delivery", help="Needed where the feed has several.")
+@as_json_option
+@click.pass_obj
+def feeds_preview(settings: Settings, feed: str, file: Path, delivery: str | None, as_json: bool) -> None:
+    """Show what loading FILE would do, before anything is loaded. Exits 1 when it would be refused."""
+    from minhu.feeds.preview import preview
+    from minhu.feeds.render import render
+    from minhu.load import read_feed
+
+    declared = read_feed(settings, feed)
+    seen = preview(settings, declared, declared.delivery(only_delivery(declared, delivery)), file)
+    click.echo(json.dumps(seen.as_json(), ensure_ascii=False, indent=2, default=str) if as_json else render(seen))
+    if seen.verdict == "refuse":
+        raise click.exceptions.Exit(1)
+
+
+@feeds.command("unresolved", epilog=example("minhu feeds unresolved --json"))
+@as_json_option
+@click.pass_obj
+def feeds_unresolved(settings: Settings, as_json: bool) -> None:
+    """List unit names and categories that resolve to nothing, with the nearest known ones."""
+    from minhu.feeds.unresolved import unresolved
+
+    found = unresolved(settings)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2, default=str))
+    else:
+        for what, rows in found.items():
+            show(rows, as_json=False, title=what)
+
+
+@feeds.command("schema", epilog=example("minhu feeds schema > feed.schema.json"))
+def feeds_schema() -> None:
+    """Print the JSON Schema of a declaration, for editors that complete YAML."""
+    from minhu.feeds.export import json_schema
+
+    click.echo(json.dumps(json_schema(), ensure_ascii=False, indent=2))
+
+
+@feeds.command("contract", epilog=example("minhu feeds contract h12345 > h12345.odcs.yml"))
+@click.argument("feed")
+@click.pass_obj
+def feeds_contract(settings: Settings, feed: str) -> None:
+    """Print a feed's contract in the Open Data Contract Standard."""
+    import yaml
+
+    from minhu.feeds.export import as_odcs
+    from minhu.load import read_feed
+
+    click.echo(yaml.safe_dump(as_odcs(read_feed(settings, feed)), allow_unicode=True, sort_keys=False), nl=False)

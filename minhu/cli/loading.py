@@ -1,0 +1,162 @@
+"""Loading: files and days, replays, rejected rows, reconciliation, keys, retention."""
+
+import json
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+
+from minhu.cli.common import DATE, Commands, as_day, as_json_option, example, only_delivery, progress, show
+from minhu.cli.root import minhu
+from minhu.errors import MinhuError
+from minhu.settings import Settings
+
+
+@minhu.command(
+    epilog=example(
+        "minhu load h12345 --date 2026-10-31",
+        "minhu load h12345 --delivery cases --file cases_20261031.csv",
+        "minhu load --all --date 2026-10-31",
+    )
+)
+@click.argument("feed", required=False)
+@click.option("--delivery", help="Only this delivery; needed with --file where the feed has several.")
+@click.option("--file", type=click.Path(path_type=Path), help="Load this file instead of looking in the drop folder.")
+@click.option("--date", "business_date", type=DATE, help="Business date; yesterday unless given.")
+@click.option("--all", "every", is_flag=True, help="Every declared feed.")
+@as_json_option
+@click.pass_obj
+def load(
+    settings: Settings,
+    feed: str | None,
+    delivery: str | None,
+    file: Path | None,
+    business_date: datetime | None,
+    every: bool,
+    as_json: bool,
+) -> None:
+    """Load what a feed delivered: every row staged, rejected or a duplicate, in one transaction."""
+    from minhu import database
+    from minhu.load import load_delivery, load_feed_day, load_file, read_feed
+
+    if (feed is None) == (not every) or (every and (file or delivery)):
+        raise click.UsageError("name one FEED, or give --all with --date")
+    database.migrate(settings)
+    if every:
+        from minhu.feeds import load_feeds
+
+        chosen = load_feeds(settings.config)
+    else:
+        chosen = (read_feed(settings, feed),)
+    day = as_day(business_date)
+    if file:
+        results = [load_file(feed, only_delivery(chosen[0], delivery), file, day, settings=settings)]
+    elif delivery:
+        results = load_delivery(feed, delivery, day or _yesterday(), settings=settings)
+    else:
+        results = []
+        with progress(len(chosen), "loading feeds") as advance:
+            for one in chosen:
+                results += load_feed_day(settings, one, day or _yesterday())
+                advance(one.code)
+    _show_loads(results, as_json)
+
+
+def _show_loads(results: list, as_json: bool) -> None:
+    refusals = [result for result in results if isinstance(result, MinhuError)]
+    columns = ("feed_code", "delivery", "business_date", "outcome", "batch_id", "received", "staged", "rejected")
+    loads = [result.summary() for result in results if not isinstance(result, MinhuError)]
+    show(loads, as_json, (*columns, "duplicates", "reason"))
+    for refusal in refusals:
+        click.echo(f"minhu: {refusal}", err=True)
+    if refusals:
+        raise click.exceptions.Exit(1)
+
+
+def _yesterday() -> date:
+    return datetime.now(ZoneInfo("Asia/Shanghai")).date() - timedelta(days=1)
+
+
+@minhu.command(epilog=example("minhu replay 17"))
+@click.argument("batch_id", type=int)
+@as_json_option
+@click.pass_obj
+def replay(settings: Settings, batch_id: int, as_json: bool) -> None:
+    """Read a batch's landed file again with today's declaration; the new batch takes the old one's place."""
+    from minhu.load import replay as run
+
+    _show_loads([run(settings, batch_id)], as_json)
+
+
+@minhu.command(epilog=example("minhu rejects 17 --out rejected.csv --why '退回报送单位更正'"))
+@click.argument("batch_id", type=int)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@click.option("--why", required=True, help="The reason; it is kept with your database login.")
+@click.pass_obj
+def rejects(settings: Settings, batch_id: int, out: Path, why: str) -> None:
+    """Write the rejected rows of a batch for the sender to correct. The file holds what the sender sent: guard it."""
+    from minhu.load.rejects import export_rejects
+
+    click.echo(f"{out}: {export_rejects(settings, batch_id, out, why)} rows")
+
+
+@minhu.command(epilog=example("minhu reconcile --date 2026-10-31", "minhu reconcile --date 2026-10-31 --xlsx day.xlsx"))
+@click.option("--date", "business_date", type=DATE, help="Business date; yesterday unless given.")
+@click.option("--xlsx", type=click.Path(path_type=Path, dir_okay=False), help="Write a workbook instead.")
+@as_json_option
+@click.pass_obj
+def reconcile(settings: Settings, business_date: datetime | None, xlsx: Path | None, as_json: bool) -> None:
+    """The statement of a date: per delivery expected, sent, received, staged, rejected, duplicate, missing."""
+    from minhu.warehouse.reconcile import as_markdown, write_xlsx
+    from minhu.warehouse.reconcile import reconcile as run
+
+    statement = run(settings, as_day(business_date) or _yesterday())
+    if xlsx:
+        write_xlsx(statement, xlsx)
+        click.echo(f"{xlsx}: {len(statement.lines)} deliveries")
+    elif as_json:
+        click.echo(json.dumps(statement.as_json(), ensure_ascii=False, indent=2))
+    else:
+        click.echo(as_markdown(statement))
+
+
+@minhu.group(cls=Commands)
+def keys() -> None:
+    """The key of the caller tokens."""
+
+
+@keys.command("list", epilog=example("minhu keys list --json"))
+@as_json_option
+@click.pass_obj
+def keys_list(settings: Settings, as_json: bool) -> None:
+    """List the caller keys by id: the current one writes, earlier ones only recognise. No key is shown."""
+    from minhu.privacy.keys import kept_keys
+
+    show([kept.summary() for kept in kept_keys(settings)], as_json)
+
+
+@keys.command("rotate", epilog=example("minhu keys rotate", "minhu keys rotate --wait 600"))
+@click.option("--wait", type=click.FloatRange(min=0.1), default=10, show_default=True, help="Seconds for loads to end.")
+@click.pass_obj
+def keys_rotate(settings: Settings, wait: float) -> None:
+    """Put a new caller key in the old one's place, between loads; the old one is kept to recognise callers."""
+    from minhu.load.links import rotate_key
+
+    click.echo(f"{rotate_key(settings, wait)} is the current key; restart nothing, the next load takes it")
+
+
+@minhu.command(epilog=example("minhu prune --dry-run", "minhu prune --json"))
+@click.option("--dry-run", is_flag=True, help="Only tell what would go.")
+@as_json_option
+@click.pass_obj
+def prune(settings: Settings, dry_run: bool, as_json: bool) -> None:
+    """Delete what is past retention: landed files, rejected rows, identical versions; each deletion is recorded."""
+    from minhu import database
+    from minhu.load.prune import STEPS
+    from minhu.load.prune import prune as run
+
+    database.migrate(settings)
+    with progress(len(STEPS), "pruning") as advance:
+        gone = run(settings, dry_run=dry_run, advance=advance)
+    show([one.summary() for one in gone], as_json, title="would go" if dry_run else "pruned")

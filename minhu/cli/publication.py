@@ -1,0 +1,176 @@
+"""Closing, approval, publication, revision, proof."""
+
+import json
+
+import click
+
+from minhu.cli.common import Commands, as_json_option, example, show
+from minhu.cli.root import minhu
+from minhu.settings import Settings
+
+scheme_option = click.option("--scheme", "scheme_id", help="The only one unless given.")
+
+
+why_option = click.option("--why", required=True, help="The reason; it is published with your database login.")
+
+
+@minhu.command(epilog=example("minhu close 2026-10", "minhu close 2026-11 --early"))
+@click.argument("period")
+@scheme_option
+@click.option("--early", "is_early", is_flag=True, help="Freeze a period that is not over; the result is indicative.")
+@as_json_option
+@click.pass_obj
+def close(settings: Settings, period: str, scheme_id: str | None, is_early: bool, as_json: bool) -> None:
+    """Close PERIOD (关账): score it, ask the release gate, freeze the numbers and what they rest on."""
+    from minhu.publish import close as run
+
+    _show_closing(run(settings, period, scheme_id, is_early=is_early, tell=_tell), as_json)
+
+
+@minhu.command(epilog=example("minhu revise 2026-10 --why '申诉 7 获准，补报两个批次'"))
+@click.argument("period")
+@why_option
+@scheme_option
+@as_json_option
+@click.pass_obj
+def revise(settings: Settings, period: str, why: str, scheme_id: str | None, as_json: bool) -> None:
+    """Close a published PERIOD anew as its next revision, and tell what moved and why."""
+    from minhu.publish import diff, render_diff
+    from minhu.publish import revise as run
+
+    closing = run(settings, period, scheme_id, why=why, tell=_tell)
+    moved = diff(settings, closing.period, closing.revision, closing.scheme_id)
+    if as_json:
+        _show_json(closing.as_json() | {"state": closing.state, "diff": moved.as_json()})
+        return
+    _show_closing(closing, as_json)
+    click.echo(render_diff(moved))
+
+
+@minhu.command(epilog=example("minhu publish 2026-10"))
+@click.argument("period")
+@scheme_option
+@as_json_option
+@click.pass_obj
+def publish(settings: Settings, period: str, scheme_id: str | None, as_json: bool) -> None:
+    """Publish what was closed of PERIOD last, once another login than the closer's has approved it."""
+    from minhu.publish import publish as run
+
+    release = run(settings, period, scheme_id)
+    if as_json:
+        _show_json(release.as_json())
+        return
+    click.echo(
+        f"{release.period} 第 {release.revision} 次发布（release {release.release_id}）：{release.row_count} 行，"
+        f"{release.closed_by} 关账，{release.approved_by} 审批\n哈希 {release.hash}"
+    )
+
+
+@minhu.command(
+    epilog=example("minhu verify 2026-10", "minhu verify 2026-10 --revision 1", "minhu verify 2026-10 --chain-only")
+)
+@click.argument("period")
+@click.option("--revision", type=click.IntRange(1), help="The newest unless given.")
+@scheme_option
+@click.option("--chain-only", is_flag=True, help="Check hashes only; compute nothing anew.")
+@as_json_option
+@click.pass_obj
+def verify(
+    settings: Settings, period: str, revision: int | None, scheme_id: str | None, chain_only: bool, as_json: bool
+) -> None:
+    """Prove what was published: all hashes, and PERIOD computed anew from its inputs. Exits 1 on a finding."""
+    from minhu.publish import render_verification
+    from minhu.publish import verify as run
+
+    found = run(settings, period, revision, scheme_id, chain_only=chain_only, tell=_tell)
+    _show_json(found.as_json()) if as_json else click.echo(render_verification(found))
+    if not found.is_ok:
+        raise click.exceptions.Exit(1)
+
+
+@minhu.group(cls=Commands)
+def closings() -> None:
+    """What was closed, published or not."""
+
+
+@closings.command("list", epilog=example("minhu closings list", "minhu closings list --period 2026-10 --json"))
+@click.option("--period")
+@as_json_option
+@click.pass_obj
+def closings_list(settings: Settings, period: str | None, as_json: bool) -> None:
+    """List the closings with their states and who closed, approved or rejected them."""
+    from minhu.publish import list_closings
+
+    columns = "closing_id scheme_id period revision state closed_by closed_at approved_by rejected_by content_hash why"
+    rows = [closing.as_json() | {"state": closing.state} for closing in list_closings(settings, period)]
+    show(rows, as_json, columns.split())
+
+
+@minhu.group(cls=Commands)
+def releases() -> None:
+    """What was published: every period, every revision."""
+
+
+@releases.command("list", epilog=example("minhu releases list --json"))
+@as_json_option
+@click.pass_obj
+def releases_list(settings: Settings, as_json: bool) -> None:
+    """List the releases in the order of their publication."""
+    from minhu.publish import list_releases
+
+    columns = "release_id scheme_id period revision published_at closed_by approved_by published_by row_count hash why"
+    show([release.as_json() for release in list_releases(settings)], as_json, columns.split())
+
+
+@releases.command("show", epilog=example("minhu releases show 2026-10", "minhu releases show 2026-10 --revision 1"))
+@click.argument("period")
+@click.option("--revision", type=click.IntRange(1), help="The newest unless given.")
+@scheme_option
+@as_json_option
+@click.pass_obj
+def releases_show(settings: Settings, period: str, revision: int | None, scheme_id: str | None, as_json: bool) -> None:
+    """Show a published result: who stands for it, and the score of every unit."""
+    from minhu.publish import show_release
+
+    release, scores = show_release(settings, period, revision, scheme_id)
+    if as_json:
+        _show_json(release.as_json() | {"units": scores})
+        return
+    columns = "peer_group unit_code unit_name raw_points score_100 assessed_points band rank_in_group not_ranked_reason"
+    click.echo(
+        f"{release.period} 第 {release.revision} 次发布，{release.published_at:%Y-%m-%d %H:%M}，"
+        f"{release.closed_by} 关账，{release.approved_by} 审批{f'，{release.why}' if release.why else ''}\n"
+        f"哈希 {release.hash}"
+    )
+    show(scores, as_json=False, columns=columns.split())
+
+
+@releases.command("diff", epilog=example("minhu releases diff 2026-10", "minhu releases diff 2026-10 --revision 2"))
+@click.argument("period")
+@click.option("--revision", type=click.IntRange(2), help="The newest, published or only closed, unless given.")
+@scheme_option
+@as_json_option
+@click.pass_obj
+def releases_diff(settings: Settings, period: str, revision: int | None, scheme_id: str | None, as_json: bool) -> None:
+    """Tell what a revision of PERIOD changed: whose points, which indicators, which cases, and why."""
+    from minhu.publish import diff, render_diff
+
+    moved = diff(settings, period, revision, scheme_id)
+    _show_json(moved.as_json()) if as_json else click.echo(render_diff(moved))
+
+
+def _tell(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _show_json(value: dict) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def _show_closing(closing, as_json: bool) -> None:
+    if as_json:
+        _show_json(closing.as_json() | {"state": closing.state})
+        return
+    from minhu.publish import render_closing
+
+    click.echo(render_closing(closing))

@@ -1,0 +1,207 @@
+"""Schemes, scores, explanations, exports."""
+
+import json
+from pathlib import Path
+
+import click
+
+from minhu.cli.common import Commands, as_json_option, example, show
+from minhu.cli.root import minhu
+from minhu.settings import Settings
+
+
+@minhu.group(cls=Commands)
+def schemes() -> None:
+    """The assessment schemes."""
+
+
+@schemes.command("list", epilog=example("minhu schemes list --json"))
+@as_json_option
+@click.pass_obj
+def schemes_list(settings: Settings, as_json: bool) -> None:
+    """List the schemes with their versions, and which of them score this city."""
+    from minhu.config import schemes_in_force
+    from minhu.scoring import load_schemes
+
+    in_force = schemes_in_force(settings.config)
+    show(
+        [
+            {
+                "scheme": s.scheme_id,
+                "version": s.scheme_version,
+                "title": s.title,
+                "valid_from": s.valid_from,
+                "valid_to": s.valid_to,
+                "in_force": s.scheme_id in in_force,
+            }
+            for s in load_schemes(settings.config)
+        ],
+        as_json,
+    )
+
+
+@schemes.command(
+    "check", epilog=example("minhu schemes check", "minhu schemes check lianyungang", "minhu schemes check draft.yml")
+)
+@click.argument("named", nargs=-1, metavar="[ID|FILE]...")
+@as_json_option
+@click.pass_obj
+def schemes_check(settings: Settings, named: tuple[str, ...], as_json: bool) -> None:
+    """Read schemes, all of them unless named; the first mistake is told with file, line and key."""
+    from minhu.config import schemes_in_force
+    from minhu.scoring import find_scheme, load_schemes
+
+    load_schemes(settings.config, schemes_in_force(settings.config))
+    chosen = [find_scheme(settings.config, one) for one in named] if named else load_schemes(settings.config)
+    show(
+        [
+            {
+                "scheme": s.scheme_id,
+                "version": s.scheme_version,
+                "indicators": len(s.indicators),
+                "points": {group.name_zh: str(s.points_max(group.code, s.valid_from)) for group in s.peer_groups},
+                "periods": list(s.periods),
+                "changes": [str(day) for day in s.changes],
+                "examples": len(s.examples),
+            }
+            for s in chosen
+        ],
+        as_json,
+    )
+
+
+@schemes.command(
+    "try",
+    epilog=example(
+        "minhu schemes try lianyungang --inputs counts.csv", "minhu schemes try draft.yml --inputs counts.csv --json"
+    ),
+)
+@click.argument("scheme", metavar="ID|FILE")
+@click.option("--inputs", type=click.Path(path_type=Path), required=True, help="CSV with the counts; see below.")
+@as_json_option
+@click.pass_obj
+def schemes_try(settings: Settings, scheme: str, inputs: Path, as_json: bool) -> None:
+    """Points from given counts (试算), without a database.
+
+    The CSV has the columns unit, peer_group, period, indicator_code, numerator, denominator, value. Give counts, or a
+    value: a rate in percent (0-100), a number of items, or points that are entered by hand. What is not given is empty:
+    the scheme says what that is worth, and the result names it.
+    """
+    from minhu.scoring import find_scheme, render_trial, try_scheme
+
+    trial = try_scheme(find_scheme(settings.config, scheme), inputs)
+    click.echo(
+        json.dumps(trial.as_json(), ensure_ascii=False, indent=2) if as_json else render_trial(trial), nl=as_json
+    )
+
+
+@schemes.command("simulate", epilog=example("minhu schemes simulate linan 2026-10 --file draft.yml"))
+@click.argument("scheme", metavar="ID")
+@click.argument("period")
+@click.option("--file", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=True, help="The draft.")
+@as_json_option
+@click.pass_obj
+def schemes_simulate(settings: Settings, scheme: str, period: str, file: Path, as_json: bool) -> None:
+    """Score PERIOD, which was scored by the scheme ID, under the draft: who moves, and why. Nothing is kept."""
+    from minhu.scoring import read_scheme, render_what_if, what_if
+
+    found = what_if(settings, scheme, read_scheme(file), period)
+    told = json.dumps(found.as_json(), ensure_ascii=False, indent=2) if as_json else render_what_if(found)
+    click.echo(told, nl=as_json)
+
+
+@schemes.command("diff", epilog=example("minhu schemes diff linan draft.yml"))
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@as_json_option
+@click.pass_obj
+def schemes_diff(settings: Settings, old: str, new: str, as_json: bool) -> None:
+    """Compare two schemes, each an id or a file, and say in words what differs."""
+    from minhu.scoring import compare, find_scheme
+
+    changes = compare(find_scheme(settings.config, old), find_scheme(settings.config, new))
+    if as_json:
+        show([{**vars(change), "text": change.text} for change in changes], as_json=True)
+    else:
+        click.echo("\n".join(change.text for change in changes) or "两个版本内容相同")
+
+
+@minhu.command(epilog=example("minhu score 2026-10", "minhu score 2026-10 --scheme linan --json"))
+@click.argument("period")
+@click.option("--scheme", "scheme_id", help="The only one in force unless given.")
+@as_json_option
+@click.pass_obj
+def score(settings: Settings, period: str, scheme_id: str | None, as_json: bool) -> None:
+    """Score the units over PERIOD (YYYY-MM or YYYY)."""
+    from minhu.scoring import render_scores
+    from minhu.scoring import score as run
+
+    result = run(settings, period, scheme_id)
+    click.echo(json.dumps(result.as_json(), ensure_ascii=False, default=str) if as_json else render_scores(result))
+
+
+@minhu.command(
+    epilog=example("minhu explain 太湖源镇 2026-10", "minhu explain 太湖源镇 2026-10 --indicator close_on_time")
+)
+@click.argument("unit")
+@click.argument("period")
+@click.option("--indicator")
+@as_json_option
+@click.pass_obj
+def explain(settings: Settings, unit: str, period: str, indicator: str | None, as_json: bool) -> None:
+    """Say why UNIT lost its points in PERIOD, down to case numbers, files and rows."""
+    from minhu.scoring import explain as run
+    from minhu.scoring import render
+
+    found = run(settings, unit, period, indicator)
+    click.echo(json.dumps(found.as_json(), ensure_ascii=False, indent=2, default=str) if as_json else render(found))
+
+
+@minhu.command(
+    epilog=example(
+        "minhu export 2026-10 --out 2026-10.xlsx",
+        "minhu export 2026-10 --out 通报.pdf --number '〔2026〕10号'",
+        "minhu export 2026-10 --out 通报.docx --public",
+        "minhu export 2026-10 --out 太湖源镇.pdf --unit 太湖源镇",
+        "minhu export 2026-10 --out rows.csv --table evidence",
+    )
+)
+@click.argument("period")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to write.")
+@click.option(
+    "--format", "form", type=click.Choice(["xlsx", "csv", "json", "docx", "pdf"]), help="By the name of --out."
+)
+@click.option("--scheme", "scheme_id", help="Needed where several schemes scored the period.")
+@click.option("--unit", "units", multiple=True, help="Code or name; its lost points row by row. May be repeated.")
+@click.option("--public", "is_public", is_flag=True, help="Without small counts (under 5) and without any row.")
+@click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
+@click.option(
+    "--table", type=click.Choice(["indicators", "units", "evidence"]), help="Of a CSV; indicators unless given."
+)
+@click.option("--number", help="The document number (文号) of the bulletin.")
+@click.pass_obj
+def export(
+    settings: Settings,
+    period: str,
+    out: Path,
+    form: str | None,
+    scheme_id: str | None,
+    units: tuple[str, ...],
+    is_public: bool,
+    lang: str,
+    table: str | None,
+    number: str | None,
+) -> None:
+    """Write the scores of PERIOD (YYYY-MM or YYYY): a workbook, CSV, JSON, or the bulletin (通报) as DOCX or PDF."""
+    from minhu.export import FORMATS, Asked
+    from minhu.export import export as run
+
+    form = form or out.suffix.removeprefix(".").lower()
+    if form not in FORMATS:
+        raise click.UsageError(f"name the format with --format: {', '.join(FORMATS)}")
+    if table and form != "csv":
+        raise click.UsageError("--table goes with --format csv")
+    asked = Asked(form, lang, units, is_public, table or "indicators", number)
+    report = run(settings, period, out, asked, scheme_id)
+    standing = "published" if report.release else "draft (未发布·试算)"
+    click.echo(f"{out}: {report.scheme_id} {report.period}, {sum(1 for _ in report.units())} units, {standing}")

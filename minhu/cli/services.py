@@ -1,0 +1,111 @@
+"""Starting and stopping, the demonstration, the simulator."""
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from minhu.cli.common import DATE, as_json_option, example, show
+from minhu.cli.root import minhu
+from minhu.settings import Settings
+
+
+@minhu.command(epilog=example("minhu up"))
+@click.pass_obj
+def up(settings: Settings) -> None:
+    """Start PostgreSQL and Airflow; print the address and the login."""
+    from minhu import config, database, services
+
+    database.migrate(settings)
+    config.sync(settings)
+    address = services.up(settings, click.echo)
+    click.echo(f"Airflow        {address.url}\n用户 login     {address.user}\n密码 password  {address.password}")
+
+
+@minhu.command(epilog=example("minhu down"))
+@click.pass_obj
+def down(settings: Settings) -> None:
+    """Stop everything that `minhu up` started."""
+    from minhu import services
+
+    services.down(settings)
+    click.echo("stopped")
+
+
+@minhu.command(epilog=example("minhu status --json"))
+@as_json_option
+@click.pass_obj
+def status(settings: Settings, as_json: bool) -> None:
+    """Tell what runs, where its data and logs are."""
+    from minhu import services
+
+    found = services.status(settings)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False, indent=2, default=str))
+    else:
+        for name, facts in found.items():
+            told = "  ".join(f"{key}={value}" for key, value in facts.items()) if isinstance(facts, dict) else facts
+            click.echo(f"{name:14} {told}")
+
+
+@minhu.command(epilog=example("minhu doctor"))
+@as_json_option
+@click.pass_obj
+def doctor(settings: Settings, as_json: bool) -> None:
+    """Check what this installation stands on: database, configuration, folders. Exits 1 when a check fails."""
+    from minhu.doctor import examine
+
+    checks = examine(settings)
+    show(
+        [{"check": check.name, "ok": "yes" if check.is_ok else "NO", "found": check.found} for check in checks], as_json
+    )
+    if not all(check.is_ok for check in checks):
+        raise click.exceptions.Exit(1)
+
+
+@minhu.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+    epilog=example("minhu psql -c 'select count(*) from mart.fct_case'"),
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def psql(settings: Settings, arguments: tuple[str, ...]) -> None:
+    """psql on the warehouse; arguments go to psql."""
+    from minhu import database, postgres
+
+    where = str(postgres.status(settings).bin_dir / "psql")
+    os.execv(where, ["psql", database.url(settings), *arguments])  # noqa: S606 - the terminal becomes psql's
+
+
+@minhu.command(epilog=example("minhu simulate --out drop --start 2026-10-01 --days 31 --cases-per-day 970 --seed 7"))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder to write into; the drop folder unless given.")
+@click.option("--start", type=DATE, required=True, help="First business date.")
+@click.option("--days", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--cases-per-day", type=click.IntRange(1), default=1000, show_default=True)
+@click.option("--seed", type=int, default=7, show_default=True)
+@click.option("--bundle", is_flag=True, help="All days but the last in one file per feed and kind.")
+@click.pass_obj
+def simulate(
+    settings: Settings, out: Path | None, start: datetime, days: int, cases_per_day: int, seed: int, bundle: bool
+) -> None:
+    """Write what the feeds of a simulated city would send."""
+    from minhu.feeds import load_feeds
+    from minhu.simulate import write_city
+
+    folder = out or settings.drop
+    folder.mkdir(parents=True, exist_ok=True)
+    summary = write_city(
+        load_feeds(settings.config), settings.config, folder, start.date(), days, cases_per_day, seed, bundle
+    )
+    click.echo(f"{folder}: {len(summary.files)} files, {summary.rows} rows; simulation.json accounts for each")
+
+
+@minhu.command(epilog=example("minhu demo"))
+@click.pass_obj
+def demo(settings: Settings) -> None:
+    """Simulate a month of a small city and run it through the whole chain, with the real scheduler."""
+    from minhu.demo import run
+
+    run(settings)

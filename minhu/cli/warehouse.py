@@ -1,0 +1,175 @@
+"""The warehouse: builds, gates, logins, what readers find."""
+
+import json
+from datetime import datetime
+
+import click
+
+from minhu.cli.common import DATE, Commands, as_json_option, example, show
+from minhu.cli.root import minhu
+from minhu.settings import Settings
+
+
+@minhu.command(epilog=example("minhu build", "minhu build --full-refresh"))
+@click.option("--full-refresh", is_flag=True, help="Compute every case anew; the result is the same.")
+@as_json_option
+@click.pass_obj
+def build(settings: Settings, full_refresh: bool, as_json: bool) -> None:
+    """Build the facts of what was accepted since the last build.
+
+    A build that failed leaves nothing for readers; the next one continues it unless anything it rests on has changed.
+    """
+    from minhu import database
+    from minhu.warehouse.build import build as run
+
+    database.migrate(settings)
+    result = run(settings, full_refresh=full_refresh)
+    if as_json:
+        click.echo(json.dumps(result.summary(), ensure_ascii=False))
+    elif result.build_id is None:
+        click.echo(
+            "nothing to build: no batch came or went, nothing was decided and no rule changed since the last build"
+        )
+    else:
+        rows = "  ".join(f"{table}={count}" for table, count in result.rows.items() if table.startswith("fct_"))
+        if result.continues:
+            click.echo(f"continues build {result.continues}, which failed: {result.reused} models and tests reused")
+        click.echo(
+            f"build {result.build_id}: {result.taken} batches in, {result.withdrawn} out, {result.decisions} decisions,"
+            f" {result.touched_cases} cases touched, {result.tests} tests passed, {result.seconds} s\n{rows}"
+        )
+
+
+@minhu.group(cls=Commands)
+def quality() -> None:
+    """The gates: what may enter, what may be published."""
+
+
+@quality.command("run", epilog=example("minhu quality run"))
+@as_json_option
+@click.pass_obj
+def quality_run(settings: Settings, as_json: bool) -> None:
+    """Judge the batches that were loaded: each is accepted or held."""
+    from minhu.warehouse.quality import judge_arrivals
+
+    result = judge_arrivals(settings)
+    if as_json:
+        click.echo(json.dumps(result.summary(), ensure_ascii=False, default=str))
+        return
+    click.echo(f"{len(result.accepted)} accepted, {len(result.held)} held; reports: {settings.data_docs}/index.html")
+    for held in result.held:
+        click.echo(f"held: batch {held.batch_id}: {held.reason}")
+
+
+@quality.command("held", epilog=example("minhu quality held --json"))
+@as_json_option
+@click.pass_obj
+def quality_held(settings: Settings, as_json: bool) -> None:
+    """List the batches that are held."""
+    from minhu.warehouse.quality import list_held
+
+    show(list_held(settings), as_json)
+
+
+@quality.command("release", epilog=example("minhu quality release 17 --why '与热线核对无误'"))
+@click.argument("batch_id", type=int)
+@click.option("--why", required=True, help="The reason; it is kept with your database login.")
+@click.pass_obj
+def quality_release(settings: Settings, batch_id: int, why: str) -> None:
+    """Let a held batch into the next build."""
+    from minhu.warehouse.quality import release
+
+    release(settings, batch_id, why)
+    click.echo(f"batch {batch_id} is accepted; it enters the next build")
+
+
+@minhu.group()
+def callers() -> None:
+    """Callers, for the hotline office. Whoever looks is recorded."""
+
+
+@callers.command(
+    "frequent",
+    epilog=example(
+        "minhu callers frequent --since 2026-10-01 --until 2026-10-31 --min 10 --why '高频来电人研判'",
+        "minhu callers frequent --why '高频来电人研判' --json",
+    ),
+)
+@click.option("--since", type=DATE, help="First day of receipt; from the beginning unless given.")
+@click.option("--until", type=DATE, help="Last day of receipt; to the end unless given.")
+@click.option("--min", "at_least", type=click.IntRange(1), default=5, show_default=True, help="So many cases or more.")
+@click.option("--why", required=True, help="The reason; it is kept with your database login.")
+@as_json_option
+@click.pass_obj
+def callers_frequent(
+    settings: Settings, since: datetime | None, until: datetime | None, at_least: int, why: str, as_json: bool
+) -> None:
+    """List who calls often: the phone masked, how many cases and repeats, about what, for whom."""
+    from minhu.warehouse.callers import COLUMNS, frequent
+
+    first, last = (day and day.date() for day in (since, until))
+    show(frequent(settings, why, since=first, until=last, at_least=at_least), as_json, COLUMNS)
+
+
+@minhu.group()
+def logins() -> None:
+    """Logins for people and tools: who reads, who decides, who speaks for a unit."""
+
+
+@logins.command("list", epilog=example("minhu logins list --json"))
+@as_json_option
+@click.pass_obj
+def logins_list(settings: Settings, as_json: bool) -> None:
+    """List who may read what, and how long one of their statements may run."""
+    from minhu import access, database
+
+    with database.connect(settings) as connection:
+        show(access.logins(connection), as_json, ["name", "group", "units", "statement_timeout"])
+
+
+@logins.command(
+    "add",
+    epilog=example(
+        "minhu logins add superset --group bi",
+        "minhu logins add audit1 --group auditor",
+        "minhu logins add chengguan1 --group unit --unit 330112A05",
+    ),
+)
+@click.argument("name")
+@click.option(
+    "--group", type=click.Choice(["bi", "evaluator", "auditor", "unit"]), required=True, help="What it may do."
+)
+@click.option("--timeout", default="60s", show_default=True, help="How long one statement may run.")
+@click.option("--unit", help="Code of the unit that a login of the group unit speaks for.")
+@click.pass_obj
+def logins_add(settings: Settings, name: str, group: str, timeout: str, unit: str | None) -> None:
+    """Make a login. bi and auditor only read, evaluator also decides, unit files appeals of its unit.
+
+    Its password is shown once and kept nowhere.
+    """
+    from minhu import access, database
+
+    database.migrate(settings)
+    with database.connect(settings) as connection:
+        password = access.add_login(connection, name, group, timeout, unit)
+    click.echo(f"{name}: {password}")
+
+
+@logins.command("drop", epilog=example("minhu logins drop superset"))
+@click.argument("name")
+@click.pass_obj
+def logins_drop(settings: Settings, name: str) -> None:
+    """Remove a login that was made here."""
+    from minhu import access, database
+
+    with database.connect(settings) as connection:
+        access.drop_login(connection, name)
+    click.echo(f"{name} is gone")
+
+
+@minhu.command(epilog=example("minhu dictionary > docs/metrics.md"))
+def dictionary() -> None:
+    """Print the metric dictionary: every measure and every column of mart, as Markdown."""
+    from minhu.warehouse import dictionary as book
+
+    click.echo(book.dictionary(), nl=False)
