@@ -6,6 +6,7 @@ import pytest
 
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
+from tests.oracle.second_path import SecondPath
 from tests.scenarios import city as world
 
 SCENARIOS = world.scenarios()
@@ -13,20 +14,21 @@ SCENARIOS = world.scenarios()
 
 @pytest.fixture(scope="module")
 def facts(scratch, tmp_path_factory):
-    """The facts after the first build, after the second, and after everything is built anew."""
+    """The facts after the first build, after the second, and after everything is built anew; then what the second path
+    says otherwise of the first two."""
     city = scratch(world.configuration(tmp_path_factory.mktemp("scenarios") / "config"))
     for scenario in SCENARIOS:
         world.load(city, scenario / "given")
     build(city)
-    first = world.read(city)
+    first, otherwise = world.read(city), SecondPath(city).facts()
     for scenario in SCENARIOS:
         world.load(city, scenario / "later_given")
         world.reorganise(city, scenario / "later_given")
         world.decide(city, scenario / "later_given")
     build(city)
-    second = world.read(city)
+    second, otherwise = world.read(city), otherwise + SecondPath(city).facts()
     build(city, full_refresh=True)
-    return first, second, world.read(city)
+    return first, second, world.read(city), otherwise
 
 
 def differences(scenario, folder, facts):
@@ -56,6 +58,10 @@ def test_what_comes_later_changes_what_it_should_and_nothing_else(scenario, fact
 @pytest.mark.parametrize("table", world.QUERIES)
 def test_everything_built_anew_is_the_same_to_the_last_column(table, facts):
     assert facts[2][table] == facts[1][table] and facts[1][table]
+
+
+def test_the_second_path_reckons_the_same_facts(facts):
+    assert facts[3] == []
 
 
 def test_every_scenario_says_which_rule_it_shows():

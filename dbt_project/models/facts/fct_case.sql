@@ -10,7 +10,7 @@ assignments as (
         root_case_id,
         min(dispatched_at) as first_dispatched_at,
         count(*)::integer as assignment_count,
-        count(*) filter (where opened_by = 'REWORK')::integer as rework_count
+        (max(round) - 1)::integer as rework_count  -- rounds: rework of a support unit joins the lead's
     from {{ ref('int_assignment__opened') }}
     group by root_case_id
 ),
@@ -27,12 +27,22 @@ standing as (
     group by opened.root_case_id
 ),
 
+answers as (
+    select
+        root_case_id,
+        event_type,
+        occurred_at,
+        max(occurred_at) filter (where event_type = 'REVIEW_BACK') over (partition by root_case_id) as sent_back_at
+    from {{ ref('int_event__winning') }}
+    where event_type in ('DIRECT', 'CLOSE', 'REVIEW_BACK')
+),
+
 answered_directly as (
     select
         root_case_id,
         min(occurred_at) as closed_at
-    from {{ ref('int_event__winning') }}
-    where event_type in ('DIRECT', 'CLOSE')
+    from answers
+    where event_type <> 'REVIEW_BACK' and (sent_back_at is null or occurred_at > sent_back_at)
     group by root_case_id
 ),
 

@@ -9,7 +9,8 @@ with events as (
         max(attached.occurred_at) filter (where attached.event_type = 'REVIEW_BACK') over same_assignment
             as sent_back_at,
         min(attached.occurred_at) filter (where attached.event_type = 'DESIGNATE') over same_assignment
-            as designated_at
+            as designated_at,
+        min(attached.occurred_at) filter (where attached.event_type = 'CLOSE') over same_assignment as first_closed_at
     from {{ ref('int_event__attached') }} as attached
     inner join {{ ref('int_assignment__opened') }} as opened on attached.assignment_id = opened.assignment_id
     cross join {{ ref('stg_city') }} as city
@@ -60,14 +61,15 @@ counted as (
         count(*) filter (where event_type = 'RETURN_REQUEST')::integer as return_request_count,
         count(*) filter (where event_type = 'RETURN_DENY')::integer as return_deny_count,
         min(occurred_at) filter (where event_type = 'DESIGNATE') as designated_at,
-        min(occurred_at) filter (where event_type = 'CLOSE') as first_closed_at,
+        min(first_closed_at) as first_closed_at,
         count(*) filter (where event_type = 'EXTEND_GRANT')::integer as extension_count,
         count(*) filter (where event_type = 'URGE')::integer as urge_count,
         min(occurred_at) filter (where event_type = 'URGE') as urged_at,
         count(*) filter (where event_type = 'SUPERVISE')::integer as supervise_count,
         min(occurred_at) filter (where event_type = 'SUPERVISE') as supervised_at,
-        count(*) filter (where event_type = 'REVIEW_BACK')::integer as review_back_count,
-        min(occurred_at) filter (where event_type = 'REVIEW_BACK') as sent_back_at
+        count(*) filter (where event_type = 'REVIEW_BACK' and occurred_at >= first_closed_at)::integer
+            as review_back_count,
+        min(occurred_at) filter (where event_type = 'REVIEW_BACK' and occurred_at >= first_closed_at) as sent_back_at
     from events
     group by assignment_id
 ),
@@ -75,8 +77,11 @@ counted as (
 voided as (
     select
         opened.assignment_id,
-        coalesce(returned.occurred_at, ended.ended_at) as voided_at,
-        case when returned.occurred_at is null then ended.end_reason else 'returned' end as void_reason
+        least(returned.occurred_at, ended.ended_at) as voided_at,
+        case
+            when ended.ended_at < returned.occurred_at or returned.occurred_at is null then ended.end_reason
+            else 'returned'
+        end as void_reason
     from {{ ref('int_assignment__opened') }} as opened
     left join standing as returned
         on opened.assignment_id = returned.assignment_id and returned.event_type = 'RETURN_GRANT'

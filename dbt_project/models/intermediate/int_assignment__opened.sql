@@ -1,17 +1,46 @@
 -- One row per assignment: a unit × a case × a round. Dispatch, redispatch, a further unit and rework open one; that
--- event is its identity, unit and round are attributes. Rework that names no unit goes to the unit that had it last.
-with openings as (
+-- event is its identity, unit and round are attributes. Rework that names no unit goes to the unit that had it last;
+-- whoever else was not named is nobody that we know: after a return it is hardly the one that returned it.
+with told as (
+    select
+        *,
+        coalesce(unit_role, case event_type when 'ADD_UNIT' then 'support' when 'REWORK' then null else 'lead' end)
+            as told_role
+    from {{ ref('int_event__winning') }}
+    where event_type in ('DISPATCH', 'REDISPATCH', 'ADD_UNIT', 'REWORK')
+),
+
+-- Rework that tells no role finds a unit in the one that it had; who had none, and who is not named, is the lead.
+roles as (
+    select
+        *,
+        case
+            when told_role is not null then told_role
+            when unit_ref is null then 'lead'
+            else coalesce(first_value(told_role) over same_role, 'lead')
+        end as opening_role
+    from (
+        select
+            *,
+            count(told_role) over moments_of_unit as roles_told
+        from told
+        window moments_of_unit as (
+            partition by root_case_id, unit_ref
+            order by occurred_at, event_rank, event_id
+            rows unbounded preceding
+        )
+    ) as counted
+    window same_role as (
+        partition by root_case_id, unit_ref, roles_told order by occurred_at, event_rank, event_id
+    )
+),
+
+openings as (
     select
         *,
         count(*) filter (where event_type = 'REWORK' and opening_role = 'lead') over moments as reworks,
         count(unit_ref) filter (where opening_role = 'lead') over moments as leads_named
-    from (
-        select
-            *,
-            coalesce(unit_role, case when event_type = 'ADD_UNIT' then 'support' else 'lead' end) as opening_role
-        from {{ ref('int_event__winning') }}
-        where event_type in ('DISPATCH', 'REDISPATCH', 'ADD_UNIT', 'REWORK')
-    ) as roles
+    from roles
     window moments as (
         partition by root_case_id
         order by occurred_at, event_rank, opening_role, event_id
@@ -23,8 +52,11 @@ with openings as (
 named as (
     select
         *,
-        coalesce(unit_name, first_value(unit_name) over same_lead) as lead_name,
-        first_value(unit_code) over same_lead as lead_code
+        coalesce(
+            unit_name,
+            case when event_type = 'REWORK' and leads_named > 0 then first_value(unit_name) over same_lead end
+        ) as lead_name,
+        case when event_type = 'REWORK' and leads_named > 0 then first_value(unit_code) over same_lead end as lead_code
     from openings
     window same_lead as (
         partition by root_case_id, leads_named order by occurred_at, event_rank, opening_role, event_id

@@ -14,6 +14,7 @@ with bounds as (
         round(
             case
                 when terms.scoring_function = 'per_item_deduction' then terms.points_max - terms.cap_points
+                when terms.when_empty = 'zero' then least(terms.floor_points, 0)
                 else coalesce(terms.floor_points, 0)
             end,
             terms.kept_decimals

@@ -1,0 +1,227 @@
+"""What is counted: every measure of the catalogue that a rate or a count may be made of, as docs/metrics.md tells it.
+
+A measure is a plain function from an assignment (or a callback, or a finding) to a row, or to nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from tests.oracle.decisions import Decided, Exclusion, whole
+from tests.oracle.lifecycle import Assignment, City, Matter
+
+SATISFIED = ("very_satisfied", "satisfied", "basically_satisfied")
+
+
+@dataclass
+class Row:
+    """``numerator`` null: not known yet. ``due_at``: from then on what has not happened counts 0."""
+
+    unit_code: str | None
+    received_at: datetime | None
+    dispatched_at: datetime | None
+    due_at: datetime | None
+    closed_at: datetime | None
+    called_at: datetime | None
+    occurred_at: datetime | None
+    numerator: int | None
+    excluded: str | None
+    spared: frozenset[str] = frozenset()
+    """Indicators for which alone it is excluded."""
+    is_awaited: bool = True
+    """Whether it counts 0 while what is due has not happened. A call that nobody made yet is not missed."""
+
+
+def rows(city: City, decided: Decided, measure: str, with_support: bool = False) -> list[Row]:
+    """All rows of a measure; support units answer only where the scheme lets them."""
+    found = []
+    for matter in city.matters.values():
+        excluding = decided.about(matter.root)
+        if measure in OF_ASSIGNMENTS:
+            for one in matter.assignments:
+                found += _of_assignment(matter, one, excluding, measure)
+        if measure in OF_CALLBACKS:
+            for call in matter.callbacks:
+                found += _of_callback(matter, call, excluding, measure)
+    if measure.startswith("violation_"):
+        for finding in decided.findings:
+            if finding.code == measure.removeprefix("violation_"):
+                found.append(_of_finding(city, finding, decided.about(finding.case)))
+    if with_support:
+        for row in found:
+            row.excluded = None if row.excluded == "support_unit" else row.excluded
+    return found
+
+
+# -- assignments -------------------------------------------------------------------------------------------------------
+
+
+def _limit(one: Assignment) -> datetime | None:
+    return one.facts["extended_due_at"] or one.facts["due_at"]
+
+
+def _done(one: Assignment) -> datetime | None:
+    """When it was closed; where its closing never stood, when rework was ordered."""
+    return one.facts["closed_at"] or one.facts["reworked_at"]
+
+
+def _judged(due: datetime | None, at: datetime | None, is_on_time: bool | None) -> tuple | None:
+    return None if due is None else (due, at, None if is_on_time is None else int(is_on_time))
+
+
+def _overdue(one: Assignment) -> tuple | None:
+    due, closed = _limit(one), one.facts["closed_at"]
+    if due is None:
+        return None
+    is_kept = closed is not None and closed <= due
+    return due, closed if is_kept else due, int(not is_kept)
+
+
+def _first_round(one: Assignment, numerator: int) -> tuple | None:
+    return (_limit(one), one.dispatched_at, numerator) if one.round == 1 else None
+
+
+def _closed_once(one: Assignment) -> tuple | None:
+    facts = one.facts
+    if one.round > 1 or _done(one) is None:
+        return None
+    spoilt = (
+        facts["reworked_at"]
+        or facts["review_back_count"]
+        or facts["return_request_count"]
+        or facts["return_deny_count"]
+    )
+    return None, _done(one), int(not spoilt)
+
+
+def _rework(one: Assignment) -> tuple | None:
+    return None if _done(one) is None else (None, _done(one), int(one.facts["reworked_at"] is not None))
+
+
+def _happened(one: Assignment, at: datetime | None) -> tuple:
+    return one.dispatched_at, at, int(at is not None)
+
+
+OF_ASSIGNMENTS: dict[str, Callable[[Assignment], tuple | None]] = {
+    "close_on_time": lambda one: _judged(_limit(one), one.facts["closed_at"], one.facts["is_closed_on_time"]),
+    "sign_on_time": lambda one: _judged(
+        one.facts["sign_due_at"], one.facts["signed_at"], one.facts["is_signed_on_time"]
+    ),
+    "contact_on_time": lambda one: _judged(
+        one.facts["contact_due_at"], one.facts["contacted_at"], one.facts["is_contacted_on_time"]
+    ),
+    "close_rate": lambda one: (one.dispatched_at, one.facts["closed_at"], 1 if one.facts["closed_at"] else None),
+    "closed_once": _closed_once,
+    "exclusion_rate": lambda one: (_limit(one), None, 0),
+    "extension_rate": lambda one: (_limit(one), None, int(one.facts["extension_count"] > 0)) if _limit(one) else None,
+    "intake": lambda one: _first_round(one, 1),
+    "overdue": _overdue,
+    "return_rate": lambda one: (_limit(one), None, int(one.facts["return_deny_count"] > 0)),
+    "rework_rate": _rework,
+    "supervised": lambda one: _happened(one, one.facts["supervised_at"]),
+    "urged": lambda one: _happened(one, one.facts["urged_at"]),
+}
+"""Each gives (due_at, occurred_at, numerator)."""
+
+
+def _of_assignment(matter: Matter, one: Assignment, excluding: list[Exclusion], measure: str) -> list[Row]:
+    counted = OF_ASSIGNMENTS[measure](one)
+    if counted is None:
+        return []
+    due_at, occurred_at, numerator = counted
+    mine = [exclusion for exclusion in excluding if exclusion.assignment in (None, one)]
+    excluded = "void" if one.facts["voided_at"] else whole(mine)
+    if measure == "exclusion_rate":
+        numerator, excluded = int(whole(mine) is not None), "void" if one.facts["voided_at"] else None
+    if measure in ("close_on_time", "overdue") and one.facts["is_limit_unknown"] and not one.facts["is_closed_on_time"]:
+        excluded = excluded or "limit_unknown"
+    if one.role == "support":
+        excluded = excluded or "support_unit"
+    return [
+        Row(
+            unit_code=one.unit_code,
+            received_at=matter.record["received_at"],
+            dispatched_at=one.dispatched_at,
+            due_at=due_at,
+            closed_at=one.facts["closed_at"],
+            called_at=None,
+            occurred_at=occurred_at,
+            numerator=numerator,
+            excluded=excluded,
+            spared=_single(mine),
+        )
+    ]
+
+
+def _single(exclusions: list[Exclusion]) -> frozenset[str]:
+    return frozenset().union(*(one.indicators for one in exclusions if one.indicators is not None))
+
+
+# -- callbacks ---------------------------------------------------------------------------------------------------------
+
+
+def _rated(code: str | None, good: tuple[str, ...]) -> int | None:
+    """Null: the citizen gave no answer."""
+    return None if code in (None, "unrated") else int(code in good)
+
+
+OF_CALLBACKS: dict[str, Callable[[dict], int | None]] = {
+    "callback_reached": lambda call: None if City.reach(call) is None else int(City.reach(call) == "reached"),
+    "contacted": lambda call: _rated(call["contact_code"], ("yes",)),
+    "explained": lambda call: _rated(call["resolution_code"], ("explained",)),
+    "resolved": lambda call: _rated(call["resolution_code"], ("resolved",)),
+    "satisfaction": lambda call: _rated(call["satisfaction_code"], SATISFIED),
+}
+
+
+def _of_callback(matter: Matter, call: dict, excluding: list[Exclusion], measure: str) -> list[Row]:
+    told, one = call["row"], call["assignment"]
+    mine = [exclusion for exclusion in excluding if exclusion.assignment is None or exclusion.assignment is one]
+    numerator = OF_CALLBACKS[measure](told)
+    excluded = "void" if one and one.facts["voided_at"] else whole(mine)
+    if one and one.role == "support":
+        excluded = excluded or "support_unit"
+    if measure != "callback_reached":
+        if City.reach(told) == "refused":
+            excluded = excluded or "refused"
+        if City.reach(told) == "unreachable":
+            excluded = excluded or "not_reached"
+        if numerator is None:
+            excluded = excluded or "unrated"
+    return [
+        Row(
+            unit_code=one and one.unit_code,
+            received_at=matter.record["received_at"],
+            dispatched_at=one and one.dispatched_at,
+            due_at=one and _limit(one),
+            closed_at=one and one.facts["closed_at"],
+            called_at=told["called_at"],
+            occurred_at=told["called_at"],
+            numerator=numerator,
+            excluded=excluded,
+            spared=_single(mine),
+            is_awaited=False,
+        )
+    ]
+
+
+# -- findings ----------------------------------------------------------------------------------------------------------
+
+
+def _of_finding(city: City, finding, excluding: list[Exclusion]) -> Row:
+    """A finding against a support unit counts like any other; a void or an exclusion lifts it."""
+    one = finding.assignment
+    mine = [exclusion for exclusion in excluding if exclusion.assignment is None or exclusion.assignment is one]
+    return Row(
+        unit_code=finding.unit_code,
+        received_at=city.matters[finding.case].record["received_at"] if finding.case else None,
+        dispatched_at=one and one.dispatched_at,
+        due_at=one and _limit(one),
+        closed_at=one and one.facts["closed_at"],
+        called_at=None,
+        occurred_at=finding.found_at,
+        numerator=1,
+        excluded="void" if one and one.facts["voided_at"] else whole(mine),
+        spared=_single(mine),
+        is_awaited=False,
+    )
