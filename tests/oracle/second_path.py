@@ -1,4 +1,10 @@
-"""A warehouse reckoned a second time, from what was staged to the last score, and where the two disagree."""
+"""A warehouse reckoned a second time, from what was staged to the last score, and where the two disagree.
+
+Compared is every row and column of the facts, and every indicator and score, but for: what a case repeats; the
+aggregates mean, median, p90, sum, share and per_10k; weighed answers and those asked again; manual points; the least
+number of rows, lists, sums before rounding, years as means; funnel flags and shrunken rates; source rows; anomalies and
+lost versions.
+"""
 
 from minhu.settings import Settings
 from tests.oracle import decisions, facts, scores, staged
