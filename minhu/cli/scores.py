@@ -149,7 +149,7 @@ def score(settings: Settings, period: str, scheme_id: str | None, as_json: bool)
 @as_json_option
 @click.pass_obj
 def explain(settings: Settings, unit: str, period: str, indicator: str | None, as_json: bool) -> None:
-    """Say why UNIT lost its points in PERIOD, down to case numbers, files and rows."""
+    """Say why UNIT lost its points in PERIOD: rows, clocks and events, files, and what each row is worth."""
     from minhu.scoring import explain as run
     from minhu.scoring import render
 

@@ -222,5 +222,8 @@ def _cost(cost: object) -> Cost:
         dispatched_at=cost.dispatched_at,
         due_at=cost.due_at,
         occurred_at=cost.occurred_at,
-        sources=tuple(f"{one.step_zh} {one.source_name} 第 {one.row_number} 行" for one in cost.sources),
+        sources=tuple(
+            f"{one.step_zh} {one.source_name} 第 {one.row_number} {'行' if one.batch_id else '条'}"
+            for one in cost.sources
+        ),
     )

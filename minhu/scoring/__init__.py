@@ -1,7 +1,8 @@
 """Scoring: a published scheme turns the facts of a period into unit scores; each lost point leads back to its rows."""
 
 from minhu.scoring.compare import Change, compare
-from minhu.scoring.explain import Explanation, explain
+from minhu.scoring.explain import explain
+from minhu.scoring.explanation import Explanation
 from minhu.scoring.render import render, render_scores, render_trial, render_what_if
 from minhu.scoring.scheme import Scheme, find_scheme, load_scheme, load_schemes, read_scheme
 from minhu.scoring.score import ScoreResult, last_score, score

@@ -16,6 +16,7 @@ KEPT_DECIMALS = 12
 """Components that are added before they are rounded are kept to so many decimals."""
 SUM_DECIMALS = 9
 """Their sum is first rounded to so many, so that three thirds are one."""
+CENT = Decimal("0.01")
 Z_95 = Fraction("1.959964")
 Z_998 = Fraction("3.090232")
 
@@ -141,6 +142,23 @@ def ranks(scores: Iterable[Decimal]) -> dict[Decimal, int]:
     """The place of each score, the highest first; equal scores share one, and the next place is left free."""
     ordered = sorted(scores, reverse=True)
     return {score: ordered.index(score) + 1 for score in set(ordered)}
+
+
+def split_loss(lost: Decimal, missed: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    """``lost`` in parts over the rows that missed, given as (id, by how much).
+
+    Parts are multiples of 0.01 (or of the last decimal of ``lost``) by largest remainder, ties by id: they sum to
+    ``lost`` exactly.
+    """
+    rows = sorted(missed)
+    step = min(CENT, Decimal(1).scaleb(lost.as_tuple().exponent))
+    steps, weight = int(lost / step), Fraction(sum(by for _, by in rows))
+    exact = {key: steps * Fraction(by) / weight for key, by in rows}
+    whole = {key: int(share) for key, share in exact.items()}
+    left = steps - sum(whole.values())
+    for key in sorted(exact, key=lambda key: (whole[key] - exact[key], key))[:left]:
+        whole[key] += 1
+    return {key: count * step for key, count in whole.items()}
 
 
 def wilson(numerator: Fraction, denominator: Fraction) -> tuple[Decimal, Decimal]:

@@ -6,11 +6,14 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from minhu.scoring.explain import Cost, Explanation, IndicatorPart
+from minhu.scoring.explanation import Cost, Explanation, IndicatorPart, ManualEntry
 from minhu.scoring.score import GroupScores, ScoreResult
 from minhu.scoring.trial import Trial
 from minhu.scoring.whatif import WhatIf
 from minhu.scoring.words import FUNNEL, NOT_RANKED, limit, moment, standing
+
+MAX_UNUSED = 3
+"""So many events that did not count are told of a row."""
 
 
 def render(explanation: Explanation, limit_rows: int | None = 10) -> str:
@@ -174,9 +177,12 @@ def _table(given: Explanation) -> Table:
 
 
 def _loss(part: IndicatorPart, limit_rows: int | None) -> list[str]:
-    if not part.costs:
+    if not part.lost and not part.entries:
         return []
-    lines = [f"{part.name_zh} 失 {part.lost} 分（{part.rule_zh}）"]
+    lost = f"失 {part.lost} 分" if part.lost else f"得 {'—' if part.points is None else part.points} 分"
+    lines = [f"{part.name_zh} {lost}（{part.rule_zh}）", *_entry_lines(part.entries)]
+    if part.lost and not part.costs:
+        lines.append("  失分不落在单件上，由分子、分母和规则得出")
     for cost in part.costs[:limit_rows]:
         lines += _cost_lines(part, cost)
     if hidden := len(part.costs[limit_rows:] if limit_rows is not None else ()):
@@ -197,10 +203,42 @@ def _cost_lines(part: IndicatorPart, cost: Cost) -> list[str]:
         f"{source.step_zh} {source.source_name} 第 {source.row_number} {'行' if source.batch_id else '条'}"
         for source in cost.sources
     ]
+    worth = (
+        f"若无此件：{cost.marginal:+.2f} 分" if cost.marginal is not None else f"若无此件：{cost.marginal_reason_zh}"
+    )
     return [
         f"  -{cost.lost}  {f'{cost.feed_name} {cost.case_no}'.rstrip()}：{cost.finding_zh}",
         f"      {' · '.join(told + rule)}",
+        *([f"      计时：{cost.clock.text_zh}"] if cost.clock else []),
+        *([f"      事件：{_events(cost)}"] if cost.events else []),
+        *(
+            f"      未采用：{moment(event.at)} {event.event_zh}（{event.reason_zh}），"
+            f"{event.source_name} 第 {event.row_number} 行"
+            for event in cost.unused_events[:MAX_UNUSED]
+        ),
+        *(
+            [f"      未采用：另 {hidden} 条，用 --json 查看"]
+            if (hidden := len(cost.unused_events) - MAX_UNUSED) > 0
+            else []
+        ),
         f"      来源：{'；'.join(sources) or '无'}",
+        f"      {worth}",
+    ]
+
+
+def _events(cost: Cost) -> str:
+    return " · ".join(
+        f"{event.event_zh} {(limit if event.event_type == 'EXTEND_GRANT' else moment)(event.at)}"
+        for event in cost.events
+    )
+
+
+def _entry_lines(entries: tuple[ManualEntry, ...]) -> list[str]:
+    return [
+        f"  人工计分第 {entry.manual_point_id} 条 {entry.points:+f} 分：{entry.reason}"
+        f"{'' if entry.is_counted else '（已被后来的评分取代）'} · 依据 {entry.evidence_ref} · "
+        f"{entry.entered_by} {moment(entry.entered_at)} 录入 · {'、'.join(entry.approved_by)} 审批"
+        for entry in entries
     ]
 
 

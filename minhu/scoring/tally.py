@@ -85,6 +85,11 @@ def tally(scheme: Scheme, day: date, units: Mapping[str, UnitCounts]) -> list[Sc
     return _placed(scheme, scored)
 
 
+def points_of(scheme: Scheme, indicator: Indicator, peer_group: str, day: date, given: Given) -> Decimal | None:
+    """The points of one indicator for what was counted; null where it does not apply. A share has its denominator."""
+    return _indicator(scheme, indicator, peer_group, day, given).points
+
+
 def _with_group_counts(scheme: Scheme, units: Mapping[str, UnitCounts]) -> dict[str, UnitCounts]:
     """The units with the denominators that their peer groups make: of a share, the group's count."""
     shares = [indicator.code for indicator in scheme.indicators if indicator.aggregate == "share"]

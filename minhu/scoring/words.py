@@ -1,5 +1,6 @@
 """The words of explanations in Chinese, as a unit reads them."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from minhu.scoring.language.indicator import Indicator
@@ -20,6 +21,37 @@ ANSWERS = {
 VIOLATIONS = {"not_handled": "不处置", "late_handling": "逾期处置", "improper_handling": "处置不当"}
 TOLD = {"callback": "回访", "violation": "认定"}
 ACTS = {"sign": "签收", "contact": "联系", "close": "办结"}
+EVENTS = {
+    "DISPATCH": "派单",
+    "REDISPATCH": "改派",
+    "ADD_UNIT": "增派",
+    "REWORK": "重办",
+    "SIGN": "签收",
+    "FIRST_CONTACT": "首次联系",
+    "EXTEND_REQUEST": "申请延期",
+    "EXTEND_GRANT": "准予延期",
+    "EXTEND_DENY": "驳回延期",
+    "REVIEW_BACK": "审核退回",
+    "CLOSE": "办结",
+}
+_OPENS = ("DISPATCH", "REDISPATCH", "ADD_UNIT", "REWORK")
+CONCERNED = {
+    "sign": (*_OPENS, "SIGN"),
+    "contact": (*_OPENS, "FIRST_CONTACT"),
+    "close": (*_OPENS, "EXTEND_REQUEST", "EXTEND_GRANT", "EXTEND_DENY", "REVIEW_BACK", "CLOSE"),
+}
+"""The events that a limit rests on."""
+LOST = {
+    "corrected": "报送方已更正",
+    "retracted": "报送方已撤回",
+    "source_of_record": "以权威来源所报为准",
+    "after_void": "派单已作废",
+    "before_dispatch": "早于派单",
+    "closed_again": "以首次有效办结为准",
+    "extension_asked_late": "申请时已过时限",
+    "review_back_before_close": "尚未办结",
+}
+"""Why an event does not count: ``audit.event_version.lost_reason`` and the anomalies that take an event off a clock."""
 NOT_RANKED = {
     "no_case": "本期无派单，不参加排名",
     "nothing_due": "本期无到期事项，不参加排名",
@@ -56,10 +88,9 @@ def step(indicator: Indicator, subject_kind: str) -> str:
     return TOLD.get(subject_kind) or ACTS.get(indicator.counts.limit_kind or "", "")
 
 
-def rule_text(judged: str | None, row: dict) -> str | None:
+def rule_text(key: str | None, rules: Mapping[str, dict]) -> str | None:
     """The limit rule that was judged, in the words of the scheme."""
-    key = row[f"{judged}_rule"] if judged else None
-    return "工单载明的期限" if key == "ticket" else row["rule_texts"].get(key, key)
+    return "工单载明的期限" if key == "ticket" else rules.get(key, {}).get("text", key)
 
 
 def span(length: timedelta) -> str:

@@ -1,0 +1,444 @@
+"""What stands behind the points of one unit: its rows, their limits and events, and what was entered by hand.
+
+Everything is read. Computed anew are only the split of lost points over the rows that missed, the time by which a row
+was late (``clock_words``) and what a row is worth by itself (``marginal``). Any unit takes the same few queries.
+"""
+
+from collections import Counter, defaultdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+from operator import attrgetter
+
+import psycopg
+
+from minhu.scoring.arithmetic import split_loss
+from minhu.scoring.clock_words import Calendar, Clock, Day, clock
+from minhu.scoring.explanation import Cost, IndicatorPart, ManualEntry, SourceRow, UnusedEvent, UsedEvent
+from minhu.scoring.language.functions import said
+from minhu.scoring.language.indicator import Indicator
+from minhu.scoring.marginal import Marginal
+from minhu.scoring.period import Period
+from minhu.scoring.scheme import Scheme
+from minhu.scoring.words import ACTS, CONCERNED, EVENTS, LOST, finding, rule_text, step
+
+IN_ORDER = attrgetter("at", "batch_id", "row_number")
+
+
+class Behind:
+    """Reads what stands behind one unit's score, by indexes on the unit, its cases and its assignments."""
+
+    def __init__(self, connection: psycopg.Connection, run: dict, scheme: Scheme, period: Period, config_version: int):
+        self.connection, self.run, self.scheme, self.period = connection, run, scheme, period
+        self.group, self.as_of = run["peer_group"], run["as_of"]
+        version = {"config_version": config_version}
+        self.rules = {row["key"]: row["data"] for row in connection.execute(_RULES, version)}
+        self.city = (connection.execute(_CITY, version).fetchone() or {}).get("data")
+
+    def parts(self, indicators: list[Indicator]) -> tuple[IndicatorPart, ...]:
+        numbers = {row["indicator_code"]: row for row in self.connection.execute(_NUMBERS, self.run)}
+        upward = [one.code for one in indicators if not one.is_lower_better]
+        downward = [one.code for one in indicators if one.is_lower_better]
+        excluded, missed = Counter(), []
+        for row in self.connection.execute(_ROWS, self.run | {"upward": upward, "downward": downward}):
+            if row["excluded_reason"]:
+                excluded[row["indicator_code"]] += 1
+            elif numbers[row["indicator_code"]]["lost"]:
+                missed.append(row)
+        detailed = defaultdict(list)
+        for row in self._detailed(missed):
+            detailed[row["indicator_code"]].append(row)
+        entries = defaultdict(list)
+        for row in self.connection.execute(_ENTRIES, self.run):
+            entries[row.pop("indicator_code")].append(row)
+        return tuple(
+            self._part(
+                one,
+                numbers[one.code] | {"excluded_rows": excluded[one.code]},
+                detailed[one.code],
+                entries[one.code] if one.is_manual else [],
+            )
+            for one in indicators
+        )
+
+    def _detailed(self, missed: list[dict]) -> list[dict]:
+        """The rows with what their cases and assignments hold, the days of their limits, and what did not count."""
+        told = {name: [row[name] for row in missed] for name in _IDS}
+        details = self.connection.execute(_DETAILS, told).fetchall()
+        rows = [row | detail for row, detail in zip(missed, details, strict=True)]
+        self.calendar = self._calendar(rows)
+        duty = self.connection.execute(_DUTY, self.run).fetchall()
+        unused = self._unused(rows)
+        for row in rows:
+            row["has_24h_duty"] = _on_duty(duty, row["dispatched_at"])
+            keys = {row["assignment_id"], (row["case_id"], row["unit_name_raw"]), (row["case_id"], None)}
+            row["unused"] = sorted((event for key in keys for event in unused.get(key, ())), key=IN_ORDER)
+        return rows
+
+    def _calendar(self, rows: list[dict]) -> Calendar | None:
+        moments = [row[name] for row in rows for name in ("dispatched_at", "due_at", "occurred_at") if row[name]]
+        if not moments or self.city is None:
+            return None
+        bounds = {"first": min(moments) - timedelta(days=1), "last": max([*moments, self.as_of]) + timedelta(days=1)}
+        return Calendar.of((Day(**day) for day in self.connection.execute(_DAYS, bounds)), self.city)
+
+    def _unused(self, rows: list[dict]) -> dict[object, list[UnusedEvent]]:
+        """Events that did not count: by assignment, or by case and the name of the unit."""
+        cases = sorted({row["case_id"] for row in rows if row["case_id"]})
+        found = defaultdict(list)
+        wanted = {"cases": cases, "reasons": list(LOST), "events": list(EVENTS)}
+        for row in self.connection.execute(_UNUSED, wanted):
+            event = UnusedEvent(
+                event_type=row["event_type"],
+                event_zh=EVENTS[row["event_type"]],
+                at=row["occurred_at"],
+                reason_code=row["reason_code"],
+                reason_zh=LOST[row["reason_code"]],
+                **{name: row[name] for name in ("source_name", "row_number", "batch_id")},
+            )
+            found[row["assignment_id"] or (row["case_id"], row["unit_name"])].append(event)
+        return found
+
+    def _part(self, indicator: Indicator, numbers: dict, missed: list[dict], entered: list[dict]) -> IndicatorPart:
+        lost = numbers["lost"]
+        marginal = Marginal(self.scheme, indicator, self.group, self.period, numbers)
+        parts = split_loss(lost, ((row["subject_id"], row["missed_by"]) for row in missed)) if missed else {}
+        costs = [self._cost(indicator, row, parts[row["subject_id"]], marginal) for row in missed]
+        entries = _entries(indicator, entered, marginal)
+        costs += _entry_costs(indicator, entries, lost)
+        terms = indicator.terms(self.group, self.period.first)
+        full = f"满分 {said(terms.points)} 分，" if terms.points else ""
+        return IndicatorPart(
+            code=indicator.code,
+            name_zh=indicator.name_zh,
+            rule_zh=f"{full}{indicator.scoring.text_zh(terms)}",
+            aggregate=indicator.aggregate,
+            is_percent=indicator.is_percent,
+            costs=tuple(sorted(costs, key=lambda cost: (-cost.lost, cost.subject_id))),
+            entries=entries,
+            **{key: value for key, value in numbers.items() if key != "indicator_code"},
+        )
+
+    def _cost(self, indicator: Indicator, row: dict, lost: Decimal, marginal: Marginal) -> Cost:
+        judged = indicator.counts.limit_kind
+        happened = step(indicator, row["subject_kind"])
+        told = judged if row["subject_kind"] == "assignment" else "told"
+        worth, why_not = marginal.without_row(row["numerator_value"], row["denominator_value"])
+        return Cost(
+            lost=lost,
+            marginal=worth,
+            marginal_reason_zh=why_not,
+            finding_zh=finding(indicator, row, self.as_of),
+            rule_zh=rule_text(row[f"{judged}_rule"], self.rules) if judged else None,
+            due_at=row["due_at"] if judged else None,
+            occurred_zh=happened,
+            clock=self._clock(judged, row) if judged else None,
+            events=tuple(UsedEvent(code, name, row[column]) for code, name, column in _EVENTS if row[column]),
+            unused_events=tuple(event for event in row["unused"] if event.event_type in CONCERNED.get(judged, ())),
+            sources=tuple(
+                SourceRow(name, *(row[f"{which}_{part}"] for part in ("feed", "file", "row", "batch")))
+                for name, which in (("派单", "dispatch"), (happened, told))
+                if row.get(f"{which}_file")
+            ),
+            **{name: row[name] for name in _TAKEN_OVER},
+        )
+
+    def _clock(self, judged: str, row: dict) -> Clock | None:
+        if row["due_at"] is None or row["dispatched_at"] is None:
+            return None
+        closing, key = judged == "close", row[f"{judged}_rule"]
+        judged_row = row | {
+            "first_due_at": row["first_due_at"] if closing else row["due_at"],
+            "extension_count": row["extension_count"] if closing else 0,
+            "is_ticket": key == "ticket",
+        }
+        return clock(judged_row, self.rules.get(key), ACTS[judged], self.as_of, self.calendar)
+
+
+def _on_duty(duty: list[dict], dispatched_at: datetime | None) -> bool:
+    """Whether the unit was on duty round the clock when it was dispatched; before it began: as it began."""
+    begun = [row for row in duty if dispatched_at and row["valid_from"] <= dispatched_at.date()]
+    then = begun[-1:] or duty[:1]
+    return bool(then) and then[0]["has_24h_duty"]
+
+
+def _entries(indicator: Indicator, entered: list[dict], marginal: Marginal) -> tuple[ManualEntry, ...]:
+    """The points entered by hand, the newest last, with what each is worth."""
+    is_earned = indicator.is_manual and indicator.scoring.entry == "earned"
+    made = []
+    for row in entered:
+        left = [other["points"] for other in entered if other is not row]
+        worth, why_not = marginal.without_entry(left)
+        made.append(
+            ManualEntry(
+                **row | {"approved_by": tuple(row["approved_by"])},
+                is_counted=row is entered[-1] or not is_earned,
+                marginal=worth,
+                marginal_reason_zh=why_not,
+            )
+        )
+    return tuple(made)
+
+
+def _entry_costs(indicator: Indicator, entries: tuple[ManualEntry, ...], lost: Decimal | None) -> list[Cost]:
+    """The entries that cost points: of points earned the one that counts, of changes those below zero."""
+    if not lost:
+        return []
+    if indicator.scoring.function == "manual" and indicator.scoring.entry == "earned":
+        missed = {entry.manual_point_id: (entry, Decimal(1)) for entry in entries[-1:]}
+    else:
+        missed = {entry.manual_point_id: (entry, -entry.points) for entry in entries if entry.points < 0}
+    if not missed:
+        return []
+    # by length first, so that ties go by number and not by its letters
+    parts = split_loss(lost, ((f"{number:020}", by) for number, (_, by) in missed.items()))
+    return [_entry_cost(entry, parts[f"{number:020}"]) for number, (entry, _) in missed.items()]
+
+
+def _entry_cost(entry: ManualEntry, lost: Decimal) -> Cost:
+    source = SourceRow("录入", "assess", f"人工录入（{entry.entered_by}）", entry.manual_point_id, None)
+    return Cost(
+        lost=lost,
+        marginal=entry.marginal,
+        marginal_reason_zh=entry.marginal_reason_zh,
+        subject_kind="manual_point",
+        subject_id=str(entry.manual_point_id),
+        feed_name="人工计分",
+        finding_zh=f"{entry.points:+f} 分，{entry.reason}",
+        occurred_at=entry.entered_at,
+        occurred_zh="录入",
+        sources=(source,),
+        events=(),
+        unused_events=(),
+        feed_code="",
+        case_no="",
+        **dict.fromkeys(("case_id", "rule_zh", "received_at", "dispatched_at", "due_at", "clock")),
+    )
+
+
+_EVENTS = (
+    ("DISPATCH", "派单", "dispatched_at"),
+    ("SIGN", "签收", "signed_at"),
+    ("FIRST_CONTACT", "首次联系", "contacted_at"),
+    ("EXTEND_GRANT", "延期至", "extended_due_at"),
+    ("CLOSE", "办结", "closed_at"),
+)
+
+# Of a rule that was taken back its last words.
+_RULES = """
+select distinct on (key)
+    key,
+    data
+from config.entry
+where kind = 'limit_rule' and since_version <= %(config_version)s
+order by key asc, since_version desc
+"""
+
+_CITY = """
+select data
+from config.entry
+where kind = 'city' and since_version <= %(config_version)s
+order by since_version desc
+limit 1
+"""
+
+_DAYS = """
+select
+    date_on,
+    is_workday,
+    is_makeup_workday,
+    workday_no,
+    label_zh
+from mart.dim_date
+where date_on between %(first)s::date and %(last)s::date
+"""
+
+_DUTY = """
+select
+    valid_from,
+    has_24h_duty
+from mart.dim_unit
+where unit_code = %(unit_code)s
+order by valid_from
+"""
+
+_UNUSED = """
+select
+    lost.case_id,
+    null as assignment_id,
+    lost.unit_name,
+    lost.event_type,
+    lost.occurred_at,
+    lost.lost_reason as reason_code,
+    batches.source_name,
+    lost.row_number,
+    lost.batch_id
+from audit.event_version as lost
+inner join audit.batch as batches on lost.batch_id = batches.batch_id
+where lost.case_id = any(%(cases)s::text[]) and lost.event_type = any(%(events)s::text[])
+union all
+select
+    odd.case_id,
+    odd.assignment_id,
+    odd.unit_name_raw,
+    odd.event_type,
+    odd.occurred_at,
+    odd.anomaly_code,
+    batches.source_name,
+    odd.row_number,
+    odd.batch_id
+from audit.lifecycle_anomaly as odd
+inner join audit.batch as batches on odd.batch_id = batches.batch_id
+where
+    odd.case_id = any(%(cases)s::text[])
+    and odd.assignment_id is not null
+    and odd.anomaly_code = any(%(reasons)s::text[])
+    and odd.event_type = any(%(events)s::text[])
+order by occurred_at, batch_id, row_number
+"""
+
+_ENTRIES = """
+select
+    points.indicator_code,
+    points.manual_point_id,
+    points.points,
+    points.reason,
+    points.evidence_ref,
+    points.entered_by,
+    points.entered_at,
+    array_agg(approval.approved_by order by approval.approval_id) as approved_by
+from assess.manual_point_in_force as points
+inner join assess.approval as approval
+    on approval.subject_kind = 'manual_point' and approval.subject_id = points.manual_point_id::text
+where
+    points.scheme_id = %(scheme_id)s
+    and points.period = %(period)s
+    and points.unit_code = %(unit_code)s
+group by
+    points.indicator_code, points.manual_point_id, points.points, points.reason, points.evidence_ref,
+    points.entered_by, points.entered_at
+order by points.entered_at, points.manual_point_id
+"""
+
+_NUMBERS = """
+select
+    indicator_code,
+    numerator,
+    denominator,
+    value,
+    target,
+    points_max,
+    points,
+    case when points <= points_max then points_max - points end as lost,
+    wilson_low,
+    wilson_high,
+    funnel_flag,
+    shrunken_value
+from mart.fct_unit_indicator
+where
+    scheme_id = %(scheme_id)s
+    and scheme_version = %(scheme_version)s
+    and period = %(period)s
+    and unit_code = %(unit_code)s
+"""
+
+# A row missed when it lacks of its denominator what it should have, or has what it should not.
+_ROWS = """
+select
+    indicator_code,
+    subject_kind,
+    subject_id,
+    case_id,
+    assignment_id,
+    callback_id,
+    case when indicator_code = any(%(downward)s) then numerator_value else denominator_value - numerator_value end
+        as missed_by,
+    numerator_value,
+    denominator_value,
+    excluded_reason,
+    due_at,
+    occurred_at
+from mart.fct_evidence
+where
+    scheme_id = %(scheme_id)s
+    and scheme_version = %(scheme_version)s
+    and period = %(period)s
+    and unit_code = %(unit_code)s
+    and indicator_code = any(%(upward)s::text[] || %(downward)s::text[])
+    and (
+        excluded_reason is not null
+        or (indicator_code = any(%(upward)s) and numerator_value < denominator_value)
+        or (indicator_code = any(%(downward)s) and numerator_value > 0)
+    )
+"""
+
+_IDS = ("subject_kind", "subject_id", "case_id", "assignment_id", "callback_id")
+_DETAILS = """
+select
+    coalesce(cases.feed_code, '') as feed_code,
+    coalesce(feeds.feed_name, cases.feed_code, '未关联工单') as feed_name,
+    coalesce(cases.case_no, '') as case_no,
+    cases.received_at,
+    assignments.dispatched_at,
+    assignments.signed_at,
+    assignments.contacted_at,
+    assignments.due_at as first_due_at,
+    assignments.extended_due_at,
+    assignments.closed_at,
+    assignments.unit_name_raw,
+    coalesce(assignments.extension_count, 0) as extension_count,
+    assignments.return_deny_count,
+    assignments.sign_limit_rule as sign_rule,
+    assignments.contact_limit_rule as contact_rule,
+    assignments.limit_rule as close_rule,
+    callbacks.resolution_code,
+    callbacks.satisfaction_code,
+    violations.violation_code,
+    dispatch_batch.feed_code as dispatch_feed,
+    dispatch_batch.source_name as dispatch_file,
+    assignments.dispatch_row_number as dispatch_row,
+    assignments.dispatch_batch_id as dispatch_batch,
+    sign_batch.feed_code as sign_feed,
+    sign_batch.source_name as sign_file,
+    assignments.sign_row_number as sign_row,
+    assignments.sign_batch_id as sign_batch,
+    close_batch.feed_code as close_feed,
+    close_batch.source_name as close_file,
+    assignments.close_row_number as close_row,
+    assignments.close_batch_id as close_batch,
+    case when violations.entered_by is null then told_batch.feed_code else 'assess' end as told_feed,
+    coalesce('人工录入（' || violations.entered_by || '）', told_batch.source_name) as told_file,
+    coalesce(
+        callbacks.source_row_number,
+        violations.source_row_number,
+        cast(substring(violations.violation_id from '^violation:([0-9]+)$') as bigint)
+    ) as told_row,
+    coalesce(callbacks.source_batch_id, violations.source_batch_id) as told_batch
+from unnest(
+    %(subject_kind)s::text[], %(subject_id)s::text[], %(case_id)s::text[], %(assignment_id)s::text[],
+    %(callback_id)s::text[]
+) with ordinality as missed (subject_kind, subject_id, case_id, assignment_id, callback_id, no)
+left join mart.fct_case as cases on missed.case_id = cases.case_id
+left join mart.dim_feed as feeds on cases.feed_code = feeds.feed_code
+left join mart.fct_timeliness as assignments on missed.assignment_id = assignments.assignment_id
+left join mart.fct_satisfaction as callbacks on missed.callback_id = callbacks.callback_id
+left join mart.fct_violation as violations
+    on missed.subject_kind = 'violation' and missed.subject_id = violations.violation_id
+left join audit.batch as dispatch_batch on assignments.dispatch_batch_id = dispatch_batch.batch_id
+left join audit.batch as sign_batch on assignments.sign_batch_id = sign_batch.batch_id
+left join audit.batch as close_batch on assignments.close_batch_id = close_batch.batch_id
+left join audit.batch as told_batch
+    on coalesce(callbacks.source_batch_id, violations.source_batch_id) = told_batch.batch_id
+order by missed.no
+"""
+
+_TAKEN_OVER = (
+    "subject_kind",
+    "subject_id",
+    "case_id",
+    "feed_code",
+    "feed_name",
+    "case_no",
+    "received_at",
+    "dispatched_at",
+    "occurred_at",
+)

@@ -1,0 +1,60 @@
+"""What a row is worth by itself: the indicator's points without it, less the points with it. Exact, in fractions.
+
+Marginal values are told apart from the split of the loss and need not add up: under a cap or a floor the absence of one
+row changes nothing, and of a step only the row that crosses it counts.
+"""
+
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from minhu.scoring.language.indicator import Indicator
+from minhu.scoring.period import Period
+from minhu.scoring.scheme import Scheme
+from minhu.scoring.tally import Given, points_of
+
+QUANTILES = ("median", "p90")
+
+
+class Marginal:
+    """The marginal values of the rows of one indicator of a unit. Rows that count alike are scored once."""
+
+    def __init__(self, scheme: Scheme, indicator: Indicator, peer_group: str, period: Period, numbers: dict):
+        self.scheme, self.indicator, self.peer_group = scheme, indicator, peer_group
+        self.day: date = period.first
+        self.points: Decimal | None = numbers["points"]
+        self.numerator, self.denominator = Fraction(numbers["numerator"] or 0), Fraction(numbers["denominator"] or 0)
+        self.is_mean_of_parts = scheme.parts(period) is not None
+        self.known: dict[tuple[Decimal, Decimal], tuple[Decimal | None, str | None]] = {}
+
+    def without_row(self, numerator: Decimal, denominator: Decimal) -> tuple[Decimal | None, str | None]:
+        """The change of points without a row that counts so much, and where there is none, why."""
+        counted = (numerator, denominator)
+        if counted not in self.known:
+            self.known[counted] = self._without(*counted)
+        return self.known[counted]
+
+    def without_entry(self, left: list[Decimal]) -> tuple[Decimal | None, str | None]:
+        """The change of points if only the entries ``left`` had been made by hand, the newest last."""
+        if not left:
+            return self._against(Given(), "无此条则本指标未评分")
+        earned = self.indicator.scoring.entry == "earned"
+        return self._against(Given(value=Fraction(left[-1] if earned else sum(left))), "")
+
+    def _without(self, numerator: Decimal, denominator: Decimal) -> tuple[Decimal | None, str | None]:
+        if self.indicator.aggregate in QUANTILES:
+            return None, "中位数、分位数不由单件增减"
+        if self.indicator.aggregate == "share":
+            denominator = numerator
+        elif self.indicator.aggregate == "per_10k":
+            denominator = Decimal(0)
+        given = Given(self.numerator - Fraction(numerator), self.denominator - Fraction(denominator))
+        return self._against(given, "无此件则本指标无可评事项")
+
+    def _against(self, given: Given, when_empty: str) -> tuple[Decimal | None, str | None]:
+        if self.is_mean_of_parts:
+            return None, "本期得分是各短周期得分的平均"
+        points = points_of(self.scheme, self.indicator, self.peer_group, self.day, given)
+        if points is None or self.points is None:
+            return None, when_empty
+        return points - self.points, None
