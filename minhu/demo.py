@@ -12,9 +12,10 @@ from minhu.errors import MinhuError, Refused
 from minhu.feeds import Feed, load_feeds
 from minhu.load import load_feed_day
 from minhu.progress import progress
-from minhu.scoring import ScoreResult, explain, last_score, render, render_scores
+from minhu.scoring import ScoreResult, explain, last_score, render, render_scores, score
 from minhu.settings import Settings
 from minhu.simulate import write_city
+from minhu.warehouse import quality
 
 START, DAYS, CASES_PER_DAY, SEED = date(2026, 10, 1), 31, 970, 7
 LAST = START + timedelta(days=DAYS - 1)
@@ -42,7 +43,7 @@ def run(settings: Settings) -> None:
     _say(f"  {address.url}")
     _run_dags(settings, "最后一天的交付由调度器装载（the last day, by the scheduler）", _feed_runs(feeds))
     _run_dags(settings, "数仓构建（warehouse）", [("warehouse", {"business_date": LAST.isoformat()})])
-    _run_dags(settings, "月度考核（assessment）", [("assessment", {"period": PERIOD})])
+    _assess(settings)
     explained = _tell(settings)
     _say(f"\n用时 {time.monotonic() - began:.0f} 秒。接下来看（where to look next）：")
     _say(f"  Airflow    {address.url}  用户 {address.user}  密码 {address.password}")
@@ -106,6 +107,14 @@ def _run_dags(settings: Settings, what: str, wanted: list[tuple[str, dict]]) -> 
     _say(f"  {len(states)} 个 DAG 成功，{time.monotonic() - began:.0f} 秒")
 
 
+def _assess(settings: Settings) -> None:
+    """Scores the month and asks the gate. Closing and publishing wait for two people, so the demo leaves them."""
+    _step("月度考核（assessment）")
+    scored = score(settings, PERIOD)
+    result = quality.judge_release(settings, scored.period, scored.scheme_id, scored.scheme_version)
+    _say(f"  得分已算，发布关卡{'通过' if result.passed else '未通过'}；关账、审批与发布由人决定：minhu close {PERIOD}")
+
+
 def _tell(settings: Settings) -> str:
     """What the month came to: rows, facts, gates, scores, and one unit's lost points; returns that unit."""
     with database.connect(settings) as connection:
@@ -149,5 +158,5 @@ def _tell(settings: Settings) -> str:
 
 def _someone_who_lost_points(scored: ScoreResult) -> str:
     """The unit in the middle of the last group: neither a model nor a warning."""
-    ranked = [unit for unit in scored.groups[-1].units if unit.rank_in_group]
-    return ranked[len(ranked) // 2].unit_code
+    judged = [unit for unit in scored.groups[-1].units if unit.score_100 is not None]
+    return judged[len(judged) // 2].unit_code
