@@ -101,6 +101,7 @@ ODD = {
 
 
 EMPTY = (
+    "set local session_replication_role = replica; "  # what is published refuses to go with the rest
     "truncate audit.batch, audit.quality_run, audit.build, staging.case_record, staging.case_event, staging.callback,"
     " restricted.rejected_row cascade"
 )

@@ -103,9 +103,13 @@ def change(path, old, new):
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
+def row_of_measures(project):
+    return project.parents[1] / "macros" / "scoring_measures.sql"
+
+
 def test_a_measure_that_changes_is_replaced_under_its_readers(city, reader, project):
     hanging, before = query(city, HANGING), seen(reader)
-    change(project / "measures" / "measure_close_on_time.sql", "1::numeric as denominator", "2::numeric as denominator")
+    change(row_of_measures(project), "1::numeric as denominator", "2::numeric as denominator")
     score(city, "2026-10")
     assert seen(reader) == (*before[:2], 2 * before[2], before[3])
     assert query(city, HANGING) == hanging
@@ -113,13 +117,13 @@ def test_a_measure_that_changes_is_replaced_under_its_readers(city, reader, proj
 
 def test_a_measure_of_another_shape_is_refused_and_nothing_is_dropped(city, reader, project):
     hanging, before = query(city, HANGING), seen(reader)
-    of_measure = project / "measures" / "measure_close_on_time.sql"
-    whole = of_measure.read_text(encoding="utf-8")
-    change(of_measure, "        null::text as callback_id,\n", "")
-    with pytest.raises(Refused, match=r"measure_close_on_time: Compilation Error.*enforced contract"):
+    of_measures = row_of_measures(project)
+    whole = of_measures.read_text(encoding="utf-8")
+    change(of_measures, "        {{ callback_id }}::text as callback_id,\n", "")
+    with pytest.raises(Refused, match=r"measure_\w+: Compilation Error.*enforced contract"):
         score(city, "2026-10")
-    of_measure.write_text(whole.replace("1::numeric as denominator", "1::bigint as denominator"), encoding="utf-8")
-    with pytest.raises(Refused, match=r"measure_close_on_time: Compilation Error.*enforced contract"):
+    of_measures.write_text(whole.replace("1::numeric as denominator", "1::bigint as denominator"), encoding="utf-8")
+    with pytest.raises(Refused, match=r"measure_\w+: Compilation Error.*enforced contract"):
         score(city, "2026-10")
     assert (query(city, HANGING), seen(reader)) == (hanging, before)
 
