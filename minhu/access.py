@@ -2,12 +2,12 @@
 
 | group | reads | decides |
 |---|---|---|
-| ``bi`` | `mart` | |
-| ``evaluator`` | `mart`, `assess` | appeals, exclusions, manual points, violations, approvals |
-| ``auditor`` | `mart`, `audit`, `config`, `assess` | |
-| ``unit`` | the appeals of its own unit | files and withdraws appeals of its unit |
+| ``bi`` | `mart`, what is published | |
+| ``evaluator`` | `mart`, `assess`, `publish` | appeals, exclusions, manual points, violations, approvals, publication |
+| ``auditor`` | `mart`, `audit`, `config`, `assess`, `publish` | |
+| ``unit`` | its appeals, all published results, the cases behind its own | files and withdraws its unit's appeals |
 
-Nobody writes a table: deciding is calling a function of `assess`.
+Nobody writes a table: deciding is calling a function of `assess` or `publish`.
 """
 
 import re

@@ -113,8 +113,8 @@ class City(Declared):
     """The schemes that score this city, by id; the other files in ``schemes/`` can be tried and compared. All unless
     given."""
     retention: Retention = Retention()
-    gaming: tuple[Gaming, ...] = Field(default=(), exclude=True)
-    """What auditors are shown, by date; an entry of its own, since it decides over no fact."""
+    gaming: tuple[Gaming, ...] = ()
+    """What auditors are shown, by date."""
     feeds: dict[Literal["hotline", "response"], int] = Field(default_factory=dict)
     """How many declarations there are to be: `minhu feeds check` tells when one was lost or came unnoticed."""
 
@@ -205,8 +205,8 @@ def read_config(folder: Path) -> Entries:
 
     entries: Entries = {}
     city = read_declaration(City, folder / "city.yml")
-    # Entries of their own: retention decides over no fact, a rule of repeats over the cases of its days.
-    own = {"retention", "feeds", "repeats", "schemes"}
+    # Entries of their own: retention and gaming decide over no fact, a rule of repeats over the cases of its days.
+    own = {"retention", "feeds", "repeats", "schemes", "gaming"}
     _put(entries, "city", city.code, city.model_dump(mode="json", exclude=own), folder / "city.yml")
     for key, data in city.repeat_rules().items():
         _put(entries, "repeat_rule", key, data, folder / "city.yml")

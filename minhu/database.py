@@ -9,12 +9,13 @@ from pathlib import Path
 
 import psycopg
 import sqlalchemy
+from psycopg import sql
 
 from minhu import postgres
+from minhu.business_date import TIMEZONE
 from minhu.errors import Refused, Retryable
 from minhu.settings import PROJECT_ROOT, Settings
 
-TIMEZONE = "Asia/Shanghai"
 MIGRATIONS = PROJECT_ROOT / "sql"
 
 # Advisory locks. A build, a migration and a load of one feed each exclude only their like.
@@ -63,6 +64,25 @@ def engine(settings: Settings) -> sqlalchemy.Engine:
 def lock(connection: psycopg.Connection, name: str) -> None:
     """Waits for the lock ``name``; the transaction's end gives it back."""
     connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+
+
+def act(connection: psycopg.Connection, name: str, given: dict[str, object]) -> int:
+    """Does what a person decides: calls the function ``schema.act`` with the arguments by name; returns its id.
+
+    The function records the login of the connection. Arguments that are None are left to their defaults. Raises Refused
+    with the reason that the function gives, or when the login may not do this.
+    """
+    arguments = {key: value for key, value in given.items() if value is not None}
+    call = sql.SQL("select {}({})").format(
+        sql.Identifier(*name.split(".")),
+        sql.SQL(", ").join(sql.SQL("{} => {}").format(sql.Identifier(key), sql.Placeholder(key)) for key in arguments),
+    )
+    try:
+        return connection.execute(call, arguments).fetchone()[0]
+    except psycopg.errors.RaiseException as error:
+        raise Refused(error.diag.message_primary) from None
+    except psycopg.errors.InsufficientPrivilege:
+        raise Refused(f"the login {connection.info.user} may not do this ({name}); see `minhu logins list`") from None
 
 
 def migrate(settings: Settings, folder: Path = MIGRATIONS) -> list[str]:

@@ -12,7 +12,7 @@ from minhu.errors import MinhuError, Refused
 from minhu.feeds import Feed, load_feeds
 from minhu.load import load_feed_day
 from minhu.progress import progress
-from minhu.scoring import ScoreResult, explain, last_score, render, render_scores, score
+from minhu.scoring import ScoreResult, explain, last_score, render, render_scores
 from minhu.settings import Settings
 from minhu.simulate import write_city
 from minhu.warehouse import quality
@@ -108,11 +108,11 @@ def _run_dags(settings: Settings, what: str, wanted: list[tuple[str, dict]]) -> 
 
 
 def _assess(settings: Settings) -> None:
-    """Scores the month and asks the gate. Closing and publishing wait for two people, so the demo leaves them."""
+    """Asks the gate about the month's scores. Closing and publishing wait for two people, so the demo leaves them."""
     _step("月度考核（assessment）")
-    scored = score(settings, PERIOD)
+    scored = last_score(settings, PERIOD)
     result = quality.judge_release(settings, scored.period, scored.scheme_id, scored.scheme_version)
-    _say(f"  得分已算，发布关卡{'通过' if result.passed else '未通过'}；关账、审批与发布由人决定：minhu close {PERIOD}")
+    _say(f"  发布关卡{'通过' if result.passed else '未通过'}；关账、审批与发布由人决定：minhu close {PERIOD}")
 
 
 def _tell(settings: Settings) -> str:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import polars as pl
 import psycopg
-from psycopg import sql
 
 from minhu import database
 from minhu.assess.files import Problem, read_rows, refusal
@@ -56,18 +55,10 @@ def _call(connection: psycopg.Connection, act: str, given: dict[str, object]) ->
     if act == "file_appeal" and "unit_code" not in arguments:
         arguments["unit_code"] = _own_unit(connection)
     arguments |= {name: _masked(arguments[name]) for name in FREE_TEXT if name in arguments}
-    call = sql.SQL("select assess.{}({})").format(
-        sql.Identifier(act),
-        sql.SQL(", ").join(
-            sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in arguments
-        ),
-    )
     try:
-        return connection.execute(call, arguments).fetchone()[0]
-    except psycopg.errors.RaiseException as error:
-        raise Refused(_masked(error.diag.message_primary)) from None
-    except psycopg.errors.InsufficientPrivilege:
-        raise Refused(f"the login {connection.info.user} may not do this ({act}); see `minhu logins list`") from None
+        return database.act(connection, f"assess.{act}", arguments)
+    except Refused as error:
+        raise Refused(_masked(str(error))) from None
 
 
 def _own_unit(connection: psycopg.Connection) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from minhu.errors import Refused
 from minhu.scoring.period import Period
+from minhu.text_file import read_text
 
 SHOWN = 20
 """So many wrong rows are told; a file with the wrong layout has more."""
@@ -56,7 +57,7 @@ def _period(text: str) -> str:
     try:
         return Period.parse(text).text
     except Refused:
-        raise ValueError("is no period; write a month as 2026-10 or a year as 2026") from None
+        raise ValueError("is no period; write a month as 2026-10, a quarter as 2026-Q4 or a year as 2026") from None
 
 
 def _points(text: str) -> Decimal:
@@ -104,7 +105,7 @@ def read_rows(act: str, path: Path) -> tuple[list[tuple[int, dict]], list[Proble
     Raises Refused when the file cannot be read or its header lacks or knows more than the layout of ``act``.
     """
     columns = LAYOUTS[act]
-    reader = csv.reader(io.StringIO(_text(path), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
     rows, problems, line = [], [], 2
     try:
         places = _places(path, columns, next(reader, []))
@@ -132,19 +133,6 @@ def refusal(path: Path, problems: list[Problem]) -> Refused:
     return Refused(
         f"{path.name}: nothing was entered; mend and send it again\n" + "\n".join(f"  {one}" for one in lines)
     )
-
-
-def _text(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise Refused(f"{path}: cannot be read ({error.strerror})") from None
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise Refused(f"{path.name}: is neither UTF-8 nor GB18030; save it as UTF-8 CSV")
 
 
 def _places(path: Path, columns: tuple[Column, ...], header: list[str]) -> dict[str, int]:

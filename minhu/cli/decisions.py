@@ -6,22 +6,15 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from minhu.business_date import TIMEZONE
 from minhu.cli.common import DATE, Commands, as_json_option, example, show
 from minhu.cli.root import minhu
 from minhu.settings import Settings
 
 reason_option = click.option("--reason", required=True, help="Why, in a few words; phone and ID numbers are masked.")
-
-
 reason_code_option = click.option("--reason-code", required=True, help="Why, as a code: beyond_duty, mis_dispatched, …")
-
-
 evidence_option = click.option("--evidence", "evidence_ref", help="Where the evidence is kept: a file number, a link.")
-
-
 assignment_option = click.option("--assignment", "assignment_id", help="Only this assignment of the case.")
-
-
 indicators_option = click.option(
     "--indicator", "indicator_codes", multiple=True, help="Only for this indicator; may be given again."
 )
@@ -93,7 +86,7 @@ def appeals_file(
     if not case_no or missing:
         raise click.UsageError(f"give FEED and CASE_NO with {', '.join(needed)}, or --file")
     if decide_by:
-        given["decide_by"] = decide_by.replace(tzinfo=ZoneInfo("Asia/Shanghai")) + timedelta(days=1)
+        given["decide_by"] = decide_by.replace(tzinfo=ZoneInfo(TIMEZONE)) + timedelta(days=1)
     filed = _record(settings, "file_appeal", feed_code=feed, case_no=case_no, **given)
     click.echo(f"appeal {filed} is filed")
 
@@ -247,7 +240,7 @@ def violations_add(
     """Enter a violation of a unit; it is a fact from the next build on."""
     if case:
         given |= {"feed_code": case[0], "case_no": case[1]}
-    found_at = found_at.replace(tzinfo=ZoneInfo("Asia/Shanghai"))
+    found_at = found_at.replace(tzinfo=ZoneInfo(TIMEZONE))
     made = _record(settings, "enter_violation", unit_code=unit_code, found_at=found_at, **given)
     click.echo(f"violation {made} is entered")
 

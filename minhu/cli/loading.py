@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from minhu.business_date import TIMEZONE
 from minhu.cli.common import DATE, Commands, as_day, as_json_option, example, only_delivery, progress, show
 from minhu.cli.root import minhu
 from minhu.errors import MinhuError
@@ -75,7 +76,7 @@ def _show_loads(results: list, as_json: bool) -> None:
 
 
 def _yesterday() -> date:
-    return datetime.now(ZoneInfo("Asia/Shanghai")).date() - timedelta(days=1)
+    return datetime.now(ZoneInfo(TIMEZONE)).date() - timedelta(days=1)
 
 
 @minhu.command(epilog=example("minhu replay 17"))

@@ -9,8 +9,6 @@ from minhu.cli.root import minhu
 from minhu.settings import Settings
 
 scheme_option = click.option("--scheme", "scheme_id", help="The only one unless given.")
-
-
 why_option = click.option("--why", required=True, help="The reason; it is published with your database login.")
 
 

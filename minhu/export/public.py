@@ -1,9 +1,9 @@
 """The public version: small cells are withheld, and all from which one could be reckoned back.
 
-A cell is a number of cases. One from 1 to 4 is small, and so is the rest of a rate: 95 of 97 tells of two. Withheld
-with it are the rate, the interval, the points, and the unit's score, from which the points would follow; its band
-stays. Where only one unit of a group is withheld by an indicator, the group's sum would tell it: the unit with the next
-fewest cases goes with it.
+A cell is a number of cases: what was counted, and what it was counted of, also behind a mean or a median. One from 1
+to 4 is small, and so is the rest of a rate: 95 of 97 tells of two. Withheld with it are the rate, the interval, the
+points, and the unit's score, from which the points would follow; its band stays. Where only one unit of a group is
+withheld by an indicator, the group's sum would tell it: the unit with the next fewest cases goes with it.
 """
 
 from dataclasses import replace
@@ -33,18 +33,19 @@ def _hidden_units(group: Group, indicator: Indicator) -> set[str]:
     cells = {unit.code: one for unit in group.units if (one := unit.by(indicator.code))}
     hidden = {code for code, one in cells.items() if _is_small(one, indicator)}
     if len(hidden) == 1:
-        others = sorted((_cases(one, indicator), code) for code, one in cells.items() if code not in hidden)
+        others = sorted((_cases(one), code) for code, one in cells.items() if code not in hidden)
         hidden |= {code for _, code in [other for other in others if other[0]][:1]}
     return hidden
 
 
-def _cases(one: Measured, indicator: Indicator) -> Decimal:
-    return (one.denominator if indicator.is_rate else one.numerator) or Decimal(0)
+def _cases(one: Measured) -> Decimal:
+    """How many cases stand behind the value; of what is counted without a denominator, how many were."""
+    return one.denominator or one.numerator or Decimal(0)
 
 
 def _is_small(one: Measured, indicator: Indicator) -> bool:
     numerator, denominator = one.numerator or 0, one.denominator or 0
-    counts = (numerator, denominator, denominator - numerator) if indicator.is_rate else (numerator,)
+    counts = (numerator, denominator, *([denominator - numerator] if indicator.is_rate else []))
     return any(0 < count < SMALL for count in counts)
 
 

@@ -14,8 +14,9 @@ from minhu import database
 from minhu.errors import Refused, Retryable
 from minhu.export.report import Band, Cost, Group, Indicator, Measured, Report, Unit, totals
 from minhu.progress import progress
-from minhu.scoring import Explanation, Scheme, explain
+from minhu.scoring import Explanation, explain
 from minhu.scoring.period import Period
+from minhu.scoring.score import OF_RUN, Run, is_stale, stored_runs
 from minhu.settings import Settings
 
 
@@ -38,31 +39,31 @@ def read_report(
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.row_factory = dict_row
         run = _run(connection, wanted, scheme_id)
-        scheme = Scheme.from_entry(run["data"])
-        is_ranked = bool((run["data"].get("publication") or {}).get("ranking"))
-        units = _units(connection, run, wanted, is_ranked)
+        scheme, is_ranked = run.scheme, run.scheme.publication.ranking
+        has_newer_facts = is_stale(connection, run)
+        units = _units(connection, run, is_ranked)
     indicators = tuple(
-        Indicator(one.code, one.name_zh, one.aggregate == "rate", one.is_lower_better, one.note, one.example)
+        Indicator(one.code, one.name_zh, one.is_percent, one.is_lower_better, one.note, one.example)
         for one in scheme.indicators
     )
     is_every = explained is None
     told = _explained(settings, run, _losers(units) if is_every else list(explained))
     order = {band.name_zh: place for place, band in enumerate(scheme.bands)}
     report = Report(
-        scheme_id=run["scheme_id"],
-        scheme_version=run["scheme_version"],
+        scheme_id=scheme.scheme_id,
+        scheme_version=scheme.scheme_version,
         title=scheme.title,
         basis=tuple(f"《{one.title}》{f'（{one.number}）' if one.number else ''}" for one in scheme.legal_basis),
         has_examples=any(one.example for one in (*scheme.indicators, *scheme.bands, scheme.rounding)),
         period=wanted.text,
         first=wanted.first,
         last=wanted.last,
-        kind=scheme.standing(wanted, run["as_of"] == run["ends_at"]),
-        as_of=run["as_of"],
-        is_complete=run["as_of"] == run["ends_at"],
-        is_stale=run["is_stale"],
-        build_id=run["build_id"],
-        config_version=run["config_version"],
+        kind=scheme.standing(wanted, run.as_of == run.ends_at),
+        as_of=run.as_of,
+        is_complete=run.as_of == run.ends_at,
+        is_stale=has_newer_facts,
+        build_id=run.build_id,
+        config_version=run.config_version,
         is_ranked=is_ranked,
         bands=tuple(Band(one.name_zh, one.at_least) for one in scheme.bands),
         indicators=indicators,
@@ -83,47 +84,21 @@ def _place(unit: Unit, bands: dict[str, int]) -> tuple:
     return (unit.reason is not None, unit.rank or 0, bands.get(unit.band, len(bands)), unit.code)
 
 
-def _run(connection: psycopg.Connection, period: Period, scheme_id: str | None) -> dict:
-    runs = connection.execute(_RUNS, {"period": period.text, "scheme_id": scheme_id}).fetchall()
-    if not runs:
-        by = f" by the scheme {scheme_id}" if scheme_id else ""
-        raise Refused(f"{period.text} has not been scored{by}: run `minhu score {period.text}` first")
-    schemes = sorted({run["scheme_id"] for run in runs})
+def _run(connection: psycopg.Connection, period: Period, scheme_id: str | None) -> Run:
+    runs = stored_runs(connection, period, scheme_id)
+    schemes = sorted({run.scheme.scheme_id for run in runs})
     if len(schemes) > 1:
         raise Refused(f"{period.text} was scored by {' and '.join(schemes)}; name one with --scheme")
     return runs[0]
 
 
-_RUNS = """
-select
-    run.scheme_id,
-    run.scheme_version,
-    run.period,
-    run.as_of,
-    run.ends_at,
-    run.build_id,
-    run.config_version,
-    run.build_id < (select max(build_id) from audit.build where status = 'succeeded') as is_stale,
-    scheme.data
-from mart.score_run as run
-inner join config.entry as scheme
-    on
-        scheme.kind = 'scheme'
-        and scheme.key = run.scheme_id
-        and scheme.since_version <= run.config_version
-        and (scheme.until_version is null or scheme.until_version > run.config_version)
-where run.period = %(period)s and (%(scheme_id)s::text is null or run.scheme_id = %(scheme_id)s)
-order by run.scored_at desc
-"""
-
-
-def _units(connection: psycopg.Connection, run: dict, period: Period, is_ranked: bool) -> dict[str, list[Unit]]:
+def _units(connection: psycopg.Connection, run: Run, is_ranked: bool) -> dict[str, list[Unit]]:
     """The units by peer group, with their indicators in the order of the scheme."""
-    key = {name: run[name] for name in ("scheme_id", "scheme_version", "period")} | {"last_day": period.last}
+    key = run.key | {"last_day": run.period.last}
     measured = defaultdict(list)
     for row in connection.execute(_MEASURED, key):
         measured[row.pop("unit_code")].append(Measured(**row))
-    place = {one["code"]: at for at, one in enumerate(run["data"]["indicators"])}
+    place = {one.code: at for at, one in enumerate(run.scheme.indicators)}
     groups = defaultdict(list)
     for row in connection.execute(_SCORES, key):
         parts = tuple(sorted(measured[row["code"]], key=lambda one: place.get(one.code, len(place))))
@@ -132,7 +107,6 @@ def _units(connection: psycopg.Connection, run: dict, period: Period, is_ranked:
     return groups
 
 
-_THIS_RUN = "scheme_id = %(scheme_id)s and scheme_version = %(scheme_version)s and period = %(period)s"
 _SCORES = f"""
 select
     scores.peer_group,
@@ -150,7 +124,7 @@ left join mart.dim_unit as units
         scores.unit_code = units.unit_code
         and units.valid_from <= %(last_day)s
         and (units.valid_to is null or units.valid_to > %(last_day)s)
-where {_THIS_RUN}
+where {OF_RUN}
 """
 _MEASURED = f"""
 select
@@ -166,11 +140,11 @@ select
     points,
     funnel_flag
 from mart.fct_unit_indicator
-where {_THIS_RUN}
+where {OF_RUN}
 """
 
 
-def _explained(settings: Settings, run: dict, units: list[str]) -> dict[str, Explanation]:
+def _explained(settings: Settings, run: Run, units: list[str]) -> dict[str, Explanation]:
     told = {}
     with progress(len(units), "taking lost points apart") as advance:
         for unit in units:
@@ -180,15 +154,15 @@ def _explained(settings: Settings, run: dict, units: list[str]) -> dict[str, Exp
     return told
 
 
-def _explain(settings: Settings, run: dict, unit: str) -> Explanation:
-    found = explain(settings, unit, run["period"], scheme_id=run["scheme_id"])
-    if any(getattr(found, name) != run[name] for name in ("scheme_version", "as_of", "build_id")):
-        raise Retryable(f"{run['period']} was scored anew while it was read; run the export again")
+def _explain(settings: Settings, run: Run, unit: str) -> Explanation:
+    found = explain(settings, unit, run.period.text, scheme_id=run.scheme.scheme_id)
+    if (found.scheme_version, found.as_of, found.build_id) != (run.scheme.scheme_version, run.as_of, run.build_id):
+        raise Retryable(f"{run.period.text} was scored anew while it was read; run the export again")
     return found
 
 
 def _rules(
-    settings: Settings, run: dict, members: list[Unit], told: dict[str, Explanation]
+    settings: Settings, run: Run, members: list[Unit], told: dict[str, Explanation]
 ) -> tuple[tuple[str, str], ...]:
     """How each indicator scores this group, in the words of an explanation of one of its units."""
     if not members:

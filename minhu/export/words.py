@@ -28,7 +28,7 @@ TEXT = {
     "kind": ("性质", "Standing"),
     "indicative_month": ("月度参考", "indicative month"),
     "indicative": ("参考", "indicative"),
-    "final": ("年度", "final"),
+    "final": ("正式", "final"),
     "indicative_notice": (
         "本期得分为参考，不是年度考评结果。",
         "Scores of this period are indicative; they are not the result of the yearly assessment.",

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
@@ -132,7 +131,7 @@ def close(
         raise Refused(f"the release gate does not let {wanted.text} through: {rules}")
     tell(f"{wanted.text}：冻结")
     with database.connect(settings) as connection:
-        closing_id = _call(
+        closing_id = _act(
             connection,
             "close",
             scheme_id=scored.scheme_id,
@@ -168,7 +167,7 @@ def publish_closing(settings: Settings, closing_id: int) -> Release:
 
 
 def _publish(connection: psycopg.Connection, closing_id: int) -> Release:
-    release_id = _call(connection, "publish", closing_id=closing_id)
+    release_id = _act(connection, "publish", closing_id=closing_id)
     return read_releases(connection, "release_id = %(release_id)s", {"release_id": release_id})[0]
 
 
@@ -292,36 +291,9 @@ def _refuse_what_is_not_built(connection: psycopg.Connection) -> None:
         raise Refused(f"{' and '.join(waiting)} are not built yet: run `minhu build`, then close the period")
 
 
-_NOT_BUILT = """
-with done as (
-    select build_batch.batch_id, build_batch.action
-    from audit.build_batch inner join audit.build using (build_id) where build.status = 'succeeded'
-)
-select
-    (
-        select count(*) from audit.batch
-        where (status = 'accepted'
-                and not exists (select from done where done.batch_id = batch.batch_id and done.action = 'take'))
-            or (status = 'superseded'
-                and exists (select from done where done.batch_id = batch.batch_id and done.action = 'take')
-                and not exists (select from done where done.batch_id = batch.batch_id and done.action = 'withdraw'))
-    ),
-    (select count(*) from audit.decision_to_build)
-"""
+_NOT_BUILT = "select (select count(*) from audit.batch_to_build), (select count(*) from audit.decision_to_build)"
 
 
-def _call(connection: psycopg.Connection, act: str, **given: object) -> int:
-    arguments = {name: value for name, value in given.items() if value is not None}
-    call = sql.SQL("select publish.{}({})").format(
-        sql.Identifier(act),
-        sql.SQL(", ").join(
-            sql.SQL("{} => {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in arguments
-        ),
-    )
-    try:
-        connection.execute("set local statement_timeout = 0")  # a login's limit is for questions, not for acts
-        return connection.execute(call, arguments).fetchone()[0]
-    except psycopg.errors.RaiseException as error:
-        raise Refused(error.diag.message_primary) from None
-    except psycopg.errors.InsufficientPrivilege:
-        raise Refused(f"the login {connection.info.user} may not do this ({act}); see `minhu logins list`") from None
+def _act(connection: psycopg.Connection, name: str, **given: object) -> int:
+    connection.execute("set local statement_timeout = 0")  # a login's limit is for questions, not for acts
+    return database.act(connection, f"publish.{name}", given)

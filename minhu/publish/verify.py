@@ -104,8 +104,10 @@ def _verify(
     with database.connect(settings) as connection:
         inputs = connection.execute("select inputs from publish.release where release_id = %s", [release.release_id])
         recorded = inputs.fetchone()[0]
+        run = _run(connection, release)
         retained, lost = (None, None) if chain_only else _gone(connection, release)
         changed = () if chain_only else _changed_inputs(connection, release, recorded)
+    is_mean = run.scheme.parts(run.period) is not None  # the release records its own rows, not those of other scores
     notes = []
     if code_version() != recorded["code"]:
         notes.append(
@@ -116,9 +118,11 @@ def _verify(
         notes.append("只校验了哈希链，未重算")
     elif retained:
         notes.append(retained)
+    elif is_mean:
+        notes.append("本期得分是各短周期得分的平均，只校验了哈希，未重算；请逐个校验各短周期")
     differences = None
-    if not chain_only and not retained:
-        differences = tuple(_recompute(settings, release, recorded, tell))
+    if not (chain_only or retained or is_mean):
+        differences = tuple(_recompute(settings, release, run, recorded, tell))
     return Verification(
         release, releases, last_hash, tuple(findings), (*changed, *filter(None, [lost])), differences, tuple(notes)
     )
@@ -179,12 +183,13 @@ def _gone(connection: psycopg.Connection, release: Release) -> tuple[str | None,
     )
 
 
-def _recompute(settings: Settings, release: Release, recorded: dict, tell: Callable[[str], None]) -> list[Difference]:
+def _recompute(
+    settings: Settings, release: Release, run: Run, recorded: dict, tell: Callable[[str], None]
+) -> list[Difference]:
     with database.connect(settings, autocommit=True) as keeper:
         keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [LOCK])
         try:
             _make_scratch(settings, recorded)
-            run = _run(keeper, release)
             tell(f"重算 {release.period}：事实表（构建 {release.build_id} 所见的批次）")
             _dbt(settings, "tag:facts", {"build_id": run.build_id, "config_version": run.config_version})
             tell(f"重算 {release.period}：得分")

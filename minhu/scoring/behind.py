@@ -36,10 +36,10 @@ class Behind:
 
     def parts(self, indicators: list[Indicator]) -> tuple[IndicatorPart, ...]:
         numbers = {row["indicator_code"]: row for row in self.connection.execute(_NUMBERS, self.run)}
-        upward = [one.code for one in indicators if not one.is_lower_better]
+        codes = [one.code for one in indicators]
         downward = [one.code for one in indicators if one.is_lower_better]
         excluded, missed = Counter(), []
-        for row in self.connection.execute(_ROWS, self.run | {"upward": upward, "downward": downward}):
+        for row in self.connection.execute(_ROWS, self.run | {"codes": codes, "downward": downward}):
             if row["excluded_reason"]:
                 excluded[row["indicator_code"]] += 1
             elif numbers[row["indicator_code"]]["lost"]:
@@ -341,7 +341,7 @@ where
     and unit_code = %(unit_code)s
 """
 
-# A row missed when it lacks of its denominator what it should have, or has what it should not.
+# By how much a row missed: what it lacks of its denominator, or has and should not.
 _ROWS = """
 select
     indicator_code,
@@ -350,8 +350,10 @@ select
     case_id,
     assignment_id,
     callback_id,
-    case when indicator_code = any(%(downward)s) then numerator_value else denominator_value - numerator_value end
-        as missed_by,
+    case
+        when indicator_code = any(%(downward)s::text[]) then numerator_value
+        else denominator_value - numerator_value
+    end as missed_by,
     numerator_value,
     denominator_value,
     excluded_reason,
@@ -363,12 +365,7 @@ where
     and scheme_version = %(scheme_version)s
     and period = %(period)s
     and unit_code = %(unit_code)s
-    and indicator_code = any(%(upward)s::text[] || %(downward)s::text[])
-    and (
-        excluded_reason is not null
-        or (indicator_code = any(%(upward)s) and numerator_value < denominator_value)
-        or (indicator_code = any(%(downward)s) and numerator_value > 0)
-    )
+    and indicator_code = any(%(codes)s::text[])
 """
 
 _IDS = ("subject_kind", "subject_id", "case_id", "assignment_id", "callback_id")

@@ -30,6 +30,9 @@ from minhu.scoring.language.publication import Band, Publication, Rounding
 from minhu.scoring.language.values import Code, Entries, Positive, changes, in_force
 from minhu.scoring.period import Period, PeriodKind
 
+DERIVED = ("is_lower_better", "is_told_by_rows")
+"""What follows from an indicator's rule and SQL has to know: said once, here, and handed on with the entry."""
+
 Aggregation = Literal["recomputed", "mean_of_months", "mean_of_quarters"]
 
 
@@ -214,6 +217,7 @@ class Scheme(Declared):
         """What SQL reads, as rows (kind, key, data) of ``config.entry``."""
         whole = self.model_dump(mode="json") | {"scheme_version": self.scheme_version}
         for told, indicator in zip(whole["indicators"], self.indicators, strict=True):
+            told |= {name: getattr(indicator, name) for name in DERIVED}
             told["parameters"] = {
                 name: [entry.model_dump(mode="json") for entry in entries]
                 for name, entries in indicator.parameters.items()
@@ -229,7 +233,8 @@ class Scheme(Declared):
         """The scheme that ``entries`` wrote."""
         given = {key: value for key, value in data.items() if key != "scheme_version"}
         given["indicators"] = [
-            {key: value for key, value in told.items() if key != "parameters"} for told in given["indicators"]
+            {key: value for key, value in told.items() if key not in ("parameters", *DERIVED)}
+            for told in given["indicators"]
         ]
         return cls.model_validate(given)
 

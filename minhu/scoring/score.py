@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import attrgetter
 
 import psycopg
-from psycopg.rows import class_row
+from psycopg.rows import class_row, tuple_row
 
 from minhu import database
 from minhu.errors import Refused
@@ -28,7 +28,7 @@ from minhu.warehouse.apply import replace_rows
 from minhu.warehouse.comments import comment_columns
 
 RESULTS = ("score_run", "fct_unit_indicator", "fct_unit_score", "fct_evidence")
-_THIS_RUN = "scheme_id = %(scheme_id)s and scheme_version = %(scheme_version)s and period = %(period)s"
+OF_RUN = "scheme_id = %(scheme_id)s and scheme_version = %(scheme_version)s and period = %(period)s"
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def score(settings: Settings, period: str, scheme_id: str | None = None) -> Scor
             raise Refused(f"scoring {period} failed and changed nothing: {computed.complaint}")
         with database.connect(settings) as connection:
             for table in RESULTS:
-                replace_rows(connection, table, _THIS_RUN, parameters=run.key)
+                replace_rows(connection, table, OF_RUN, parameters=run.key)
             comment_columns(connection, settings)
             result = _result(connection, run)
             tell_changes(connection)
@@ -160,17 +160,39 @@ def last_score(settings: Settings, period: str) -> ScoreResult:
     """What ``period`` was scored last, read and not computed. Raises Refused when it never was."""
     wanted = Period.parse(period)
     with database.connect(settings) as connection:
-        found = connection.execute(
-            "select entry.data, run.starts_at, run.ends_at, run.as_of, run.build_id, run.config_version"
-            " from mart.score_run as run inner join config.entry on entry.kind = 'scheme'"
-            " and entry.key = run.scheme_id and entry.data ->> 'scheme_version' = run.scheme_version"
-            " where run.period = %s order by run.scored_at desc, entry.since_version desc limit 1",
-            [wanted.text],
-        ).fetchone()
-        if found is None:
-            raise Refused(f"{period} has not been scored: run `minhu score {period}` first")
-        data, *rest = found
-        return _result(connection, Run(Scheme.from_entry(data), wanted, *rest))
+        return _result(connection, stored_runs(connection, wanted)[0])
+
+
+def stored_runs(connection: psycopg.Connection, period: Period, scheme_id: str | None = None) -> list[Run]:
+    """The runs that scored ``period``, by all schemes or by one, newest first. Raises Refused when there is none."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        found = cursor.execute(_STORED, {"period": period.text, "scheme_id": scheme_id}).fetchall()
+    if not found:
+        by, option = (f" by the scheme {scheme_id}", f" --scheme {scheme_id}") if scheme_id else ("", "")
+        raise Refused(f"{period.text} has not been scored{by}: run `minhu score {period.text}{option}` first")
+    return [Run(Scheme.from_entry(data), period, *rest) for data, *rest in found]
+
+
+def is_stale(connection: psycopg.Connection, run: Run) -> bool:
+    """Whether the facts were built anew after they were scored."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return cursor.execute(
+            "select %s < max(build_id) from audit.build where status = 'succeeded'", [run.build_id]
+        ).fetchone()[0]
+
+
+# The text of a scheme is that of its version, whichever configuration brought it.
+_STORED = """
+select (
+        select entry.data from config.entry
+        where entry.kind = 'scheme' and entry.key = run.scheme_id
+            and entry.data ->> 'scheme_version' = run.scheme_version
+        order by entry.since_version desc limit 1
+    ), run.starts_at, run.ends_at, run.as_of, run.build_id, run.config_version
+from mart.score_run as run
+where run.period = %(period)s and (%(scheme_id)s::text is null or run.scheme_id = %(scheme_id)s)
+order by run.scored_at desc
+"""
 
 
 def _choose(connection: psycopg.Connection, period: Period, scheme_id: str | None) -> Run:
@@ -293,6 +315,6 @@ left join mart.dim_unit as units
         scores.unit_code = units.unit_code
         and units.valid_from <= %(last_day)s
         and (units.valid_to is null or units.valid_to > %(last_day)s)
-where {_THIS_RUN}
+where {OF_RUN}
 order by scores.peer_group, scores.rank_in_group nulls last, scores.unit_code
 """

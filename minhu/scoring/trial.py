@@ -22,6 +22,7 @@ from minhu.scoring.period import Period
 from minhu.scoring.plain import plain
 from minhu.scoring.scheme import PeerGroup, Scheme
 from minhu.scoring.tally import NOTHING, Given, ScoredIndicator, ScoredUnit, UnitCounts, tally
+from minhu.text_file import read_text
 
 COLUMNS = ("unit", "peer_group", "period", "indicator_code", "numerator", "denominator", "value")
 NUMBERS = COLUMNS[4:]
@@ -252,19 +253,8 @@ class _Reader:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The lines of the file with their numbers, cells stripped; UTF-8 or GB18030, as spreadsheets write it."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise Refused(f"{path}: {error.strerror}") from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            text = raw.decode("gb18030")
-        except UnicodeDecodeError:
-            raise Refused(f"{path}: neither UTF-8 nor GB18030") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""), restval="", strict=True)
+    """The lines of the file with their numbers, cells stripped."""
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), restval="", strict=True)
     header = [name.strip() for name in reader.fieldnames or ()]
     if unknown := [name for name in header if name not in COLUMNS]:
         raise Refused(f"{path}:1: {unknown[0]!r} is no column; the columns are {', '.join(COLUMNS)}")

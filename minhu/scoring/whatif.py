@@ -25,7 +25,7 @@ from minhu.scoring.language.indicator import Indicator
 from minhu.scoring.period import Period
 from minhu.scoring.plain import plain
 from minhu.scoring.scheme import Scheme
-from minhu.scoring.score import Run
+from minhu.scoring.score import OF_RUN, Run, is_stale, stored_runs
 from minhu.scoring.tally import Given, ScoredIndicator, ScoredUnit, UnitCounts, tally
 from minhu.settings import Settings
 from minhu.warehouse import dbt
@@ -114,7 +114,8 @@ def what_if(settings: Settings, scheme_id: str, changed: Scheme, period: str) ->
         keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [database.LOCK_BUILD])
         with database.connect(settings) as connection:
             connection.row_factory = dict_row
-            run, is_stale = _run(connection, scheme_id, wanted)
+            run = stored_runs(connection, wanted, scheme_id)[0]
+            has_newer_facts = is_stale(connection, run)
             _judge(run.scheme, changed, wanted)
             was = _stored(connection, run.scheme, run.key, "mart")
             names = _names(connection, wanted)
@@ -132,7 +133,7 @@ def what_if(settings: Settings, scheme_id: str, changed: Scheme, period: str) ->
         old_version=run.scheme.scheme_version,
         new_version=changed.scheme_version,
         as_of=run.as_of,
-        is_stale=is_stale,
+        is_stale=has_newer_facts,
         is_recounted=sources is None,
         changes=tuple(compare(run.scheme, changed)),
         moves=tuple(_moves(changed, was, now, names)),
@@ -148,31 +149,11 @@ def _judge(old: Scheme, changed: Scheme, period: Period) -> None:
         raise Refused(f"the numbers of the changed scheme change on {day}, inside {period.text}")
 
 
-def _run(connection: psycopg.Connection, scheme_id: str, period: Period) -> tuple[Run, bool]:
-    """The newest run of the scheme over the period, and whether the facts were built anew since."""
-    found = connection.execute(
-        "select entry.data, run.starts_at, run.ends_at, run.as_of, run.build_id, run.config_version,"
-        " run.build_id < (select max(build_id) from audit.build where status = 'succeeded') as is_stale"
-        " from mart.score_run as run inner join config.entry on entry.kind = 'scheme' and entry.key = run.scheme_id"
-        " and entry.data ->> 'scheme_version' = run.scheme_version"
-        " where run.period = %s and run.scheme_id = %s order by run.scored_at desc, entry.since_version desc limit 1",
-        [period.text, scheme_id],
-    ).fetchone()
-    if found is None:
-        raise Refused(
-            f"{period.text} has not been scored by {scheme_id}:"
-            f" run `minhu score {period.text} --scheme {scheme_id}` first"
-        )
-    scheme, is_stale = Scheme.from_entry(found.pop("data")), found.pop("is_stale")
-    return Run(scheme, period, *found.values()), is_stale
-
-
 def _stored(connection: psycopg.Connection, scheme: Scheme, key: dict, schema: str) -> dict[str, ScoredUnit]:
     """The scores of a run as they stand in ``schema``, by unit."""
-    of_run = "scheme_id = %(scheme_id)s and scheme_version = %(scheme_version)s and period = %(period)s"
     parts = defaultdict(list)
     order = [indicator.code for indicator in scheme.indicators]
-    for row in connection.execute(f"select * from {schema}.fct_unit_indicator where {of_run}", key):
+    for row in connection.execute(f"select * from {schema}.fct_unit_indicator where {OF_RUN}", key):
         parts[row["unit_code"]].append(
             ScoredIndicator(
                 code=row["indicator_code"],
@@ -185,7 +166,7 @@ def _stored(connection: psycopg.Connection, scheme: Scheme, key: dict, schema: s
                 funnel_flag=row["funnel_flag"],
             )
         )
-    units = connection.execute(f"select * from {schema}.fct_unit_score where {of_run} order by unit_code", key)
+    units = connection.execute(f"select * from {schema}.fct_unit_score where {OF_RUN} order by unit_code", key)
     return {
         row["unit_code"]: ScoredUnit(
             unit=row["unit_code"],

@@ -154,28 +154,11 @@ where
     and old.order_key < newest.order_key
 """
 
+# A batch, like a decision, that commits late is simply there for the next build.
 _CHOOSE = """
-with done as (
-    select build_batch.batch_id, build_batch.action
-    from audit.build_batch
-    inner join audit.build on build_batch.build_id = build.build_id
-    where build.status = 'succeeded'
-)
 insert into audit.build_batch (build_id, batch_id, action)
-select %(build_id)s, batch.batch_id, case when batch.status = 'accepted' then 'take' else 'withdraw' end
-from audit.batch
-where (
-    batch.status = 'accepted'
-    and not exists (select from done where done.batch_id = batch.batch_id and done.action = 'take')
-)
-or (
-    batch.status = 'superseded'
-    and exists (select from done where done.batch_id = batch.batch_id and done.action = 'take')
-    and not exists (select from done where done.batch_id = batch.batch_id and done.action = 'withdraw')
-)
+select %(build_id)s, batch_id, action from audit.batch_to_build
 """
-
-# A decision that commits late is simply there for the next build.
 _CHOOSE_DECISIONS = """
 insert into audit.build_decision (build_id, kind, decision_id)
 select %(build_id)s, kind, decision_id from audit.decision_to_build

@@ -1,6 +1,5 @@
 """Drives dbt. The only module that imports it."""
 
-import hashlib
 import json
 import os
 import threading
@@ -16,6 +15,7 @@ import psycopg
 import sqlalchemy
 
 from minhu import database
+from minhu.hashing import files_sha256
 from minhu.settings import PROJECT_ROOT, Settings
 
 PROJECT = PROJECT_ROOT / "dbt_project"
@@ -142,11 +142,10 @@ def run(
 
 
 def code_hash() -> str:
-    """Hash of what decides over the tables of a run: the files of the dbt project, the versions of dbt and of us."""
-    digest = hashlib.sha256(" ".join(version(name) for name in ("minhu", "dbt-core", "dbt-postgres")).encode())
-    for path in sorted(path for path in PROJECT.rglob("*") if path.suffix in (".sql", ".yml", ".csv")):
-        digest.update(str(path.relative_to(PROJECT)).encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+    """What decides over the tables of a run: versions of dbt and of us, a hash of the files of the dbt project."""
+    files = (path for path in PROJECT.rglob("*") if path.suffix in (".sql", ".yml", ".csv"))
+    versions = " ".join(version(name) for name in ("minhu", "dbt-core", "dbt-postgres"))
+    return f"{versions} {files_sha256(PROJECT, files)}"
 
 
 def _invoke(

@@ -93,7 +93,8 @@ def test_appeals_of_a_file_enter_together_or_not_at_all(world_of, tmp_path):
         world_of.cli("d1", "appeals", "file", "--file", str(path))
     assert str(refused.value).splitlines() == [
         "appeals.csv: nothing was entered; mend and send it again",
-        "  line 3, column period 考核周期: is no period; write a month as 2026-10 or a year as 2026",
+        "  line 3, column period 考核周期: is no period; write a month as 2026-10, a quarter as 2026-Q4 or a year as"
+        " 2026",
         "  line 4: no case of this hotline has this number",
         "  line 5, column grounds_code 申诉理由: is blank; it must be filled",
         "  line 5, column statement 情况说明: is blank; it must be filled",

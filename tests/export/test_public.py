@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minhu.export.public import SMALL, suppress
+from minhu.export.report import Group, Indicator, Measured
 from tests.export.given import COUNT, RATE, RETURNS, count, group, rate, report, unit
 
 
@@ -36,6 +37,19 @@ def test_a_unit_with_large_counts_keeps_its_numbers_but_no_rows():
 def test_a_single_withheld_unit_takes_the_next_smallest_with_it():
     public = suppress(report())
     assert shown(public, "T1").is_suppressed  # else 36 of 37 in the towns less 30 of 30 tells the 6 of 7
+
+
+def test_what_few_cases_took_is_withheld_and_what_many_took_is_shown():
+    minutes = Indicator("minutes", "办理时长", is_rate=False, is_lower_better=True)
+
+    def took(total, cases):
+        return Measured("minutes", Decimal(total), Decimal(cases), Decimal(total) / cases, points_max=Decimal(5))
+
+    units = (unit("U1", "良好", "80.00", took(1200, 2)), unit("U2", "良好", "80.00", took(90000, 60)))
+    three = (*units, unit("U3", "良好", "80.00", took(100000, 70)))
+    public = suppress(replace(report(), indicators=(minutes,), groups=(Group("g", "组", Decimal(4), (), three, ()),)))
+    withheld = {one.code for _, one in public.units() if one.by("minutes").is_suppressed}
+    assert withheld == {"U1", "U2"}  # two cases are few; with U2 the sum no longer tells them
 
 
 def test_the_public_rate_of_a_group_stays_where_it_is_large():

@@ -13,6 +13,7 @@ import pytest
 from minhu import assess, database
 from minhu.errors import Refused
 from minhu.publish import approved_by, close, publish, publish_closing, verify
+from minhu.scoring import score
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
 from tests.publish import city as world
@@ -185,3 +186,30 @@ def test_a_batch_that_waits_for_the_build_stops_a_closing(city):
     deliver(city, [case(9, "交通局", **LATE)])
     with pytest.raises(Refused, match="1 batches are not built yet"):
         close(city, MONTH, why="补报")
+
+
+def test_a_year_that_is_the_mean_of_its_months_is_proved_by_its_hashes(scratch, tmp_path):
+    """Its months are scores of their own: from its own rows it would come out otherwise, and nobody changed a thing."""
+
+    def told(number, month, closed):
+        at = {"受理时间": f"2025-{month}-03 08:30:00", "转办时间": f"2025-{month}-03 09:00:00"}
+        return case(
+            number, "城管局", **at, 办理期限=f"2025-{month}-11 00:00", 办结时间=f"2025-{month}-{closed} 10:00:00"
+        )
+
+    rows = [told(1, "11", "05"), *(told(number, "12", "20") for number in (2, 3, 4))]
+    city = world.make(scratch, tmp_path, rows, date(2025, 12, 31))
+    scheme = city.config / "schemes" / "linan.yml"
+    text = scheme.read_text(encoding="utf-8").replace("valid_from: 2026-01-01", "valid_from: 2025-11-01")
+    mean = "\naggregation: {year: mean_of_months}\n\npeer_groups:"
+    scheme.write_text(text.replace("\npeer_groups:", mean, 1), encoding="utf-8")
+    build(city)
+    for month in ("2025-11", "2025-12"):
+        score(city, month)
+    closing = close(city, "2025")
+    about = {"subject_kind": "closing", "subject_id": str(closing.closing_id)}
+    assess.record(login(city, "p_mean", "evaluator"), "approve", **about, verdict="approved", reason="已核对")
+    publish(city, "2025")
+    found = verify(city, "2025")
+    assert found.is_ok and found.differences is None
+    assert [note for note in found.notes if "平均" in note]

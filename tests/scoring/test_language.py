@@ -4,6 +4,7 @@ import pytest
 
 from minhu import database
 from minhu.errors import Refused
+from minhu.export import read_report
 from minhu.scoring import explain, render, render_scores, score
 from tests.scoring.city import GIVEN, GOOD, LATE, City
 
@@ -259,3 +260,25 @@ def test_every_lost_point_of_a_counted_indicator_has_its_rows(rich):
         for part in explain(rich[0], unit, "2026-10").indicators:
             if part.code in ("close_on_time", "satisfaction", "resolved", "not_handled"):
                 assert sum(cost.lost for cost in part.costs) == part.lost, (unit, part.code)
+
+
+def test_the_rows_behind_a_loss_are_kept_by_the_direction_of_the_rule(rich):
+    """Of a demand by which fewer are better every row costs, of a median none does, of a share none fell short."""
+    settings, _ = rich
+    with database.connect(settings) as connection:
+        kept = connection.execute(
+            "select indicator_code, count(*) from mart.fct_evidence"
+            " where period = '2026-10' and unit_code = 'T1' and excluded_reason is null group by 1 order by 1"
+        ).fetchall()
+    assert kept == [("demand", 2), ("resolved", 2), ("satisfaction", 2)]
+
+
+def test_an_export_tells_in_percent_what_is_scored_in_percent(rich):
+    settings, _ = rich
+    report = read_report(settings, "2026-10")
+    assert [one.code for one in report.indicators if one.is_rate] == [
+        "intake",
+        "close_on_time",
+        "satisfaction",
+        "resolved",
+    ]

@@ -3,11 +3,8 @@
 with directions as (
     select
         listed.data ->> 'code' as indicator_code,
-        coalesce(listed.data -> 'scoring' ->> 'better', 'higher') = 'lower'
-        or listed.data -> 'scoring' ->> 'function' = 'per_item_deduction'
-        or listed.data -> 'scoring' -> 'steps' -> 0 ->> 'at_most' is not null as is_lower_better,
-        -- of a mean of durations no single row fell short
-        listed.data ->> 'aggregate' in ('rate', 'count') as is_told_by_rows
+        (listed.data ->> 'is_lower_better')::boolean as is_lower_better,
+        (listed.data ->> 'is_told_by_rows')::boolean as is_told_by_rows
     from {{ ref('int_scoring__schemes') }} as schemes
     cross join lateral jsonb_array_elements(schemes.data -> 'indicators') as listed (data)
 ),
@@ -33,10 +30,13 @@ final as (
     inner join directions on counted.indicator_code = directions.indicator_code
     where
         counted.excluded_reason is not null
-        or case
-            when directions.is_lower_better then directions.is_told_by_rows and counted.numerator_value > 0
-            else counted.numerator_value < counted.denominator_value
-        end
+        or (
+            directions.is_told_by_rows
+            and case
+                when directions.is_lower_better then counted.numerator_value > 0
+                else counted.numerator_value < counted.denominator_value
+            end
+        )
 )
 
 select * from final

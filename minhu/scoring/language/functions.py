@@ -1,5 +1,6 @@
 """Scoring functions: how what was counted becomes points. What each computes stands in ``minhu.scoring.arithmetic``."""
 
+from abc import abstractmethod
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
@@ -39,13 +40,13 @@ class Function(Declared):
     def is_lower_better(self) -> bool:
         return False
 
+    @abstractmethod
     def points(self, value: Fraction, terms: Terms) -> Fraction:
         """Points for ``value``: a rate in percent, or a count. Not rounded."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text_zh(self, terms: Terms) -> str:
         """The rule in words."""
-        raise NotImplementedError
 
 
 class Proportional(Function):

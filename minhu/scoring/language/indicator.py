@@ -88,6 +88,11 @@ class Indicator(Declared):
         return not self.is_manual and (self.aggregate in ("rate", "share") or weighed)
 
     @property
+    def is_told_by_rows(self) -> bool:
+        """Whether a loss falls on single rows: of a mean of minutes, or of a median, none fell short by itself."""
+        return self.is_percent or self.aggregate not in ("mean", "median", "p90")
+
+    @property
     def asks_again(self) -> bool:
         """Whether other answers about the same assignment decide which of them counts."""
         return self.answers is not None and (self.answers.take != "every" or bool(self.answers.recheck))
