@@ -196,7 +196,8 @@ def test_of_two_schemes_one_must_be_named(scored, tmp_path):
         )
         connection.execute(
             "insert into config.entry (kind, key, data, since_version)"
-            " select kind, 'other', data, since_version from config.entry where kind = 'scheme'"
+            " select kind, 'other', jsonb_set(data, '{scheme_id}', '\"other\"'), since_version"
+            " from config.entry where kind = 'scheme'"
         )
     try:
         with pytest.raises(Refused, match="2026-10 was scored by exam and other; name one with --scheme"):

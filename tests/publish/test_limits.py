@@ -133,10 +133,7 @@ def test_a_publication_that_is_killed_leaves_nothing(city, approved):
     environment = os.environ | {"MINHU_HOME": str(city.home), "MINHU_DATABASE_URL": city.database_url}
     command = [sys.executable, "-m", "minhu", "publish", MONTH]
     running = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stderr=subprocess.PIPE)
-    asleep = (
-        "select pid from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
-        " and query like '%%publish.%%'"
-    )
+    asleep = "select pid from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
     for _ in range(300):
         sleeping = rows(city, asleep)
         if sleeping:

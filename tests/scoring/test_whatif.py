@@ -104,8 +104,8 @@ def test_the_command_tells_it_in_words(october, draft, monkeypatch):
 @pytest.mark.parametrize(
     ("scheme", "period", "changes", "complaint"),
     [
-        ("exam", "2026-09", (), "2026-09 has not been scored by exam: run `minhu score 2026-09 --scheme exam` first"),
-        ("other", "2026-10", (), "2026-10 has not been scored by other"),
+        ("exam", "2026-09", (), "by the scheme exam: run `minhu score 2026-09 --scheme exam` first"),
+        ("other", "2026-10", (), "2026-10 has not been scored by the scheme other"),
         ("exam", "2026-10", (("month: indicative, ", ""),), "the changed scheme scores no month; it scores by year"),
     ],
 )

@@ -10,22 +10,7 @@ with directions as (
 ),
 
 final as (
-    select
-        counted.scheme_id,
-        counted.scheme_version,
-        counted.period,
-        counted.unit_code,
-        counted.indicator_code,
-        counted.subject_kind,
-        counted.subject_id,
-        counted.case_id,
-        counted.assignment_id,
-        counted.callback_id,
-        counted.numerator_value,
-        counted.denominator_value,
-        counted.excluded_reason,
-        counted.due_at,
-        counted.occurred_at
+    select counted.*
     from {{ ref('int_scoring__indicator_cases') }} as counted
     inner join directions on counted.indicator_code = directions.indicator_code
     where
