@@ -28,11 +28,14 @@ setup: .venv/.ready  ## Make .venv from uv.lock
 demo: setup  ## A month of a small city through the whole chain; safe to run twice
 	$(BIN)/minhu demo
 
+# A server and two of these for each core would be no faster; the tests of a file share what they set up.
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
 test: setup  ## A sample of everything, within minutes
-	$(BIN)/pytest
+	$(PYTEST)
 
 test-long: setup  ## Everything, the long runs too
-	$(BIN)/pytest -m ""
+	$(PYTEST) -m ""
 
 .bench/.ready: .uv/.ready bench/requirements.txt
 	$(PYTHON) -m venv .bench
