@@ -4,13 +4,11 @@
 are compared, so that neither does less than it says. ``build_s_per_million_rows``: of staged rows.
 ``day_build_s``: `minhu build` of the day after that month, from its call to its end, with ``day_build_rows`` to take.
 ``build_12m_vs_1m``: the day's build with twelve months behind it against one, 3,000 cases a day; the two are run in
-turn, each on a fresh copy of its database, and the median of the pairs' ratios counts.
+turn, each on a fresh copy of its database, and the median of the pairs' ratios counts. The month is scored as well:
+score.py.
 """
 
-import json
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +17,10 @@ from pathlib import Path
 
 import psycopg
 
-from bench import history
-from bench.scratch import warehouse
+from bench import history, score
+from bench.scratch import minhu, warehouse
 from minhu import database, postgres
-from minhu.settings import PROJECT_ROOT, Settings
+from minhu.settings import Settings
 
 CASES_PER_DAY = 3_000
 COPIES = 10
@@ -33,6 +31,7 @@ BY_HAND = Path(__file__).parent / "by_hand.sql"
 
 def measure(quick: bool) -> dict[str, float]:
     with warehouse() as settings:
+        settings = replace(settings, config=score.configure(settings.config, settings.home / "config"))
         history.load(settings, CASES_PER_DAY // 10 if quick else CASES_PER_DAY)
         return _month(settings) | _year(settings)
 
@@ -42,6 +41,7 @@ def _month(settings: Settings) -> dict[str, float]:
         history.fill(month, copies=COPIES)
         by_hand = _by_hand(month)
         ours = _build(month)
+        print(f"by hand {by_hand:.1f} s, minhu build {ours:.1f} s", flush=True)
         _compare(month)
         [rows] = _one(month, "select sum(staged_rows)::integer from audit.batch where status = 'accepted'")
         day_rows = history.accept_day(month)
@@ -51,7 +51,7 @@ def _month(settings: Settings) -> dict[str, float]:
             "build_s_per_million_rows": round(ours / rows * 1_000_000, 1),
             "day_build_s": round(_build(month), 1),
             "day_build_rows": day_rows,
-        }
+        } | score.measure_on(month)
 
 
 def _year(settings: Settings) -> dict[str, float]:
@@ -78,24 +78,9 @@ def _day(settings: Settings, before: Settings) -> float:
 
 def _build(settings: Settings) -> float:
     """Seconds of one `minhu build`, a process of its own as an operator starts it."""
-    world = {
-        "MINHU_HOME": str(settings.home),
-        "MINHU_CONFIG": str(settings.config),
-        "MINHU_DATABASE_URL": settings.database_url,
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-    }
-    began = time.perf_counter()
-    told = subprocess.run(
-        [sys.executable, "-m", "minhu", "build", "--json"],
-        env=world,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=PROJECT_ROOT,
-    )
-    seconds = time.perf_counter() - began
-    if told.returncode or not json.loads(told.stdout)["touched_cases"]:
-        raise RuntimeError(f"nothing was measured: {told.stderr or told.stdout}")
+    seconds, told = minhu(settings, "build", "--json")
+    if not told["touched_cases"]:
+        raise RuntimeError("nothing was measured: no case was touched")
     return seconds
 
 

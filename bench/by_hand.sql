@@ -22,8 +22,12 @@ from (
 analyze calendar;
 
 create temporary table unit_name on commit drop as
-select data ->> 'unit_name' as unit_name, data ->> 'unit_code' as unit_code
-from config.entry where kind = 'unit_name' and until_version is null;
+select
+    key as unit_name, span.unit_code,
+    coalesce(span.valid_from, '-infinity') as valid_from, coalesce(span.valid_to, 'infinity') as valid_to
+from config.entry
+cross join jsonb_to_recordset(data -> 'spans') as span (unit_code text, valid_from date, valid_to date)
+where kind = 'unit_name' and until_version is null;
 analyze unit_name;
 
 create temporary table unit on commit drop as
@@ -50,7 +54,31 @@ select
 from config.entry where kind = 'limit_rule' and until_version is null;
 analyze limit_rule;
 
--- Cases: the newest version of each record, the case it was transferred from, and what the caller repeats.
+create temporary table category on commit drop as
+with recursive walked as (
+    select key as category_code, array[key] as codes
+    from config.entry where kind = 'category' and until_version is null and data ->> 'parent_category_code' is null
+    union all
+    select entry.key, codes || entry.key
+    from walked inner join config.entry on data ->> 'parent_category_code' = category_code
+    where kind = 'category' and until_version is null
+)
+select category_code, codes[1:3] as category_codes from walked;
+analyze category;
+
+create temporary table area on commit drop as
+with recursive walked as (
+    select key as area_code, array[key] as codes
+    from config.entry where kind = 'area' and until_version is null and data ->> 'parent_area_code' is null
+    union all
+    select entry.key, codes || entry.key
+    from walked inner join config.entry on data ->> 'parent_area_code' = area_code
+    where kind = 'area' and until_version is null
+)
+select area_code, codes[1:3] as area_codes from walked;
+analyze area;
+
+-- Cases: the newest version of each record, and the case it was transferred from.
 create temporary table won_case on commit drop as
 select distinct on (feed_code, case_no)
     md5(feed_code || '|' || case_no) as case_id,
@@ -77,15 +105,85 @@ select distinct on (case_id) case_id, root_case_id from climbed order by case_id
 analyze rooted_case;
 
 create temporary table cases on commit drop as
-select
-    won_case.*,
-    coalesce(root_case_id, case_id) as root_case_id,
-    lag(case_id) over same_matter as earlier_case_id,
-    received_at - lag(received_at) over same_matter as since_earlier
-from won_case left join rooted_case using (case_id)
-window same_matter as (partition by caller_token, category_code order by received_at, case_id);
+select won_case.*, coalesce(root_case_id, case_id) as root_case_id
+from won_case left join rooted_case using (case_id);
 alter table cases add primary key (case_id);
 analyze cases;
+
+-- What a caller repeats: of his calls of thirty days the latest about the same place, and the same by category or text.
+create temporary table pair on commit drop as
+with calls as (
+    select
+        case_id, root_case_id, caller_token, received_at, batch_id, row_number, category_codes, area_codes,
+        row_number() over (partition by caller_token order by received_at, case_id) as call_no
+    from cases left join category using (category_code) left join area using (area_code)
+    where caller_token is not null
+)
+select
+    later.case_id, later.batch_id, later.row_number, later.area_codes, step, earlier.case_id as earlier_case_id,
+    earlier.batch_id as earlier_batch_id, earlier.row_number as earlier_row_number,
+    earlier.area_codes as earlier_area_codes,
+    coalesce(later.category_codes = earlier.category_codes, false) as is_same_category
+from calls as later
+cross join lateral generate_series(1, least(later.call_no - 1, 50)) as step
+inner join calls as earlier on later.caller_token = earlier.caller_token and later.call_no - step = earlier.call_no
+where
+    later.call_no > 1 and later.received_at - earlier.received_at <= interval '30 days'
+    and later.root_case_id <> earlier.root_case_id;
+analyze pair;
+
+create temporary table said on commit drop as
+select
+    case_id,
+    nullif(regexp_replace(lower(normalize(address, nfkc)), '[^0-9a-z\u3400-\u4dbf\u4e00-\u9fff]', '', 'g'), '')
+        as address,
+    case when longitude <> round(longitude) or latitude <> round(latitude) then longitude end as longitude,
+    latitude,
+    array(select distinct unnest(string_to_array(left(regexp_replace(
+        regexp_replace(
+            regexp_replace(lower(normalize(concat_ws(' ', title, content), nfkc)), '[0-9a-z]*[*][0-9a-z*]*', '', 'g'),
+            fillers, '', 'g'
+        ),
+        '[^0-9a-z\u3400-\u4dbf\u4e00-\u9fff]', '', 'g'
+    ), 200), null))) as letters
+from (
+    select case_id, batch_id, row_number from pair
+    union select earlier_case_id, earlier_batch_id, earlier_row_number from pair
+) as paired
+inner join staging.case_record using (batch_id, row_number)
+cross join (
+    select string_agg(word, '|') as fillers
+    from config.entry cross join jsonb_array_elements_text(data -> 'filler_words') as word
+    where kind = 'repeat_rule' and until_version is null
+) as repeat_rule;
+analyze said;
+
+create temporary table repeated on commit drop as
+select distinct on (pair.case_id) pair.case_id, earlier_case_id
+from pair
+inner join said as later using (case_id)
+inner join said as earlier on earlier_case_id = earlier.case_id
+where
+    coalesce(
+        nullif(later.address = earlier.address, false),
+        111195 * sqrt(
+            (later.latitude - earlier.latitude) ^ 2
+            + ((later.longitude - earlier.longitude) * cos(radians(later.latitude))) ^ 2
+        ) <= 1000,
+        area_codes[1:cardinality(earlier_area_codes)] = earlier_area_codes[1:cardinality(area_codes)],
+        true
+    )
+    and (
+        is_same_category
+        or round(
+            2.0 * (
+                select count(*) from unnest(later.letters) as one (letter)
+                inner join unnest(earlier.letters) as other (letter) using (letter)
+            ) / (cardinality(later.letters) + cardinality(earlier.letters)), 3
+        ) >= 0.55
+    )
+order by pair.case_id, step;
+analyze repeated;
 
 -- Events: the newest version of each, delivered or carried on the case's own row.
 create temporary table won_event on commit drop as
@@ -111,9 +209,14 @@ newest as (
 )
 select
     md5(newest.case_id || '|' || identity) as event_id, newest.case_id, root_case_id, event_type, occurred_at,
-    unit_name, unit_code, coalesce(unit_code, 'raw|' || unit_name) as unit_ref, unit_role, due_at, limit_kind,
+    newest.unit_name, unit_code, coalesce(unit_code, 'raw|' || newest.unit_name) as unit_ref, unit_role, due_at, limit_kind,
     result_code, newest.batch_id, newest.row_number
-from newest inner join cases using (case_id) left join unit_name using (unit_name)
+from newest
+inner join cases using (case_id)
+left join unit_name
+    on newest.unit_name = unit_name.unit_name
+    and (occurred_at at time zone 'Asia/Shanghai')::date >= valid_from
+    and (occurred_at at time zone 'Asia/Shanghai')::date < valid_to
 where not newest.is_deleted;
 analyze won_event;
 
@@ -264,10 +367,7 @@ select
     case when standing.case_id is null then answered.closed_at when is_closed then standing.closed_at end as closed_at,
     case when cases.case_id <> cases.root_case_id then upstream_case_id end as transferred_from_case_id,
     into_case_id as merged_into_case_id,
-    case
-        when caller_token is not null and category_code is not null and since_earlier <= interval '30 days'
-            then earlier_case_id
-    end as repeat_of_case_id,
+    repeated.earlier_case_id as repeat_of_case_id,
     coalesce(is_excluded, false) as is_excluded,
     coalesce(assignment_count, 0) as assignment_count, coalesce(rework_count, 0) as rework_count,
     coalesce(void_count, 0) as void_count, cases.root_case_id, batch_id as source_batch_id,
@@ -276,6 +376,7 @@ from cases
 left join standing on cases.root_case_id = standing.case_id
 left join answered on cases.root_case_id = answered.root_case_id
 left join merged on cases.case_id = merged.case_id
+left join repeated on cases.case_id = repeated.case_id
 left join excluded on cases.root_case_id = excluded.root_case_id;
 alter table fct_case add primary key (case_id);
 create unique index on fct_case (feed_code, case_no);
@@ -301,7 +402,10 @@ select distinct on (callback_id)
     satisfaction_code, newest.batch_id as source_batch_id, newest.row_number as source_row_number
 from newest
 inner join cases using (case_id)
-left join unit_name on newest.unit_name = unit_name.unit_name
+left join unit_name
+    on newest.unit_name = unit_name.unit_name
+    and (called_at at time zone 'Asia/Shanghai')::date >= unit_name.valid_from
+    and (called_at at time zone 'Asia/Shanghai')::date < unit_name.valid_to
 left join assignment
     on cases.root_case_id = assignment.root_case_id
     and (

@@ -1,14 +1,18 @@
-"""A warehouse of its own for a measurement, gone afterwards."""
+"""A warehouse of its own for a measurement, gone afterwards, and commands run on it."""
 
+import json
 import shutil
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from minhu import database, postgres
-from minhu.settings import Settings
+from minhu.settings import PROJECT_ROOT, Settings
 
 
 @contextmanager
@@ -24,3 +28,26 @@ def warehouse() -> Iterator[Settings]:
     finally:
         postgres.stop(settings)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def minhu(settings: Settings, *command: str) -> tuple[float, dict]:
+    """Seconds of one command, a process of its own as an operator starts it, and the JSON that it told."""
+    world = {
+        "MINHU_HOME": str(settings.home),
+        "MINHU_CONFIG": str(settings.config),
+        "MINHU_DATABASE_URL": settings.database_url,
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+    began = time.perf_counter()
+    told = subprocess.run(
+        [sys.executable, "-m", "minhu", *command],
+        env=world,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT_ROOT,
+    )
+    seconds = time.perf_counter() - began
+    if told.returncode:
+        raise RuntimeError(f"nothing was measured: {told.stderr or told.stdout}")
+    return seconds, json.loads(told.stdout)

@@ -34,6 +34,7 @@
                 assignments.unit_role,
                 assignments.dispatched_at,
                 assignments.opening_rank,
+                assignments.is_only,
                 (assignments.dispatched_at, assignments.opening_rank) < (moments.happened_at, moments.moment_rank)
                     as is_opened_before,
                 case
@@ -62,22 +63,34 @@
                 *,
                 min(unit_ref) over same_nearness <> max(unit_ref) over same_nearness as is_of_several
             from placed
+            where not is_only
             window same_nearness as (partition by moment_id, nearness)
+        ),
+
+        nearest as (
+            select distinct on (moment_id)
+                moment_id,
+                assignment_id
+            from told_apart
+            where nearness < 3 or not is_of_several or strpos(unit_codes, ';') = 0
+            order by
+                moment_id,
+                is_opened_before desc,
+                nearness,
+                nearness = 3 and unit_role = 'support',
+                abs(extract(epoch from happened_at - dispatched_at)),
+                opening_rank desc,
+                assignment_id
         )
 
-        select distinct on (moment_id)
+        -- Most cases have one assignment: nothing is to be put in order there, which costs more than all the rest.
+        select
             moment_id,
             assignment_id
-        from told_apart
-        where nearness < 3 or not is_of_several or strpos(unit_codes, ';') = 0
-        order by
-            moment_id,
-            is_opened_before desc,
-            nearness,
-            nearness = 3 and unit_role = 'support',
-            abs(extract(epoch from happened_at - dispatched_at)),
-            opening_rank desc,
-            assignment_id
+        from placed
+        where is_only
+        union all
+        select * from nearest
     )
 {%- endmacro %}
 

@@ -13,6 +13,14 @@
     regexp_replace({{ text }}, '[^0-9a-z\u3400-\u4dbf\u4e00-\u9fff]', '', 'g')
 {%- endmacro %}
 
+{# The characters of a text, each once, in an order that no locale decides. #}
+{% macro each_letter(text) -%}
+    (
+        select coalesce(string_agg(distinct letter.letter collate "C", ''), '')
+        from unnest(string_to_array({{ text }}, null)) as letter (letter)
+    )
+{%- endmacro %}
+
 {# Of evened spelling: without numbers that were masked, all of which look alike. #}
 {% macro without_masks(text) -%}
     regexp_replace({{ text }}, '[0-9a-z]*[*][0-9a-z*]*', '', 'g')

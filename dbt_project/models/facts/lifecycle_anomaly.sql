@@ -57,6 +57,13 @@ of_assignments as (
     select
         event_id,
         assignment_id,
+        root_case_id,
+        event_type,
+        occurred_at,
+        unit_code,
+        unit_name,
+        batch_id,
+        row_number,
         case
             when event_type in ('SIGN', 'FIRST_CONTACT', 'CLOSE', 'RETURN_GRANT') and is_before_dispatch
                 then 'before_dispatch'
@@ -90,6 +97,13 @@ of_strangers as (
     select
         events.event_id,
         null::text as assignment_id,
+        events.root_case_id,
+        events.event_type,
+        events.occurred_at,
+        events.unit_code,
+        events.unit_name,
+        events.batch_id,
+        events.row_number,
         'unit_never_dispatched' as anomaly_code
     from {{ ref('int_event__attached') }} as events
     left join dispatched_cases on events.root_case_id = dispatched_cases.root_case_id
@@ -99,6 +113,11 @@ of_strangers as (
             dispatched_cases.root_case_id is not null
             or events.event_type not in ('CLOSE', 'URGE', 'SUPERVISE')
         )
+),
+
+openings as (
+    select * from {{ ref('int_event__winning') }}
+    where event_type in ('DISPATCH', 'REDISPATCH', 'ADD_UNIT', 'REWORK')
 ),
 
 leads as (
@@ -113,11 +132,18 @@ leads as (
 
 of_leads as (
     select
-        events.event_id,
+        openings.event_id,
         leads.assignment_id,
+        openings.root_case_id,
+        openings.event_type,
+        openings.occurred_at,
+        openings.unit_code,
+        openings.unit_name,
+        openings.batch_id,
+        openings.row_number,
         'lead_over_open_lead' as anomaly_code
     from leads
-    inner join {{ ref('int_event__winning') }} as events on leads.assignment_id = events.assignment_id
+    inner join openings on leads.assignment_id = openings.assignment_id
     where
         leads.earlier_assignment_id is not null
         and (leads.earlier_ended_at is null or leads.earlier_ended_at > leads.dispatched_at)
@@ -134,18 +160,32 @@ ends as (
 
 of_ends as (
     select
-        events.event_id,
+        openings.event_id,
         assignments.assignment_id,
+        openings.root_case_id,
+        openings.event_type,
+        openings.occurred_at,
+        openings.unit_code,
+        openings.unit_name,
+        openings.batch_id,
+        openings.row_number,
         'dispatched_after_end' as anomaly_code
     from assignments
     inner join ends on assignments.root_case_id = ends.root_case_id and assignments.dispatched_at > ends.ended_at
-    inner join {{ ref('int_event__winning') }} as events on assignments.assignment_id = events.assignment_id
+    inner join openings on assignments.assignment_id = openings.assignment_id
 ),
 
 of_merges as (
     select
         events.event_id,
         null::text as assignment_id,
+        events.root_case_id,
+        events.event_type,
+        events.occurred_at,
+        events.unit_code,
+        events.unit_name,
+        events.batch_id,
+        events.row_number,
         'merge_target_unknown' as anomaly_code
     from {{ ref('int_event__winning') }} as events
     inner join {{ ref('int_case__decided') }} as decided on events.case_id = decided.case_id
@@ -169,20 +209,19 @@ final as (
     select
         anomalies.anomaly_code,
         anomalies.event_id,
-        events.root_case_id as case_id,
+        anomalies.root_case_id as case_id,
         anomalies.assignment_id,
-        events.event_type,
-        events.occurred_at,
-        events.unit_code,
-        events.unit_name as unit_name_raw,
+        anomalies.event_type,
+        anomalies.occurred_at,
+        anomalies.unit_code,
+        anomalies.unit_name as unit_name_raw,
         effects.effect_on_clock,
-        events.batch_id,
-        events.row_number
+        anomalies.batch_id,
+        anomalies.row_number
     from anomalies
     inner join effects on anomalies.anomaly_code = effects.anomaly_code
-    inner join {{ ref('int_event__winning') }} as events on anomalies.event_id = events.event_id
     inner join {{ source('touched', 'touched_case') }} as touched
-        on events.root_case_id = touched.case_id and touched.is_rebuilt
+        on anomalies.root_case_id = touched.case_id and touched.is_rebuilt
 )
 
 select * from final

@@ -1,38 +1,66 @@
 -- What became of each assignment: signed, contacted, returned, extended, closed, voided.
 -- A CLOSE that a later REVIEW_BACK sent back does not count; the first that stands does. Nothing counts that was done
 -- after the void, or longer before the dispatch than clocks differ; what was done a little before it was done at it.
-with events as (
+with counted as (
     select
-        attached.*,
-        opened.dispatched_at,
-        attached.occurred_at >= opened.dispatched_at - city.clock_tolerance as is_after_dispatch,
-        max(attached.occurred_at) filter (where attached.event_type = 'REVIEW_BACK') over same_assignment
-            as sent_back_at,
-        min(attached.occurred_at) filter (where attached.event_type = 'DESIGNATE') over same_assignment
-            as designated_at,
-        min(attached.occurred_at) filter (where attached.event_type = 'CLOSE') over same_assignment as first_closed_at
+        assignment_id,
+        max(occurred_at) filter (where event_type = 'REVIEW_BACK') as last_sent_back_at,
+        count(*) filter (where event_type = 'RETURN_REQUEST')::integer as return_request_count,
+        count(*) filter (where event_type = 'RETURN_DENY')::integer as return_deny_count,
+        min(occurred_at) filter (where event_type = 'DESIGNATE') as designated_at,
+        min(occurred_at) filter (where event_type = 'CLOSE') as first_closed_at,
+        count(*) filter (where event_type = 'EXTEND_GRANT')::integer as extension_count,
+        count(*) filter (where event_type = 'URGE')::integer as urge_count,
+        min(occurred_at) filter (where event_type = 'URGE') as urged_at,
+        count(*) filter (where event_type = 'SUPERVISE')::integer as supervise_count,
+        min(occurred_at) filter (where event_type = 'SUPERVISE') as supervised_at
+    from {{ ref('int_event__attached') }}
+    where assignment_id is not null
+    group by assignment_id
+),
+
+events as (
+    select
+        attached.event_id,
+        attached.assignment_id,
+        attached.event_type,
+        attached.batch_id,
+        attached.row_number,
+        greatest(attached.occurred_at, opened.dispatched_at) as occurred_at
     from {{ ref('int_event__attached') }} as attached
     inner join {{ ref('int_assignment__opened') }} as opened on attached.assignment_id = opened.assignment_id
+    inner join counted on attached.assignment_id = counted.assignment_id
     cross join {{ ref('stg_city') }} as city
-    window same_assignment as (partition by attached.assignment_id)
+    where
+        attached.occurred_at >= opened.dispatched_at - city.clock_tolerance
+        and (
+            attached.event_type in ('SIGN', 'FIRST_CONTACT')
+            or (
+                attached.event_type = 'CLOSE'
+                and (counted.last_sent_back_at is null or attached.occurred_at > counted.last_sent_back_at)
+            )
+            or (
+                attached.event_type = 'RETURN_GRANT'
+                and (counted.designated_at is null or attached.occurred_at <= counted.designated_at)
+            )
+        )
 ),
 
 standing as (
-    select distinct on (assignment_id, event_type)
-        assignment_id,
-        event_type,
-        greatest(occurred_at, dispatched_at) as occurred_at,
-        batch_id,
-        row_number
+    select distinct on (assignment_id, event_type) *
     from events
-    where
-        is_after_dispatch
-        and (
-            event_type in ('SIGN', 'FIRST_CONTACT')
-            or (event_type = 'CLOSE' and (sent_back_at is null or occurred_at > sent_back_at))
-            or (event_type = 'RETURN_GRANT' and (designated_at is null or occurred_at <= designated_at))
-        )
     order by assignment_id, event_type, occurred_at, event_id
+),
+
+sent_back as (
+    select
+        attached.assignment_id,
+        count(*)::integer as review_back_count,
+        min(attached.occurred_at) as sent_back_at
+    from {{ ref('int_event__attached') }} as attached
+    inner join counted on attached.assignment_id = counted.assignment_id
+    where attached.event_type = 'REVIEW_BACK' and attached.occurred_at >= counted.first_closed_at
+    group by attached.assignment_id
 ),
 
 -- A decision about the case ends what was open when it fell; an assignment opened after it lives on.
@@ -53,25 +81,6 @@ ended as (
             and (events.occurred_at, events.event_rank) > (opened.dispatched_at, opened.opening_rank)
     where events.event_type in ('MERGE', 'TERMINATE', 'TRANSFER_EMERGENCY', 'REJECT_INTAKE')
     order by opened.assignment_id, events.occurred_at, events.event_rank, events.event_id
-),
-
-counted as (
-    select
-        assignment_id,
-        count(*) filter (where event_type = 'RETURN_REQUEST')::integer as return_request_count,
-        count(*) filter (where event_type = 'RETURN_DENY')::integer as return_deny_count,
-        min(occurred_at) filter (where event_type = 'DESIGNATE') as designated_at,
-        min(first_closed_at) as first_closed_at,
-        count(*) filter (where event_type = 'EXTEND_GRANT')::integer as extension_count,
-        count(*) filter (where event_type = 'URGE')::integer as urge_count,
-        min(occurred_at) filter (where event_type = 'URGE') as urged_at,
-        count(*) filter (where event_type = 'SUPERVISE')::integer as supervise_count,
-        min(occurred_at) filter (where event_type = 'SUPERVISE') as supervised_at,
-        count(*) filter (where event_type = 'REVIEW_BACK' and occurred_at >= first_closed_at)::integer
-            as review_back_count,
-        min(occurred_at) filter (where event_type = 'REVIEW_BACK' and occurred_at >= first_closed_at) as sent_back_at
-    from events
-    group by assignment_id
 ),
 
 voided as (
@@ -120,14 +129,15 @@ final as (
         counted.urged_at,
         coalesce(counted.supervise_count, 0) as supervise_count,
         counted.supervised_at,
-        coalesce(counted.review_back_count, 0) as review_back_count,
-        counted.sent_back_at
+        coalesce(sent_back.review_back_count, 0) as review_back_count,
+        sent_back.sent_back_at
     from voided
     left join done as signed on voided.assignment_id = signed.assignment_id and signed.event_type = 'SIGN'
     left join done as contacted
         on voided.assignment_id = contacted.assignment_id and contacted.event_type = 'FIRST_CONTACT'
     left join done as closed on voided.assignment_id = closed.assignment_id and closed.event_type = 'CLOSE'
     left join counted on voided.assignment_id = counted.assignment_id
+    left join sent_back on voided.assignment_id = sent_back.assignment_id
 )
 
 select * from final

@@ -74,6 +74,7 @@ final as (
         named.lead_name as unit_name_raw,
         coalesce(named.unit_ref, carried.unit_code, meant.unit_code, 'raw|' || named.lead_name) as unit_ref,
         named.opening_role as unit_role,
+        count(*) over (partition by named.root_case_id) = 1 as is_only,
         (named.reworks + 1)::integer as round,  -- rework of a support unit joins the lead's round
         named.occurred_at as dispatched_at,
         named.event_rank as opening_rank,

@@ -91,7 +91,11 @@ paired as (
 ),
 
 contents as (
-    select content.*
+    select
+        content.case_id,
+        content.address,
+        content.longitude,
+        content.latitude
     from paired
     inner join {{ ref('stg_case_content') }} as content
         -- one key: of three the planner expects a single row, and loops

@@ -1,0 +1,44 @@
+-- The characters of each case that is compared, each once: those of its text, without masked numbers and words that say
+-- nothing. A table of its own, so that the planner knows how many there are before it joins them.
+{% set said = "regexp_replace(" ~ without_masks('content.said') ~ ", rules.fillers, '', 'g')" %}
+with pairs as (
+    select * from {{ ref('int_case__compared') }}
+),
+
+rules as (
+    select
+        repeat_rule,
+        array_to_string(array(select jsonb_array_elements_text(filler_words)), '|') as fillers
+    from {{ ref('stg_repeat_rule') }}
+),
+
+compared as (
+    select
+        repeat_rule,
+        case_id,
+        batch_id,
+        row_number
+    from pairs
+    union
+    select
+        repeat_rule,
+        earlier_case_id,
+        earlier_batch_id,
+        earlier_row_number
+    from pairs
+),
+
+-- The matter stands at the beginning; of a long text nearly every character occurs in any other.
+final as (
+    select
+        compared.repeat_rule,
+        compared.case_id,
+        {{ each_letter("left(" ~ letters_of(said) ~ ", 200)") }} as letters
+    from compared
+    inner join rules on compared.repeat_rule = rules.repeat_rule
+    inner join {{ ref('stg_case_content') }} as content
+        -- one key: of three the planner expects a single row, and loops
+        on compared.batch_id || '|' || compared.row_number = content.batch_id || '|' || content.row_number
+)
+
+select * from final
