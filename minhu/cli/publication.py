@@ -1,6 +1,7 @@
 """Closing, approval, publication, revision, proof."""
 
 import json
+import re
 
 import click
 
@@ -64,23 +65,38 @@ def publish(settings: Settings, period: str, scheme_id: str | None, as_json: boo
     )
 
 
+def _hash(context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
+    if given is not None and not re.fullmatch("[0-9a-fA-F]{12,64}", given):
+        raise click.BadParameter("give 12 to 64 hexadecimal digits")
+    return given
+
+
 @minhu.command(
-    epilog=example("minhu verify 2026-10", "minhu verify 2026-10 --revision 1", "minhu verify 2026-10 --chain-only")
+    epilog=example("minhu verify 2026-10", "minhu verify 2026-10 --revision 1 --expect 5f1c0e77a9b2 --chain-only")
 )
 @click.argument("period")
 @click.option("--revision", type=click.IntRange(1), help="The newest unless given.")
 @scheme_option
 @click.option("--chain-only", is_flag=True, help="Check hashes only; compute nothing anew.")
+@click.option(
+    "--expect", "expected", metavar="HASH", callback=_hash, help="The hash that you noted, 12 digits or more."
+)
 @as_json_option
 @click.pass_obj
 def verify(
-    settings: Settings, period: str, revision: int | None, scheme_id: str | None, chain_only: bool, as_json: bool
+    settings: Settings,
+    period: str,
+    revision: int | None,
+    scheme_id: str | None,
+    chain_only: bool,
+    expected: str | None,
+    as_json: bool,
 ) -> None:
     """Prove what was published: all hashes, and PERIOD computed anew from its inputs. Exits 1 on a finding."""
     from minhu.publish import render_verification
     from minhu.publish import verify as run
 
-    found = run(settings, period, revision, scheme_id, chain_only=chain_only, tell=_tell)
+    found = run(settings, period, revision, scheme_id, chain_only=chain_only, expected=expected, tell=_tell)
     _show_json(found.as_json()) if as_json else click.echo(render_verification(found))
     if not found.is_ok:
         raise click.exceptions.Exit(1)

@@ -78,14 +78,18 @@ def verify(
     scheme_id: str | None = None,
     *,
     chain_only: bool = False,
+    expected: str | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Verification:
     """Checks the chain of all releases and, unless ``chain_only``, computes a revision of ``period`` (the newest) anew.
 
+    ``expected``: the hash of that revision, or its first twelve digits or more, as someone else has kept it. It shows
+    what no chain shows by itself: a chain written anew from some release on, every hash of it right.
+
     Raises Refused when it was not published, or the login may not compute it anew. What is wrong is in the result.
     """
     try:
-        return _verify(settings, Period.parse(period), revision, scheme_id, chain_only, tell)
+        return _verify(settings, Period.parse(period), revision, scheme_id, chain_only, expected, tell)
     except psycopg.errors.InsufficientPrivilege:
         raise Refused("only the owner of the warehouse computes anew; check the hashes with --chain-only") from None
 
@@ -96,11 +100,15 @@ def _verify(
     revision: int | None,
     scheme_id: str | None,
     chain_only: bool,
+    expected: str | None,
     tell: Callable[[str], None],
 ) -> Verification:
     with database.connect(settings) as connection:
         release = find_release(connection, wanted.text, revision, scheme_id)
         releases, last_hash, findings = check_chain(connection, tell)
+    if expected is not None and not release.hash.startswith(expected.lower()):
+        where = release.release_id, release.period, release.revision
+        findings.append(Finding(*where, "release", None, f"哈希为 {release.hash}，不是所给的 {expected}"))
     with database.connect(settings) as connection:
         inputs = connection.execute("select inputs from publish.release where release_id = %s", [release.release_id])
         recorded = inputs.fetchone()[0]

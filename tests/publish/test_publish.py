@@ -111,6 +111,9 @@ def test_who_approves_sees_what_moved_and_an_auditor_checks_the_hashes(city, she
     assert diff(shen, MONTH) == diff(city, MONTH)
     auditor = login(city, "p_audit", "auditor")
     assert verify(auditor, MONTH, chain_only=True).is_ok and diff(auditor, MONTH).causes
+    noted = verify(auditor, MONTH, chain_only=True).release.hash[:12]
+    assert verify(auditor, MONTH, chain_only=True, expected=noted).is_ok
+    assert not verify(auditor, MONTH, 1, chain_only=True, expected=noted).is_ok
     with pytest.raises(Refused, match="--chain-only"):
         verify(auditor, MONTH)
 

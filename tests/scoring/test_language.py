@@ -77,6 +77,7 @@ def rich(scratch):
             ("D1", "knowledge", "3.5"),
             ("D2", "reply_quality", -50),
             ("D3", "knowledge", 9),
+            ("D4", "knowledge", 0),
         ):
             enter(city, unit, code, points)
     return settings, score(settings, "2026-10")
@@ -155,10 +156,10 @@ def indicators(settings, code: str, period: str = "2026-10") -> dict[str, str]:
                 "T2": "0/0 10.00 10.00",
             },
         ),
-        # the newest entry, 5 at most; departments alone
+        # the newest entry, 5 at most; departments alone; nothing entered is not 0
         (
             "knowledge",
-            {"D1": "0/0 3.50 3.50", "D2": "0/0 None None", "D3": "0/0 5.00 5.00", "D4": "0/0 None None"},
+            {"D1": "0/0 3.50 3.50", "D2": "0/0 None None", "D3": "0/0 5.00 5.00", "D4": "0/0 0.00 0.00"},
         ),
         # 2 requests on 20,000 inhabitants are 1 per 10,000; without a population there is no value
         ("demand", {"T1": "2/20000 1.0000 5.00", "T2": "1/0 None None"}),
