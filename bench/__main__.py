@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-NAMES = ("load", "build")
+NAMES = ("load", "build", "gates")
 RESULTS = Path(__file__).parent / "results.json"
 
 

@@ -1,11 +1,11 @@
-"""The warehouse: builds, gates, logins, what readers find."""
+"""The warehouse: builds, logins, what readers find."""
 
 import json
 from datetime import datetime
 
 import click
 
-from minhu.cli.common import DATE, Commands, as_json_option, example, show
+from minhu.cli.common import DATE, as_json_option, example, show
 from minhu.cli.root import minhu
 from minhu.settings import Settings
 
@@ -38,49 +38,6 @@ def build(settings: Settings, full_refresh: bool, as_json: bool) -> None:
             f"build {result.build_id}: {result.taken} batches in, {result.withdrawn} out, {result.decisions} decisions,"
             f" {result.touched_cases} cases touched, {result.tests} tests passed, {result.seconds} s\n{rows}"
         )
-
-
-@minhu.group(cls=Commands)
-def quality() -> None:
-    """The gates: what may enter, what may be published."""
-
-
-@quality.command("run", epilog=example("minhu quality run"))
-@as_json_option
-@click.pass_obj
-def quality_run(settings: Settings, as_json: bool) -> None:
-    """Judge the batches that were loaded: each is accepted or held."""
-    from minhu.warehouse.quality import judge_arrivals
-
-    result = judge_arrivals(settings)
-    if as_json:
-        click.echo(json.dumps(result.summary(), ensure_ascii=False, default=str))
-        return
-    click.echo(f"{len(result.accepted)} accepted, {len(result.held)} held; reports: {settings.data_docs}/index.html")
-    for held in result.held:
-        click.echo(f"held: batch {held.batch_id}: {held.reason}")
-
-
-@quality.command("held", epilog=example("minhu quality held --json"))
-@as_json_option
-@click.pass_obj
-def quality_held(settings: Settings, as_json: bool) -> None:
-    """List the batches that are held."""
-    from minhu.warehouse.quality import list_held
-
-    show(list_held(settings), as_json)
-
-
-@quality.command("release", epilog=example("minhu quality release 17 --why '与热线核对无误'"))
-@click.argument("batch_id", type=int)
-@click.option("--why", required=True, help="The reason; it is kept with your database login.")
-@click.pass_obj
-def quality_release(settings: Settings, batch_id: int, why: str) -> None:
-    """Let a held batch into the next build."""
-    from minhu.warehouse.quality import release
-
-    release(settings, batch_id, why)
-    click.echo(f"batch {batch_id} is accepted; it enters the next build")
 
 
 @minhu.group()

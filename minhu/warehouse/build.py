@@ -18,8 +18,9 @@ from importlib.metadata import version as package_version
 
 import psycopg
 
-from minhu import config, database
+from minhu import config, database, lineage
 from minhu.errors import Refused, Retryable
+from minhu.feeds.canonical import STAGING_TABLE
 from minhu.settings import Settings
 from minhu.warehouse import dbt, resume
 from minhu.warehouse.analyze import analyze_changed, tell_changes
@@ -69,6 +70,25 @@ def build(settings: Settings, *, full_refresh: bool = False) -> BuildResult:
 
     Raises BuildFailed naming the first node that failed, BuildInterrupted when it was the database that gave way.
     """
+    with lineage.job(settings, "build") as told:
+        result = _build(settings, full_refresh)
+        if result.build_id and told.is_on:
+            told.reads(*STAGING_TABLE.values(), *_batches(settings, result.build_id))
+            for table, rows in result.rows.items():
+                told.writes(f"mart.{table}", rows)
+        return result
+
+
+def _batches(settings: Settings, build_id: int) -> list[str]:
+    """The batches that a build took, as lineage calls them."""
+    with database.connect(settings) as connection:
+        taken = connection.execute(
+            "select batch_id from audit.build_batch where build_id = %s and action = 'take' order by 1", [build_id]
+        )
+        return [f"batch/{batch_id}" for (batch_id,) in taken]
+
+
+def _build(settings: Settings, full_refresh: bool) -> BuildResult:
     version = config.sync(settings)
     with database.connect(settings, autocommit=True) as keeper:
         keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [database.LOCK_BUILD])
@@ -92,6 +112,7 @@ def build(settings: Settings, *, full_refresh: bool = False) -> BuildResult:
         with database.connect(settings) as connection:
             connection.execute(_LOOK_UP)
             rows = _apply(connection)
+            connection.execute("select audit.score_feeds(%s)", [build_id])
             _finish(connection, build_id, "succeeded", None)
             comment_columns(connection, settings)
             tell_changes(connection)

@@ -4,9 +4,8 @@ from datetime import date
 
 from psycopg.rows import dict_row
 
-from minhu import database
+from minhu.audit import access
 from minhu.errors import Refused
-from minhu.load import batch
 from minhu.settings import Settings
 
 COLUMNS = ("caller_masked", "cases", "repeats", "categories", "main_category", "units", "main_unit", "first", "last")
@@ -70,7 +69,9 @@ def frequent(
     """
     if since and until and until < since:
         raise Refused(f"{until} is before {since}")
-    with database.connect(settings) as connection:
-        batch.log_access(connection, None, "frequent_callers", why)
-        with connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(_FREQUENT, {"since": since, "until": until, "at_least": at_least}).fetchall()
+    about = f"{since or ''}..{until or ''} >= {at_least}"
+    with (
+        access.reading(settings, "frequent_callers", why, about=about) as connection,
+        connection.cursor(row_factory=dict_row) as cursor,
+    ):
+        return cursor.execute(_FREQUENT, {"since": since, "until": until, "at_least": at_least}).fetchall()

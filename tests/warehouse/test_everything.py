@@ -9,10 +9,9 @@ from datetime import date
 
 import pytest
 
-from minhu import assess, database
+from minhu import assess, database, quality
 from minhu.load import load_file, replay
 from minhu.settings import PROJECT_ROOT
-from minhu.warehouse import quality
 from minhu.warehouse.build import build
 from tests import given
 from tests.scenarios.city import as_evaluator

@@ -3,12 +3,10 @@
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -16,181 +14,13 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from minhu import database
+from minhu import database, quality
 from minhu.errors import BadDeclaration, Refused, Retryable
 from minhu.feeds.canonical import EVENT_TYPES, REQUEST_TYPES, SATISFACTION_SCALES, URGENCIES
+from minhu.quality import gx
 from minhu.settings import Settings
-from minhu.warehouse import quality
-
-DAY = "2026-10-31"
-MOBILE, ID_NUMBER = "13812345678", "330106199003078888"
-
-# How rows look that nothing is wrong with: column → SQL expression of n, the row's number.
-GOOD = {
-    "case": {
-        "case_no": "'C' || n",
-        "request_type": "'complaint'",
-        "category_code": "'0101'",
-        "urgency": "'normal'",
-        "received_at": "day + time '09:00'",
-        "content": "'路灯不亮，请联系138****5678，工单202610310000123456'",
-        "caller_masked": "'138****5678'",
-        "milestones": "'[]'",
-        "payload": """'{"序号": "12345678901234567890"}'""",
-    },
-    "event": {
-        "case_no": "'C' || n",
-        "event_type": "'DISPATCH'",
-        "occurred_at": "day + time '10:00'",
-        "due_at": "day + 3",
-        "unit_name": "'城管局'",
-        "note": "'已派单'",
-        "case_feed_code": "'h1'",
-    },
-    "callback": {
-        "case_no": "'C' || n",
-        "called_at": "day + time '11:00'",
-        "unit_name": "'城管局'",
-        "resolution_code": "'resolved'",
-        "satisfaction_scale": "'five'",
-        "satisfaction_code": "'satisfied'",
-        "reason": "'满意'",
-        "case_feed_code": "'h1'",
-    },
-}
-TABLE = {"case": "staging.case_record", "event": "staging.case_event", "callback": "staging.callback"}
-
-# One bad batch per critical rule of the arrival gate, or several where a rule has several ways to fail.
-BAD = {
-    "arrival.staged_rows": [("case", {"of": {"staged_rows": 11, "received_rows": 11}})],
-    "arrival.rejected_rows": [("case", {"rows": 100, "of": {"rejected_rows": 1, "received_rows": 101}})],
-    "arrival.control_total": [("callback", {"of": {"control_total": 9}})],
-    "arrival.masked_text": [
-        ("case", {"content": f"case n when 7 then '请回电{MOBILE}' else '好' end"}),
-        ("case", {"address": f"case n when 7 then '证件{ID_NUMBER}' end"}),
-        ("case", {"payload": f"""'{{"备用电话": "+86{MOBILE}"}}'"""}),
-        ("case", {"caller_masked": f"'{MOBILE}'"}),
-        ("event", {"note": f"'机主 {MOBILE}。'"}),
-        ("callback", {"reason": f"'{ID_NUMBER[:-1]}x'"}),
-    ],
-    "arrival.future_rows": [
-        ("case", {"received_at": "day + 2"}),
-        ("event", {"occurred_at": "case when n < 4 then timestamptz '2027-10-31' else day end", "due_at": "null"}),
-    ],
-    "arrival.category_present": [("case", {"category_code": "null"})],
-    "arrival.dispatch_unit_present": [("event", {"unit_name": "null"})],
-    "arrival.callback_outcome_present": [("callback", {"resolution_code": "null", "satisfaction_code": "null"})],
-    "arrival.request_type": [("case", {"request_type": f"'{MOBILE}'"})],  # two columns swapped by the sender
-    "arrival.urgency": [("case", {"urgency": "case n when 1 then '急' end"})],
-    "arrival.event_type": [("event", {"event_type": "'PAIDAN'"})],
-    "arrival.resolution_code": [("callback", {"resolution_code": "'solved'"})],
-}
-
-# Odd, but nothing to hold a batch for: the rule that tells of it.
-ODD = {
-    "arrival.old_rows": ("case", {"received_at": "day - 400"}),
-    "arrival.rejected_share": ("case", {"of": {"rejected_rows": 5, "received_rows": 15}}),
-    "arrival.duplicate_share": ("case", {"of": {"duplicate_rows": 5, "received_rows": 15}}),
-    "arrival.category_known": ("case", {"category_code": "'9999'"}),
-    "arrival.units_resolved": ("event", {"unit_name": "'某某局'"}),
-    "arrival.case_feed_known": ("event", {"case_feed_code": "'h9'"}),
-    "arrival.coordinates": ("case", {"longitude": "0", "latitude": "0"}),
-    "arrival.due_after_event": ("event", {"due_at": "day - 1"}),
-    "arrival.satisfaction_code": ("callback", {"satisfaction_code": "'neutral'"}),
-}
-
-
-EMPTY = (
-    "set local session_replication_role = replica; "  # what is published refuses to go with the rest
-    "truncate audit.batch, audit.quality_run, audit.build, staging.case_record, staging.case_event, staging.callback,"
-    " restricted.rejected_row cascade"
-)
-
-
-class Given:
-    """Puts rows where a loader, a build or a scoring would."""
-
-    def __init__(self, settings: Settings):
-        self.settings = settings
-
-    def sql(self, statement: str, *values: object) -> list[tuple]:
-        with database.connect(self.settings) as connection:
-            cursor = connection.execute(statement, values)
-            return cursor.fetchall() if cursor.description else []
-
-    def batch(
-        self, kind: str = "case", rows: int = 10, *, of: dict | None = None, day: str = DAY, **columns: str
-    ) -> int:
-        """A loaded batch of ``rows`` rows. ``of`` changes its manifest, ``columns`` its rows."""
-        manifest = {"received_rows": rows, "staged_rows": rows, "status": "loaded"} | (of or {})
-        (batch_id,) = self.sql(
-            "insert into audit.batch (feed_code, delivery, kind, business_date, source_name, source_sha256,"
-            f" source_bytes, order_key, started_at, {', '.join(manifest)}) values ('h1', 'd', %s, %s, 'f',"
-            f" gen_random_uuid()::text, 1, 1, now(), {', '.join(['%s'] * len(manifest))}) returning batch_id",
-            kind,
-            day,
-            *manifest.values(),
-        )[0]
-        columns = GOOD[kind] | columns
-        with database.connect(self.settings) as connection:
-            connection.execute(
-                f"insert into {TABLE[kind]} (feed_code, batch_id, row_number, row_hash, {', '.join(columns)})"
-                f" select 'h1', {batch_id}, n, md5(n::text), {', '.join(_typed(*item) for item in columns.items())}"
-                f" from generate_series(1, {rows}) as n, (select date '{day}' as day)"
-            )
-            if of and of.get("rejected_rows") == 5:  # the reject that goes with the odd one, not with the bad one
-                connection.execute(
-                    "insert into restricted.rejected_row (batch_id, row_number, reason_code, raw)"
-                    " select %s, 100 + n, 'MISSING_VALUE', '{}' from generate_series(1, 5) as n",
-                    [batch_id],
-                )
-        return batch_id
-
-    def status(self, batch_id: int) -> str:
-        return self.sql("select status from audit.batch where batch_id = %s", batch_id)[0][0]
-
-
-def _typed(column: str, expression: str) -> str:
-    return f"({expression})::jsonb" if column in ("payload", "milestones") else expression
-
-
-@pytest.fixture(scope="module")
-def settings(warehouse: Settings) -> Settings:
-    with database.connect(warehouse) as connection:
-        connection.execute("insert into config.version (city, sha256) values ('testcity', 'x')")
-        connection.execute(
-            "insert into config.entry (kind, key, data, since_version)"
-            " values ('feed', 'h1', '{}', 1), ('category', '0101', '{}', 1), "
-            """('unit_name', '城管局', '{"spans": [{"unit_code": "U1"}]}', 1)"""
-        )
-    return warehouse
-
-
-@pytest.fixture(scope="module")
-def given(settings: Settings) -> Given:
-    return Given(settings)
-
-
-@pytest.fixture
-def empty(given: Given) -> None:
-    given.sql(EMPTY)
-
-
-@pytest.fixture
-def suites(tmp_path: Path) -> Callable[[str, Callable[[dict], None]], Path]:
-    """Copies the project and lets a test break one of its suites."""
-
-    def broken(name: str, change: Callable[[dict], None]) -> Path:
-        root = tmp_path / "expectations"
-        shutil.copytree(quality.ROOT, root)
-        path = root / "suites" / f"{name}.json"
-        suite = json.loads(path.read_text(encoding="utf-8"))
-        change(suite)
-        path.write_text(json.dumps(suite), encoding="utf-8")
-        return root
-
-    return broken
-
+from tests.quality.planted import BAD, DAY, GOOD, ID_NUMBER, MOBILE, ODD, Given
+from tests.quality.test_learned import BROKEN, UNUSUAL
 
 # -- arrival -------------------------------------------------------------------------------------------------------
 
@@ -206,6 +36,7 @@ def judged(
         given.batch("event", event_type="'CLOSE'", unit_name="null"),
         given.batch("case", received_at="day + 1 + time '08:00'"),  # the morning after still belongs to the file
         given.batch("case", rows=20, received_at="case when n < 3 then day + 9 else day end"),  # two of twenty
+        given.batch("case", rows=20, case_no="'T' || n"),  # whose events are told too early by others
     ]
     bad = {rule: [given.batch(kind, **changes) for kind, changes in batches] for rule, batches in BAD.items()}
     odd = {rule: given.batch(kind, **changes) for rule, (kind, changes) in ODD.items()}
@@ -214,8 +45,8 @@ def judged(
 
 def test_every_arrival_rule_has_a_batch_planted_against_it():
     rules = quality.read_rules(quality.ROOT, "arrival")
-    assert {rule.id for rule in rules if rule.severity == "critical"} == set(BAD)
-    assert {rule.id for rule in rules if rule.severity != "critical"} == set(ODD)
+    assert {rule.id for rule in rules if rule.severity == "critical"} == {*BAD, *BROKEN}
+    assert {rule.id for rule in rules if rule.severity != "critical"} == {*ODD, *UNUSUAL}
 
 
 def test_good_and_odd_batches_are_accepted(judged, given: Given):
@@ -246,7 +77,8 @@ def test_a_warning_is_recorded_against_its_batch_and_holds_nothing(judged, given
         result.run_id,
         rule,
     )
-    assert rows == [(str(odd[rule]), "warning", False, False), ("all", "warning", False, False)]
+    severity = "info" if rule == "arrival.delivered_in_time" else "warning"
+    assert rows == [(str(odd[rule]), severity, False, False), ("all", severity, False, False)]
 
 
 def test_the_run_its_results_and_verdicts_are_recorded(judged, given: Given):
@@ -255,7 +87,7 @@ def test_the_run_its_results_and_verdicts_are_recorded(judged, given: Given):
         ("arrival", DAY, False, True)
     ]
     recorded = given.sql("select count(*) from audit.quality_result where subject = 'all'")[0][0]
-    assert recorded == result.rules_evaluated == len(BAD) + len(ODD)
+    assert recorded == result.rules_evaluated == len(BAD) + len(ODD) + len(BROKEN) + len(UNUSUAL)
     masked = given.sql(
         "select observed, expected from audit.quality_result where rule_id = 'arrival.masked_text' and subject = %s",
         str(bad["arrival.masked_text"][0]),
@@ -266,6 +98,36 @@ def test_the_run_its_results_and_verdicts_are_recorded(judged, given: Given):
     assert given.sql("select distinct decided_by = session_user, quality_run_id from audit.batch_verdict") == [
         (True, result.run_id)
     ]
+
+
+def test_every_result_lists_its_failing_rows_again(judged, given: Given):
+    """As an auditor pastes it: the same keys as were kept, as many as were counted, of every rule and every batch."""
+    result, bad, odd, _ = judged
+    told = given.sql(
+        "select rule_id, batch_id, feed_code, delivery, outcome, failed_rows, reproduce_sql from audit.quality_result"
+        " where quality_run_id = %s",
+        result.run_id,
+    )
+    by_batch = {(rule_id, batch_id): rows for rule_id, batch_id, *_, rows, _ in told}
+    assert by_batch["arrival.masked_text", bad["arrival.masked_text"][0]] == 1
+    assert by_batch["arrival.request_type", bad["arrival.request_type"][0]] == 10
+    assert by_batch["arrival.category_known", odd["arrival.category_known"]] == 10
+    assert by_batch["arrival.staged_rows", bad["arrival.staged_rows"][0]] == 1  # the batch as a whole
+    for rule_id, batch_id, feed, delivery, outcome, failed_rows, query in told:
+        assert (feed, delivery is None) == (("h1", False) if batch_id else (None, True))
+        assert outcome == ("failed" if failed_rows else "passed"), rule_id
+        kept = given.sql(
+            "select batch_id, row_number, key from audit.quality_failed_row where quality_run_id = %s and rule_id = %s"
+            " and batch_id = coalesce(%s, batch_id)",
+            result.run_id,
+            rule_id,
+            batch_id,
+        )
+        again = given.sql(query)
+        assert len(again) == failed_rows, rule_id
+        assert sorted(map(repr, again)) == sorted(map(repr, kept)), rule_id
+    [(keys,)] = given.sql("select jsonb_agg(key)::text from audit.quality_failed_row")
+    assert not [secret for secret in (MOBILE, ID_NUMBER) if secret in keys]
 
 
 def test_the_summary_is_ready_for_json(judged):
@@ -489,6 +351,14 @@ def _invent_a_dimension(suite: dict) -> None:
     suite["expectations"][0]["meta"]["dimension"] = "可靠性"
 
 
+def _invent_an_owner(suite: dict) -> None:
+    suite["expectations"][0]["meta"]["owner"] = "张三"
+
+
+def _leave_out_the_basis(suite: dict) -> None:
+    del suite["expectations"][0]["meta"]["basis"]
+
+
 @pytest.mark.usefixtures("empty")
 @pytest.mark.parametrize(
     ("change", "told"),
@@ -501,6 +371,8 @@ def _invent_a_dimension(suite: dict) -> None:
         (_repeat_an_id, "two rules have the id arrival.staged_rows"),
         (_disagree_on_severity, "severity says critical, meta.severity warning"),
         (_invent_a_dimension, r"arrival_batch_profile.json:\d+: expectations.0.meta.dimension"),
+        (_invent_an_owner, r"arrival_batch_profile.json:\d+: expectations.0.meta.owner"),
+        (_leave_out_the_basis, r"arrival_batch_profile.json:\d+: expectations.0.meta.basis: Field required"),
     ],
 )
 def test_a_slip_in_a_suite_stops_the_gate_and_is_named(settings: Settings, given: Given, suites, change, told: str):
@@ -524,6 +396,7 @@ def test_an_expectation_that_great_expectations_drops_silently_is_missed(setting
         ("validation_definitions/arrival_callback.json", '"callback"', '"calback"'),  # no such asset
         ("great_expectations.yml", "staging.callback as", "staging.calback as"),  # an asset whose query cannot run
         ("great_expectations.yml", "fluent_datasources:", "fluent_datasources: calback"),  # no YAML
+        ("suites/arrival_callback.json", '"expectations": [', '"expectations": [}'),  # no JSON
     ],
 )
 def test_a_project_that_cannot_be_used_stops_the_gate(
@@ -534,7 +407,7 @@ def test_a_project_that_cannot_be_used_stops_the_gate(
     text = (root / file).read_text(encoding="utf-8")
     assert right in text
     (root / file).write_text(text.replace(right, wrong), encoding="utf-8")
-    with pytest.raises(BadDeclaration, match="cannot use the files of arrival"):
+    with pytest.raises(BadDeclaration, match=r"cannot use the files|\.(yml|json):\d+"):
         quality.judge_arrivals(settings, root=root)
     assert given.status(batch_id) == "loaded"
 
@@ -558,8 +431,33 @@ def test_an_errored_rule_counts_as_failed_at_its_severity(settings: Settings, gi
     assert result.passed is (severity == "warning")
     assert event in result.accepted
     assert given.sql(
-        "select distinct is_passed, is_errored from audit.quality_result where subject = %s", str(case)
-    ) == [(False, True)]
+        "select distinct is_passed, is_errored, outcome, failed_rows from audit.quality_result where subject = %s",
+        str(case),
+    ) == [(False, True, "errored", None)]
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_rule_that_is_renamed_begins_anew_and_its_history_stays(settings: Settings, given: Given, suites):
+    def rename(suite: dict) -> None:
+        suite["expectations"][0]["meta"]["id"] = "arrival.resolution_known"
+
+    told = "select since <= until, rule_hash from audit.quality_rule where rule_id = %s"
+    given.batch("callback", resolution_code="'solved'")
+    quality.judge_arrivals(settings)
+    [(_, known_as)] = given.sql(told, "arrival.resolution_code")
+    (rule,) = [rule for rule in quality.read_rules(quality.ROOT, "arrival") if rule.id == "arrival.resolution_code"]
+    assert known_as == rule.hash
+    given.batch("callback", resolution_code="'solved'")
+    quality.judge_arrivals(settings, root=suites("arrival_callback", rename))
+    assert given.sql(told, "arrival.resolution_code") == [(True, known_as)]
+    [(until, anew)] = given.sql(told, "arrival.resolution_known")
+    assert until is None and anew != known_as
+    kept = (
+        "select distinct rule_id from audit.quality_result where rule_id like 'arrival.resolution%%' and not is_passed"
+    )
+    assert sorted(given.sql(kept)) == [("arrival.resolution_code",), ("arrival.resolution_known",)]
+    [(others,)] = given.sql("select count(*) from audit.quality_rule where until is null and rule_id like 'arrival.%%'")
+    assert others == len(quality.read_rules(quality.ROOT, "arrival"))  # nobody else's version changed
 
 
 @pytest.mark.usefixtures("empty")
@@ -588,8 +486,7 @@ def test_a_gate_writes_nothing_into_the_project(settings: Settings, given: Given
 def test_great_expectations_own_tools_open_the_project_as_it_is(settings: Settings, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MINHU_HOME", str(settings.home))
     monkeypatch.setenv("MINHU_DATABASE_URL", settings.database_url)
-    gx = quality._great_expectations()
-    context = gx.get_context(mode="file", context_root_dir=str(quality.ROOT))
+    context = gx.engine().get_context(mode="file", context_root_dir=str(quality.ROOT))
     assert context.config.analytics_enabled is False
     assert {suite.name for suite in context.suites.all()} == {path.stem for path in quality.ROOT.glob("suites/*.json")}
     for gate in ("arrival", "release"):
@@ -609,7 +506,7 @@ def test_the_suites_speak_the_vocabulary_of_the_canonical_layout():
 
 
 def test_importing_the_module_does_not_import_great_expectations():
-    code = "import sys, minhu.warehouse.quality; sys.exit('great_expectations' in sys.modules)"
+    code = "import sys, minhu.quality; sys.exit('great_expectations' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -618,140 +515,7 @@ def test_only_the_newest_runs_keep_their_pages(settings: Settings, tmp_path: Pat
     for number in range(1, 41):
         for store in (tmp_path / "quality", settings.data_docs / "validations"):
             (store / "arrival_callback" / f"arrival-{number:06d}").mkdir(parents=True)
-    quality._forget_old_runs(settings)
+    gx._forget_old_runs(settings)
     for store in (tmp_path / "quality", settings.data_docs / "validations"):
         left = sorted(path.name for path in store.glob("*/*"))
         assert left == [f"arrival-{number:06d}" for number in range(12, 41)]  # and the run that is about to start
-
-
-# -- release -------------------------------------------------------------------------------------------------------
-
-INDICATOR = "mart.fct_unit_indicator"
-SCORE = "mart.fct_unit_score"
-
-
-@pytest.fixture(scope="module")
-def scored(given: Given) -> Callable[[], str]:
-    """Scores two units in a month of its own, with which nothing is wrong; returns the period."""
-    given.sql(EMPTY)
-    given.sql(
-        "create table mart.fct_indicator_case (scheme_id text, scheme_version text, period text, unit_code text,"
-        " indicator_code text, numerator_value numeric, denominator_value numeric, excluded_reason text)"
-    )
-    given.sql(
-        "insert into mart.dim_date (date_on, is_workday, is_makeup_workday, workday_no, calendar_status)"
-        " select day, true, false, 1, 'official' from generate_series(date '2025-01-01', '2026-12-31', '1 day') as day"
-    )
-    (build_id,) = given.sql(
-        "insert into audit.build (config_version, code_version, status) values (1, 'x', 'succeeded') returning build_id"
-    )[0]
-    months = iter(f"{year}-{month:02d}" for year in (2025, 2026) for month in range(1, 13))
-
-    def score() -> str:
-        period = next(months)
-        key = f"'s 1', 'v', '{period}'"
-        given.sql(
-            f"insert into mart.score_run values ({key}, date '{period}-01', date '{period}-01' + interval '1 month',"
-            f" date '{period}-01' + interval '1 month', {build_id}, 1)"
-        )
-        given.sql(
-            f"insert into {INDICATOR} (scheme_id, scheme_version, period, unit_code, indicator_code, numerator,"
-            f" denominator, points_max, points) values ({key}, 'u1', 'close_on_time', 1, 2, 30, 12.5),"
-            f" ({key}, 'u1', 'violation', 1, 1, 0, -2), ({key}, 'u2', 'close_on_time', 0, 0, 30, null)"
-        )
-        given.sql(
-            f"insert into {SCORE} (scheme_id, scheme_version, period, unit_code, peer_group, raw_points, score_100,"
-            f" rank_in_group, not_ranked_reason) values ({key}, 'u1', 'g', 10.5, 35, 1, null),"
-            f" ({key}, 'u2', 'g', null, null, null, 'no_case')"
-        )
-        given.sql(
-            f"insert into mart.fct_indicator_case values ({key}, 'u1', 'close_on_time', 1, 1, null),"
-            f" ({key}, 'u1', 'close_on_time', 0, 1, null), ({key}, 'u1', 'close_on_time', 1, 1, 'statutory'),"
-            f" ({key}, 'u1', 'violation', 1, 1, null)"
-        )
-        batch_id = given.batch(of={"status": "accepted"}, day=f"{period}-15")
-        given.sql("insert into audit.build_batch values (%s, %s, 'take')", build_id, batch_id)
-        return period
-
-    return score
-
-
-# Rule → what breaks it in the period that {p} names.
-FAULTS = {
-    "release.points_in_range": f"update {INDICATOR} set points = 31, points_max = 30 where unit_code = 'u1'"
-    f" and indicator_code = 'close_on_time' and period = '{{p}}'; update {SCORE} set raw_points = 29"
-    " where unit_code = 'u1' and period = '{p}'",
-    "release.counts_in_range": f"update {INDICATOR} set numerator = 3, wilson_low = 0 where unit_code = 'u1'"
-    " and period = '{p}' and indicator_code = 'close_on_time'; update mart.fct_indicator_case set numerator_value = 1.5"
-    " where period = '{p}' and excluded_reason is null and indicator_code = 'close_on_time'",
-    "release.score_in_range": f"update {SCORE} set score_100 = 100.01 where unit_code = 'u1' and period = '{{p}}'",
-    "release.ranked_is_scored": f"update {SCORE} set not_ranked_reason = null where period = '{{p}}'",
-    "release.units_have_indicators": f"delete from {INDICATOR} where unit_code = 'u2' and period = '{{p}}'",
-    "release.indicators_have_score": f"delete from {SCORE} where unit_code = 'u2' and period = '{{p}}'",
-    "release.points_add_up": f"update {SCORE} set raw_points = 10.51 where unit_code = 'u1' and period = '{{p}}'",
-    "release.cases_add_up": "delete from mart.fct_indicator_case where numerator_value = 0 and period = '{p}'",
-    "release.no_unjudged_batch": "update audit.batch set status = 'loaded' where business_date = '{p}-15'",
-    "release.no_unbuilt_batch": "delete from audit.build_batch using audit.batch"
-    " where batch.batch_id = build_batch.batch_id and business_date = '{p}-15'",
-    "release.calendar_official": "update mart.dim_date set calendar_status = 'provisional' where date_on = '{p}-28'",
-    "release.no_held_batch": "update audit.batch set status = 'held', reason_code = 'x' where business_date = '{p}-15'",
-}
-
-
-@pytest.mark.parametrize("rule", FAULTS)
-def test_a_planted_fault_fails_just_its_rule(settings: Settings, given: Given, scored, rule: str):
-    period = scored()
-    given.sql(FAULTS[rule].replace("{p}", period))
-    result = quality.judge_release(settings, period, "s 1", "v")
-    assert [failed.rule_id for failed in result.failed_rules] == [rule]
-    assert result.passed is (rule == "release.no_held_batch")
-    assert given.sql(
-        "select gate, subject, is_passed from audit.quality_run where quality_run_id = %s", result.run_id
-    ) == [("release", f"s 1 v {period}", result.passed)]
-    assert given.sql(
-        "select rule_id, subject from audit.quality_result where quality_run_id = %s and not is_passed", result.run_id
-    ) == [(rule, period)]
-
-
-def test_scores_with_which_nothing_is_wrong_may_be_published(settings: Settings, given: Given, scored):
-    period = scored()
-    result = quality.judge_release(settings, period, "s 1", "v")
-    assert (result.passed, result.failed_rules) == (True, ())
-    given.sql("alter table mart.fct_indicator_case rename to elsewhere")
-    try:
-        assert quality.judge_release(settings, period, "s 1", "v").passed
-    finally:
-        given.sql("alter table mart.elsewhere rename to fct_indicator_case")
-
-
-def test_what_is_withdrawn_but_still_in_the_facts_stops_a_release(settings: Settings, given: Given, scored):
-    period = scored()
-    given.sql("update audit.batch set status = 'superseded' where business_date = %s::date", f"{period}-15")
-    result = quality.judge_release(settings, period, "s 1", "v")
-    assert [(rule.rule_id, rule.observed) for rule in result.failed_rules] == [
-        ("release.no_unbuilt_batch", {"unbuilt_batches": 1})
-    ]
-
-
-def test_a_period_that_was_never_scored_is_not_published(settings: Settings, scored):
-    result = quality.judge_release(settings, "2024-01", "s 1", "v")
-    assert [rule.rule_id for rule in result.failed_rules] == ["release.is_scored", "release.has_units"]
-    assert [rule.observed for rule in result.failed_rules] == [{"score_runs": 0}, {"scored_units": 0}]
-
-
-def test_a_period_that_is_not_over_stops_a_release_and_a_unit_unknown_is_told(settings: Settings, given: Given, scored):
-    period = scored()
-    given.sql("update mart.score_run set as_of = as_of - interval '36 hours' where period = %s", period)
-    given.sql(
-        "insert into mart.fct_timeliness (assignment_id, case_id, unit_role, round, dispatched_at, clock,"
-        " is_calendar_provisional, return_request_count, return_deny_count, extension_count, dispatch_batch_id,"
-        " dispatch_row_number) select 'a', 'c', 'lead', 1, ends_at - interval '1 hour', 'working', false, 0, 0, 0, 1, 1"
-        " from mart.score_run where period = %s",
-        period,
-    )
-    result = quality.judge_release(settings, period, "s 1", "v")
-    assert not result.passed
-    assert [(rule.rule_id, rule.observed) for rule in result.failed_rules] == [
-        ("release.units_resolved", {"unresolved_assignments": 1}),
-        ("release.period_over", {"days_not_over": 2}),
-    ]

@@ -16,7 +16,9 @@ with judged as (
         duplicate_rows,
         control_total,
         cast(business_date + 2 as timestamptz) as future_from,  -- the day after the business date may still be on the file
-        cast(business_date - 180 as timestamptz) as old_until
+        cast(business_date - 180 as timestamptz) as old_until,
+        cast(business_date - 1 as timestamptz) as late_until,
+        extract(epoch from loaded_at - cast(business_date + 1 as timestamptz)) / 3600 as delay_hours
     from audit.batch
     where batch_id = any(%(batches)s)
 ),
@@ -25,7 +27,9 @@ pattern as (
     select
         '(^|[^0-9])(0?0?86)?1[3-9][0-9]{9}([^0-9]|$)'
         || '|(^|[^0-9])[1-9][0-9]{5}(18|19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])[0-9]{3}'
-        || '([0-9]([^0-9]|$)|[Xx])' as personal_number
+        || '([0-9]([^0-9]|$)|[Xx])' as personal_number,
+        -- what becomes of UTF-8 read as GBK (its comma, full stop and 的), of GBK read as UTF-8, and of a lost charset
+        '锛|銆|鐨勶|锟斤|\uFFFD|\?{4}' as garbled
 ),
 
 known as (
@@ -35,7 +39,7 @@ known as (
     from config.entry
     where
         until_version is null
-        and kind in ('feed', 'category')
+        and kind in ('feed', 'category', 'area')
 ),
 
 -- a name counts as known where it leads to a unit on the batch's business date
@@ -67,6 +71,11 @@ case_rows as (
         count(*) filter (where request_type is null) as request_type_null_rows,
         count(*) filter (where area_code is null) as area_null_rows,
         count(*) filter (where title is null and content is null) as text_null_rows,
+        count(*) filter (where caller_token is null) as caller_null_rows,
+        count(*) filter (where longitude is null or latitude is null) as coordinate_null_rows,
+        count(*) filter (where concat_ws(' ', title, content, address) ~ garbled) as garbled_rows,
+        count(*) filter (where coalesce(source_updated_at, received_at) < late_until) as late_rows,
+        max(greatest(received_at, source_updated_at)) as newest_at,
         count(*) filter (
             where
             concat_ws(' ', title, content, address, caller_masked, cast(milestones as text), cast(payload as text))
@@ -79,24 +88,54 @@ case_rows as (
     group by batch_id
 ),
 
-category_rows as (
+-- codes that a register knows or does not: few distinct codes, many rows
+coded as (
+    select
+        batch_id,
+        'category' as kind,
+        category_code as code,
+        count(*) as row_count
+    from staging.case_record
+    inner join judged using (batch_id)
+    where batch_id = any(%(batches)s) and category_code is not null
+    group by batch_id, category_code
+    union all
+    select
+        batch_id,
+        'area' as kind,
+        area_code as code,
+        count(*) as row_count
+    from staging.case_record
+    inner join judged using (batch_id)
+    where batch_id = any(%(batches)s) and area_code is not null
+    group by batch_id, area_code
+),
+
+code_rows as (
     select
         coded.batch_id,
-        sum(coded.row_count) as coded_rows,
-        sum(coded.row_count) filter (where known.key is null) as unknown_rows
-    from (
-        select
-            batch_id,
-            category_code,
-            count(*) as row_count
-        from staging.case_record
-        inner join judged using (batch_id)
-        where batch_id = any(%(batches)s) and category_code is not null
-        group by batch_id, category_code
-    ) as coded
-    left join known on coded.category_code = known.key and known.kind = 'category'
-    where exists (select from known_kind where kind = 'category')
-    group by coded.batch_id
+        coded.kind,
+        100.0 * coalesce(sum(coded.row_count) filter (where known.key is null), 0) / sum(coded.row_count) as unknown_pct
+    from coded
+    inner join known_kind on coded.kind = known_kind.kind
+    left join known on coded.code = known.key and coded.kind = known.kind
+    group by coded.batch_id, coded.kind
+),
+
+category_rows as (
+    select
+        batch_id,
+        unknown_pct
+    from code_rows
+    where kind = 'category'
+),
+
+area_rows as (
+    select
+        batch_id,
+        unknown_pct
+    from code_rows
+    where kind = 'area'
 ),
 
 event_rows as (
@@ -109,6 +148,12 @@ event_rows as (
         count(*) filter (
             where event_type in ('DISPATCH', 'REDISPATCH', 'DESIGNATE', 'ADD_UNIT') and unit_name is null
         ) as dispatch_unit_null_rows,
+        count(*) filter (
+            where event_type in ('DISPATCH', 'REDISPATCH', 'DESIGNATE', 'ADD_UNIT') and due_at is null
+        ) as due_null_rows,
+        count(*) filter (where note ~ garbled) as garbled_rows,
+        count(*) filter (where occurred_at < late_until) as late_rows,
+        max(occurred_at) as newest_at,
         count(*) filter (where concat_ws(' ', note, cast(payload as text)) ~ personal_number) as unmasked_rows
     from staging.case_event
     inner join judged using (batch_id)
@@ -126,6 +171,9 @@ callback_rows as (
         count(*) filter (
             where contact_code is null and resolution_code is null and satisfaction_code is null
         ) as outcome_null_rows,
+        count(*) filter (where reason ~ garbled) as garbled_rows,
+        count(*) filter (where called_at < late_until) as late_rows,
+        max(called_at) as newest_at,
         count(*) filter (where concat_ws(' ', reason, cast(payload as text)) ~ personal_number) as unmasked_rows
     from staging.callback
     inner join judged using (batch_id)
@@ -185,12 +233,80 @@ feed_rows as (
     group by named.batch_id
 ),
 
+-- Events of cases that are told the same day and were received later: a clock or a date is wrong.
+case_of_day as (
+    select
+        records.feed_code,
+        records.case_no,
+        batch.business_date,
+        min(records.received_at) as received_at
+    from staging.case_record as records
+    inner join audit.batch on records.batch_id = batch.batch_id
+    where records.batch_id = any(%(of_day)s)
+    group by records.feed_code, records.case_no, batch.business_date
+),
+
+early_rows as (
+    select
+        events.batch_id,
+        count(*) as matched_rows,
+        count(*) filter (where events.occurred_at < case_of_day.received_at - interval '1 hour') as early_rows
+    from staging.case_event as events
+    inner join judged on events.batch_id = judged.batch_id
+    inner join case_of_day
+        on
+            events.case_feed_code = case_of_day.feed_code
+            and events.case_no = case_of_day.case_no
+            and judged.business_date = case_of_day.business_date
+    where events.batch_id = any(%(batches)s)
+    group by events.batch_id
+),
+
+-- Rows that the delivery's batches just before told already, word for word.
+hashed as (
+    select
+        batch_id,
+        row_hash
+    from staging.case_record
+    where batch_id = any(%(batches_and_before)s)
+    union all
+    select
+        batch_id,
+        row_hash
+    from staging.case_event
+    where batch_id = any(%(batches_and_before)s)
+    union all
+    select
+        batch_id,
+        row_hash
+    from staging.callback
+    where batch_id = any(%(batches_and_before)s)
+),
+
+told_before as (
+    select distinct
+        before.batch_id,
+        hashed.row_hash
+    from unnest(%(compared)s::bigint[], %(before)s::bigint[]) as before (batch_id, before_batch_id)
+    inner join hashed on before.before_batch_id = hashed.batch_id
+),
+
+repeated_rows as (
+    select
+        compared.batch_id,
+        count(told_before.row_hash) as repeated_rows
+    from (select distinct batch_id from unnest(%(compared)s::bigint[]) as listed (batch_id)) as compared
+    inner join hashed on compared.batch_id = hashed.batch_id
+    left join told_before on compared.batch_id = told_before.batch_id and hashed.row_hash = told_before.row_hash
+    group by compared.batch_id
+),
+
 rejects as (
     select
         batch_id,
         count(*) as counted_rows
     from audit.rejected_row
-    inner join judged using (batch_id)
+    where batch_id = any(%(batches)s)
     group by batch_id
 ),
 
@@ -207,22 +323,33 @@ counted as (
         case_rows.request_type_null_rows,
         case_rows.area_null_rows,
         case_rows.text_null_rows,
+        case_rows.caller_null_rows,
+        case_rows.coordinate_null_rows,
+        coalesce(case_rows.garbled_rows, event_rows.garbled_rows, callback_rows.garbled_rows) as garbled_rows,
+        coalesce(case_rows.late_rows, event_rows.late_rows, callback_rows.late_rows) as late_rows,
+        coalesce(case_rows.newest_at, event_rows.newest_at, callback_rows.newest_at) as newest_at,
         event_rows.dispatch_rows,
         event_rows.dispatch_unit_null_rows,
+        event_rows.due_null_rows,
+        early_rows.matched_rows,
+        early_rows.early_rows,
+        repeated_rows.repeated_rows,
         callback_rows.outcome_null_rows,
-        category_rows.coded_rows,
-        case when category_rows.coded_rows > 0 then coalesce(category_rows.unknown_rows, 0) end
-            as unknown_category_rows,
+        category_rows.unknown_pct as unknown_category_pct,
+        area_rows.unknown_pct as unknown_area_pct,
         unit_rows.named_rows,
         case when unit_rows.named_rows > 0 then coalesce(unit_rows.unresolved_rows, 0) end as unresolved_unit_rows,
         case when feed_rows.batch_id is not null then coalesce(feed_rows.unknown_rows, 0) end as unknown_feed_rows
     from judged
     left join case_rows using (batch_id)
     left join category_rows using (batch_id)
+    left join area_rows using (batch_id)
     left join event_rows using (batch_id)
     left join callback_rows using (batch_id)
     left join unit_rows using (batch_id)
     left join feed_rows using (batch_id)
+    left join early_rows using (batch_id)
+    left join repeated_rows using (batch_id)
     left join rejects using (batch_id)
 ),
 
@@ -252,7 +379,19 @@ measured as (
         ('request_type_null_pct', round(100.0 * request_type_null_rows / nullif(counted_rows, 0), 2)),
         ('area_null_pct', round(100.0 * area_null_rows / nullif(counted_rows, 0), 2)),
         ('text_null_pct', round(100.0 * text_null_rows / nullif(counted_rows, 0), 2)),
-        ('unknown_category_pct', round(100.0 * unknown_category_rows / nullif(coded_rows, 0), 2)),
+        ('caller_null_pct', round(100.0 * caller_null_rows / nullif(counted_rows, 0), 2)),
+        ('coordinate_null_pct', round(100.0 * coordinate_null_rows / nullif(counted_rows, 0), 2)),
+        ('garbled_rows', garbled_rows),
+        ('garbled_pct', round(100.0 * garbled_rows / nullif(counted_rows, 0), 2)),
+        ('late_pct', round(100.0 * late_rows / nullif(counted_rows, 0), 2)),
+        ('stale_days', greatest(business_date - cast(newest_at as date), 0)),
+        ('delay_hours', round(delay_hours, 1)),
+        ('early_rows', early_rows),
+        ('early_pct', round(100.0 * early_rows / nullif(matched_rows, 0), 2)),
+        ('repeated_pct', round(100.0 * repeated_rows / nullif(counted_rows, 0), 2)),
+        ('due_null_pct', round(100.0 * due_null_rows / nullif(dispatch_rows, 0), 2)),
+        ('unknown_category_pct', round(unknown_category_pct, 2)),
+        ('unknown_area_pct', round(unknown_area_pct, 2)),
         ('dispatch_unit_null_pct', round(100.0 * dispatch_unit_null_rows / nullif(dispatch_rows, 0), 2)),
         ('outcome_null_pct', round(100.0 * outcome_null_rows / nullif(counted_rows, 0), 2)),
         ('unresolved_unit_pct', round(100.0 * unresolved_unit_rows / nullif(named_rows, 0), 2)),
