@@ -59,8 +59,8 @@ def warehouse():
 
     @task(multiple_outputs=False, task_display_name="入库关卡")
     def judge_arrivals() -> dict:
+        from minhu import quality
         from minhu.settings import Settings
-        from minhu.warehouse import quality
 
         return quality.judge_arrivals(Settings.from_env()).summary()
 

@@ -1,10 +1,11 @@
-"""What people decide: appeals, exclusions, manual points, violations, approvals. They live in schema ``assess``.
+"""What people decide: appeals, exclusions, manual points, violations, waivers, approvals.
 
-The functions of that schema check an act and record it; this package masks free text, calls them and reads what stands.
-Who acts is the login of the connection and nothing else: ``MINHU_DATABASE_URL`` says whose it is.
+They live in schema ``assess``. Its functions check an act and record it; this package masks free text, calls them and
+reads what stands. Who acts is the login of the connection and nothing else: ``MINHU_DATABASE_URL`` says whose it is.
 """
 
 from minhu.assess.acts import case_id, record, record_file
 from minhu.assess.listing import LISTINGS, listing
+from minhu.assess.waiting import waiting
 
-__all__ = ["LISTINGS", "case_id", "listing", "record", "record_file"]
+__all__ = ["LISTINGS", "case_id", "listing", "record", "record_file", "waiting"]

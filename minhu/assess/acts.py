@@ -3,13 +3,12 @@
 import hashlib
 from pathlib import Path
 
-import polars as pl
 import psycopg
 
 from minhu import database
 from minhu.assess.files import Problem, read_rows, refusal
 from minhu.errors import Refused
-from minhu.privacy.text import mask_text
+from minhu.privacy.text import mask_line
 from minhu.settings import Settings
 
 FREE_TEXT = ("statement", "reason")
@@ -54,11 +53,11 @@ def _call(connection: psycopg.Connection, act: str, given: dict[str, object]) ->
         arguments["case_id"] = case_id(arguments.pop("feed_code"), arguments.pop("case_no"))
     if act == "file_appeal" and "unit_code" not in arguments:
         arguments["unit_code"] = _own_unit(connection)
-    arguments |= {name: _masked(arguments[name]) for name in FREE_TEXT if name in arguments}
+    arguments |= {name: mask_line(arguments[name]) for name in FREE_TEXT if name in arguments}
     try:
         return database.act(connection, f"assess.{act}", arguments)
     except Refused as error:
-        raise Refused(_masked(str(error))) from None
+        raise Refused(mask_line(str(error))) from None
 
 
 def _own_unit(connection: psycopg.Connection) -> str:
@@ -66,7 +65,3 @@ def _own_unit(connection: psycopg.Connection) -> str:
     if len(units) != 1:
         raise Refused(f"the login {connection.info.user} speaks for {len(units)} units: name one (unit_code)")
     return units[0]
-
-
-def _masked(text: str) -> str:
-    return mask_text(pl.Series([text]))[0]

@@ -82,6 +82,29 @@ LISTINGS = {
         where made.revokes_violation_id is null
         order by made.violation_id
     """,
+    "waivers": """
+        select made.waiver_id,
+            case
+                when revocation.waiver_id is not null then 'revoked'
+                when in_force.waiver_id is not null then 'in_force'
+                else 'expired'
+            end as state,
+            made.rule_id, made.feed_code, made.scheme_id, made.period, made.reason, made.expires_on, made.waived_by,
+            made.waived_at, revocation.waived_by as revoked_by, revocation.waived_at as revoked_at
+        from assess.waiver as made
+        left join assess.waiver as revocation on revocation.revokes_waiver_id = made.waiver_id
+        left join assess.waiver_in_force as in_force on in_force.waiver_id = made.waiver_id
+        where made.revokes_waiver_id is null
+            and (%(state)s::text is null or (%(state)s = 'in_force') = (in_force.waiver_id is not null))
+        order by made.waiver_id
+    """,
+    "findings": """
+        select rule_id, severity, feed_code, scheme_id, period, subject, first_failed_at, last_failed_at, failures,
+            age_days, waiver_id, waived_until, is_escalated
+        from audit.open_finding
+        where %(state)s::text is null or is_escalated
+        order by is_escalated desc, severity, waiver_id is not null, age_days desc, rule_id, subject
+    """,
     "approvals": """
         select approval_id, subject_kind, subject_id, verdict, reason, approved_by, approved_at
         from assess.approval
@@ -91,7 +114,7 @@ LISTINGS = {
 
 
 def listing(settings: Settings, what: str, **wanted: str | None) -> list[dict]:
-    """The rows of one of LISTINGS, oldest first. ``wanted``: period, unit, state of appeals; None for all."""
+    """The rows of one of LISTINGS. ``wanted``: period, unit, state; None for all."""
     with database.connect(settings) as connection, connection.cursor(row_factory=dict_row) as cursor:
         try:
             return cursor.execute(LISTINGS[what], {"period": None, "unit": None, "state": None} | wanted).fetchall()

@@ -9,7 +9,7 @@ from minhu.errors import Refused
 from tests.scenarios.city import login_of
 from tests.scoring.city import City, fill
 
-TABLES = ("unit_login", "appeal", "appeal_decision", "exclusion", "manual_point", "violation", "approval")
+TABLES = ("unit_login", "appeal", "appeal_decision", "exclusion", "manual_point", "violation", "approval", "waiver")
 ACTS = {  # who may call what; the owner may call everything
     "bi": set(),
     "auditor": set(),
@@ -17,6 +17,7 @@ ACTS = {  # who may call what; the owner may call everything
     "evaluator": {
         "own_units", "file_appeal", "withdraw_appeal", "decide_appeal", "exclude", "revoke_exclusion",
         "enter_manual_point", "revoke_manual_point", "enter_violation", "revoke_violation", "approve",
+        "waive", "revoke_waiver", "release_batch",
     },
 }  # fmt: skip
 WHY = {"reason_code": "beyond_duty", "reason": "不属本单位职责"}

@@ -15,6 +15,7 @@ from minhu.settings import PROJECT_ROOT
 
 DAGS = PROJECT_ROOT / "dags"
 CONFIG = PROJECT_ROOT / "config"
+CITY = {"warehouse", "review", "assessment"}
 FEED = """\
 code: {code}
 name: 热线
@@ -61,11 +62,11 @@ def feeds() -> dict:
     return {f"feed_{feed.code}": feed for feed in load_feeds(CONFIG)}
 
 
-def test_every_declared_feed_is_a_dag_and_nothing_else_but_the_two(parsed: dict, feeds: dict):
+def test_every_declared_feed_is_a_dag_and_nothing_else_but_the_three(parsed: dict, feeds: dict):
     assert parsed["errors"] == {}
     assert parsed["warnings"] == {}
     assert len(feeds) >= 75
-    assert parsed["dags"].keys() == feeds.keys() | {"warehouse", "assessment"}
+    assert parsed["dags"].keys() == feeds.keys() | CITY
 
 
 def test_reading_them_is_quick_and_imports_nothing_heavy(parsed: dict):
@@ -110,6 +111,7 @@ def test_a_feed_dag_says_whose_it_is_when_it_runs_and_what_it_fills(dags: dict, 
 def test_the_warehouse_and_the_assessment_run_their_steps_in_order_one_run_at_a_time(dags: dict):
     steps = {
         "warehouse": ["completeness", "judge_arrivals", "build", "score"],
+        "review": ["waiting", "decide", "build"],
         "assessment": ["close", "approval", "go_ahead", "publish"],
     }
     for dag_id, tasks in steps.items():
@@ -134,7 +136,7 @@ def test_two_parses_give_the_same(parsed: dict, tmp_path: Path):
 def test_inside_a_task_only_its_own_dag_is_made(dags: dict, feeds: dict, tmp_path: Path):
     dag_id = sorted(feeds)[7]
     found = parse(tmp_path, about=dag_id)
-    assert found["dags"].keys() == {dag_id, "warehouse", "assessment"}
+    assert found["dags"].keys() == {dag_id, *CITY}
     assert found["dags"][dag_id]["serialized"] == dags[dag_id]["serialized"]
 
 
@@ -148,7 +150,7 @@ def test_a_declaration_that_cannot_be_read_fails_alone_and_says_why(tmp_path: Pa
     found = parse(tmp_path, tmp_path / "config")
     assert found["errors"] == {}
     broken = {dag_id for dag_id, dag in found["dags"].items() if dag["tags"] == ["broken"]}
-    assert found["dags"].keys() - broken == {"feed_good", "warehouse", "assessment"}
+    assert found["dags"].keys() - broken == {"feed_good", *CITY}
     assert broken == {"feed_unknown_key", "feed_bad_cron", "feed__"}
     assert "unknown_key.yml:10: colour" in found["dags"]["feed_unknown_key"]["doc"]
     assert all(dag["cron"] for dag in found["dags"].values())  # so that somebody notices
