@@ -1,8 +1,8 @@
 """Brings the city's configuration into the database as versioned rows, so that rules reach SQL as data.
 
 A version is a moment at which something differed; an entry keeps the versions between which it held. Reading the same
-folder twice makes no new version. Kinds: city, repeat_rule, gaming, feed, delivery, retention, unit, unit_name,
-unit_succession, calendar_day, category, area, scheme, limit_rule.
+folder twice makes no new version. Kinds: city, repeat_rule, gaming, quality, feed_quality, feed, feed_unit, delivery,
+retention, unit, unit_name, unit_succession, calendar_day, category, area, scheme, limit_rule.
 """
 
 import csv
@@ -11,6 +11,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -31,6 +32,19 @@ from minhu.unit_names import FOREVER, NEVER, Claim, Register, Succession, confli
 Entries = dict[tuple[str, str], dict]
 AreaLevel = Literal["city", "district", "town", "village", "grid"]
 AREA_LEVELS = get_args(AreaLevel)
+Points = Annotated[Decimal, Field(ge=0, le=1000, decimal_places=2)]
+ContentMetric = Literal[
+    "rejected_pct",
+    "duplicate_pct",
+    "category_null_pct",
+    "request_type_null_pct",
+    "area_null_pct",
+    "text_null_pct",
+    "unknown_category_pct",
+    "dispatch_unit_null_pct",
+    "outcome_null_pct",
+    "unresolved_unit_pct",
+]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$")]
 
 
@@ -86,6 +100,42 @@ class Gaming(Declared):
     example: bool = False
 
 
+class FeedQuality(Declared):
+    """How the data of a feed are scored month by month (``audit.feed_quality``): by the entry in force on a month's
+    first day.
+    """
+
+    valid_from: date
+    completeness_points: Points
+    """数据完整: expected deliveries that came."""
+    content_points: Points
+    """内容完整: cells of the columns in ``content`` that are filled."""
+    timeliness_points: Points
+    """数据及时: deliveries that came in time."""
+    stability_points: Points
+    """接口稳定性: calls of the source that were answered with something usable."""
+    content: Annotated[tuple[ContentMetric, ...], Field(min_length=1)]
+    """Metrics of ``audit.batch_profile``: the share of rows that lack a column, or were rejected."""
+    due_days: int = Field(default=1, ge=0)
+    due_time: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+    """A delivery is due so many days after its business date, at this time of the city."""
+
+
+class QualityTerms(Declared):
+    """What becomes of what the gates find (``audit.open_finding``). The entry in force on the day on which a finding
+    first failed decides over it, that of the day on which a waiver is given over the waiver.
+    """
+
+    valid_from: date
+    escalate_after_days: int = Field(ge=0)
+    """A warning that nobody waived stops a release after so many days."""
+    waive_at_most_days: int = Field(ge=1)
+    """A waiver ends after so many days at the latest."""
+    waivable: tuple[Annotated[str, Field(pattern=r"^(arrival|release)\.[a-z_]+$")], ...] = ()
+    """Rules of the release gate, critical ones too, that may be waived for single feeds: their query omits those."""
+    example: bool = False
+
+
 class City(Declared):
     """Whose warehouse this is, and the hours in which its offices work."""
 
@@ -115,6 +165,10 @@ class City(Declared):
     retention: Retention = Retention()
     gaming: tuple[Gaming, ...] = ()
     """What auditors are shown, by date."""
+    feed_quality: tuple[FeedQuality, ...] = ()
+    """How feeds are scored, by date; a month without an entry is not scored."""
+    quality: tuple[QualityTerms, ...] = ()
+    """What becomes of findings, by date."""
     feeds: dict[Literal["hotline", "response"], int] = Field(default_factory=dict)
     """How many declarations there are to be: `minhu feeds check` tells when one was lost or came unnoticed."""
 
@@ -205,8 +259,8 @@ def read_config(folder: Path) -> Entries:
 
     entries: Entries = {}
     city = read_declaration(City, folder / "city.yml")
-    # Entries of their own: retention and gaming decide over no fact, a rule of repeats over the cases of its days.
-    own = {"retention", "feeds", "repeats", "schemes", "gaming"}
+    # Entries of their own: a rule of repeats decides over the cases of its days, the others over no fact.
+    own = {"retention", "feeds", "repeats", "schemes", "gaming", "quality", "feed_quality"}
     _put(entries, "city", city.code, city.model_dump(mode="json", exclude=own), folder / "city.yml")
     for key, data in city.repeat_rules().items():
         _put(entries, "repeat_rule", key, data, folder / "city.yml")
@@ -214,11 +268,14 @@ def read_config(folder: Path) -> Entries:
     for feed in load_feeds(folder):
         path = folder / "feeds" / f"{feed.code}.yml"
         _put(entries, "feed", feed.code, _feed_data(feed), path)
+        if feed.unit:  # an entry of its own: who runs a feed decides over no fact
+            _put(entries, "feed_unit", feed.code, {"feed_code": feed.code, "unit_code": feed.unit}, path)
         _put(entries, "retention", feed.code, feed.retention_under(city.retention).model_dump(mode="json"), path)
         for delivery in feed.deliveries:
             data = {"feed_code": feed.code, "delivery": delivery.name, "kind": delivery.kind, "mode": delivery.mode}
             _put(entries, "delivery", f"{feed.code}/{delivery.name}", data, path)
     _read_register(folder, entries)
+    _check_owners(entries, folder)
     for kind, model, name, key in (
         ("calendar_day", CalendarRow, "calendar.csv", "date_on"),
         ("category", CategoryRow, "categories.csv", "category_code"),
@@ -236,6 +293,12 @@ def read_config(folder: Path) -> Entries:
     for thresholds in city.gaming:
         data = thresholds.model_dump(mode="json", exclude={"example"})
         _put(entries, "gaming", data["valid_from"], data, folder / "city.yml")
+    for terms in city.feed_quality:
+        data = terms.model_dump(mode="json", exclude={"example"})
+        _put(entries, "feed_quality", data["valid_from"], data, folder / "city.yml")
+    for terms in city.quality:
+        data = terms.model_dump(mode="json", exclude={"example"})
+        _put(entries, "quality", data["valid_from"], data, folder / "city.yml")
     return entries
 
 
@@ -341,6 +404,15 @@ def _read_register(folder: Path, entries: Entries) -> None:
     register = Register(periods, _read_successions(folder / "unit_succession.csv", entries, periods))
     for name, claimed in claims.items():
         entries["unit_name", name] = {"unit_name": name, "spans": register.history(claimed)}
+
+
+def _check_owners(entries: Entries, folder: Path) -> None:
+    """Every unit that runs a feed is in the register."""
+    units = {data["unit_code"] for (kind, _), data in entries.items() if kind == "unit"}
+    for (kind, feed), data in entries.items():
+        if kind == "feed_unit" and data["unit_code"] not in units:
+            path = folder / "feeds" / f"{feed}.yml"
+            raise BadDeclaration(f"{path}:1: unit: there is no unit {data['unit_code']!r} in {folder / 'units.csv'}")
 
 
 def _check_period(earlier: list[tuple[date, date]], period: tuple[date, date], unit: str, where: str) -> None:

@@ -161,6 +161,8 @@ class Feed(Declared):
     code: FeedCode
     name: str
     owner: str
+    unit: str | None = None
+    """Code of the unit that runs the feed: the one that its data-quality score (数据质量分) is a score of."""
     role: Literal["hotline", "response"] = "hotline"
     """``hotline``: one of the city's hotlines and platforms; ``response``: a channel on which units answer."""
     group: str = "hotline"

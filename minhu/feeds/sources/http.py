@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import httpx
 
-from minhu.errors import BadDelivery, Refused, Retryable
+from minhu.errors import BadDelivery, Refused, Retryable, SourceAway
 from minhu.feeds.sources import ApiKey, Basic, Bearer, HmacSigned, Http
 from minhu.feeds.sources.secrets import secret
 
@@ -102,7 +102,7 @@ class Connection:
         if attempt == source.attempts:
             if isinstance(error, Unreadable):
                 raise BadDelivery("UNREADABLE", f"{where} answers what cannot be read: {why}") from None
-            raise Retryable(f"{where}: {why}, {attempt} times") from None
+            raise SourceAway(f"{where}: {why}, {attempt} times") from None
         wait = getattr(error, "wait", None)
         if wait is not None and wait > source.max_wait_seconds:
             raise Retryable(f"{where} asks to be left in peace for {wait:g} s") from None

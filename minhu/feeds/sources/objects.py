@@ -14,7 +14,7 @@ from pathlib import Path
 import fsspec
 from fsspec import AbstractFileSystem
 
-from minhu.errors import BadDeclaration, MinhuError, Refused, Retryable
+from minhu.errors import BadDeclaration, MinhuError, Refused, Retryable, SourceAway
 from minhu.feeds.sources import ObjectStore
 from minhu.feeds.sources.dated import dated
 from minhu.feeds.sources.drop import control_total
@@ -58,7 +58,7 @@ def _told(source: ObjectStore) -> Iterator[None]:
         name = type(error).__name__
         if _NOT_LET_IN.search(name):
             raise Refused(f"{where}: {name}: it does not let us in; look at the declared secrets") from None
-        raise Retryable(f"{where} is away or broke off ({name})") from None
+        raise SourceAway(f"{where} is away or broke off ({name})") from None
 
 
 def _store(source: ObjectStore) -> AbstractFileSystem:

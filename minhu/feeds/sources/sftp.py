@@ -18,7 +18,7 @@ from pathlib import Path
 
 import asyncssh
 
-from minhu.errors import Refused, Retryable
+from minhu.errors import Refused, Retryable, SourceAway
 from minhu.feeds.sources import Sftp
 from minhu.feeds.sources.dated import dated
 from minhu.feeds.sources.drop import control_total
@@ -48,7 +48,7 @@ def fetch_sftp(wanted: Wanted) -> Iterator[Fetched]:
     except asyncssh.SFTPPermissionDenied:
         raise Refused(f"{where}: {source.user!r} may not read there; ask the server's owner") from None
     except (OSError, asyncssh.Error) as error:
-        raise Retryable(f"{where} is away or broke off ({type(error).__name__})") from None
+        raise SourceAway(f"{where} is away or broke off ({type(error).__name__})") from None
 
 
 async def _download_all(wanted: Wanted) -> list[Fetched]:

@@ -13,7 +13,7 @@ import sqlalchemy
 from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
-from minhu.errors import BadDelivery, Refused, Retryable
+from minhu.errors import BadDelivery, Refused, SourceAway
 from minhu.feeds.sources import SqlQuery
 from minhu.feeds.sources.cursors import latest, point, since
 from minhu.feeds.sources.fetch import Fetched, Wanted
@@ -155,7 +155,7 @@ def _hash(row: Sequence[str]) -> bytes:
     return hashlib.sha256(json.dumps(row).encode()).digest()
 
 
-def _told(error: exc.DBAPIError, url: URL) -> Retryable | Refused:
+def _told(error: exc.DBAPIError, url: URL) -> SourceAway | Refused:
     """The driver's words may hold values or the password: only the kind of error is told, with its code."""
     original = error.orig
     code = _code(original)
@@ -163,10 +163,10 @@ def _told(error: exc.DBAPIError, url: URL) -> Retryable | Refused:
     if code in _NOT_LET_IN:
         return Refused(f"{told}: it does not let us in; look at the declared user and secret")
     if isinstance(code, int) and (code in _MYSQL_BUSY or 2000 <= code < 3000):
-        return Retryable(told)
+        return SourceAway(told)
     passes = error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError)
     if passes and not (isinstance(code, int) and code >= 1000):
-        return Retryable(told)
+        return SourceAway(told)
     return Refused(f"{told}: look at the declared query")
 
 

@@ -1,0 +1,51 @@
+"""The monthly audit report (数据质量审计月报): one HTML file that needs no network, and the same as PDF."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from minhu.audit import access
+from minhu.audit.report.chapters import chapters, month_zh
+from minhu.audit.report.read import AuditReport, read_audit
+from minhu.errors import Refused
+from minhu.export import put
+from minhu.export.blocks import Cover
+from minhu.export.fonts import find_faces
+from minhu.export.to_html import as_html
+from minhu.export.to_pdf import set_blocks
+from minhu.export.words import Words
+from minhu.settings import Settings
+
+SAMPLE = 10
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written. ``fingerprint``: of the inputs; the same inputs give the same two files."""
+
+    report: AuditReport
+    files: tuple[Path, ...]
+
+
+def write_report(settings: Settings, month: str, out: Path, *, seed: str | None = None, n: int = SAMPLE) -> Written:
+    """Writes ``audit-<month>.html`` and ``audit-<month>.pdf`` into the folder ``out``, each whole or not at all.
+
+    ``seed`` draws the sample; the month unless given. Raises Refused when it is no month, there is nothing to report,
+    or the folder is not there.
+    """
+    if not out.is_dir():
+        raise Refused(f"there is no folder {out}")
+    report = read_audit(settings, month, seed=seed or month, n=n)
+    blocks = chapters(report)
+    title = f"{month_zh(report)}数据质量审计月报"
+    cover = Cover(title=title, head=title, subject=report.period.text, dated=report.as_of)
+    written = {
+        out / f"audit-{report.period.text}.html": as_html(blocks, cover).encode(),
+        out / f"audit-{report.period.text}.pdf": set_blocks(blocks, cover, Words("zh"), find_faces()),
+    }
+    access.record_export(settings, f"audit report {report.period.text}")
+    for path, content in written.items():
+        put(path, content)
+    return Written(report, tuple(written))
+
+
+__all__ = ["AuditReport", "Written", "read_audit", "write_report"]

@@ -1,0 +1,192 @@
+"""Chapters on what the gates found: coverage of rules, results by dimension and feed, data quality of feeds."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+from minhu.audit.report.charts import Series, bars, trend
+from minhu.audit.report.lists import SEVERITIES, SHOWN, capped
+from minhu.audit.report.read import AuditReport
+from minhu.export.blocks import WIDTH, Block, Column, Figure, Row, Table, Text
+from minhu.scoring.feed_words import PARTS, losses_text
+
+
+def coverage(report: AuditReport) -> Iterator[Block]:
+    counted = {name: sum(row["severity"] == name for row in report.rules) for name in SEVERITIES}
+    yield Text(
+        "body",
+        f"规则台账现行 {len(report.rules)} 条："
+        + "，".join(f"{SEVERITIES[name]} {count} 条" for name, count in counted.items())
+        + "。下表为每条规则本月的执行与未通过情况；未通过的批次数不含仅提示整次运行的结果。",
+    )
+    columns = (
+        Column("规则", 44),
+        Column("维度", 12, "middle"),
+        Column("级别", 10, "middle"),
+        Column("责任", 16),
+        Column("运行", 9, "right"),
+        Column("未通过", 11, "right"),
+        Column("出错", 9, "right"),
+        Column("批次", 9, "right"),
+        Column("来源", 9, "right"),
+    )
+    rows = [
+        Row(
+            (
+                f"{row['title_zh']}\n{row['rule_id']}",
+                row["dimension"],
+                SEVERITIES[row["severity"]],
+                row["owner"] or "未登记",
+                str(row["runs"]),
+                str(row["failed_runs"]),
+                str(row["errored_runs"]),
+                str(row["failed_batches"]),
+                str(row["failed_feeds"]),
+            )
+        )
+        for row in report.rules
+    ]
+    yield from capped(columns, rows, "audit.quality_rule、audit.quality_result", limit=60)
+
+
+def dimensions(report: AuditReport) -> Iterator[Block]:
+    if not report.dimensions:
+        yield Text("body", "本月没有门禁运行。")
+        return
+    yield Text(
+        "body", "维度按 GB/T 36344 划分。批次数为本月至少未通过一条该维度规则的批次，同一批次在多个维度中分别计数。"
+    )
+    columns = (
+        Column("维度", 18),
+        Column("规则", 14, "right"),
+        Column("其中严重", 16, "right"),
+        Column("未通过规则", 18, "right"),
+        Column("严重批次", 16, "right"),
+        Column("警告批次", 16, "right"),
+        Column("涉及来源", 16, "right"),
+    )
+    names = ("rules", "critical_rules", "failed_rules", "critical_batches", "warning_batches", "feeds")
+    yield Table(
+        columns, tuple(Row((row["dimension"], *(str(row[name]) for name in names))) for row in report.dimensions)
+    )
+    drawing = trend(
+        _series(report, report.dimension_trend, "dimension", _share),
+        report.months,
+        "各维度未通过批次占已判定批次的比重（不含提示级）",
+        "%",
+        WIDTH,
+    )
+    if drawing:
+        yield Figure(drawing)
+
+
+def _share(row: dict) -> Decimal | None:
+    return Decimal(100 * row["failed_batches"]) / row["batches"] if row["batches"] else None
+
+
+def _series(report: AuditReport, rows: tuple[dict, ...], key: str, value: Callable) -> list[Series]:
+    """One line for each name in the column ``key``, in the order in which they come."""
+    found = {(row[key], row["month_on"]): value(row) for row in rows}
+    names = dict.fromkeys(row[key] for row in rows)
+    return [Series(str(name), tuple(found.get((name, month)) for month in report.months)) for name in names]
+
+
+def feeds(report: AuditReport) -> Iterator[Block]:
+    troubled = [row for row in report.feeds if row["critical"] or row["refused"] or row["warnings"]]
+    yield Text(
+        "body",
+        f"{len(report.feeds)} 个来源有送达，其中 {len(troubled)} 个有未通过规则或整批拒收的批次；按严重程度排列。",
+    )
+    columns = (
+        Column("来源", 38),
+        Column("批次", 11, "right"),
+        Column("收到行", 15, "right"),
+        Column("拒收行", 14, "right"),
+        Column("整批拒收", 17, "right"),
+        Column("严重批次", 17, "right"),
+        Column("警告批次", 17, "right"),
+        Column("扣留", 11, "right"),
+        Column("规则", 11, "right"),
+    )
+    rows = [
+        Row(
+            (
+                f"{row['feed_name']}\n{row['feed_code']}",
+                str(row["batches"]),
+                f"{row['received']:,}",
+                f"{row['rejected']:,}",
+                *(str(row[name]) for name in ("refused", "critical", "warnings", "held", "failed_rules")),
+            )
+        )
+        for row in troubled
+    ]
+    if rows:
+        yield from capped(columns, rows, "audit.batch、audit.quality_result")
+    parts = (("整批拒收", "refused"), ("曾被扣留", "held"))
+    series = [
+        Series(name, tuple(_month(report.feed_trend, month, column) for month in report.months))
+        for name, column in parts
+    ]
+    if drawing := trend(series, report.months, "整批拒收与曾被扣留的批次数", "个", WIDTH):
+        yield Figure(drawing)
+
+
+def _month(rows: tuple[dict, ...], month: object, column: str) -> int | None:
+    return next((row[column] for row in rows if row["month_on"] == month), None)
+
+
+def scores(report: AuditReport) -> Iterator[Block]:
+    if not report.scores:
+        yield Text("body", "本月没有数据质量分：city.yml 的 feed_quality 未在本月生效，或本月批次尚未构建。")
+        return
+    whole = sum((score.points for score in report.scores), Decimal(0)) / len(report.scores)
+    full = report.scores[0].points_max
+    through = max(score.through_on for score in report.scores)
+    yield Text(
+        "body",
+        f"{len(report.scores)} 个来源，平均 {whole:.2f} 分（满分 {full.normalize():f}），统计至 {through}。"
+        "四项为数据完整、内容完整、数据及时、接口稳定性；每项得分 = 满分 × 分子 ÷ 分母，保留两位小数，失分逐条可查。"
+        "按得分由低到高排列。",
+    )
+    lowest = report.scores[:SHOWN]
+    names = [(f"{score.feed_name}", score.points, score.points_max) for score in lowest[:12]]
+    if drawing := bars(names, "得分最低的来源", WIDTH):
+        yield Figure(drawing)
+    columns = (
+        Column("来源", 36),
+        *(Column(name, width, "right") for name, width in zip(PARTS.values(), (19, 19, 19, 23), strict=True)),
+        Column("合计", 13, "right"),
+        Column("失分原因（每项最多五条）", 48),
+    )
+    rows = [
+        Row(
+            (
+                f"{score.feed_name}\n{score.feed_code}",
+                *(f"{score.part(name).points}" for name in PARTS),
+                str(score.points),
+                _why(score),
+            )
+        )
+        for score in report.scores
+    ]
+    yield from capped(columns, rows, f"minhu audit feeds {report.period.text}")
+    drawing = trend(
+        [
+            Series(PARTS[one.name], one.values)
+            for one in _series(report, report.score_trend, "part", lambda row: row["pct"])
+        ],
+        report.months,
+        "各项平均得分率",
+        "%",
+        WIDTH,
+    )
+    if drawing:
+        yield Figure(drawing)
+
+
+def _why(score) -> str:
+    told = [
+        f"{PARTS[part.part]}：{losses_text(part.lost)}"
+        for part in score.parts
+        if part.points < part.points_max and part.lost
+    ]
+    return "\n" + "\n".join(told) if told else "无"

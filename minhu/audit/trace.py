@@ -1,0 +1,244 @@
+"""Walks one case from the lines of landed files to every score and publication it touched.
+
+    file and line → batch and its gate → versions of the record → events → assignments, callbacks, exclusions
+                  → indicators of every scored period → what was published of it
+
+The facts of a chain of transfers stand on its first case, so the whole chain is walked. Rows are plain dicts under the
+names of the warehouse's columns; no column that citizens filled, and no free text of anybody, is read.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import groupby
+
+import psycopg
+from psycopg.rows import dict_row
+
+from minhu import database
+from minhu.audit import trace_queries as queries
+from minhu.errors import MinhuError, Refused
+from minhu.load.store import store_of
+from minhu.scoring.plain import plain
+from minhu.scoring.words import rule_text
+from minhu.settings import Settings
+
+Rows = tuple[dict, ...]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One case, walked.
+
+    ``cases``: the chain it belongs to, the asked one first; a case that no build has taken has no facts.
+    ``batches``: every delivery that told anything of it, with ``is_landed`` (null: cannot be seen from here),
+    ``verdicts`` and the rules that ``failed``.
+    ``versions``, ``events``, ``callbacks``: rows as delivered with what became of each (``outcome``, ``outcome_zh``).
+    ``assignments``: with limits and the rule behind each. ``decisions``: appeals, exclusions, findings.
+    ``indicators``: what it counted in each scored period. ``published``: in which revisions its rows came or went.
+    """
+
+    feed_code: str
+    case_no: str
+    case_id: str
+    cases: Rows
+    batches: Rows
+    versions: Rows
+    events: Rows
+    assignments: Rows
+    callbacks: Rows
+    decisions: Rows
+    indicators: Rows
+    published: Rows
+
+    def as_json(self) -> dict:
+        """Plain values for ``json.dumps``; numbers as decimal strings."""
+        return plain(self)
+
+
+def trace(settings: Settings, feed_code: str, case_no: str) -> Trace:
+    """Walks the case that ``feed_code`` knows as ``case_no``. Raises Refused when nobody has told of it."""
+    with database.connect(settings) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.row_factory = dict_row
+        return trace_in(connection, settings, feed_code, case_no)
+
+
+def trace_in(connection: psycopg.Connection, settings: Settings, feed_code: str, case_no: str) -> Trace:
+    """As ``trace``, on an open connection that gives rows as dicts."""
+    asked = {"feed_code": feed_code, "case_no": case_no}
+    cases = connection.execute(queries.CASES, asked).fetchall()
+    keys = cases or [asked]
+    chain = {
+        "feeds": [case["feed_code"] for case in keys],
+        "numbers": [case["case_no"] for case in keys],
+        "ids": [case["case_id"] for case in cases],
+        "root": cases[0]["root_case_id"] if cases else None,
+    }
+    versions, events = (connection.execute(query, chain).fetchall() for query in (queries.VERSIONS, queries.EVENTS))
+    callbacks = connection.execute(queries.CALLBACKS, chain).fetchall()
+    if not (versions or events or callbacks):
+        raise Refused(f"nobody has told of a case {case_no!r} of the feed {feed_code!r}")
+    told = (*versions, *events, *callbacks)
+    wanted = {"batches": sorted({row["batch_id"] for row in told})}
+    batches = {row["batch_id"]: row for row in connection.execute(queries.BATCHES, wanted)}
+    _with_gates(connection, settings, batches, wanted)
+    assignments = connection.execute(queries.ASSIGNMENTS, chain).fetchall()
+    rules = {row["key"]: row["data"] for row in connection.execute(queries.RULES)}
+    for row in assignments:
+        for limit in ("sign_limit_rule", "contact_limit_rule", "limit_rule"):
+            row[f"{limit}_zh"] = rule_text(row[limit], rules)
+    _judge_versions(versions, batches)
+    _judge_events(events, batches, assignments, versions)
+    for row in callbacks:
+        row |= _out(row, batches) or _said("counted" if row["callback_id"] else "outranked", _CALLBACK_ZH)
+    has_scores = connection.execute("select to_regclass('mart.fct_indicator_case') is not null as it").fetchone()["it"]
+    return Trace(
+        feed_code=feed_code,
+        case_no=case_no,
+        case_id=connection.execute("select md5(%s || '|' || %s) as id", [feed_code, case_no]).fetchone()["id"],
+        cases=tuple(cases),
+        batches=tuple(batches.values()),
+        versions=tuple(versions),
+        events=tuple(events),
+        assignments=tuple(assignments),
+        callbacks=tuple(callbacks),
+        decisions=tuple(connection.execute(queries.DECISIONS, chain).fetchall()),
+        indicators=tuple(connection.execute(queries.INDICATORS, chain).fetchall()) if has_scores and cases else (),
+        published=tuple(connection.execute(queries.PUBLISHED, chain).fetchall()) if cases else (),
+    )
+
+
+# What became of each row
+
+
+def _with_gates(connection: psycopg.Connection, settings: Settings, batches: dict[int, dict], wanted: dict) -> None:
+    """Adds to each batch its verdicts, the rules it failed, and whether its landed file is there."""
+    verdicts, failed = defaultdict(list), defaultdict(list)
+    for row in connection.execute(queries.VERDICTS, wanted):
+        verdicts[row.pop("batch_id")].append(row)
+    for row in connection.execute(queries.FAILED, wanted):
+        failed[row.pop("batch_id")].append(row)
+    landed = {sha256: is_landed(settings, sha256) for sha256 in {row["source_sha256"] for row in batches.values()}}
+    for batch_id, row in batches.items():
+        row["is_landed"] = landed[row["source_sha256"]]
+        row["verdicts"], row["failed"] = verdicts[batch_id], failed[batch_id]
+
+
+def is_landed(settings: Settings, sha256: str) -> bool | None:
+    """Whether a landed file is still kept; None where the landing zone cannot be seen from here."""
+    try:
+        if not settings.landing_url and not settings.landing.is_dir():
+            return None
+        return store_of(settings).find(sha256) is not None
+    except (OSError, MinhuError):
+        return None
+
+
+_CALLBACK_ZH = {"counted": "采用", "outranked": "已有更新的版本，不采用"}
+_VERSION_ZH = {
+    "counted": "采用：该工单各版本中最新（先比来源更新时间，再比批次次序，再比行号）",
+    "same": "内容与采用的版本相同（重复送达），以首次送达的行为准",
+    "older_update": "来源更新时间早于采用的版本",
+    "older_batch": "批次次序早于采用的版本",
+    "older_row": "同批行号在采用的版本之前",
+    "withdrawn": "工单已由来源删除",
+    "tombstone": "来源声明该记录已删除",
+    "waits": "尚无采用的版本",
+}
+_OUT_ZH = {
+    "held": "批次被扣留，未放行，不参与计算",
+    "loaded": "批次尚未经门禁判定，不参与计算",
+    "superseded": "批次已被批次 {by} 取代，不参与计算",
+    "unbuilt": "批次已放行，尚未构建",
+}
+_LOST_ZH = {
+    "corrected": "报送方已更正",
+    "retracted": "报送方已撤回",
+    "source_of_record": "以权威来源所报为准",
+}
+_USED_ZH = {"dispatch": "派单", "sign": "签收", "close": "办结"}
+
+
+def _said(outcome: str, words: dict[str, str], **names: object) -> dict:
+    return {"outcome": outcome, "outcome_zh": words[outcome].format(**names)}
+
+
+def _out(row: dict, batches: dict[int, dict]) -> dict | None:
+    """Why a row takes no part, where its batch does not; null where it does."""
+    batch = batches[row["batch_id"]]
+    if batch["status"] in ("held", "loaded"):
+        return _said(batch["status"], _OUT_ZH)
+    if batch["status"] == "superseded":
+        return _said("superseded", _OUT_ZH, by=batch["superseded_by"])
+    return None if batch["is_built"] else _said("unbuilt", _OUT_ZH)
+
+
+def _judge_versions(versions: list[dict], batches: dict[int, dict]) -> None:
+    """Which version of each record wins, and why each other one does not."""
+    for _, several in groupby(versions, lambda row: (row["feed_code"], row["case_no"])):
+        rows = list(several)
+        winner = next((row for row in rows if row["is_winning"]), None)
+        for row in rows:
+            row |= _out(row, batches) or _said(_version_outcome(row, winner), _VERSION_ZH)
+
+
+def _version_outcome(row: dict, winner: dict | None) -> str:
+    if row["is_deleted"]:
+        return "tombstone"
+    if winner is None:
+        return "withdrawn" if row["is_withdrawn"] else "waits"
+    if row is winner:
+        return "counted"
+    if row["row_hash"] == winner["row_hash"]:
+        return "same"
+    mine, best = row["source_updated_at"], winner["source_updated_at"]
+    if mine != best and (mine is None or (best is not None and mine < best)):
+        return "older_update"
+    return "older_batch" if row["order_key"] < winner["order_key"] else "older_row"
+
+
+def _judge_events(events: list[dict], batches: dict[int, dict], assignments: list[dict], versions: list[dict]) -> None:
+    """What became of each event; ``used_for`` names the steps of assignments that rest on it."""
+    used = defaultdict(list)
+    for duty in assignments:
+        for step in _USED_ZH:
+            if duty[f"{step}_batch_id"]:
+                used[duty[f"{step}_batch_id"], duty[f"{step}_row_number"], step].append(duty["assignment_id"])
+    standing = {(row["batch_id"], row["row_number"]): row["outcome"] for row in versions}
+    told_first: dict[tuple, dict] = {}
+    for row in events:
+        place = row["batch_id"], row["row_number"]
+        row["used_for"] = [step for step in _STEPS.get(row["event_type"], ()) if (*place, step) in used]
+        same = told_first.setdefault((row["feed_code"], row["row_hash"], row["event_type"], row["occurred_at"]), row)
+        if row["is_milestone"] and standing.get(place) != "counted":
+            row |= {"outcome": "of_older_version", "outcome_zh": "随工单的旧版本，不采用"}
+        else:
+            row |= _out(row, batches) or _event_outcome(row, same)
+        row.pop("row_hash")
+
+
+_STEPS = {
+    "DISPATCH": ("dispatch",),
+    "REDISPATCH": ("dispatch",),
+    "ADD_UNIT": ("dispatch",),
+    "REWORK": ("dispatch",),
+    "SIGN": ("sign",),
+    "CLOSE": ("close",),
+}
+
+
+def _event_outcome(row: dict, same: dict) -> dict:
+    if row["lost_reason"]:
+        stands = f"{row['standing_occurred_at']:%m-%d %H:%M}，批次 {row['standing_batch_id']}"
+        text = f"不采用：{_LOST_ZH[row['lost_reason']]}（采用 {stands} 第 {row['standing_row_number']} 行）"
+        return {"outcome": row["lost_reason"], "outcome_zh": text}
+    if row["is_deleted"]:
+        return {"outcome": "tombstone", "outcome_zh": "来源声明该事件已撤回"}
+    if row["is_orphan"]:
+        return {"outcome": "orphan", "outcome_zh": "所属工单尚未送达，等待"}
+    if same is not row and not row["is_milestone"]:
+        text = f"与批次 {same['batch_id']} 第 {same['row_number']} 行相同（重复送达）"
+        return {"outcome": "same", "outcome_zh": text}
+    used = "、".join(_USED_ZH[step] for step in row["used_for"])
+    odd = f"（异常 {row['anomaly_code']}：{row['effect_on_clock']}）" if row["anomaly_code"] else ""
+    return {"outcome": "counted", "outcome_zh": f"采用{f'，计入{used}' if used else ''}{odd}"}
