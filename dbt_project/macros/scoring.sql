@@ -68,8 +68,9 @@
 {%- endmacro %}
 
 {#
-    The numbers of each indicator for each peer group that it scores, in force on the first day of the period: of the
-    entries of a parameter the latest, one that names the peer group before one for all.
+    The numbers of each indicator for each peer group that it scores, in force on the first day of the period, or of the
+    scheme, where that begins within the period: of the entries of a parameter the latest, one that names the peer group
+    before one for all.
 #}
 {% macro indicator_terms(schemes) -%}
     select
@@ -120,7 +121,10 @@
                 when schemes.data -> 'rounding' ->> 'order' = 'sum_first' then 12
                 else (schemes.data -> 'rounding' ->> 'decimals')::integer
             end as kept_decimals,
-            (schemes.starts_at at time zone (schemes.data ->> 'timezone'))::date as first_day
+            greatest(
+                (schemes.starts_at at time zone (schemes.data ->> 'timezone'))::date,
+                (schemes.data ->> 'valid_from')::date
+            ) as first_day
         from {{ schemes }} as schemes
         cross join lateral jsonb_array_elements(schemes.data -> 'indicators') as listed (data)
         cross join lateral jsonb_array_elements(schemes.data -> 'peer_groups') as peers (data)

@@ -167,6 +167,11 @@ excluded_cases as (
         1::numeric as denominator_value
 {%- endmacro %}
 
+{# Columns of the common row that a measure leaves empty, each as `null::<type> as <name>`. #}
+{% macro nulls(columns, type) -%}
+    null::{{ type }} as {{ columns | join(',\n    null::' ~ type ~ ' as ') }}
+{%- endmacro %}
+
 {# Why an assignment ceased to count: it was returned, merged, … #}
 {% macro void_reason(assignments) -%}
     coalesce({{ assignments }}.void_reason, case when {{ assignments }}.voided_at is not null then 'voided' end)
@@ -213,11 +218,14 @@ excluded_cases as (
     end
 {%- endmacro %}
 
-{# Why a callback says nothing about one of its questions. `answers`: the codes that do. #}
+{#
+    Why a callback says nothing about one of its questions. `answers`: the codes that do. Of a row that says both, whom the
+    code calls reached was reached.
+#}
 {% macro unrated(callbacks, code, answers) -%}
     case
         when {{ callbacks }}.reach_code = 'refused' then 'refused'
-        when {{ callbacks }}.is_reached is false then 'not_reached'
+        when coalesce({{ callbacks }}.reach_code = 'unreachable', {{ callbacks }}.is_reached is false) then 'not_reached'
         when {{ callbacks }}.{{ code }} is null then 'unrated'
         when
             {{ callbacks }}.{{ code }} not in (

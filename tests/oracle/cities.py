@@ -1,24 +1,46 @@
 """Random small cities: life-cycles in any order, told by two senders and by the case's own row, with whatever scheme.
 
-The lives are those of ``tests/scenarios/test_arrival.py``; here they get what rules and measures look at.
+The lives are those of ``tests/scenarios/test_arrival.py``; here they get what rules, repeats and measures look at.
 """
 
+import csv
 import random
+from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import yaml
 
-from minhu.feeds.canonical import REQUEST_TYPES, URGENCIES, VIOLATIONS
+from minhu import assess, database
+from minhu.feeds.canonical import REQUEST_TYPES, SATISFACTION_SCALES, URGENCIES, VIOLATIONS
+from minhu.settings import Settings
 from tests.oracle import schemes
 from tests.scenarios import city as world
 from tests.scenarios import test_arrival
 
-RATINGS = ["非常满意", "满意", "基本满意", "不满意", "非常不满意", ""]
 UNITS = [unit for unit in test_arrival.UNITS if unit]
+GROUPS = ["department", "town"]
+CATEGORIES = {"11": "", "1103": "11", "110303": "1103", "12": "", "1201": "12", "120101": "1201"}
+AREAS = {"33": ("", "city"), "3301": ("33", "district"), "330101": ("3301", "town"), "330102": ("3301", "town")}
+AREAS |= {"3302": ("33", "district"), "330201": ("3302", "town")}
+WORDS = ["路灯", "不亮", "垃圾", "没人清运", "文三路", "停水", "两天", "噪声", "夜里", "施工"]
+FILLERS = ["市民", "市民来电", "来电", "反映", "没人"]
+OF_CASES = (
+    "request_type",
+    "urgency",
+    "category_code",
+    "area_code",
+    "longitude",
+    "latitude",
+    "title",
+    "content",
+    "address",
+)
+OF_CALLBACKS = ("reach_code", "contact_code", "resolution_code", "satisfaction_scale", "satisfaction_code")
 
 
 def configuration(folder: Path, seed: int) -> Path:
-    """The scenarios' city with plain layouts, a register of two groups, and two random schemes."""
+    """The scenarios' city with plain layouts, a register of two groups, rules of repeats, and two random schemes."""
     chance = random.Random(seed)
     world.configuration(folder)
     (folder / "layouts" / "events.yml").write_text("kind: event\nformat: {type: csv}\n", encoding="utf-8")
@@ -26,30 +48,83 @@ def configuration(folder: Path, seed: int) -> Path:
     text = response.read_text(encoding="utf-8")
     text = text[: text.index("    columns:")] + '    columns: {case_feed_code: {value: "h12345"}}\n'
     response.write_text(text, encoding="utf-8")
-    cases = yaml.safe_load((folder / "layouts" / "cases.yml").read_text(encoding="utf-8"))
-    cases["columns"] |= {name: name for name in ("request_type", "urgency", "category_code")}
-    cases["optional_columns"] += ["request_type", "urgency", "category_code"]
-    (folder / "layouts" / "cases.yml").write_text(yaml.safe_dump(cases, allow_unicode=True), encoding="utf-8")
+    for kind, columns in (("cases", OF_CASES), ("callbacks", OF_CALLBACKS)):
+        layout = yaml.safe_load((folder / "layouts" / f"{kind}.yml").read_text(encoding="utf-8"))
+        layout["columns"] |= {name: name for name in columns}
+        layout["optional_columns"] += columns
+        if kind == "cases":
+            layout["columns"]["caller_phone"] = "来电号码"
+            layout["private"] = ["来电号码"]
+        _write(folder / "layouts" / f"{kind}.yml", layout)
+    city = yaml.safe_load((folder / "city.yml").read_text(encoding="utf-8"))
+    _write(folder / "city.yml", city | {"repeats": repeats(chance)})
+    _registers(chance, folder)
     (folder / "schemes" / "scenarios.yml").unlink()
     for scheme_id, limits in (("one", schemes.limits(chance)), ("other", [])):
-        drawn = schemes.draw(chance, scheme_id, ["department"]) | {"limits": limits}
-        (folder / "schemes" / f"{scheme_id}.yml").write_text(
-            yaml.safe_dump(drawn, allow_unicode=True), encoding="utf-8"
-        )
+        drawn = schemes.draw(chance, scheme_id, GROUPS, valid_from="2026-10-01") | {"limits": limits}
+        _write(folder / "schemes" / f"{scheme_id}.yml", drawn)
     return folder
+
+
+def _write(path: Path, told: dict) -> None:
+    path.write_text(yaml.safe_dump(told, allow_unicode=True), encoding="utf-8")
+
+
+def _registers(chance: random.Random, folder: Path) -> None:
+    with (folder / "units.csv").open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    for line in lines:
+        line["peer_group"] = GROUPS[int(line["unit_code"][1:]) % 3 == 0]
+        line["population"] = chance.choice(["", "8000", "31000"])
+    _table(folder / "units.csv", lines)
+    names = ("category_code", "category_name", "parent_category_code", "category_level")
+    _table(
+        folder / "categories.csv",
+        [dict(zip(names, (code, code, above, len(code) // 2), strict=True)) for code, above in CATEGORIES.items()],
+    )
+    names = ("area_code", "area_name", "parent_area_code", "area_level")
+    _table(folder / "areas.csv", [dict(zip(names, (code, code, *told), strict=True)) for code, told in AREAS.items()])
+
+
+def _table(path: Path, rows: list[dict]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def repeats(chance: random.Random) -> list[dict]:
+    """Two rules of what a repeat is, one after the other."""
+    drawn = []
+    for since in ("2026-01-01", "2026-10-05"):
+        rule = {
+            "valid_from": since,
+            "window_days": chance.choice([3, 20, 60]),
+            "matter": chance.choice(["category", "text", *["category_or_text"] * 3, "category_and_text"]),
+            "min_similarity": chance.choice([0.3, 0.5, 0.667]),
+            "filler_words": chance.sample(FILLERS, 3),
+            "place": chance.choice(["ignore", "if_told", "if_told", "required"]),
+            "area_level": chance.choice(["district", "town"]),
+            "compare_latest": chance.choice([2, 50]),
+        }
+        if chance.random() < 0.7:
+            rule["category_level"] = chance.choice([1, 2, 3])
+        if chance.random() < 0.7:
+            rule["within_metres"] = chance.choice([300, 2000])
+        drawn.append(rule)
+    return drawn
 
 
 def rows(chance: random.Random) -> list[tuple]:
     """What the senders deliver, as (feed, delivery, day, row)."""
     found = []
     for feed, delivery, day, row in test_arrival.rows_of(chance):
+        if delivery == "callbacks":
+            found += [(feed, delivery, day, told) for told in _calls(chance, row)]
+            continue
         added = {}
         if delivery == "cases":
-            added = {
-                "request_type": chance.choice(["", *REQUEST_TYPES]),
-                "urgency": chance.choice(["", *URGENCIES]),
-                "category_code": chance.choice(["", "11", "1103", "110303", "12", "1201"]),
-            }
+            added = _case(chance)
             if chance.random() < 0.3:
                 added |= {
                     "转办时间": test_arrival.moment(chance),
@@ -59,14 +134,51 @@ def rows(chance: random.Random) -> list[tuple]:
                 }
         if delivery == "events":
             added = {"reason_code": _reason(chance, row["event_type"]), "limit_kind": _limit_kind(chance, row)}
-        if delivery == "callbacks":
-            added = {
-                "接通": chance.choice(["是", "是", "否"]),
-                "满意度": chance.choice(RATINGS),
-                "解决情况": chance.choice(["实际解决", "解释说明", "未解决", ""]),
-            }
         found.append((feed, delivery, day, row | added))
     return found
+
+
+def _case(chance: random.Random) -> dict:
+    """Who calls about what, and where: few callers, few words, few places."""
+    said = "".join(chance.sample(WORDS, chance.randrange(5)))
+    street = chance.choice(["", "", "文三路 12 号", "文三路１２号", "学院路 3 号"])
+    near = chance.choice(["", (120.151, 30.251), (120.152, 30.252), (120.151, 30.351), (120, 30)])
+    return {
+        "受理时间": test_arrival.FIRST
+        - timedelta(hours=12 * chance.choice([chance.randrange(20), chance.randrange(60)])),
+        "来电号码": chance.choice(["", *(f"1390000000{last}" for last in range(4))]),
+        "request_type": chance.choice(["", *REQUEST_TYPES]),
+        "urgency": chance.choice(["", *URGENCIES]),
+        "category_code": chance.choice(["", "99", *CATEGORIES]),
+        "area_code": chance.choice(["", "99", *AREAS]),
+        "longitude": near and near[0],
+        "latitude": near and near[1],
+        "title": chance.choice(["", said[:4], chance.choice(FILLERS)]),
+        "content": chance.choice(["", said, f"{chance.choice(FILLERS)}{said}，电话 138****1234，Ａb"]),
+        "address": street,
+    }
+
+
+def _calls(chance: random.Random, row: dict) -> list[dict]:
+    """A callback, and often others about the same case, some of them in the same second."""
+    calls = []
+    for _ in range(chance.choice([1, 1, 2, 3])):
+        scale = chance.choice(list(SATISFACTION_SCALES))
+        calls.append(
+            row
+            | {
+                "回访时间": row["回访时间"] + timedelta(minutes=chance.choice([0, 30, 60, 3000])),
+                "接通": chance.choice(["是", "是", "是", "否"]),
+                "满意度": "",
+                "解决情况": "",
+                "reach_code": chance.choice(["", "", "reached", "refused"]),
+                "contact_code": chance.choice(["yes", "no", "unrated", ""]),
+                "resolution_code": chance.choice(["resolved", "explained", "unresolved", "unrated", ""]),
+                "satisfaction_scale": scale,
+                "satisfaction_code": chance.choice([*SATISFACTION_SCALES[scale], "unrated", ""]),
+            }
+        )
+    return calls
 
 
 def _reason(chance: random.Random, event_type: str) -> str:
@@ -77,3 +189,59 @@ def _reason(chance: random.Random, event_type: str) -> str:
 
 def _limit_kind(chance: random.Random, row: dict) -> str:
     return chance.choice(["", "", "close", "sign", "contact"]) if row["due_at"] else ""
+
+
+def decide(chance: random.Random, city: Settings) -> None:
+    """What people decide before a build: cases excluded for all or for single indicators, and findings on a unit."""
+    with database.connect(city) as connection:
+        for number in chance.sample(range(test_arrival.CASES), 12):
+            connection.execute(
+                "insert into assess.exclusion (case_id, indicator_codes, reason_code, reason)"
+                " values (%s, %s, 'beyond_duty', '依规定')",
+                [assess.case_id("h12345", str(number)), chance.choice([None, ["i03", "i07"], ["i11", "i20", "i25"]])],
+            )
+        connection.execute(
+            "insert into assess.exclusion (case_id, reason_code, reason, revokes_exclusion_id)"
+            " select case_id, reason_code, reason, exclusion_id from assess.exclusion order by 1 limit 3"
+        )
+        for unit in ("U1", "U2", "U3"):
+            connection.execute(
+                "insert into assess.violation (unit_code, violation_code, found_at, reason, evidence_ref)"
+                " values (%s, %s, '2026-10-14 09:00+08', '督查通报', '记录 1')",
+                [unit, chance.choice(VIOLATIONS)],
+            )
+
+
+def enter_points(chance: random.Random, city: Settings, scheme_ids: list[str], periods: list[str], count: int) -> None:
+    """Points by hand: approved, rejected or left waiting by another login; of the approved some are revoked."""
+    with database.connect(city) as owner, database.connect(world.as_evaluator(city, "oracle_evaluator")) as other:
+        lasting = "select distinct unit_code from mart.dim_unit where valid_to is null order by 1"
+        known = [unit for (unit,) in owner.execute(lasting)]
+        units = chance.sample(known, 3)  # few, so that several entries meet
+        for place in range(count):
+            given = {
+                "scheme_id": chance.choice(scheme_ids),
+                "period": chance.choice(periods),
+                "unit_code": chance.choice(units),
+                "indicator_code": f"{schemes.BY_HAND}{chance.randrange(3)}",
+                "points": chance.choice(["-1", "-0.555", "-2.345", "1.5", "3", "6.5", "40"]),
+                "reason": f"评审 {place}",
+                "evidence_ref": f"记录 {place}",
+            }
+            point = database.act(owner, "assess.enter_manual_point", given)
+            owner.commit()
+            verdict = _judge(chance, other, point, ["approved", "approved", "approved", "rejected", None])
+            if verdict == "approved" and chance.random() < 0.2:
+                revoking = {"manual_point_id": point, "reason": "更正", "evidence_ref": "记录"}
+                revocation = database.act(owner, "assess.revoke_manual_point", revoking)
+                owner.commit()
+                _judge(chance, other, revocation, ["approved", "rejected", None])
+
+
+def _judge(chance: random.Random, other: psycopg.Connection, point: int, verdicts: list[str | None]) -> str | None:
+    verdict = chance.choice(verdicts)
+    if verdict:
+        given = {"subject_kind": "manual_point", "subject_id": str(point), "verdict": verdict, "reason": "核实"}
+        database.act(other, "assess.approve", given)
+        other.commit()
+    return verdict

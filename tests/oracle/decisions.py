@@ -59,7 +59,7 @@ class Decided:
 
 
 def read(settings: Settings) -> dict[str, list[dict]]:
-    names = ("exclusion", "appeal", "appeal_decision", "violation")
+    names = ("exclusion", "appeal", "appeal_decision", "violation", "manual_point", "approval")
     return {name: table(settings, f"select * from assess.{name}") for name in names}
 
 

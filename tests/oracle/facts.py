@@ -1,10 +1,12 @@
 """The oracle's numbers beside the warehouse's: every row, every column."""
 
+from collections import defaultdict
+
 from psycopg.rows import dict_row
 
 from minhu import assess, database
 from minhu.settings import Settings
-from tests.oracle.lifecycle import Assignment, City
+from tests.oracle.lifecycle import Assignment, City, level
 
 IDENTITY = ("dispatched_at", "unit_name_raw", "unit_role")
 LIMITS_AND_LIFE = (
@@ -17,16 +19,13 @@ LIMITS_AND_LIFE = (
 CASE = (
     "request_type", "category_code", "area_code", "channel", "urgency", "received_at", "first_dispatched_at",
     "closed_at", "transferred_from_case_id", "merged_into_case_id", "is_excluded", "exclusion_reason",
-    "assignment_count", "return_count", "rework_count", "root_case_id",
+    "assignment_count", "return_count", "rework_count", "root_case_id", "repeat_of_case_id", "repeat_similarity",
+    "repeat_basis",
 )  # fmt: skip
 CALLBACK = (
     "unit_code", "round", "is_reached", "reach_code", "contact_code", "resolution_code", "satisfaction_scale",
-    "satisfaction_code", "assignment_id",
+    "satisfaction_code", "satisfaction_level", "assignment_id",
 )  # fmt: skip
-INDICATOR = (
-    "numerator", "denominator", "value", "target", "points_max", "points", "wilson_low", "wilson_high"
-)  # fmt: skip
-SCORE = ("peer_group", "raw_points", "score_100", "assessed_points", "band", "rank_in_group", "not_ranked_reason")
 
 
 def table(settings: Settings, query: str) -> list[dict]:
@@ -58,6 +57,18 @@ def identify(city: City, told_rows: list[dict]) -> dict[str, Assignment]:
         for one in matter.assignments
     )
     return {ids[key]: one for key, one in own.items() if key in ids}
+
+
+def name_callbacks(city: City, told_rows: list[dict]) -> None:
+    """Gives every callback of the oracle the id that the warehouse has for it. Those that say the same are the same."""
+    answers = ("contact_code", "resolution_code", "satisfaction_scale", "satisfaction_code")
+    names = defaultdict(list)
+    for row in sorted(told_rows, key=lambda row: row["callback_id"], reverse=True):
+        names[row["case_id"], row["called_at"], *(row[name] for name in answers)].append(row["callback_id"])
+    for root, matter in city.matters.items():
+        for call in matter.callbacks:
+            waiting = names[case_id(root), call["row"]["called_at"], *(call["row"][name] for name in answers)]
+            call["name"] = waiting.pop() if waiting else None
 
 
 def compare(city: City, decided, rows: dict[str, list[dict]], ids: dict[str, Assignment]) -> list[str]:
@@ -116,6 +127,7 @@ def _cases(city: City, decided) -> Table:
                 **own,
                 "transferred_from_case_id": case_id(own["transferred_from_case_id"]),
                 "merged_into_case_id": case_id(own["merged_into_case_id"]),
+                "repeat_of_case_id": case_id(own["repeat_of_case_id"]),
                 "is_excluded": reason is not None,
                 "exclusion_reason": reason,
                 "root_case_id": case_id(matter.root),
@@ -138,6 +150,7 @@ def _callbacks(city: City, names: dict[int, str]) -> Table:
             told_round = one.round if one else None
             facts = row | {"unit_code": one and one.unit_code, "round": told_round, "assignment_id": names.get(id(one))}
             facts["reach_code"] = city.reach(row)
+            facts["satisfaction_level"] = level(row["satisfaction_code"])
             if row["is_reached"] is None and row["reach_code"] is not None:
                 facts["is_reached"] = row["reach_code"] == "reached"
             key = (case_id(matter.root), row["called_at"], row["channel"])

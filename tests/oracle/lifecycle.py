@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tests.oracle.register import Meaning, Register, Unit
+from tests.oracle.repeats import Repeat, Repeats
 from tests.oracle.staged import Event, Key, Staged
 from tests.reference import clock
 from tests.reference.clock import CITY
@@ -89,6 +90,7 @@ class City:
         for key in sorted(staged.cases):
             numbers[_root(key, staged.cases)].append(key)
         root_of = {number: root for root, chain in numbers.items() for number in chain}
+        self.repeats: dict[Key, Repeat] = Repeats(register, staged.cases, root_of).found
         told, calls = defaultdict(list), defaultdict(list)
         for event in staged.events:
             if event.case in root_of:
@@ -450,7 +452,11 @@ class City:
         record = self.staged.cases[number]
         upstream = (record["upstream_feed_code"], record["upstream_case_no"])
         own = matter.assignments if is_first else []
+        repeat = self.repeats.get(number)
         return {
+            "repeat_of_case_id": repeat and repeat.of,
+            "repeat_similarity": repeat and repeat.similarity,
+            "repeat_basis": repeat and repeat.basis,
             "first_dispatched_at": min((one.dispatched_at for one in own), default=None),
             "closed_at": max(closes) if closes and None not in closes else None,
             "transferred_from_case_id": upstream if upstream in self.staged.cases and upstream != number else None,
@@ -466,6 +472,11 @@ class City:
         if decided and decided[-1].event_type == "EXCLUDE_GRANT":
             last = decided[-1]
             matter.is_excluded, matter.excluded_as, matter.excluded_at = True, last.reason_code, last.at
+
+
+def level(code: str | None) -> str | None:
+    """The place of an answer of either scale on four levels."""
+    return {"very_satisfied": "satisfied", "very_dissatisfied": "dissatisfied", "unrated": None}.get(code, code)
 
 
 def _root(key: Key, cases: dict[Key, dict]) -> Key:

@@ -1,4 +1,4 @@
-"""What is counted: every measure of the catalogue that a rate or a count may be made of, as docs/metrics.md tells it.
+"""What is counted: every measure of the catalogue, as docs/metrics.md tells it.
 
 A measure is a plain function from an assignment (or a callback, or a finding) to a row, or to nothing.
 """
@@ -6,11 +6,10 @@ A measure is a plain function from an assignment (or a callback, or a finding) t
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from fractions import Fraction
 
 from tests.oracle.decisions import Decided, Exclusion, whole
-from tests.oracle.lifecycle import Assignment, City, Matter
-
-SATISFIED = ("very_satisfied", "satisfied", "basically_satisfied")
+from tests.oracle.lifecycle import Assignment, City, Matter, level
 
 
 @dataclass
@@ -24,12 +23,17 @@ class Row:
     closed_at: datetime | None
     called_at: datetime | None
     occurred_at: datetime | None
-    numerator: int | None
+    numerator: int | Fraction | None
     excluded: str | None
     spared: frozenset[str] = frozenset()
     """Indicators for which alone it is excluded."""
     is_awaited: bool = True
     """Whether it counts 0 while what is due has not happened. A call that nobody made yet is not missed."""
+    assignment: Assignment | None = None
+    answer: str | None = None
+    """What the citizen answered, where a scheme may weigh or ask again."""
+    name: str | None = None
+    """The warehouse's id of the callback: of two in one second the order."""
 
 
 def rows(city: City, decided: Decided, measure: str, with_support: bool = False) -> list[Row]:
@@ -39,17 +43,14 @@ def rows(city: City, decided: Decided, measure: str, with_support: bool = False)
         excluding = decided.about(matter.root)
         if measure in OF_ASSIGNMENTS:
             for one in matter.assignments:
-                found += _of_assignment(matter, one, excluding, measure)
+                found += _of_assignment(city, matter, one, excluding, measure, with_support)
         if measure in OF_CALLBACKS:
             for call in matter.callbacks:
-                found += _of_callback(matter, call, excluding, measure)
+                found += _of_callback(matter, call, excluding, measure, with_support)
     if measure.startswith("violation_"):
         for finding in decided.findings:
             if finding.code == measure.removeprefix("violation_"):
                 found.append(_of_finding(city, finding, decided.about(finding.case)))
-    if with_support:
-        for row in found:
-            row.excluded = None if row.excluded == "support_unit" else row.excluded
     return found
 
 
@@ -102,6 +103,11 @@ def _happened(one: Assignment, at: datetime | None) -> tuple:
     return one.dispatched_at, at, int(at is not None)
 
 
+def _lasted(one: Assignment, minutes: int | None) -> tuple | None:
+    """How long what was closed took. What is open has no duration, whatever its limit."""
+    return None if minutes is None else (None, one.facts["closed_at"], minutes)
+
+
 OF_ASSIGNMENTS: dict[str, Callable[[Assignment], tuple | None]] = {
     "close_on_time": lambda one: _judged(_limit(one), one.facts["closed_at"], one.facts["is_closed_on_time"]),
     "sign_on_time": lambda one: _judged(
@@ -112,19 +118,25 @@ OF_ASSIGNMENTS: dict[str, Callable[[Assignment], tuple | None]] = {
     ),
     "close_rate": lambda one: (one.dispatched_at, one.facts["closed_at"], 1 if one.facts["closed_at"] else None),
     "closed_once": _closed_once,
+    "demand_per_10k": lambda one: _first_round(one, 1),
     "exclusion_rate": lambda one: (_limit(one), None, 0),
     "extension_rate": lambda one: (_limit(one), None, int(one.facts["extension_count"] > 0)) if _limit(one) else None,
     "intake": lambda one: _first_round(one, 1),
+    "natural_minutes": lambda one: _lasted(one, one.facts["natural_minutes_to_close"]),
     "overdue": _overdue,
+    "repeat_rate": lambda one: _first_round(one, 0),  # 1 where the case repeats another, see below
     "return_rate": lambda one: (_limit(one), None, int(one.facts["return_deny_count"] > 0)),
     "rework_rate": _rework,
     "supervised": lambda one: _happened(one, one.facts["supervised_at"]),
     "urged": lambda one: _happened(one, one.facts["urged_at"]),
+    "working_minutes": lambda one: _lasted(one, one.facts["working_minutes_to_close"]),
 }
 """Each gives (due_at, occurred_at, numerator)."""
 
 
-def _of_assignment(matter: Matter, one: Assignment, excluding: list[Exclusion], measure: str) -> list[Row]:
+def _of_assignment(
+    city: City, matter: Matter, one: Assignment, excluding: list[Exclusion], measure: str, with_support: bool
+) -> list[Row]:
     counted = OF_ASSIGNMENTS[measure](one)
     if counted is None:
         return []
@@ -133,9 +145,11 @@ def _of_assignment(matter: Matter, one: Assignment, excluding: list[Exclusion], 
     excluded = "void" if one.facts["voided_at"] else whole(mine)
     if measure == "exclusion_rate":
         numerator, excluded = int(whole(mine) is not None), "void" if one.facts["voided_at"] else None
+    if measure == "repeat_rate":
+        numerator = int(matter.root in city.repeats)
     if measure in ("close_on_time", "overdue") and one.facts["is_limit_unknown"] and not one.facts["is_closed_on_time"]:
         excluded = excluded or "limit_unknown"
-    if one.role == "support":
+    if one.role == "support" and not with_support:
         excluded = excluded or "support_unit"
     return [
         Row(
@@ -149,6 +163,7 @@ def _of_assignment(matter: Matter, one: Assignment, excluding: list[Exclusion], 
             numerator=numerator,
             excluded=excluded,
             spared=_single(mine),
+            assignment=one,
         )
     ]
 
@@ -160,33 +175,48 @@ def _single(exclusions: list[Exclusion]) -> frozenset[str]:
 # -- callbacks ---------------------------------------------------------------------------------------------------------
 
 
-def _rated(code: str | None, good: tuple[str, ...]) -> int | None:
+def _given(code: str | None) -> str | None:
     """Null: the citizen gave no answer."""
-    return None if code in (None, "unrated") else int(code in good)
+    return None if code == "unrated" else code
 
 
-OF_CALLBACKS: dict[str, Callable[[dict], int | None]] = {
-    "callback_reached": lambda call: None if City.reach(call) is None else int(City.reach(call) == "reached"),
-    "contacted": lambda call: _rated(call["contact_code"], ("yes",)),
-    "explained": lambda call: _rated(call["resolution_code"], ("explained",)),
-    "resolved": lambda call: _rated(call["resolution_code"], ("resolved",)),
-    "satisfaction": lambda call: _rated(call["satisfaction_code"], SATISFIED),
+def _stars(call: dict) -> str | None:
+    return _given(call["satisfaction_code"]) if call["satisfaction_scale"] == "five" else None
+
+
+OF_CALLBACKS: dict[str, tuple[Callable[[dict], str | None], dict[str, int]]] = {
+    "callback_reached": (City.reach, {"reached": 1, "refused": 0, "unreachable": 0}),
+    "contacted": (lambda call: _given(call["contact_code"]), {"yes": 1, "no": 0}),
+    "explained": (lambda call: _given(call["resolution_code"]), {"resolved": 0, "explained": 1, "unresolved": 0}),
+    "good_rating": (
+        _stars,
+        {"very_satisfied": 5, "satisfied": 4, "basically_satisfied": 3, "dissatisfied": 2, "very_dissatisfied": 1},
+    ),
+    "resolved": (lambda call: _given(call["resolution_code"]), {"resolved": 1, "explained": 0, "unresolved": 0}),
+    "satisfaction": (
+        lambda call: level(call["satisfaction_code"]),
+        {"satisfied": 1, "basically_satisfied": 1, "neutral": 0, "dissatisfied": 0},
+    ),
 }
+"""The answer of a callback, and what each is worth."""
 
 
-def _of_callback(matter: Matter, call: dict, excluding: list[Exclusion], measure: str) -> list[Row]:
+def _of_callback(matter: Matter, call: dict, excluding: list[Exclusion], measure: str, with_support: bool) -> list[Row]:
     told, one = call["row"], call["assignment"]
+    if measure == "good_rating" and told["satisfaction_scale"] != "five":
+        return []
+    answered, worth = OF_CALLBACKS[measure]
+    answer = answered(told)
     mine = [exclusion for exclusion in excluding if exclusion.assignment is None or exclusion.assignment is one]
-    numerator = OF_CALLBACKS[measure](told)
     excluded = "void" if one and one.facts["voided_at"] else whole(mine)
-    if one and one.role == "support":
+    if one and one.role == "support" and not with_support:
         excluded = excluded or "support_unit"
     if measure != "callback_reached":
         if City.reach(told) == "refused":
             excluded = excluded or "refused"
         if City.reach(told) == "unreachable":
             excluded = excluded or "not_reached"
-        if numerator is None:
+        if answer is None:
             excluded = excluded or "unrated"
     return [
         Row(
@@ -197,10 +227,13 @@ def _of_callback(matter: Matter, call: dict, excluding: list[Exclusion], measure
             closed_at=one and one.facts["closed_at"],
             called_at=told["called_at"],
             occurred_at=told["called_at"],
-            numerator=numerator,
+            numerator=worth.get(answer),
             excluded=excluded,
             spared=_single(mine),
             is_awaited=False,
+            assignment=one,
+            answer=answer,
+            name=call.get("name"),
         )
     ]
 

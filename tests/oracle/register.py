@@ -46,10 +46,10 @@ class Meaning:
 class Register:
     def __init__(self, config: Path):
         self.config = config
-        self.lines = [_unit(row) for row in _rows(config / "units.csv")]
+        self.lines = [_unit(row) for row in rows_of(config / "units.csv")]
         self.successions = [
             (row["old_unit_code"], row["new_unit_code"], date.fromisoformat(row["effective_on"]))
-            for row in _rows(config / "unit_succession.csv")
+            for row in rows_of(config / "unit_succession.csv")
         ]
         self.city = yaml.safe_load((config / "city.yml").read_text(encoding="utf-8"))
         hours = (self.city.get("morning", ["09:00", "12:00"]), self.city.get("afternoon", ["13:30", "17:30"]))
@@ -134,7 +134,7 @@ class Register:
         return frozenset([code])
 
 
-def _rows(path: Path) -> list[dict]:
+def rows_of(path: Path) -> list[dict]:
     if not path.exists():
         return []
     with path.open(encoding="utf-8-sig", newline="") as file:

@@ -1,76 +1,146 @@
-"""Random schemes of the whole scheme language: any measure by any of its moments, any function, any numbers."""
+"""Random schemes of the whole scheme language: any measure by any of its moments and aggregates, any function, any
+numbers, points by hand, lists.
+"""
 
 import random
 
 from minhu.scoring.catalogue import measures
-from tests.oracle.measures import OF_ASSIGNMENTS, OF_CALLBACKS
 
-COUNTED = [code for code in measures() if code in {*OF_ASSIGNMENTS, *OF_CALLBACKS} or code.startswith("violation_")]
-"""Measures of which the oracle knows the rows."""
+BOUNDS = {"rate": 100, "share": 100, "mean": 1, "median": 3000, "p90": 3000, "per_10k": 4, "count": 4, "sum": 3000}
+"""About how large a value may be, where a scoring function reads it in steps."""
+PLAIN = ("count", "sum")
 
 
-def rate(chance: random.Random, points: float) -> dict:
-    """A scoring function of a rate."""
-    if chance.random() < 0.25:
-        best = chance.choice([100, 80, 50])
-        table = [{"at_least": best, "points": points}, {"at_least": best / 2, "points": round(points / 2, 2)}]
-        turned = [
-            {"at_most": 100 - best, "points": points},
-            {"at_most": 100 - best / 2, "points": round(points / 2, 2)},
-        ]
-        return {"function": "steps", "steps": chance.choice([table, turned]), "otherwise": chance.choice([0, 1.25])}
+def rate(chance: random.Random, points: float, group: str) -> dict:
+    """A scoring function of percent."""
     if chance.random() < 0.4:
-        return {"function": "proportional", "target": chance.choice([100, 90, 66.5, 3])}
+        target = chance.choice([100, 90, 66.5, 3, varied(chance, 100, 80, group)])
+        return {"function": "proportional"} | chance.choice([{}, {"target": target}])
     return {
         "function": "linear_deduction",
-        "target": chance.choice([0, 2, 10, 50, 90, 95, 98.5, 100, dated(chance, 90, 70.5), dated(chance, 5, 60)]),
+        "target": chance.choice(
+            [0, 2, 10, 50, 90, 95, 98.5, 100, varied(chance, 90, 70.5, group), varied(chance, 5, 60, group)]
+        ),
         "per_point": chance.choice([0.05, 0.3, 0.5, 1, 1.75, 3]),
         "floor": chance.choice([0, 0, round(points / 2, 2), points]),
         "better": chance.choice(["higher", "lower"]),
     }
 
 
-def dated(chance: random.Random, before: float, since: float) -> list[dict]:
-    """A number that changes with a month."""
-    return [{"value": before}, {"from": chance.choice(["2026-09-01", "2026-10-01", "2026-11-01"]), "value": since}]
+def steps(chance: random.Random, points: float, most: float) -> dict:
+    """A table of a value that is about ``most`` at most."""
+    best = round(most * chance.choice([1, 0.8, 0.5]), 2)
+    half = round(points / 2, 2)
+    downward = [{"at_least": best, "points": points}, {"at_least": round(best / 2, 2), "points": half}]
+    upward = [{"at_most": round(most - best, 2), "points": points}, {"at_most": round(most, 2), "points": half}]
+    return {"function": "steps", "steps": chance.choice([downward, upward]), "otherwise": chance.choice([0, 1.25])}
 
 
-def indicator(chance: random.Random, code: str, measure: str) -> dict:
+def items(chance: random.Random, points: float, most: float) -> dict:
+    """A deduction or a bonus for each item."""
+    cap = chance.choice([points, round(points / 3, 2)]) if points else chance.choice([3, 12.5])
+    per_item = round(chance.choice([0.25, 1, 3.3]) * 4 / most, 5)
+    if chance.random() < 0.3:
+        return {"function": "per_item_bonus", "per_item": per_item, "cap": points or cap}
+    return {"function": "per_item_deduction", "per_item": per_item, "cap": cap}
+
+
+def varied(chance: random.Random, before: float, since: float, group: str) -> list[dict]:
+    """A number that changes with a month, or is another one for a peer group."""
+    other = {"from": chance.choice(["2026-09-01", "2026-10-01", "2026-11-01"])}
+    if chance.random() < 0.3:
+        other = chance.choice([{}, other]) | {"peer_groups": [group]}
+    return [{"value": before}, other | {"value": since}]
+
+
+def answers(chance: random.Random, known: tuple[str, ...], aggregate: str) -> dict:
+    """Which answers count, and what they weigh; the best 1, and of some nothing is said."""
+    drawn = {}
+    if aggregate == "mean" and chance.random() < 0.7:
+        some = [code for code in known[1:] if chance.random() < 0.8]
+        drawn["weights"] = {known[0]: 1} | {code: chance.choice([0, 0.333, 0.6, 0.8]) for code in some}
+    if chance.random() < 0.4:
+        drawn["recheck"] = list(known[-chance.choice([1, 1, 2]) :])
+    if chance.random() < 0.5:
+        drawn["take"] = chance.choice(["last"] if "recheck" in drawn else ["every", "first", "last"])
+    return {"answers": drawn} if drawn else {}
+
+
+def indicator(chance: random.Random, code: str, measure: str, aggregate: str, group: str) -> dict:
     known = measures()[measure]
     drawn = {"code": code, "name_zh": code, "measure": measure, "moment": chance.choice(known.moments)}
-    drawn["support_units"] = chance.choice(["out", "out", "in"])
+    drawn |= {"aggregate": aggregate, "support_units": chance.choice(["out", "out", "in"])}
+    if known.answers:
+        drawn |= answers(chance, known.answers, aggregate)
     points = chance.choice([2.5, 5, 7.75, 10, 20, 30])
-    offered = [one for one in known.aggregates if one in ("rate", "count")]
-    if chance.choice(offered) == "rate":
-        when_empty = chance.choice(["left_out", "left_out", "full_points", "zero"])
-        return drawn | {"points": points, "scoring": rate(chance, points), "when_empty": when_empty}
-    points = chance.choice([0, 0, points])
-    cap = chance.choice([points, round(points / 3, 2)]) if points else chance.choice([3, 12.5])
-    per_item = chance.choice([0.25, 1, 3.3])
-    if chance.random() < 0.3:
-        scoring = {"function": "per_item_bonus", "per_item": per_item, "cap": points or cap}
-        return drawn | {"points": points, "aggregate": "count", "scoring": scoring}
-    return drawn | {
-        "points": points,
-        "aggregate": "count",
-        "scoring": {"function": "per_item_deduction", "per_item": per_item, "cap": cap},
-    }
+    is_percent = aggregate in ("rate", "share") or "weights" in drawn.get("answers", {})
+    if aggregate in ("rate", "mean", "median", "p90") and chance.random() < 0.3:
+        drawn["min_n"] = chance.choice([2, 4, varied(chance, 1, 3, group)])
+    most = 100 if is_percent else BOUNDS[aggregate] * (5 if measure == "good_rating" else 1)
+    if measure == "good_rating" and aggregate == "median":
+        most = 5
+    if aggregate in PLAIN and chance.random() < 0.8:
+        points = chance.choice([0, 0, points])
+        return drawn | {"points": points, "scoring": items(chance, points, most)}
+    drawn["when_empty"] = chance.choice(["left_out", "left_out", "full_points", "zero"])
+    if is_percent and chance.random() < 0.75:
+        return drawn | {"points": points, "scoring": rate(chance, points, group)}
+    return drawn | {"points": points, "scoring": steps(chance, points, most)}
 
 
-def draw(chance: random.Random, scheme_id: str, groups: list[str]) -> dict:
-    """A scheme of every measure once, and of some by a second moment too."""
-    chosen = COUNTED + chance.sample(COUNTED, 6)
-    drawn = [indicator(chance, f"i{place:02}", measure) for place, measure in enumerate(chosen)]
+def by_hand(chance: random.Random, group: str) -> list[dict]:
+    """Points earned, changes of full points, and changes of the whole."""
+    drawn = [
+        {"points": 10, "scoring": {"function": "manual", "entry": "earned"}},
+        {"points": 7.5, "scoring": {"function": "manual", "entry": "change", "floor": chance.choice([0, 2.5])}},
+        {"points": 0, "scoring": {"function": "manual", "entry": "change", "floor": -3}},
+    ]
+    drawn[2]["scoring"]["cap"] = varied(chance, 2, 1.5, group)
+    drawn[0]["when_empty"] = chance.choice(["left_out", "full_points", "zero"])
+    return [{"code": f"{BY_HAND}{place}", "name_zh": "人工"} | one for place, one in enumerate(drawn)]
+
+
+BY_HAND = "by_hand_"
+
+
+def publication(chance: random.Random, groups: list[str]) -> dict:
+    lists = [
+        {"name_zh": f"{take}{count}", "take": take, "count": count, "within": within}
+        for take, within in (("best", "peer_group"), ("worst", "all"), ("worst", "peer_group"), ("best", "all"))
+        for count in [chance.choice([1, 2, 5])]
+    ]
+    drawn = {"ranking": chance.choice([True, False]), "shrunken": True, "lists": chance.sample(lists, 3)}
+    least = [{"value": 1}, {"from": "2026-10-01", "value": chance.choice([2, 3])}]
+    least.append({"peer_groups": [chance.choice(groups)], "value": chance.choice([0, 4])})
+    return drawn | chance.choice([{}, {"min_n": 2}, {"min_n": least}, {"min_n": least}])
+
+
+def draw(chance: random.Random, scheme_id: str, groups: list[str], valid_from: str = "2026-01-01") -> dict:
+    """A scheme of every measure and each of its aggregates, of some by a second moment too.
+
+    A year is the mean of its months; all else is chance.
+    """
+    chosen = [(measure, aggregate) for measure, known in measures().items() for aggregate in known.aggregates]
+    chosen += chance.sample(chosen, 6)
+    group = chance.choice(groups)
+    drawn = [indicator(chance, f"i{place:02}", *one, group) for place, one in enumerate(chosen)]
+    drawn += by_hand(chance, group)
+    drawn[1]["points"] = [{"from": valid_from, "value": drawn[1]["points"]}]
+    for one in chance.sample(drawn[1:], 4):
+        one["peer_groups"] = chance.sample(groups, chance.choice([1, len(groups) - 1 or 1]))
+    order = chance.choice(["components_first", "components_first", "sum_first"])
     return {
         "id": scheme_id,
         "title": scheme_id,
         "legal_basis": [{"title": "drawn by chance"}],
-        "valid_from": "2026-01-01",
-        "periods": {"month": "indicative", "year": "final"},
+        "valid_from": valid_from,
+        "periods": {"month": "indicative", "quarter": "indicative", "year": "final"},
+        "aggregation": {"year": "mean_of_months"},
         "peer_groups": [{"code": group, "name_zh": group, "points": chance.choice([2, 4.5, 33.3])} for group in groups],
-        "rounding": {"decimals": chance.choice([2, 2, 3])}
+        "rounding": {"order": order, "decimals": chance.choice([2, 2, 3] if order == "components_first" else [0, 1, 2])}
         | chance.choice([{}, {"rate_decimals": chance.choice([0, 2])}]),
         "bands": [{"name_zh": name, "at_least": least} for name, least in (("甲", 80), ("乙", 59.5), ("丙", 0))],
+        "publication": publication(chance, groups),
         "indicators": drawn,
     }
 

@@ -1,96 +1,54 @@
-"""Points and ranks, in fractions: exact until the one rounding that the scheme names.
-
-Every scoring function is a plain function in ``FUNCTIONS``; another is one more.
-"""
+"""Points and ranks, in fractions: exact until the one rounding that the scheme names."""
 
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from math import isqrt
+from functools import cache
+from math import ceil
 
 from minhu.scoring.period import Period
+from tests.oracle import fairness
+from tests.oracle.answers import weighed
 from tests.oracle.decisions import Decided
+from tests.oracle.entered import Entries
+from tests.oracle.functions import FUNCTIONS
 from tests.oracle.lifecycle import City
 from tests.oracle.measures import Row, rows
+from tests.oracle.numbers import exact, half_up, mean
+from tests.oracle.register import Unit
 from tests.reference.clock import CITY
 
 ALREADY_HANDED_OUT = ("received_at", "dispatched_at")
 """An indicator counted by these alone gives no rank."""
+OF_OTHERS = ("share", "per_10k")
+"""Aggregates whose denominator is no count of the unit's own rows."""
+PLAIN = ("count", "sum")
+"""Aggregates that are the numerator itself."""
 
 
-def exact(number: object) -> Fraction:
-    """A number of the scheme's file, as it is written there."""
-    return Fraction(str(number))
-
-
-def half_up(number: Fraction, decimals: int) -> Decimal:
-    """Rounded once; a half goes away from zero."""
-    shifted = abs(number) * 10**decimals
-    whole = (2 * shifted.numerator + shifted.denominator) // (2 * shifted.denominator)
-    return Decimal(whole if number >= 0 else -whole).scaleb(-decimals)
-
-
-# -- functions of a rate in percent, or of a count ---------------------------------------------------------------------
-
-
-def proportional(told: dict, points: Fraction, rate: Fraction) -> Fraction:
-    return points * min(Fraction(1), rate / exact(told.get("target", 100)))
-
-
-def linear_deduction(told: dict, points: Fraction, rate: Fraction) -> Fraction:
-    short = exact(told["target"]) - rate
-    if told.get("better", "higher") == "lower":
-        short = -short
-    return max(points - exact(told["per_point"]) * max(short, Fraction(0)), exact(told.get("floor", 0)))
-
-
-def per_item_deduction(told: dict, points: Fraction, count: Fraction) -> Fraction:
-    return points - min(exact(told["cap"]), exact(told["per_item"]) * count)
-
-
-def per_item_bonus(told: dict, points: Fraction, count: Fraction) -> Fraction:
-    return min(exact(told["cap"]), exact(told["per_item"]) * count)
-
-
-def steps(told: dict, points: Fraction, value: Fraction) -> Fraction:
-    for step in told["steps"]:
-        if value >= exact(step["at_least"]) if "at_least" in step else value <= exact(step["at_most"]):
-            return exact(step["points"])
-    return exact(told.get("otherwise", 0))
-
-
-FUNCTIONS: dict[str, Callable[[dict, Fraction, Fraction], Fraction]] = {
-    "proportional": proportional,
-    "linear_deduction": linear_deduction,
-    "per_item_deduction": per_item_deduction,
-    "per_item_bonus": per_item_bonus,
-    "steps": steps,
-}
+def in_force(number: object, group: str, day: date) -> object:
+    """Of a number's entries the one for a peer group on a day: one that names the group goes before one for all; of
+    those the latest counts. Null where none fits."""
+    if not isinstance(number, list) or not number or not isinstance(number[0], dict) or "value" not in number[0]:
+        return number
+    fitting = [
+        entry
+        for entry in number
+        if str(entry.get("from") or "") <= str(day) and group in (entry.get("peer_groups") or [group])
+    ]
+    best = max(fitting, key=lambda e: (bool(e.get("peer_groups")), str(e.get("from") or "")), default=None)
+    return best and best["value"]
 
 
 def of_group(indicator: dict, group: str, first_day: date) -> dict | None:
-    """An indicator with the numbers in force for a peer group on the first day of a period; null if it scores others.
-
-    Of the entries of a number one that names the group goes before one for all; of those the latest counts.
-    """
+    """An indicator with the numbers in force for a peer group on the first day of a period; null if it scores others
+    alone."""
     if group not in indicator.get("peer_groups", [group]):
         return None
-
-    def in_force(number: object) -> object:
-        if not isinstance(number, list) or not number or "value" not in number[0]:
-            return number
-        fitting = [
-            entry
-            for entry in number
-            if str(entry.get("from") or "") <= str(first_day) and group in (entry.get("peer_groups") or [group])
-        ]
-        return max(fitting, key=lambda e: (bool(e.get("peer_groups")), str(e.get("from") or "")))["value"]
-
-    scoring = {name: in_force(number) for name, number in indicator["scoring"].items()}
-    return {name: in_force(number) for name, number in indicator.items()} | {"scoring": scoring}
+    scoring = {name: in_force(number, group, first_day) for name, number in indicator["scoring"].items()}
+    return {name: in_force(number, group, first_day) for name, number in indicator.items()} | {"scoring": scoring}
 
 
 @dataclass
@@ -117,126 +75,284 @@ class Span:
         return self.starts < at <= self.ends if moment == "due_at" else self.starts <= at < self.ends
 
 
-def counted(row: Row, span: Span, indicator: dict) -> tuple[int, int] | None:
+@dataclass
+class Count:
+    """What an indicator found of a unit. ``values``: of every row that counts what it adds above."""
+
+    values: list[Fraction] = field(default_factory=list)
+    denominator: Fraction = Fraction(0)
+    entered: Fraction | None = None
+
+    @property
+    def numerator(self) -> Fraction:
+        return sum(self.values, Fraction(0))
+
+
+Line = dict[str, object]
+Result = tuple[dict[tuple[str, str], Line], dict[str, Line]]
+"""By (unit, indicator) the columns of fct_unit_indicator, and by unit those of fct_unit_score."""
+
+
+def counted(row: Row, span: Span, indicator: dict) -> tuple[Fraction | int, int] | None:
     """What a row adds above and below; null where it is not in the period, or not yet."""
     if not span.holds(indicator["moment"], getattr(row, indicator["moment"])):
         return None
     has_happened = row.numerator is not None and (row.occurred_at is None or row.occurred_at <= span.as_of)
     is_awaited = row.is_awaited and indicator.get("aggregate", "rate") == "rate"
     if row.excluded is not None or indicator["code"] in row.spared:
-        return 0, 0
+        return None
     if has_happened:
         return row.numerator, 1
     return (0, 1) if is_awaited and row.due_at is not None and row.due_at <= span.as_of else None
 
 
-def score(city: City, decided: Decided, scheme: dict, span: Span) -> tuple[dict, dict]:
-    """By (unit, indicator) and by unit: every number of fct_unit_indicator and fct_unit_score."""
-    first_day, last_day = span.starts.date(), (span.ends - timedelta(days=1)).date()
-    weights = {group["code"]: exact(group["points"]) for group in scheme["peer_groups"]}
-    table = {
-        group: [told for indicator in scheme["indicators"] if (told := of_group(indicator, group, first_day))]
-        for group in weights
-    }
-    groups = {
-        line.code: line.peer_group
-        for line in city.register.lines
-        if line.holds(last_day) and line.peer_group in weights
-    }
-    sums: dict = defaultdict(lambda: [0, 0])
-    for indicator in scheme["indicators"]:
-        for row in rows(city, decided, indicator["measure"], indicator.get("support_units") == "in"):
-            if row.unit_code in groups and (adds := counted(row, span, indicator)):
-                own = sums[row.unit_code, indicator["code"]]
-                own[0] += adds[0]
-                own[1] += adds[1]
-    of_indicator = {
-        (unit, told["code"]): _line(told, *sums[unit, told["code"]], scheme.get("rounding", {}))
-        for unit, group in groups.items()
-        for told in table[group]
-    }
-    has_case = {
-        one.unit_code
-        for matter in city.matters.values()
-        for one in matter.assignments
-        if span.starts <= one.dispatched_at < span.as_of and one.facts["voided_at"] is None
-    }
-    of_unit = {}
-    for unit, group in groups.items():
-        lines = [(told, of_indicator[unit, told["code"]]) for told in table[group]]
-        of_unit[unit] = {"peer_group": group} | _total(scheme, lines, weights[group], unit in has_case)
-    for row in of_unit.values():
-        if row["score_100"] is not None:
-            peers = [other["score_100"] for other in of_unit.values() if other["peer_group"] == row["peer_group"]]
-            row["rank_in_group"] = 1 + sum(peer is not None and peer > row["score_100"] for peer in peers)
-    return of_indicator, of_unit
+class Scoring:
+    """Scores the periods of one scheme over the facts of a city."""
 
+    def __init__(self, city: City, decided: Decided, entered: Entries, scheme: dict, last_day: date):
+        self.city, self.decided, self.entered, self.scheme, self.last_day = city, decided, entered, scheme, last_day
+        self.rounding = {"order": "components_first", "decimals": 2} | scheme.get("rounding", {})
+        self.decimals = self.rounding["decimals"]
+        self.kept = 12 if self.rounding["order"] == "sum_first" else self.decimals
+        self._rows: dict[tuple[str, bool], list[Row]] = {}
+        self.score = cache(self._score)
 
-def _line(indicator: dict, numerator: int, denominator: int, rounding: dict) -> dict:
-    told, points_max = indicator["scoring"], exact(indicator["points"])
-    is_count = indicator.get("aggregate", "rate") == "count"
-    if is_count:
-        value = Fraction(numerator)
-    else:
-        value = Fraction(100 * numerator, denominator) if denominator else None
-    if value is not None and not is_count and rounding.get("rate_decimals") is not None:
-        value = Fraction(half_up(value, rounding["rate_decimals"]))
-    if value is not None:
-        points = FUNCTIONS[told["function"]](told, points_max, value)
-    else:
-        points = {"left_out": None, "full_points": points_max, "zero": 0}[indicator.get("when_empty", "left_out")]
-    low, high = wilson(numerator, denominator) if not is_count and denominator else (None, None)
-    return {
-        "numerator": numerator,
-        "denominator": denominator,
-        "value": None if value is None else half_up(value, 4),
-        "target": Decimal(str(told["target"])) if "target" in told else None,
-        "points_max": Decimal(str(indicator["points"])),
-        "points": None if points is None else half_up(Fraction(points), rounding.get("decimals", 2)),
-        "wilson_low": low,
-        "wilson_high": high,
-    }
+    def _score(self, period: str) -> Result:
+        """A period from its own rows, or as the mean of the shorter ones of which the scheme makes it."""
+        span, parts = Span.of(period, self.last_day), [self.score(part) for part in self.parts(period)]
+        units = self.units(span)
+        table = {
+            group: [told for one in self.scheme["indicators"] if (told := of_group(one, group, self.first_day(span)))]
+            for group in {unit.peer_group for unit in units.values()}
+        }
+        counts = self.counts(period, span, units)
+        of_indicator = {
+            (code, told["code"]): self.line(told, counts[code, told["code"]])
+            for code, unit in units.items()
+            for told in table[unit.peer_group]
+        }
+        self.compare_with_peers(units, table, of_indicator)
+        if parts:
+            for key, line in of_indicator.items():
+                points = (lines[key]["points"] for lines, _ in parts if key in lines)
+                line["points"] = mean((one for one in points if one is not None), self.kept)
+        of_unit = {}
+        for code, unit in units.items():
+            lines = [(told, of_indicator[code, told["code"]]) for told in table[unit.peer_group]]
+            of_unit[code] = self.total(lines)
+            if parts:
+                scores = (totals[code]["score_100"] for _, totals in parts if code in totals)
+                of_unit[code]["score_100"] = mean((one for one in scores if one is not None), self.decimals)
+        self.place(span, units, of_unit)
+        return of_indicator, of_unit
 
+    def parts(self, period: str) -> list[str]:
+        """The shorter periods of which one is the mean: those that have begun, as far as the scheme is in force."""
+        told = Period.parse(period)
+        kind = {"mean_of_months": "month", "mean_of_quarters": "quarter"}.get(
+            self.scheme.get("aggregation", {}).get(told.kind)
+        )
+        since, until = str(self.scheme["valid_from"]), str(self.scheme.get("valid_to") or "9999")
+        return [
+            part.text
+            for part in (told.parts(kind) if kind else [])
+            if since <= str(part.first) and str(part.last) < until and part.first <= self.last_day
+        ]
 
-def _total(scheme: dict, lines: list[tuple[dict, dict]], weight: Fraction, has_case: bool) -> dict:
-    """What does not apply is left out of both sides; deductions and bonuses change the same of every unit."""
-    decimals = scheme.get("rounding", {}).get("decimals", 2)
-    earned = available = changed = total = Fraction(0)
-    is_judged = False
-    for indicator, line in lines:
-        points_max = exact(indicator["points"])
-        total += points_max
-        if line["points"] is None:
-            continue
-        if points_max:
-            earned, available = earned + Fraction(line["points"]), available + points_max
-            is_judged |= line["denominator"] > 0 and indicator["moment"] not in ALREADY_HANDED_OUT
+    def first_day(self, span: Span) -> date:
+        """The day whose numbers hold for a period: its first, or the scheme's, where that begins within it."""
+        return max(span.starts.date(), date.fromisoformat(str(self.scheme["valid_from"])))
+
+    def units(self, span: Span) -> dict[str, Unit]:
+        """Those of the scheme's peer groups, as the register has them on the last day of the period."""
+        groups = {group["code"] for group in self.scheme["peer_groups"]}
+        last_day = (span.ends - timedelta(days=1)).date()
+        return {
+            line.code: line for line in self.city.register.lines if line.holds(last_day) and line.peer_group in groups
+        }
+
+    def counts(self, period: str, span: Span, units: dict[str, Unit]) -> dict[tuple[str, str], Count]:
+        """What was counted, by unit and indicator; of a share below the whole group's, of a number per 10,000 the
+        unit's population."""
+        found: dict[tuple[str, str], Count] = defaultdict(Count)
+        for indicator in self.scheme["indicators"]:
+            code = indicator["code"]
+            for row in self.rows(indicator, span) if "measure" in indicator else ():
+                if row.unit_code in units and (adds := counted(row, span, indicator)):
+                    found[row.unit_code, code].values.append(Fraction(adds[0]))
+                    found[row.unit_code, code].denominator += adds[1]
+            for unit, line in units.items():
+                if indicator.get("aggregate") == "per_10k":
+                    found[unit, code].denominator = Fraction(line.population or 0)
+                entries = self.entered.get((self.scheme["id"], period, unit, code), [])
+                if entries:
+                    is_change = indicator["scoring"].get("entry") == "change"
+                    found[unit, code].entered = sum(entries, Fraction(0)) if is_change else entries[-1]
+            if indicator.get("aggregate") == "share":
+                whole: dict[str, Fraction] = defaultdict(Fraction)
+                for unit, line in units.items():
+                    whole[line.peer_group] += found[unit, code].numerator
+                for unit, line in units.items():
+                    found[unit, code].denominator = whole[line.peer_group]
+        return found
+
+    def rows(self, indicator: dict, span: Span) -> list[Row]:
+        kind = (indicator["measure"], indicator.get("support_units") == "in")
+        if kind not in self._rows:
+            self._rows[kind] = rows(self.city, self.decided, *kind)
+        return (
+            weighed(self._rows[kind], indicator["answers"], span.as_of) if "answers" in indicator else self._rows[kind]
+        )
+
+    def line(self, indicator: dict, count: Count) -> Line:
+        """An indicator of a unit: counts, value and points."""
+        told, points_max = indicator["scoring"], exact(indicator["points"])
+        is_manual, aggregate = told["function"] == "manual", indicator.get("aggregate", "rate")
+        value = self.value(indicator, count)
+        if value is not None:
+            points = FUNCTIONS[told["function"]](told, points_max, value)
         else:
-            changed += Fraction(line["points"])
-    reason = None if is_judged else "nothing_due" if has_case else "no_case"
-    hundred = None
-    if reason is None:
-        whole = 100 * earned / available + 100 * changed / total
-        hundred = half_up(min(max(whole, Fraction(0)), Fraction(100)), decimals)
-    bands = [band for band in scheme.get("bands", []) if hundred is not None and hundred >= exact(band["at_least"])]
-    return {
-        "raw_points": half_up(earned + changed, decimals) if available or changed else None,
-        "score_100": hundred,
-        "assessed_points": None if hundred is None else half_up(weight * Fraction(hundred) / 100, decimals),
-        "band": bands[0]["name_zh"] if bands else None,
-        "rank_in_group": None,
-        "not_ranked_reason": reason,
-    }
+            points = {"left_out": None, "full_points": points_max, "zero": Fraction(0)}[
+                indicator.get("when_empty", "left_out")
+            ]
+        points = None if points is None else half_up(points, self.kept)
+        shown = points if is_manual else value if aggregate in PLAIN else value and half_up(value, 4)
+        target = told.get("target", 100 if told["function"] == "proportional" else None)
+        return {
+            "numerator": count.numerator,
+            "denominator": count.denominator,
+            "is_external_denominator": aggregate in OF_OTHERS,
+            "value": None if value is None else shown,
+            "target": None if target is None else Decimal(str(target)),
+            "points_max": Decimal(str(indicator["points"])),
+            "points": points,
+            "wilson_low": None,
+            "wilson_high": None,
+            "funnel_flag": None,
+            "shrunken_value": None,
+        }
+
+    def value(self, indicator: dict, count: Count) -> Fraction | None:
+        """What a scoring function reads; null where there is nothing to judge, or too little."""
+        aggregate = indicator.get("aggregate", "rate")
+        if indicator["scoring"]["function"] == "manual":
+            is_change = indicator["scoring"].get("entry") == "change"
+            return Fraction(0) if count.entered is None and is_change else count.entered
+        if indicator.get("min_n") is not None and count.denominator < exact(indicator["min_n"]):
+            return None
+        if aggregate in PLAIN:
+            return count.numerator
+        if aggregate in ("median", "p90"):
+            return quantile(count.values, Fraction(1, 2) if aggregate == "median" else Fraction(9, 10))
+        if not count.denominator:
+            return None
+        is_percent = aggregate in ("rate", "share") or "weights" in (indicator.get("answers") or {})
+        value = count.numerator * (100 if is_percent else 10_000 if aggregate == "per_10k" else 1) / count.denominator
+        decimals = self.rounding.get("rate_decimals")
+        return value if decimals is None or not is_percent else Fraction(half_up(value, decimals))
+
+    @staticmethod
+    def compare_with_peers(units: dict[str, Unit], table: dict[str, list[dict]], lines: dict) -> None:
+        """Interval, funnel and shrunken rate of every rate of which there is something to judge."""
+        for group, indicators in table.items():
+            for told in indicators:
+                if told.get("aggregate", "rate") != "rate" or told["scoring"]["function"] == "manual":
+                    continue
+                of_group = [
+                    lines[unit, told["code"]]
+                    for unit, line in units.items()
+                    if line.peer_group == group and lines[unit, told["code"]]["denominator"]
+                ]
+                pairs = [(int(line["numerator"]), int(line["denominator"])) for line in of_group]
+                peers = fairness.Peers(pairs) if pairs else None
+                for line, pair in zip(of_group, pairs, strict=True):
+                    line["wilson_low"], line["wilson_high"] = fairness.wilson(*pair)
+                    line["funnel_flag"], line["shrunken_value"] = peers.funnel(*pair), peers.shrunken(*pair)
+
+    def total(self, lines: list[tuple[dict, Line]]) -> Line:
+        """What does not apply is left out of both sides; deductions and bonuses change the same of every unit.
+
+        ``judged``: how many rows stand behind the indicator that has most of them; null where nothing was judged.
+        """
+        earned = available = changed = whole = Fraction(0)
+        judged: list[Fraction] = []
+        for indicator, line in lines:
+            points_max = exact(indicator["points"])
+            whole += points_max
+            if line["points"] is None:
+                continue
+            if points_max:
+                earned, available = earned + Fraction(line["points"]), available + points_max
+                if line["value"] is not None and line["denominator"] and judges(indicator):
+                    judged.append(line["denominator"])
+            else:
+                changed += Fraction(line["points"])
+        hundred = None
+        if judged:
+            whole = 100 * thirds(earned) / available + 100 * thirds(changed) / whole
+            hundred = half_up(min(max(whole, Fraction(0)), Fraction(100)), self.decimals)
+        raw = half_up(thirds(earned + changed), self.decimals) if available or changed else None
+        return {"raw_points": raw, "score_100": hundred, "judged": max(judged, default=None)}
+
+    def place(self, span: Span, units: dict[str, Unit], of_unit: dict[str, Line]) -> None:
+        """Band, place and lists of those that are ranked, and of the others the reason why they are not."""
+        publication, weights = self.scheme.get("publication", {}), {}
+        for group in self.scheme["peer_groups"]:
+            weights[group["code"]] = exact(group["points"])
+        has_case = {
+            one.unit_code
+            for matter in self.city.matters.values()
+            for one in matter.assignments
+            if span.starts <= one.dispatched_at < span.as_of and one.facts["voided_at"] is None
+        }
+        for code, line in of_unit.items():
+            hundred, judged = line["score_100"], line.pop("judged")
+            group = line["peer_group"] = units[code].peer_group
+            least = in_force(publication.get("min_n"), group, self.first_day(span))
+            line["assessed_points"] = None
+            line["not_ranked_reason"] = "nothing_due" if code in has_case else "no_case"
+            line |= {"band": None, "rank_in_group": None, "listed_on": None}
+            if hundred is not None:
+                line["assessed_points"] = half_up(weights[group] * Fraction(hundred) / 100, self.decimals)
+                line["not_ranked_reason"] = "too_few" if (judged or 0) < exact(least or 0) else None
+        ranked = {code: line for code, line in of_unit.items() if line["not_ranked_reason"] is None}
+        listed = [(told["name_zh"], on_list(told, ranked)) for told in publication.get("lists", [])]
+        for code, line in ranked.items():
+            reached = [band for band in self.scheme.get("bands", []) if line["score_100"] >= exact(band["at_least"])]
+            line["band"] = reached[0]["name_zh"] if reached else None
+            line["rank_in_group"] = 1 + ahead(line, ranked, "best", "peer_group")
+            line["listed_on"] = "、".join(name for name, codes in listed if code in codes) or None
 
 
-Z = Fraction("1.959964")
+def judges(indicator: dict) -> bool:
+    """Whether it says how a unit handled its cases: intake, shares and points by hand do not."""
+    return (
+        "measure" in indicator
+        and indicator["moment"] not in ALREADY_HANDED_OUT
+        and indicator.get("aggregate", "rate") not in OF_OTHERS
+    )
 
 
-def wilson(numerator: int, denominator: int) -> tuple[Decimal, Decimal]:
-    """The 95 % interval of a share, to four decimals."""
-    share, n, z = Fraction(numerator, denominator), denominator, Z
-    under = share * (1 - share) / n + z * z / (4 * n * n)
-    scale = 10**40
-    root = Fraction(isqrt(under.numerator * under.denominator * scale**2), under.denominator * scale)
-    middle, spread, below = share + z * z / (2 * n), z * root, 1 + z * z / n
-    return half_up((middle - spread) / below, 4), half_up((middle + spread) / below, 4)
+def on_list(told: dict, ranked: dict[str, Line]) -> set[str]:
+    """So many of the best or the worst, of each group or of all. Who share the last place stand on it together."""
+    within = told.get("within", "peer_group")
+    return {code for code, line in ranked.items() if ahead(line, ranked, told["take"], within) < told["count"]}
+
+
+def ahead(line: Line, ranked: dict[str, Line], take: str, within: str) -> int:
+    """How many are better (or worse) than a unit, of its group or of all."""
+    own = line["score_100"]
+    pool = [
+        other["score_100"] for other in ranked.values() if within == "all" or other["peer_group"] == line["peer_group"]
+    ]
+    return sum(score > own if take == "best" else score < own for score in pool)
+
+
+def thirds(points: Fraction) -> Fraction:
+    """Three thirds that were cut after the twelfth decimal are one."""
+    return Fraction(half_up(points, 9))
+
+
+def quantile(values: list[Fraction], share: Fraction) -> Fraction | None:
+    """The first of the values, by size, that so large a share of them does not exceed; the median of 1 to 4 is 2."""
+    return sorted(values)[ceil(share * len(values)) - 1] if values else None

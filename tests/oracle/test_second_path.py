@@ -5,6 +5,7 @@ The warehouse reckons in SQL; ``tests/oracle`` in plain loops and fractions, fro
 
 import random
 import shutil
+from collections import Counter
 from datetime import date, timedelta
 
 import pytest
@@ -21,18 +22,20 @@ from minhu.simulate import write_city
 from minhu.warehouse.build import build
 from tests.oracle import cities, schemes
 from tests.oracle.register import Register
-from tests.oracle.second_path import SecondPath
+from tests.oracle.second_path import INDICATOR, SCORE, SecondPath
 from tests.scenarios import test_arrival
 
 SEVEN = ("h12345", "h96345", "district_linan", "digital_chengguan", "power_95598", "h12380", "gas_supply")
 """Hotlines that tell by log, by the case's row and by both; one whose tickets alone bind."""
 
 
-def configuration(folder, seed: int):
-    """The city's own configuration and beside its scheme one of all measures that scores every unit."""
+def configuration(folder, seed: int, valid_from: str, largest: int = 2000):
+    """The city's own configuration and beside its scheme one of all measures, for every unit of groups that are not too
+    large."""
     shutil.copytree(PROJECT_ROOT / "config", folder)
-    groups = sorted({line.peer_group for line in Register(folder).lines})
-    drawn = schemes.draw(random.Random(seed), "drawn", groups)
+    sizes = Counter(line.peer_group for line in Register(folder).lines)
+    groups = sorted(group for group, size in sizes.items() if size <= largest)
+    drawn = schemes.draw(random.Random(seed), "drawn", groups, valid_from)
     (folder / "schemes" / "drawn.yml").write_text(yaml.safe_dump(drawn, allow_unicode=True), encoding="utf-8")
     city = yaml.safe_load((folder / "city.yml").read_text(encoding="utf-8"))
     if "schemes" in city:
@@ -55,13 +58,20 @@ def simulate(city: Settings, start: date, days: int, per_day: int, seed: int, fe
     build(city)
 
 
+MONTHS = ("2026-10", "2026-11")
+
+
 @pytest.fixture(scope="module")
 def small(scratch, tmp_path_factory) -> SecondPath:
-    """Forty days around a month of holidays, 2,000 cases, two schemes."""
-    city = scratch(configuration(tmp_path_factory.mktemp("small") / "config", seed=1))
+    """Forty days around a month of holidays, 2,000 cases, two schemes; by one a year that is the mean of its months."""
+    city = scratch(
+        configuration(tmp_path_factory.mktemp("small") / "config", seed=7, valid_from="2026-10-01", largest=200)
+    )
     simulate(city, date(2026, 9, 25), 40, 50, 7, SEVEN)
-    for scheme in ("linan", "drawn"):
-        score(city, "2026-10", scheme)
+    cities.enter_points(random.Random(1), city, ["drawn"], ["2026-10", "2026-10", "2026"], 60)
+    score(city, "2026-10", "linan")
+    for period in (*MONTHS, "2026"):
+        score(city, period, "drawn")
     return SecondPath(city)
 
 
@@ -69,9 +79,9 @@ def test_both_paths_agree_on_every_fact_of_a_simulated_month(small):
     assert small.facts() == []
 
 
-@pytest.mark.parametrize("scheme", ["linan", "drawn"])
-def test_both_paths_agree_on_every_score_of_a_simulated_month(small, scheme):
-    assert small.scores("2026-10", scheme) == []
+@pytest.mark.parametrize(("scheme", "period"), [("linan", "2026-10"), *(("drawn", of) for of in (*MONTHS, "2026"))])
+def test_both_paths_agree_on_every_score_of_a_simulated_month(small, scheme, period):
+    assert small.scores(period, scheme) == []
 
 
 def test_there_was_something_to_agree_on(small):
@@ -80,6 +90,18 @@ def test_there_was_something_to_agree_on(small):
     life = {name for row in told["fct_timeliness"] for name, value in row.items() if value not in (None, False, 0)}
     awaited = {"extended_due_at", "voided_at", "reworked_at", "sent_back_at", "urged_at", "supervised_at"}
     assert awaited <= life and told["fct_exclusion"]
+    agreed = {part for row in told["fct_case"] if row["repeat_basis"] for part in row["repeat_basis"].split("+")}
+    assert {"category", "text"} < agreed
+
+
+def test_there_was_something_to_agree_on_in_the_scores(small):
+    """Every column says different things of different units."""
+    with database.connect(small.settings) as connection:
+        for table, columns in (("fct_unit_indicator", INDICATOR), ("fct_unit_score", SCORE)):
+            for column in columns:
+                told = f"select distinct {column}::text from mart.{table} where scheme_id = 'drawn'"
+                found = len(connection.execute(told).fetchall())
+                assert found > 1 or column == "scheme_version", (table, column)
 
 
 def test_one_wrong_number_is_seen(small):
@@ -92,21 +114,23 @@ def test_one_wrong_number_is_seen(small):
     assert len(seen) == 1 and seen[0].endswith("is_closed_on_time: the warehouse False, the oracle True")
 
 
-def agree(scratch, tmp_path_factory, seed: int) -> None:
-    """A random city of 60 cases under two random schemes, with random limits: dbt takes seconds to start, so an example
-    is a city and not a case."""
+def agree(scratch, tmp_path_factory, seed: int, periods: tuple[str, ...]) -> None:
+    """A random city of 60 cases under two random schemes, with random limits, decisions and points by hand: dbt takes
+    seconds to start, so an example is a city and not a case."""
     city = scratch(cities.configuration(tmp_path_factory.mktemp("random") / "config", seed))
-    rows = cities.rows(random.Random(seed))
-    test_arrival.load(
-        city, tmp_path_factory.mktemp("rows") / "given", test_arrival.batches(rows, lambda group: [group])
-    )
+    chance = random.Random(seed)
+    parts = test_arrival.batches(cities.rows(chance), lambda group: [group])
+    test_arrival.load(city, tmp_path_factory.mktemp("rows") / "given", parts)
+    cities.decide(chance, city)
     build(city)
+    cities.enter_points(chance, city, ["one", "other"], list(periods), 40)
     path = SecondPath(city)
     assert path.facts() == []
     for scheme in ("one", "other"):
-        score(city, "2026-10", scheme)
-        assert path.scores("2026-10", scheme) == []
-    assert len(path.told["fct_timeliness"]) > 50 and path.told["fct_satisfaction"]
+        for period in periods:
+            score(city, period, scheme)
+            assert path.scores(period, scheme) == []
+    assert len(path.told["fct_timeliness"]) > 50 and path.told["fct_satisfaction"] and path.city.repeats
 
 
 ONE = settings(max_examples=1, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
@@ -116,24 +140,25 @@ MANY = settings(ONE, max_examples=20, derandomize=False)
 @ONE
 @given(seed=st.integers(1, 2**32))
 def test_both_paths_agree_on_a_random_city_under_random_schemes(scratch, tmp_path_factory, seed):
-    agree(scratch, tmp_path_factory, seed)
+    agree(scratch, tmp_path_factory, seed, ("2026-10",))
 
 
 @pytest.mark.long
 @MANY
 @given(seed=st.integers(0, 2**32))
 def test_both_paths_agree_on_many_random_cities_under_random_schemes(scratch, tmp_path_factory, seed):
-    agree(scratch, tmp_path_factory, seed)
+    agree(scratch, tmp_path_factory, seed, ("2026-10", "2026"))
 
 
 @pytest.mark.long
 def test_both_paths_agree_on_three_months_of_the_whole_city(scratch, tmp_path_factory):
-    city = scratch(configuration(tmp_path_factory.mktemp("whole") / "config", seed=2))
+    city = scratch(configuration(tmp_path_factory.mktemp("whole") / "config", seed=2, valid_from="2026-09-01"))
     simulate(city, date(2026, 8, 1), 92, 327, 11)
     path = SecondPath(city)
     assert len(path.told["fct_case"]) > 30_000 and path.facts() == []
     months = ("2026-08", "2026-09", "2026-10")
-    runs = [("linan", "2026"), *((scheme, month) for scheme in ("linan", "drawn") for month in months)]
+    runs = [("linan", "2026"), *(("linan", month) for month in months)]
+    runs += [("drawn", period) for period in ("2026-09", "2026-10", "2026")]
     scored = 0
     for scheme, period in runs:
         scored += score(city, period, scheme).ranked

@@ -65,7 +65,11 @@ pooled as (
         sum(denominator ^ 2) over of_group as group_squares,
         sum(numerator ^ 2 / denominator) over of_group as group_variance
     from counts
-    where aggregate = 'rate' and measure_code is not null and denominator > 0
+    where
+        aggregate = 'rate'
+        and measure_code is not null
+        and measure_code <> all(string_to_array('{{ var("holding_points", []) | join(",") }}', ','))
+        and denominator > 0
     window of_group as (partition by peer_group, indicator_code)
 ),
 
@@ -145,7 +149,7 @@ final as (
         denominator,
         is_external_denominator,
         case
-            when scoring_function = 'manual' then own_points
+            when scoring_function = 'manual' then case when value_numerator is not null then own_points end
             when aggregate in ('count', 'sum') then value_numerator
             else round(value_numerator / value_denominator, 4)
         end as value,

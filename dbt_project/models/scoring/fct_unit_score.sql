@@ -5,7 +5,9 @@ with schemes as (
         (data -> 'rounding' ->> 'decimals')::integer as decimals,
         data -> 'publication' -> 'lists' as lists,
         nullif(data -> 'publication' -> 'min_n', 'null') as min_n,
-        (starts_at at time zone (data ->> 'timezone'))::date as first_day
+        greatest(
+            (starts_at at time zone (data ->> 'timezone'))::date, (data ->> 'valid_from')::date
+        ) as first_day
     from {{ ref('int_scoring__schemes') }}
 ),
 
@@ -39,7 +41,7 @@ thresholds as (
 sums as (
     select
         points.unit_code,
-        sum(points.points) as raw_points,
+        round(sum(points.points), 9) as raw_points,
         round(coalesce(sum(points.points) filter (where points.points_max > 0), 0), 9) as earned,
         coalesce(sum(points.points_max) filter (where points.points is not null), 0) as available,
         round(coalesce(sum(points.points) filter (where points.points_max = 0), 0), 9) as changed,
@@ -95,7 +97,8 @@ scored as (
         schemes.decimals,
         dispatched.unit_code is not null as has_case,
         coalesce(sums.judged, 0) >= coalesce(thresholds.min_n, 0) as is_enough,
-        case when sums.available > 0 or sums.changed <> 0 then sums.raw_points end as raw_points,
+        case when sums.available > 0 or sums.changed <> 0 then round(sums.raw_points, schemes.decimals) end
+            as raw_points,
         case
             when {{ is_mean_of_parts() }}
                 then

@@ -1,4 +1,5 @@
--- Not so what a person entered, and schemes that give no points where nothing was due.
+-- Not so what a person entered, schemes that give no points where nothing was due, and a table of counts: who has none
+-- of what is wanted has no row. Of a mean of shorter periods the rows are theirs.
 {{ config(tags=['scoring']) }}
 
 select
@@ -13,4 +14,6 @@ where
     points.points < points.points_max
     and coalesce(points.denominator, 0) = 0
     and terms.scoring_function not in ('manual', 'per_item_bonus')
+    and not (terms.scoring_function = 'steps' and terms.aggregate in ('count', 'sum'))
     and terms.when_empty <> 'zero'
+    and not {{ is_mean_of_parts() }}
