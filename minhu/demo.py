@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import click
 
-from minhu import database, services
+from minhu import database, quality, services
 from minhu.config import sync
 from minhu.errors import MinhuError, Refused
 from minhu.feeds import Feed, load_feeds
@@ -15,7 +15,6 @@ from minhu.progress import progress
 from minhu.scoring import ScoreResult, explain, last_score, render, render_scores
 from minhu.settings import Settings
 from minhu.simulate import write_city
-from minhu.warehouse import quality
 
 START, DAYS, CASES_PER_DAY, SEED = date(2026, 10, 1), 31, 970, 7
 LAST = START + timedelta(days=DAYS - 1)

@@ -1,7 +1,8 @@
 """Errors, as a tree by what the caller should do.
 
     MinhuError            base; the command line prints its message in one line and exits 1
-    ├── Retryable         nothing is wrong with the request; try again later (a server away, a file still growing)
+    ├── Retryable         nothing is wrong with the request; try again later (a file still growing, a disk full)
+    │   └── SourceAway        a feed's source cannot be reached or broke off; its data-quality score counts it
     └── Refused           trying again will not help; tell the owner
         ├── BadDeclaration    a declaration, register or scheme a city edits is wrong: names file, line and key
         └── BadDelivery       a delivery cannot be taken: names feed, file, line, column and the mend
@@ -17,6 +18,10 @@ class MinhuError(Exception):
 
 class Retryable(MinhuError):
     """The same request may succeed later."""
+
+
+class SourceAway(Retryable):
+    """A feed's server, store or database is away or broke off."""
 
 
 class Refused(MinhuError):

@@ -9,6 +9,8 @@
 | ``MINHU_LANDING`` | where raw deliveries are kept: a folder or a URL | ``$MINHU_HOME/landing`` |
 | ``MINHU_LANDING_KEY`` | age keys that encrypt them, comma-separated | ``$MINHU_HOME/secrets/landing-key`` |
 | ``MINHU_FONT`` | font files of PDF exports: 黑体, or 黑体 and 宋体 with a comma between | those of the set-up |
+| ``MINHU_LINEAGE`` | where OpenLineage events go: a file, or the URL they are posted to | (none are made) |
+| ``MINHU_LINEAGE_NAMESPACE`` | namespace of their jobs and datasets | ``minhu`` |
 | ``MINHU_CALLER_KEY`` | the key of caller tokens, hex | ``$MINHU_HOME/secrets/caller-key`` |
 | ``MINHU_CALLER_KEYS_OLD`` | keys before it, hex, comma-separated | ``$MINHU_HOME/secrets/caller-key.<id>`` |
 """
@@ -31,6 +33,9 @@ class Settings:
     database_url: str | None
     landing_zone: str | None = None
     """Where raw deliveries are kept instead of a folder of ``home``: another folder, or a URL that fsspec knows."""
+    lineage: str | None = None
+    """Where OpenLineage events go: a file or an http(s) URL; none are made without it."""
+    lineage_namespace: str = "minhu"
 
     @classmethod
     def from_env(cls, env: os._Environ | dict = os.environ) -> "Settings":
@@ -41,6 +46,8 @@ class Settings:
             drop=Path(env.get("MINHU_DROP") or home / "drop").resolve(),
             database_url=env.get("MINHU_DATABASE_URL") or None,
             landing_zone=env.get("MINHU_LANDING") or None,
+            lineage=env.get("MINHU_LINEAGE") or None,
+            lineage_namespace=env.get("MINHU_LINEAGE_NAMESPACE") or "minhu",
         )
 
     @property

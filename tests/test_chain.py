@@ -14,11 +14,11 @@ from minhu import database
 from minhu.feeds import load_feeds
 from minhu.load import LoadResult, load_feed_day
 from minhu.load.land import opened
+from minhu.quality import judge_arrivals, judge_release
 from minhu.scoring import explain, score
 from minhu.simulate import write_city
 from minhu.warehouse.build import build
 from minhu.warehouse.completeness import missing
-from minhu.warehouse.quality import judge_arrivals, judge_release
 
 START, DAYS, LAST = date(2026, 10, 9), 16, date(2026, 10, 24)
 

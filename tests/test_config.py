@@ -268,6 +268,12 @@ def test_office_hours_follow_each_other(tmp_path, morning):
         read_config(folder)
 
 
+def test_a_feed_is_run_by_a_unit_of_the_register(tmp_path):
+    folder = given.config(tmp_path / "config", [given.feed(unit="U9")])
+    with pytest.raises(BadDeclaration, match=r"h1\.yml:1: unit: there is no unit 'U9'"):
+        read_config(folder)
+
+
 def test_the_canonical_layout_has_the_kinds_that_deliveries_name():
     assert {delivery.kind for _, delivery in DELIVERIES} == set(LAYOUTS)
 

@@ -13,7 +13,19 @@ from minhu.cli.root import minhu
 from minhu.errors import MinhuError
 
 # In the order in which a newcomer meets them.
-ROOMS = ("services", "feeds", "loading", "warehouse", "decisions", "scores", "publication", "audit")
+ROOMS = (
+    "services",
+    "feeds",
+    "loading",
+    "quality",
+    "warehouse",
+    "decisions",
+    "waivers",
+    "scores",
+    "publication",
+    "audit",
+    "access",
+)
 
 for _room in ROOMS:
     import_module(f"minhu.cli.{_room}")

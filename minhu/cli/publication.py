@@ -72,32 +72,58 @@ def _hash(context: click.Context, parameter: click.Parameter, given: str | None)
 
 
 @minhu.command(
-    epilog=example("minhu verify 2026-10", "minhu verify 2026-10 --revision 1 --expect 5f1c0e77a9b2 --chain-only")
+    epilog=example(
+        "minhu verify 2026-10",
+        "minhu verify 2026-10 --revision 1 --expect 5f1c0e77a9b2 --chain-only",
+        "minhu verify --access",
+    )
 )
-@click.argument("period")
+@click.argument("period", required=False)
 @click.option("--revision", type=click.IntRange(1), help="The newest unless given.")
 @scheme_option
 @click.option("--chain-only", is_flag=True, help="Check hashes only; compute nothing anew.")
 @click.option(
     "--expect", "expected", metavar="HASH", callback=_hash, help="The hash that you noted, 12 digits or more."
 )
+@click.option("--access", "is_access", is_flag=True, help="Check the access log alone, without a PERIOD.")
+@click.option("--head", help="With --access: the end of the log that an earlier check told, to be found again.")
 @as_json_option
 @click.pass_obj
 def verify(
     settings: Settings,
-    period: str,
+    period: str | None,
     revision: int | None,
     scheme_id: str | None,
     chain_only: bool,
     expected: str | None,
+    is_access: bool,
+    head: str | None,
     as_json: bool,
 ) -> None:
     """Prove what was published: all hashes, and PERIOD computed anew from its inputs. Exits 1 on a finding."""
+    if is_access == bool(period) or (head and not is_access):
+        raise click.UsageError("name a PERIOD, or give --access alone (with --head, if there is one)")
+    if is_access:
+        _verify_access(settings, head, as_json)
+        return
     from minhu.publish import render_verification
     from minhu.publish import verify as run
 
     found = run(settings, period, revision, scheme_id, chain_only=chain_only, expected=expected, tell=_tell)
     _show_json(found.as_json()) if as_json else click.echo(render_verification(found))
+    if not found.is_ok:
+        raise click.exceptions.Exit(1)
+
+
+def _verify_access(settings: Settings, head: str | None, as_json: bool) -> None:
+    from minhu.errors import Refused
+    from minhu.publish import access_chain, render_access
+    from minhu.scoring.plain import plain
+
+    found = access_chain.check(settings, head)
+    if found is None:
+        raise Refused("this login does not read the access log; an auditor's does")
+    _show_json(plain(found) | {"is_ok": found.is_ok}) if as_json else click.echo("\n".join(render_access(found)))
     if not found.is_ok:
         raise click.exceptions.Exit(1)
 

@@ -164,6 +164,8 @@ def explain(settings: Settings, unit: str, period: str, indicator: str | None, a
         "minhu export 2026-10 --out 通报.docx --public",
         "minhu export 2026-10 --out 太湖源镇.pdf --unit 太湖源镇",
         "minhu export 2026-10 --out rows.csv --table evidence",
+        "minhu export 2026-10 --out 首次发布.xlsx --revision 1",
+        "minhu export 2026-10 --out 试算.xlsx --draft",
     )
 )
 @click.argument("period")
@@ -172,6 +174,8 @@ def explain(settings: Settings, unit: str, period: str, indicator: str | None, a
     "--format", "form", type=click.Choice(["xlsx", "csv", "json", "docx", "pdf"]), help="By the name of --out."
 )
 @click.option("--scheme", "scheme_id", help="Needed where several schemes scored the period.")
+@click.option("--revision", type=click.IntRange(1), help="Of what is published; the newest unless given.")
+@click.option("--draft", "is_draft", is_flag=True, help="The newest score, not what is published; marked as a draft.")
 @click.option("--unit", "units", multiple=True, help="Code or name; its lost points row by row. May be repeated.")
 @click.option("--public", "is_public", is_flag=True, help="Without small counts (under 5) and without any row.")
 @click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
@@ -179,6 +183,7 @@ def explain(settings: Settings, unit: str, period: str, indicator: str | None, a
     "--table", type=click.Choice(["indicators", "units", "evidence"]), help="Of a CSV; indicators unless given."
 )
 @click.option("--number", help="The document number (文号) of the bulletin.")
+@click.option("--why", help="What it is for; it stands in the access log with your database login.")
 @click.pass_obj
 def export(
     settings: Settings,
@@ -186,13 +191,19 @@ def export(
     out: Path,
     form: str | None,
     scheme_id: str | None,
+    revision: int | None,
+    is_draft: bool,
     units: tuple[str, ...],
     is_public: bool,
     lang: str,
     table: str | None,
     number: str | None,
+    why: str | None,
 ) -> None:
-    """Write the scores of PERIOD (YYYY-MM or YYYY): a workbook, CSV, JSON, or the bulletin (通报) as DOCX or PDF."""
+    """Write the scores of PERIOD: a workbook, CSV, JSON, or the bulletin (通报) as DOCX or PDF.
+
+    What is published is shown, its newest revision unless told; a period of which nothing is published is a draft.
+    """
     from minhu.export import FORMATS, Asked
     from minhu.export import export as run
 
@@ -201,7 +212,9 @@ def export(
         raise click.UsageError(f"name the format with --format: {', '.join(FORMATS)}")
     if table and form != "csv":
         raise click.UsageError("--table goes with --format csv")
-    asked = Asked(form, lang, units, is_public, table or "indicators", number)
-    report = run(settings, period, out, asked, scheme_id)
-    standing = "published" if report.release else "draft (未发布·试算)"
+    if revision and is_draft:
+        raise click.UsageError("a revision is published: leave out --revision or --draft")
+    asked = Asked(form, lang, units, is_public, table or "indicators", number, revision, is_draft)
+    report = run(settings, period, out, asked, scheme_id, why)
+    standing = f"revision {report.release.revision} as published" if report.release else "draft (未发布·试算)"
     click.echo(f"{out}: {report.scheme_id} {report.period}, {sum(1 for _ in report.units())} units, {standing}")

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from minhu.audit import access
 from minhu.errors import Refused
 from minhu.export.fonts import find_faces
 from minhu.export.public import suppress
@@ -17,7 +18,10 @@ FORMATS = ("xlsx", "csv", "json", "docx", "pdf")
 
 @dataclass(frozen=True)
 class Asked:
-    """What is exported. ``units``: codes or names; ``table``: of a CSV; ``number``: the document number (文号)."""
+    """What is exported. ``units``: codes or names; ``table``: of a CSV; ``number``: the document number (文号).
+
+    ``revision``: of what is published, the newest unless given. ``is_draft``: the newest score instead.
+    """
 
     format: str
     lang: Lang = "zh"
@@ -25,23 +29,39 @@ class Asked:
     is_public: bool = False
     table: str = "indicators"
     number: str | None = None
+    revision: int | None = None
+    is_draft: bool = False
 
 
-def export(settings: Settings, period: str, out: Path, asked: Asked, scheme_id: str | None = None) -> Report:
-    """Writes the score of ``period`` to ``out``, whole or not at all; returns what was written.
+def export(
+    settings: Settings, period: str, out: Path, asked: Asked, scheme_id: str | None = None, why: str | None = None
+) -> Report:
+    """Writes what is published of ``period``, else its newest score, to ``out``, whole or not at all; returns it.
 
-    Raises Refused when the period was not scored, a unit is unknown, there is no Chinese font, or ``out`` cannot be
-    written.
+    It stands in the access log, with the login and ``why``, before the file is written.
+
+    Raises Refused when the period was not scored, has no such revision, a unit is unknown, there is no Chinese font, or
+    ``out`` cannot be written.
     """
     if asked.is_public and (asked.units or asked.table == "evidence"):
         left = "--unit" if asked.units else "--table evidence"
         raise Refused(f"a public version holds no unit's rows; leave out {left} or --public")
     if out.is_dir() or not out.parent.is_dir():
         raise Refused(f"cannot write {out}: it is a folder" if out.is_dir() else f"there is no folder {out.parent}")
-    report = read_report(settings, period, scheme_id, explained=_explained(asked), number=asked.number)
+    report = read_report(
+        settings,
+        period,
+        scheme_id,
+        revision=asked.revision,
+        is_draft=asked.is_draft,
+        explained=_explained(asked),
+        number=asked.number,
+    )
     if asked.is_public:
         report = suppress(report)
-    _put(out, write(report, asked))
+    content = write(report, asked)
+    access.record_export(settings, _told(report, asked), why)
+    put(out, content)
     return report
 
 
@@ -74,6 +94,15 @@ def write(report: Report, asked: Asked) -> bytes:
     raise Refused(f"there is no format {asked.format!r}; there are {', '.join(FORMATS)}")
 
 
+def _told(report: Report, asked: Asked) -> str:
+    """The export in the words of the access log."""
+    standing = f"revision {report.release.revision}" if report.release else "draft"
+    parts = [report.scheme_id, report.period, standing, asked.format]
+    parts += [asked.table] if asked.format == "csv" else []
+    parts += ["public"] if asked.is_public else []
+    return " ".join([*parts, *asked.units])
+
+
 def _explained(asked: Asked) -> tuple[str, ...] | None:
     """The units whose lost points are taken apart into rows; None is every unit."""
     if asked.units or asked.is_public:
@@ -82,7 +111,8 @@ def _explained(asked: Asked) -> tuple[str, ...] | None:
     return None if has_rows else ()
 
 
-def _put(out: Path, content: bytes) -> None:
+def put(out: Path, content: bytes) -> None:
+    """Writes a file, whole or not at all. Raises Refused where it cannot."""
     fresh = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         fresh.write_bytes(content)
@@ -92,4 +122,4 @@ def _put(out: Path, content: bytes) -> None:
         raise Refused(f"cannot write {out}: {error.strerror}") from None
 
 
-__all__ = ["FORMATS", "Asked", "Report", "export", "read_report", "suppress", "write"]
+__all__ = ["FORMATS", "Asked", "Report", "export", "put", "read_report", "suppress", "write"]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from minhu.export.blocks import Block, Column, Row, Table, Text
-from minhu.export.figures import arrows, bare, counts, interval, percent, stamp
+from minhu.export.figures import arrows, bare, counts, interval, percent, stamp, worth
 from minhu.export.report import Cost, Group, Report, Unit
 from minhu.export.words import Words
 from minhu.scoring.words import limit
@@ -16,6 +16,7 @@ def annex(number: int, group: Group, unit: Unit, report: Report, words: Words) -
         Column(words("indicator"), 24),
         Column(f"{words('numerator')}/{words('denominator')}", 14, "right"),
         Column(words("value"), 14, "right"),
+        *([Column(words("shrunken"), 13, "right")] if report.is_shrunken else []),
         Column(words("interval"), 18, "right"),
         Column(words("target"), 11, "right"),
         Column(words("points_max"), 9, "right"),
@@ -36,11 +37,11 @@ def unit_line(group: Group, unit: Unit, words: Words) -> str:
     """A unit's result in one line."""
     if unit.reason:
         return f"{group.name}　{words.reason(unit.reason)}"
-    band = unit.band or words("no_band")
+    standing = words("comma").join(filter(None, (unit.band or words("no_band"), unit.listed_on)))
     return words(
         "said_unit",
         group=group.name,
-        band=band,
+        band=standing,
         score=unit.score_100,
         assessed=unit.assessed_points,
         points=bare(group.points),
@@ -58,6 +59,7 @@ def _unit_rows(report: Report, unit: Unit, words: Words) -> Iterator[Row]:
                 indicator.name,
                 counts(one) if indicator.is_rate else bare(one.numerator),
                 f"{value}{arrows(one.funnel_flag)}" if one.value is not None else words("not_applicable"),
+                *([percent(one.shrunken_value)] if report.is_shrunken else []),
                 interval(one),
                 f"{bare(one.target)}%" if one.target is not None else "",
                 bare(one.points_max),
@@ -69,30 +71,29 @@ def _unit_rows(report: Report, unit: Unit, words: Words) -> Iterator[Row]:
 
 def _cost_columns(words: Words) -> tuple[Column, ...]:
     return (
-        Column(words("no"), 7, "right"),
-        Column(words("lost"), 9, "right"),
-        Column(f"{words('feed')} / {words('case_no')}", 26),
-        Column(f"{words('finding')} / {words('limit_rule')}", 34),
-        Column(words("times"), 28),
-        Column(words("source"), 32),
+        Column(words("no"), 8, "right"),
+        Column(f"{words('lost')} / {words('marginal')}", 17, "right"),
+        Column(f"{words('feed')} / {words('case_no')}", 30),
+        Column(f"{words('finding')} / {words('limit_rule')} / {words('clock')}", 45),
+        Column(words("times"), 29),
+        Column(words("source"), 28),
     )
 
 
 def _cost_rows(costs: tuple[Cost, ...], words: Words) -> Iterator[Row]:
     for number, cost in enumerate(costs, start=1):
-        times = (
-            ("received", stamp(cost.received_at)),
-            ("dispatched", stamp(cost.dispatched_at)),
-            ("due", limit(cost.due_at) if cost.due_at else ""),
-            ("occurred", stamp(cost.occurred_at)),
-        )
+        times = {"received": stamp(cost.received_at)}
+        if not cost.clock:  # which tells the others
+            times["dispatched"] = stamp(cost.dispatched_at)
+            times["due"] = limit(cost.due_at) if cost.due_at else ""
+            times["occurred"] = stamp(cost.occurred_at)
         yield Row(
             (
                 str(number),
-                str(cost.lost),
+                f"{cost.lost}\n{worth(cost)}".rstrip(),
                 f"{cost.feed_name}\n{cost.case_no}",
-                f"{cost.finding}\n{cost.rule or ''}".rstrip(),
-                "".join(f"\n{words(name)} {time}" for name, time in times if time),
+                "\n".join(filter(None, (cost.finding, cost.rule, cost.clock and cost.clock.text_zh))),
+                "".join(f"\n{words(name)} {time}" for name, time in times.items() if time),
                 "".join(f"\n{source}" for source in cost.sources),
             )
         )

@@ -1,7 +1,8 @@
-"""What a bulletin is made of: text by its role, tables, figures. Word and PDF set the same blocks."""
+"""What a paper is made of: text by its role, tables, figures. Word, PDF and HTML set the same blocks."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from minhu.export.charts import Drawing, Label
@@ -49,6 +50,20 @@ class Figure:
 @dataclass(frozen=True)
 class PageBreak:
     pass
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What stands around the blocks. ``head``: of every page but the first; ``mark``: across each page; ``foot``: under
+    each page's number; ``dated``: the moment that the paper shows, never that of printing.
+    """
+
+    title: str
+    head: str
+    subject: str
+    dated: datetime
+    mark: str | None = None
+    foot: str = ""
 
 
 Block = Text | Table | Figure | PageBreak

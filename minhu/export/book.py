@@ -31,17 +31,22 @@ FORMATS = {
         "border": 1,
         "border_color": "#BFBFBF",
     },
-    "share": {"num_format": "0.00%"},
-    "percent": {"num_format": '0.##"%"'},
-    "points": {"num_format": "0.00"},
-    "count": {"num_format": "#,##0"},
-    "plain": {"num_format": "0.##"},
-    "moment": {"num_format": "yyyy-mm-dd hh:mm"},
+    "share": {"num_format": "0.00%", "valign": "vcenter"},
+    "percent": {"num_format": '0.##"%"', "valign": "vcenter"},
+    "percent2": {"num_format": '0.00"%"', "valign": "vcenter"},
+    "points": {"num_format": "0.00", "valign": "vcenter"},
+    "worth": {"num_format": "+0.00;-0.00;0.00", "valign": "vcenter"},
+    "count": {"num_format": "#,##0", "valign": "vcenter"},
+    "plain": {"num_format": "0.##", "valign": "vcenter"},
+    "moment": {"num_format": "yyyy-mm-dd hh:mm", "align": "center", "valign": "vcenter"},
     "grey": {"font_color": "#666666", "align": "center", "valign": "vcenter"},
     "aside": {"font_color": "#999999", "num_format": "0.00%"},
     "bold": {"bold": True, "font_size": 12},
 }
+ROW = 17.0
+"""Of one line of text, in points."""
 TOTAL = {"bold": True, "top": 1, "bg_color": "#F5F7FA"}
+Cells = Sequence[tuple[object, str]]
 
 
 class Book:
@@ -79,7 +84,8 @@ class Book:
         of = f"{report.title} {words.period(report)}".replace("&", "&&")
         mark = f"&R&KA32A22{words('draft')}" if report.is_draft else ""
         sheet.set_header(f"&L&9{of} · {name}{mark}")
-        sheet.set_footer("&C&9&P / &N")
+        foot = words.foot(report)
+        sheet.set_footer(f"&L&6{foot}&R&9&P / &N" if foot else "&C&9&P / &N")
         if head_rows:
             sheet.repeat_rows(0, head_rows - 1)
         if any(freeze):
@@ -109,6 +115,19 @@ class Book:
             sheet.write_number(row, column, value, look)
 
 
+def line(book: Book, sheet: Worksheet, row: int, column: int, cells: Cells, widths: Sequence[float]) -> None:
+    """Writes cells (value, format) from ``column`` on, the row as tall as the longest text wants it.
+
+    Not every program fits a row to wrapped text by itself.
+    """
+    for at, (value, look) in enumerate(cells, start=column):
+        book.put(sheet, row, at, value, look)
+    texts = [(value, width) for (value, look), width in zip(cells, widths, strict=False) if look == "text" and value]
+    height = max((tall(str(text), width) for text, width in texts), default=0)
+    if height > ROW:
+        sheet.set_row(row, height)
+
+
 def head(book: Book, sheet: Worksheet, row: int, titles: Sequence[str]) -> None:
     """The heads of columns, from the first on."""
     for column, title in enumerate(titles):
@@ -130,4 +149,4 @@ def counted(one: Measured, words: Words) -> Iterator[tuple[object, str]]:
 def tall(text: str, width: float) -> float:
     """The height in points of a row that holds ``text`` in a column so wide; a Chinese character takes two places."""
     places = sum(1 if character.isascii() else 2 for character in text)
-    return 17.0 * max(1, ceil(places * 1.08 / width))
+    return ROW * max(1, ceil(places * 1.08 / width))

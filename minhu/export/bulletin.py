@@ -8,8 +8,11 @@ from minhu.export.blocks import WIDTH, Block, Column, Figure, PageBreak, Row, Ta
 from minhu.export.figures import arrows, bare, counts, interval, percent
 from minhu.export.report import Group, Indicator, Measured, Report, Unit
 from minhu.export.words import Words
+from minhu.publish.diff import Moved
 
 MOST_LOST = 5
+MOST_MOVED = 30
+"""What a revision changed is told in so many lines; the workbook has all of them."""
 RATES_ABREAST = 5
 
 
@@ -17,7 +20,9 @@ def bulletin(report: Report, words: Words, annexes: Iterable[str] = ()) -> list[
     """The blocks of a bulletin, with an annex for each of the units (codes) named."""
     parts: list[tuple[str, Callable[[Report, Words], Iterator[Block]]]] = [
         ("overview", _overview),
+        *([("revised", _revised)] if report.diff else []),
         ("group_scores", _group_scores),
+        *([("lists", _lists)] if report.lists else []),
         ("main_indicators", _indicators),
     ]
     if not report.is_public:  # a public list of the worst would tell what is withheld
@@ -40,6 +45,7 @@ def _head(report: Report, words: Words) -> Iterator[Block]:
     yield Text("meta", "　".join([words.number(report), words.standing(report), *versions]))
     if report.release:
         yield Text("meta", words("release_line", release=report.release))
+        yield Text("meta", words("hash_line", release=report.release))
     for notice in words.notices(report):
         yield Text("notice", notice)
 
@@ -61,6 +67,25 @@ def _overview(report: Report, words: Words) -> Iterator[Block]:
     for chart in charts.ALL:
         if drawing := chart(report, words, WIDTH):
             yield Figure(drawing)
+
+
+def _revised(report: Report, words: Words) -> Iterator[Block]:
+    """Against the revision before: why, whose score, which indicators."""
+    diff = report.diff
+    yield Text("body", words.revision(report))
+    if diff.causes:
+        yield Text("body", words("said_causes", causes=words("semicolon").join(diff.causes)))
+    moved = [*diff.units, *diff.indicators]
+    if moved:
+        columns = (Column(words("unit"), 38), Column(words("indicator"), 26), Column(words("what"), 96))
+        yield Table(columns, tuple(_moved_row(one, report, words) for one in moved[:MOST_MOVED]))
+    if hidden := len(moved[MOST_MOVED:]):
+        yield Text("body", words("said_more", count=hidden))
+
+
+def _moved_row(one: Moved, report: Report, words: Words) -> Row:
+    name = report.names.get(one.indicator_code, one.indicator_code or "—")
+    return Row((one.unit_name, name, words("comma").join(map(str, one.changes))))
 
 
 def _group_in_words(report: Report, group: Group, words: Words) -> str:
@@ -114,17 +139,30 @@ def _group_scores(report: Report, words: Words) -> Iterator[Block]:
     yield Table(columns, tuple(Row((unit.name, group.name, words.reason(unit.reason))) for group, unit in apart))
 
 
+def _lists(report: Report, words: Words) -> Iterator[Block]:
+    yield Text("body", words("said_lists"))
+    columns = (Column(words("unit"), 48), Column(words("group"), 30), Column(words("score_100"), 22, "right"))
+    for name in report.lists:
+        yield Text("subheading", name)
+        rows = tuple(Row((unit.name, group.name, _score(unit, words))) for group, unit in report.on_list(name))
+        yield Table(columns, rows) if rows else Text("body", words("none"))
+
+
+def _score(unit: Unit, words: Words) -> str:
+    return words("suppressed") if unit.is_suppressed else str(unit.score_100 or "")
+
+
 def _score_rows(report: Report, group: Group, words: Words) -> Iterator[Row]:
     for unit in group.listed:
-        score = words("suppressed") if unit.is_suppressed else str(unit.score_100 or "")
         assessed = words("suppressed") if unit.is_suppressed else str(unit.assessed_points or "")
         rank = [str(unit.rank or "—")] if report.is_ranked else []
-        yield Row((*rank, unit.name, unit.band or words("no_band"), score, assessed))
+        yield Row((*rank, unit.name, unit.band or words("no_band"), _score(unit, words), assessed))
 
 
 def _indicators(report: Report, words: Words) -> Iterator[Block]:
     flags = [words("said_flags")] if report.has_flags else []
-    yield Text("body", words("join").join([words("said_cells"), *flags]))
+    drawn = [words("said_shrunken")] if report.is_shrunken else []
+    yield Text("body", words("join").join([words("said_cells"), *drawn, *flags]))
     rated = [one for one in report.indicators if one.is_rate]
     counted = [one for one in report.indicators if not one.is_rate]
     chunks = [rated[at : at + RATES_ABREAST] for at in range(0, len(rated), RATES_ABREAST)] or [[]]
@@ -154,7 +192,9 @@ def _cell(indicator: Indicator, one: Measured | None, words: Words) -> str:
         return "—"
     if not indicator.is_rate:
         return bare(one.value)
-    return f"{percent(one.value)}{arrows(one.funnel_flag)}\n{counts(one)}\n{interval(one)}".rstrip()
+    drawn = None if one.shrunken_value is None else words("shrunken_of", value=percent(one.shrunken_value))
+    lines = (f"{percent(one.value)}{arrows(one.funnel_flag)}", counts(one), interval(one), drawn)
+    return "\n".join(filter(None, lines))
 
 
 def _most_lost(report: Report, words: Words) -> Iterator[Block]:
@@ -200,8 +240,6 @@ def _notes(report: Report, words: Words) -> Iterator[Block]:
         yield Text("item", f"{number}. {note}")
     columns = (Column(words("indicator"), 20), Column(words("points_max"), 8, "right"), Column(words("rule"), 72))
     yield Table(columns, tuple(_rule_rows(report, words)))
-    if report.release:
-        yield Text("small", words("hash_line", release=report.release))
     told = " · ".join(f"{name} {value}" for name, value in words.identity(report)[-2:])
     yield Text("small", f"{words('version')} {report.scheme_version} · {told}")
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from minhu.export.report import Measured
+from minhu.export.report import Cost, Measured
 
 
 def bare(number: Decimal | None) -> str:
@@ -38,3 +38,8 @@ def arrows(flag: str | None) -> str:
 
 def stamp(when: datetime | None) -> str:
     return "" if when is None else f"{when:%Y-%m-%d %H:%M}"
+
+
+def worth(cost: Cost) -> str:
+    """What a row is worth by itself, with its sign, or why that is not defined."""
+    return cost.marginal_reason or "" if cost.marginal is None else f"{cost.marginal:+}"

@@ -10,7 +10,8 @@ NOT_LAST = "（《「『“‘([{"
 def wrap(text: str, width: float, measure: Callable[[str], float], first: float = 0) -> list[str]:
     """``text`` in lines no wider than ``width``, the first by ``first`` narrower.
 
-    A line breaks between any two Chinese characters and at blanks, never before a closing or after an opening mark.
+    A line breaks between any two Chinese characters and at blanks, never before a closing or after an opening mark, nor
+    within a date.
     """
     lines = []
     for paragraph in text.split("\n"):
@@ -38,6 +39,8 @@ def _cut(text: str, room: float, measure: Callable[[str], float]) -> int:
 
 def _may_break(before: str, after: str) -> bool:
     if after in NOT_FIRST or before in NOT_LAST:
+        return False
+    if after == "-" or (before == "-" and after.isdigit()):  # a date stays whole
         return False
     return not (_is_latin(before) and _is_latin(after))
 

@@ -3,20 +3,31 @@
 A cell is a number of cases: what was counted, and what it was counted of, also behind a mean or a median. One from 1
 to 4 is small, and so is the rest of a rate: 95 of 97 tells of two. Withheld with it are the rate, the interval, the
 points, and the unit's score, from which the points would follow; its band stays. Where only one unit of a group is
-withheld by an indicator, the group's sum would tell it: the unit with the next fewest cases goes with it.
+withheld by an indicator, the group's sum would tell it: the unit with the next fewest cases goes with it. Rates drawn
+towards their group's are left out, since they tell of all its cases, and of what a revision changed all but the bands.
 """
 
 from dataclasses import replace
 from decimal import Decimal
 
 from minhu.export.report import Group, Indicator, Measured, Report, Unit
+from minhu.publish.diff import Diff
 
 SMALL = 5
 
 
 def suppress(report: Report) -> Report:
     """``report`` as the public may see it: without small cells, and without any row of evidence."""
-    return replace(report, groups=tuple(_group(group, report.indicators) for group in report.groups), is_public=True)
+    groups = tuple(_group(group, report.indicators) for group in report.groups)
+    diff = report.diff and _bands(report.diff)
+    return replace(report, groups=groups, diff=diff, is_shrunken=False, is_public=True)
+
+
+def _bands(diff: Diff) -> Diff:
+    """Of a difference what no count can be reckoned from."""
+    moved = [(one, tuple(change for change in one.changes if change.column == "band")) for one in diff.units]
+    units = tuple(replace(one, changes=changes) for one, changes in moved if changes)
+    return replace(diff, causes=(), units=units, indicators=(), cases=())
 
 
 def _group(group: Group, indicators: tuple[Indicator, ...]) -> Group:
@@ -50,7 +61,9 @@ def _is_small(one: Measured, indicator: Indicator) -> bool:
 
 
 def _unit(unit: Unit, hidden: set[str]) -> Unit:
-    shown = tuple(_withheld(one) if one.code in hidden else replace(one, costs=None) for one in unit.measured)
+    shown = tuple(
+        _withheld(one) if one.code in hidden else replace(one, costs=None, shrunken_value=None) for one in unit.measured
+    )
     if not hidden:
         return replace(unit, measured=shown)
     bare = tuple(replace(one, points=None) for one in shown)

@@ -1,23 +1,32 @@
-"""Reads the newest score of a period from ``mart`` into a ``Report``.
+"""Reads the score of a period into a ``Report``: what is published of it, else the newest score as a draft.
 
-A reader of published results makes the same object with its ``release`` filled in; the writers need not know.
+Both are stored in the same columns (``Stored``), so both are read by the same queries.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 
 import psycopg
 from psycopg.rows import dict_row
 
 from minhu import database
-from minhu.errors import Refused, Retryable
-from minhu.export.report import Band, Cost, Group, Indicator, Measured, Report, Unit, totals
+from minhu.errors import Refused
+from minhu.export.report import Band, Cost, Group, Indicator, Measured, Release, Report, Unit, totals
 from minhu.progress import progress
-from minhu.scoring import Explanation, explain
+from minhu.publish.close import find_release, read_releases
+from minhu.publish.diff import diff
+from minhu.publish.released import stored_release
+from minhu.scoring import explanation
+from minhu.scoring.explain import explain_units, find_unit
 from minhu.scoring.period import Period
-from minhu.scoring.score import OF_RUN, Run, is_stale, stored_runs
+from minhu.scoring.score import is_stale, stored_runs
+from minhu.scoring.stored import Stored
+from minhu.scoring.words import scoring_rule
 from minhu.settings import Settings
+
+Costs = dict[str, dict[str, tuple[Cost, ...]]]
+"""Of each unit that was taken apart the rows that cost it points, by indicator."""
 
 
 def read_report(
@@ -25,31 +34,40 @@ def read_report(
     period: str,
     scheme_id: str | None = None,
     *,
-    explained: Iterable[str] | None = (),
+    revision: int | None = None,
+    is_draft: bool = False,
+    explained: Sequence[str] | None = (),
     number: str | None = None,
 ) -> Report:
-    """The score of ``period`` by the scheme, or by the only one that scored it.
+    """What is published of ``period`` by the scheme, or by the only one; its newest score where nothing is.
 
+    ``revision``: of what is published, the newest unless given. ``is_draft``: the newest score, published or not.
     ``explained``: the units, by code or name, whose lost points are taken apart into rows; None is every unit.
-    Raises Refused when the period was not scored, several schemes scored it and none is named, or a unit is unknown;
-    Retryable when it is scored anew meanwhile.
+    Raises Refused when the period was not scored or has no such revision, when several schemes scored it and none is
+    named, or when a unit is unknown.
     """
     wanted = Period.parse(period)
     with database.connect(settings) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.row_factory = dict_row
-        run = _run(connection, wanted, scheme_id)
-        scheme, is_ranked = run.scheme, run.scheme.publication.ranking
-        has_newer_facts = is_stale(connection, run)
-        units = _units(connection, run, is_ranked)
+        stored, release = _stored(connection, wanted, scheme_id, revision, is_draft)
+        has_newer_facts = is_stale(connection, stored.run)
+        units = _units(connection, stored)
+        told = _costs(connection, stored, units, explained)
+    run, scheme = stored.run, stored.run.scheme
     indicators = tuple(
         Indicator(one.code, one.name_zh, one.is_percent, one.is_lower_better, one.note, one.example)
         for one in scheme.indicators
     )
-    is_every = explained is None
-    told = _explained(settings, run, _losers(units) if is_every else list(explained))
     order = {band.name_zh: place for place, band in enumerate(scheme.bands)}
-    report = Report(
+    groups = []
+    for group in scheme.peer_groups:
+        members = sorted(units.get(group.code, ()), key=lambda unit: _place(unit, order))
+        shown = tuple(_with_costs(unit, told, explained is None) for unit in members)
+        scoring = [one for one in scheme.indicators if members and one.scores(group.code)]
+        rules = tuple((one.code, scoring_rule(one, group.code, scheme.first_day(wanted))) for one in scoring)
+        groups.append(Group(group.code, group.name_zh, group.points, rules, shown, totals(indicators, shown)))
+    return Report(
         scheme_id=scheme.scheme_id,
         scheme_version=scheme.scheme_version,
         title=scheme.title,
@@ -64,19 +82,34 @@ def read_report(
         is_stale=has_newer_facts,
         build_id=run.build_id,
         config_version=run.config_version,
-        is_ranked=is_ranked,
+        is_ranked=scheme.publication.ranking,
+        is_shrunken=scheme.publication.shrunken,
+        lists=tuple(one.name_zh for one in scheme.publication.lists),
         bands=tuple(Band(one.name_zh, one.at_least) for one in scheme.bands),
         indicators=indicators,
-        groups=(),
+        groups=tuple(groups),
+        release=release,
+        diff=diff(settings, period, release.revision, scheme.scheme_id) if release and release.revision > 1 else None,
         number=number,
     )
-    groups = []
-    for group in scheme.peer_groups:
-        members = sorted(units.get(group.code, ()), key=lambda unit: _place(unit, order))
-        rules = _rules(settings, run, members, told)
-        shown = tuple(_with_costs(unit, told.get(unit.code), is_every) for unit in members)
-        groups.append(Group(group.code, group.name_zh, group.points, rules, shown, totals(indicators, shown)))
-    return replace(report, groups=tuple(groups))
+
+
+def _stored(
+    connection: psycopg.Connection, period: Period, scheme_id: str | None, revision: int | None, is_draft: bool
+) -> tuple[Stored, Release | None]:
+    """The score that is shown, and the release that it is, if it is one."""
+    of_period = "period = %(period)s and (%(scheme)s::text is null or scheme_id = %(scheme)s)"
+    key = {"period": period.text, "scheme": scheme_id}
+    if not is_draft and (revision or read_releases(connection, of_period, key)):
+        release = find_release(connection, period.text, revision, scheme_id)
+        newest = find_release(connection, period.text, None, release.scheme_id)
+        told = {name: getattr(release, name) for name in Release.__dataclass_fields__ if hasattr(release, name)}
+        return stored_release(connection, release), Release(**told, newest_revision=newest.revision)
+    runs = stored_runs(connection, period, scheme_id)
+    schemes = sorted({run.scheme.scheme_id for run in runs})
+    if len(schemes) > 1:
+        raise Refused(f"{period.text} was scored by {' and '.join(schemes)}; name one with --scheme")
+    return Stored.newest(runs[0]), None
 
 
 def _place(unit: Unit, bands: dict[str, int]) -> tuple:
@@ -84,30 +117,23 @@ def _place(unit: Unit, bands: dict[str, int]) -> tuple:
     return (unit.reason is not None, unit.rank or 0, bands.get(unit.band, len(bands)), unit.code)
 
 
-def _run(connection: psycopg.Connection, period: Period, scheme_id: str | None) -> Run:
-    runs = stored_runs(connection, period, scheme_id)
-    schemes = sorted({run.scheme.scheme_id for run in runs})
-    if len(schemes) > 1:
-        raise Refused(f"{period.text} was scored by {' and '.join(schemes)}; name one with --scheme")
-    return runs[0]
-
-
-def _units(connection: psycopg.Connection, run: Run, is_ranked: bool) -> dict[str, list[Unit]]:
+def _units(connection: psycopg.Connection, stored: Stored) -> dict[str, list[Unit]]:
     """The units by peer group, with their indicators in the order of the scheme."""
-    key = run.key | {"last_day": run.period.last}
+    scheme, key = stored.run.scheme, stored.key | {"last_day": stored.run.period.last}
     measured = defaultdict(list)
-    for row in connection.execute(_MEASURED, key):
+    for row in connection.execute(stored.sql(_MEASURED), key):
         measured[row.pop("unit_code")].append(Measured(**row))
-    place = {one.code: at for at, one in enumerate(run.scheme.indicators)}
+    place = {one.code: at for at, one in enumerate(scheme.indicators)}
     groups = defaultdict(list)
-    for row in connection.execute(_SCORES, key):
+    for row in connection.execute(stored.sql(_SCORES), key):
         parts = tuple(sorted(measured[row["code"]], key=lambda one: place.get(one.code, len(place))))
         rank = row.pop("rank")
-        groups[row.pop("peer_group")].append(Unit(**row, rank=rank if is_ranked else None, measured=parts))
+        shown = rank if scheme.publication.ranking else None
+        groups[row.pop("peer_group")].append(Unit(**row, rank=shown, measured=parts))
     return groups
 
 
-_SCORES = f"""
+_SCORES = """
 select
     scores.peer_group,
     scores.unit_code as code,
@@ -117,16 +143,17 @@ select
     scores.assessed_points,
     scores.band,
     scores.rank_in_group as rank,
-    scores.not_ranked_reason as reason
-from mart.fct_unit_score as scores
+    scores.not_ranked_reason as reason,
+    scores.listed_on
+from {scores} as scores
 left join mart.dim_unit as units
     on
         scores.unit_code = units.unit_code
         and units.valid_from <= %(last_day)s
         and (units.valid_to is null or units.valid_to > %(last_day)s)
-where {OF_RUN}
+where {condition}
 """
-_MEASURED = f"""
+_MEASURED = """
 select
     unit_code,
     indicator_code as code,
@@ -138,55 +165,51 @@ select
     target,
     points_max,
     points,
-    funnel_flag
-from mart.fct_unit_indicator
-where {OF_RUN}
+    funnel_flag,
+    shrunken_value
+from {indicators}
+where {condition}
 """
 
 
-def _explained(settings: Settings, run: Run, units: list[str]) -> dict[str, Explanation]:
-    told = {}
-    with progress(len(units), "taking lost points apart") as advance:
-        for unit in units:
-            found = _explain(settings, run, unit)
-            told[found.unit_code] = found
+def _costs(
+    connection: psycopg.Connection, stored: Stored, units: dict[str, list[Unit]], explained: Sequence[str] | None
+) -> Costs:
+    """The rows behind the lost points of the units named, or of all that lost any; read a few hundred units at a time.
+
+    Only what is shown of a row is kept: a large city has hundreds of thousands.
+    """
+    scored = [unit for members in units.values() for unit in members]
+    if explained is None:
+        wanted = sorted(unit.code for unit in scored if any(one.lost for one in unit.measured))
+    else:
+        wanted = sorted({find_unit(connection, named, stored.run.period) for named in explained})
+        if missing := set(wanted) - {unit.code for unit in scored}:
+            named = ", ".join(sorted(missing))
+            raise Refused(f"the unit {named} has no score in {stored.run.period.text}: it is in no peer group")
+    told: Costs = {}
+    with progress(len(wanted), "taking lost points apart") as advance:
+        for found in explain_units(connection, stored, wanted):
+            told[found.unit_code] = {part.code: tuple(map(_cost, part.costs)) for part in found.indicators}
             advance(found.unit_code)
     return told
 
 
-def _explain(settings: Settings, run: Run, unit: str) -> Explanation:
-    found = explain(settings, unit, run.period.text, scheme_id=run.scheme.scheme_id)
-    if (found.scheme_version, found.as_of, found.build_id) != (run.scheme.scheme_version, run.as_of, run.build_id):
-        raise Retryable(f"{run.period.text} was scored anew while it was read; run the export again")
-    return found
-
-
-def _rules(
-    settings: Settings, run: Run, members: list[Unit], told: dict[str, Explanation]
-) -> tuple[tuple[str, str], ...]:
-    """How each indicator scores this group, in the words of an explanation of one of its units."""
-    if not members:
-        return ()
-    one = next((told[unit.code] for unit in members if unit.code in told), None)
-    parts = (one or _explain(settings, run, members[0].code)).indicators
-    return tuple((part.code, part.rule_zh) for part in parts)
-
-
-def _losers(units: dict[str, list[Unit]]) -> list[str]:
-    return sorted(unit.code for members in units.values() for unit in members if any(one.lost for one in unit.measured))
-
-
-def _with_costs(unit: Unit, told: Explanation | None, is_every: bool) -> Unit:
+def _with_costs(unit: Unit, told: Costs, is_every: bool) -> Unit:
     """The unit with the rows that cost it points, if it was taken apart; with none if it had nothing to lose."""
-    if told is None and not is_every:
+    if unit.code not in told and not is_every:
         return unit
-    costs = {part.code: tuple(_cost(cost) for cost in part.costs) for part in (told.indicators if told else ())}
+    costs = told.get(unit.code, {})
     return replace(unit, measured=tuple(replace(one, costs=costs.get(one.code, ())) for one in unit.measured))
 
 
-def _cost(cost: object) -> Cost:
+def _cost(cost: explanation.Cost) -> Cost:
     return Cost(
         lost=cost.lost,
+        marginal=cost.marginal,
+        marginal_reason=cost.marginal_reason_zh,
+        subject_kind=cost.subject_kind,
+        subject_id=cost.subject_id,
         feed_code=cost.feed_code,
         feed_name=cost.feed_name,
         case_no=cost.case_no,
@@ -196,6 +219,7 @@ def _cost(cost: object) -> Cost:
         dispatched_at=cost.dispatched_at,
         due_at=cost.due_at,
         occurred_at=cost.occurred_at,
+        clock=cost.clock,
         sources=tuple(
             f"{one.step_zh} {one.source_name} 第 {one.row_number} {'行' if one.batch_id else '条'}"
             for one in cost.sources

@@ -12,6 +12,9 @@ from decimal import ROUND_HALF_UP, Decimal
 from math import sqrt
 from typing import Literal
 
+from minhu.publish.diff import Diff
+from minhu.scoring.clock_words import Clock
+
 Z_95 = 1.959964
 """As in the macro ``wilson`` of the dbt project."""
 
@@ -23,9 +26,18 @@ class Release:
     release_id: int
     revision: int
     hash: str
+    closed_by: str
     approved_by: str
-    """The database login that approved."""
+    """The database logins that closed and approved."""
     published_at: datetime
+    newest_revision: int
+    """Of the period: a later one stands in this one's place."""
+    why: str | None = None
+    """Of a revision."""
+
+    @property
+    def is_replaced(self) -> bool:
+        return self.revision < self.newest_revision
 
 
 @dataclass(frozen=True)
@@ -46,11 +58,19 @@ class Indicator:
     is_example: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Cost:
-    """A row that cost points. ``sources``: where each step was told, as ``feed file row``."""
+    """A row that cost points. ``sources``: where each step was told, as ``feed file row``.
+
+    ``marginal``: the points of the indicator without the row less those with it; null where that is not defined, for
+    ``marginal_reason``. ``clock``: the arithmetic of the limit, null where none was judged.
+    """
 
     lost: Decimal
+    marginal: Decimal | None
+    marginal_reason: str | None
+    subject_kind: str
+    subject_id: str
     feed_code: str
     feed_name: str
     case_no: str
@@ -60,6 +80,7 @@ class Cost:
     dispatched_at: datetime | None
     due_at: datetime | None
     occurred_at: datetime | None
+    clock: Clock | None
     sources: tuple[str, ...]
 
 
@@ -67,6 +88,7 @@ class Cost:
 class Measured:
     """A unit, or a whole peer group, by one indicator. ``points`` is null where nothing was due.
 
+    ``shrunken_value``: the rate drawn towards that of the peer group, which never takes the place of ``value``.
     ``is_suppressed``: its counts are too small for the public; they and all that tells them are null then.
     ``costs`` is null where nobody asked for them.
     """
@@ -81,6 +103,7 @@ class Measured:
     points_max: Decimal | None = None
     points: Decimal | None = None
     funnel_flag: str | None = None
+    shrunken_value: Decimal | None = None
     is_suppressed: bool = False
     costs: tuple[Cost, ...] | None = None
 
@@ -91,7 +114,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit's line. ``reason``: why it is listed apart, neither banded nor ranked. ``rank`` is null unless shown."""
+    """A unit's line. ``reason``: why it is listed apart, neither banded nor ranked. ``rank`` is null unless shown.
+
+    ``listed_on``: the red or black list (红黑榜) on which it stands.
+    """
 
     code: str
     name: str
@@ -102,6 +128,7 @@ class Unit:
     rank: int | None
     reason: str | None
     measured: tuple[Measured, ...]
+    listed_on: str | None = None
 
     def by(self, code: str) -> Measured | None:
         return next((one for one in self.measured if one.code == code), None)
@@ -161,10 +188,16 @@ class Report:
     build_id: int
     config_version: int
     is_ranked: bool
+    is_shrunken: bool
+    """Whether the scheme shows a second rate."""
+    lists: tuple[str, ...]
+    """The red and black lists of the scheme, by name."""
     bands: tuple[Band, ...]
     indicators: tuple[Indicator, ...]
     groups: tuple[Group, ...]
     release: Release | None = None
+    diff: Diff | None = None
+    """What the release changed against the revision before it."""
     number: str | None = None
     """The document number (文号) of the bulletin."""
     is_public: bool = False
@@ -189,9 +222,18 @@ class Report:
         return {one.code: one.name for one in self.indicators}
 
     @property
+    def has_costs(self) -> bool:
+        """Whether lost points are taken apart into rows, of any unit."""
+        return any(one.costs is not None for _, unit in self.units() for one in unit.measured)
+
+    @property
     def has_flags(self) -> bool:
         """Whether any rate lies outside the control limits of its group, as far as these were computed."""
         return any(one.funnel_flag for _, unit in self.units() for one in unit.measured)
+
+    def on_list(self, name: str) -> list[tuple[Group, Unit]]:
+        """The units on a red or black list; a unit of a small group may stand on both (``红榜、黑榜``)."""
+        return [(group, unit) for group, unit in self.units() if name in (unit.listed_on or "").split("、")]
 
     def in_band(self, group: Group) -> Counter[str]:
         return Counter(unit.band for unit in group.listed if unit.band)

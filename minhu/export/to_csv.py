@@ -11,14 +11,16 @@ from minhu.export.report import Group, Report, Unit
 TABLES = ("indicators", "units", "evidence")
 OF_REPORT = ("scheme_id", "scheme_version", "period", "kind", "status", "release_id", "revision", "hash", "as_of")
 OF_UNIT = ("peer_group", "peer_group_name", "unit_code", "unit_name")
-OF_SCORE = ("raw_points", "score_100", "assessed_points", "band", "rank_in_group", "not_ranked_reason")
+OF_SCORE = ("raw_points", "score_100", "assessed_points", "band", "rank_in_group", "not_ranked_reason", "listed_on")
 OF_INDICATOR = (
     *("indicator_code", "indicator_name", "numerator", "denominator", "value", "target", "points_max", "points"),
-    *("wilson_low", "wilson_high", "funnel_flag", "is_suppressed"),
+    *("wilson_low", "wilson_high", "funnel_flag", "is_suppressed", "shrunken_value"),
 )
 OF_COST = (
     *("indicator_code", "indicator_name", "lost", "feed_code", "feed_name", "case_no", "finding", "rule"),
     *("received_at", "dispatched_at", "due_at", "occurred_at", "sources"),
+    *("subject_kind", "subject_id", "marginal", "marginal_reason", "clock"),
+    *("late_working_minutes", "late_natural_minutes"),
 )
 COLUMNS = {"indicators": OF_INDICATOR, "units": OF_SCORE, "evidence": OF_COST}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -54,14 +56,14 @@ def _unit(group: Group, unit: Unit) -> tuple:
 def _units(report: Report) -> Iterator[tuple]:
     for group, unit in report.units():
         points = (unit.raw_points, unit.score_100, unit.assessed_points)
-        yield (*_unit(group, unit), *points, unit.band, unit.rank, unit.reason)
+        yield (*_unit(group, unit), *points, unit.band, unit.rank, unit.reason, unit.listed_on)
 
 
 def _indicators(report: Report) -> Iterator[tuple]:
     for group, unit in report.units():
         for one in unit.measured:
             counted = (one.numerator, one.denominator, one.value, one.target, one.points_max, one.points)
-            chance = (one.wilson_low, one.wilson_high, one.funnel_flag, one.is_suppressed)
+            chance = (one.wilson_low, one.wilson_high, one.funnel_flag, one.is_suppressed, one.shrunken_value)
             yield (*_unit(group, unit), one.code, report.names[one.code], *counted, *chance)
 
 
@@ -69,7 +71,11 @@ def _evidence(report: Report) -> Iterator[tuple]:
     for group, unit, one, cost in report.costs():
         what = (cost.lost, cost.feed_code, cost.feed_name, cost.case_no, cost.finding, cost.rule)
         times = (cost.received_at, cost.dispatched_at, cost.due_at, cost.occurred_at)
-        yield (*_unit(group, unit), one.code, report.names[one.code], *what, *times, "；".join(cost.sources))
+        sources = "；".join(cost.sources)
+        subject = (cost.subject_kind, cost.subject_id, cost.marginal, cost.marginal_reason)
+        clock = cost.clock
+        late = (clock.text_zh, clock.late_working_minutes, clock.late_natural_minutes) if clock else (None,) * 3
+        yield (*_unit(group, unit), one.code, report.names[one.code], *what, *times, sources, *subject, *late)
 
 
 def _cell(value: object) -> object:

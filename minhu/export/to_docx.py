@@ -71,6 +71,10 @@ def _page(paper: Paper, report: Report, words: Words) -> None:
     section.left_margin = section.right_margin = Mm((210 - WIDTH) / 2)
     section.top_margin, section.bottom_margin = Mm(26), Mm(24)
     _number(section.footer.paragraphs[0])
+    if foot := words.foot(report):
+        below = section.footer.add_paragraph()
+        below.alignment = ALIGN["middle"]
+        _run(below, foot, SANS, 6.5, GREY)
     name = f"{report.title} · {words.period(report)}"
     head = section.header.paragraphs[0]
     mark = f"【{words('draft')}】　" if report.is_draft else ""
@@ -161,7 +165,7 @@ def _rules(properties: OxmlElement) -> None:
     for side, width, colour in (("top", 8, "222222"), ("bottom", 8, "222222"), ("insideH", 4, "D5D5D5")):
         borders.append(_element(f"w:{side}", val="single", sz=str(width), space="0", color=colour))
     margins = OxmlElement("w:tblCellMar")
-    for side, width in (("top", 28), ("left", 57), ("bottom", 28), ("right", 57)):
+    for side, width in (("top", 28), ("left", 85), ("bottom", 28), ("right", 85)):
         margins.append(_element(f"w:{side}", w=str(width), type="dxa"))
     # Word wants them in the order of its schema: borders, layout, margins, look.
     properties.find(qn("w:tblLayout")).addprevious(borders)

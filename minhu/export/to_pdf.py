@@ -1,10 +1,11 @@
-"""The bulletin as PDF: A4, embedded fonts, vector charts, tables that break over pages under a repeated header."""
+"""Blocks as PDF: A4, embedded fonts, vector charts, tables that break over pages under a repeated header."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fpdf import FPDF
 
-from minhu.export.blocks import Column, Figure, PageBreak, Table, Text, texts
+from minhu.export.blocks import Block, Column, Cover, Figure, PageBreak, Table, Text, texts
 from minhu.export.bulletin import bulletin
 from minhu.export.charts import Box, Dot, Drawing, Label, Line
 from minhu.export.fonts import Faces
@@ -46,21 +47,23 @@ STYLES = {
 CELL, SUB, PAD, LEADING = 9.0, 7.2, 1.4, 1.35
 NEEDS = 32.0
 """What must be free below a heading, in millimetres, so that it does not stand alone at the foot of a page."""
+SPARE = 6.0
+"""So far below the text, in millimetres, a small print may go, rather than stand alone on a page."""
 
 
 class Paper(FPDF):
     """A4 with our margins, the page number at the foot and, on a draft, a mark across each page."""
 
-    def __init__(self, faces: Faces, report: Report, words: Words):
+    def __init__(self, faces: Faces, cover: Cover, words: Words):
         super().__init__("P", "mm", "A4")
-        self.told, self.words = report, words
+        self.cover, self.words = cover, words
         for name, face in (("sans", faces.sans), ("serif", faces.serif)):
             self.add_font(name, "", face.path, collection_font_number=face.index)
         self.set_margins(LEFT, TOP, RIGHT)
         self.set_auto_page_break(False)
-        self.set_creation_date(report.dated)
-        self.set_title(f"{report.title} {words('bulletin_of', period=words.period(report))}")
-        self.set_subject(report.period)
+        self.set_creation_date(cover.dated)
+        self.set_title(cover.title)
+        self.set_subject(cover.subject)
         self.set_lang("zh-CN" if words.lang == "zh" else "en")
         self.set_producer("minhu")
 
@@ -86,18 +89,16 @@ class Paper(FPDF):
         self.text(x, y + size * POINT * 0.36, text)
 
     def header(self) -> None:
-        if self.told.is_draft:
-            text = self.words("draft")
+        if text := self.cover.mark:
             self.set_font("sans", size=46)
             self.set_text_color(0xF1, 0xE6, 0xE4)
             with self.rotation(38, self.w / 2, self.h / 2):
                 self.text((self.w - self.get_string_width(text)) / 2, self.h / 2, text)
         if self.page_no() > 1:
             y = TOP - 9
-            name = f"{self.told.title} · {self.words.period(self.told)}"
-            self.write_at(LEFT, y, name, "sans", 8.5, colour=GREY)
-            if self.told.is_draft:
-                self.write_at(self.w - RIGHT, y, self.words("draft"), "sans", 8.5, "right", RED)
+            self.write_at(LEFT, y, self.cover.head, "sans", 8.5, colour=GREY)
+            if self.cover.mark:
+                self.write_at(self.w - RIGHT, y, self.cover.mark, "sans", 8.5, "right", RED)
             self.set_draw_color(*RULE)
             self.set_line_width(0.2)
             self.line(LEFT, y + 3, self.w - RIGHT, y + 3)
@@ -106,19 +107,32 @@ class Paper(FPDF):
     def footer(self) -> None:
         page = self.words("page", page=self.page_no())
         self.write_at(self.w / 2, self.h - BOTTOM + 11, page, "serif", 10.5, "middle")
+        if foot := self.cover.foot:
+            self.write_at(self.w / 2, self.h - BOTTOM + 16.5, foot, "sans", 6.5, "middle", GREY)
 
 
 def as_pdf(report: Report, words: Words, faces: Faces, annexes: tuple[str, ...] = ()) -> bytes:
     """The bulletin. The same report gives the same bytes. Raises Refused when a character has no glyph."""
-    blocks = bulletin(report, words, annexes)
-    fixed = (words("draft"), words("page", page="0123456789"), words.period(report), report.title, " · ")
-    faces.check([*texts(blocks), *fixed])
-    paper = Paper(faces, report, words)
+    cover = Cover(
+        title=f"{report.title} {words('bulletin_of', period=words.period(report))}",
+        head=f"{report.title} · {words.period(report)}",
+        subject=report.period,
+        dated=report.dated,
+        mark=words("draft") if report.is_draft else None,
+        foot=words.foot(report),
+    )
+    return set_blocks(bulletin(report, words, annexes), cover, words, faces)
+
+
+def set_blocks(blocks: Sequence[Block], cover: Cover, words: Words, faces: Faces) -> bytes:
+    """The blocks on paper. The same blocks give the same bytes. Raises Refused when a character has no glyph."""
+    faces.check([*texts(blocks), words("page", page="0123456789"), cover.head, cover.mark or "", cover.foot])
+    paper = Paper(faces, cover, words)
     paper.add_page()
     for at, block in enumerate(blocks):
         match block:
             case Text():
-                _text(paper, block, last_notice=_ends_notices(blocks, at))
+                _text(paper, block, _needs(paper, blocks, at), last_notice=_ends_notices(blocks, at))
             case Table():
                 _table(paper, block)
             case Figure(drawing):
@@ -128,23 +142,34 @@ def as_pdf(report: Report, words: Words, faces: Faces, annexes: tuple[str, ...] 
     return bytes(paper.output())
 
 
-def _ends_notices(blocks: list, at: int) -> bool:
+def _ends_notices(blocks: Sequence[Block], at: int) -> bool:
     following = blocks[at + 1] if at + 1 < len(blocks) else None
     return not (isinstance(following, Text) and following.role == "notice")
 
 
-def _text(paper: Paper, block: Text, last_notice: bool) -> None:
+def _needs(paper: Paper, blocks: list, at: int) -> float:
+    """What a heading wants below it on its page: of a table the header and the first row."""
+    following = blocks[at + 1] if at + 1 < len(blocks) else None
+    if not isinstance(following, Table) or not following.rows:
+        return NEEDS
+    titles, widths = tuple(column.title for column in following.columns), _widths(paper, following)
+    rows = (_height(_cells(paper, cells, widths)) for cells in (titles, following.rows[0].cells))
+    return max(NEEDS, STYLES[blocks[at].role].lead * POINT + sum(rows) + 3)
+
+
+def _text(paper: Paper, block: Text, needs: float, *, last_notice: bool) -> None:
     style = STYLES[block.role]
     lead, width = style.lead * POINT, paper.epw
     paper.set_font(style.face, size=style.size)
     indent = style.indent * style.size * POINT if paper.words.lang == "zh" else 0
     lines = wrap(block.text, width, paper.get_string_width, indent)
-    if paper.free < style.before * POINT + (NEEDS if style.keeps_next else min(len(lines), 2) * lead):
+    spare = SPARE if block.role == "small" else 0
+    if paper.free + spare < style.before * POINT + (needs if style.keeps_next else min(len(lines), 2) * lead):
         paper.add_page()
     elif paper.get_y() > TOP:
         paper.set_y(paper.get_y() + style.before * POINT)
     for at, line in enumerate(lines):
-        if paper.free < lead:
+        if paper.free + spare < lead:
             paper.add_page()
         _line(paper, line, style, indent if at == 0 else 0, is_last=at == len(lines) - 1)
     paper.set_y(paper.get_y() + style.after * POINT)
@@ -202,8 +227,7 @@ Lines = list[tuple[str, float]]
 
 def _table(paper: Paper, table: Table) -> None:
     paper.set_y(paper.get_y() + 1)
-    share = paper.epw / sum(column.width for column in table.columns)
-    widths = [column.width * share for column in table.columns]
+    widths = _widths(paper, table)
     head = _cells(paper, tuple(column.title for column in table.columns), widths)
     for at, row in enumerate(table.rows):
         cells = _cells(paper, row.cells, widths)
@@ -218,6 +242,11 @@ def _table(paper: Paper, table: Table) -> None:
         _row(paper, cells, table.columns, widths, SHADE if row.is_total else None)
     _rule(paper, 0.4)
     paper.set_y(paper.get_y() + 3)
+
+
+def _widths(paper: Paper, table: Table) -> list[float]:
+    share = paper.epw / sum(column.width for column in table.columns)
+    return [column.width * share for column in table.columns]
 
 
 def _rule(paper: Paper, width: float, colour: tuple[int, int, int] = INK, y: float | None = None) -> None:

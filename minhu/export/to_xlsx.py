@@ -7,16 +7,19 @@ from xlsxwriter.worksheet import Worksheet
 
 from minhu.errors import Refused
 from minhu.export.annex import unit_line
-from minhu.export.book import Book, counted, head, tall
-from minhu.export.figures import bare, interval
+from minhu.export.book import ROW, Book, counted, head, line, tall
+from minhu.export.figures import arrows, bare, interval
 from minhu.export.report import Cost, Group, Indicator, Measured, Report, Unit
 from minhu.export.words import Words
 from minhu.export.xlsx_overview import overview
+from minhu.publish.diff import Diff
 from minhu.scoring.words import limit
 
-NARROW, PRINT_SCALE, PRINT_WIDTH = 8.5, 60, 185.0
-"""Of a group's sheet: the width of an indicator's columns, the scale at which it prints, and what fits across a page.
-More indicators go on further pages, the units' names again before them."""
+NARROW, REASON, ACROSS = 8.5, 16, 102.0
+"""Of a group's sheet: the width of an indicator's columns and of the reason, and what fits across a page as it is. More
+indicators go on further pages, the units' names again before them."""
+SCALE, SCALE_OF_MORE = 60, 54
+"""At which it prints, in percent; with a second rate in each indicator."""
 MOST_ROWS = 1_048_000
 """A sheet holds 1,048,576."""
 
@@ -33,10 +36,12 @@ def as_xlsx(report: Report, words: Words, units: Iterable[str] = ()) -> bytes:
     for group in report.groups:
         _group(book, group)
     _apart(book)
+    if report.diff:
+        _revised(book, report.diff)
     for group, unit in report.units():
         if unit.code in wanted:
             _unit(book, group, unit)
-    if any(one.costs is not None for _, unit in report.units() for one in unit.measured):
+    if report.has_costs:
         _evidence(book)
     _notes(book)
     book.book.close()
@@ -48,7 +53,7 @@ def _cover(book: Book) -> None:
     sheet = book.sheet(words("cover"), wide=False)
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 20)
-    sheet.set_column(1, 1, 68)
+    sheet.set_column(1, 1, 72)
     book.put(sheet, 1, 0, report.title, "title")
     book.put(sheet, 2, 0, words("bulletin_of", period=words.period(report)), "subtitle")
     row = 4
@@ -60,7 +65,7 @@ def _cover(book: Book) -> None:
     for name, value in words.identity(report):
         book.put(sheet, row, 0, name, "key")
         book.put(sheet, row, 1, value, "value")
-        sheet.set_row(row, tall(value, 68))
+        sheet.set_row(row, tall(value, 72))
         row += 1
     row += 1
     for group in report.groups:
@@ -71,10 +76,11 @@ def _cover(book: Book) -> None:
         row += 1
 
 
-def _columns(indicator: Indicator, words: Words) -> tuple[str, ...]:
+def _columns(book: Book, indicator: Indicator) -> tuple[str, ...]:
     """What is shown of a unit by an indicator: a rate with its counts, interval and flag, or a count."""
-    rate = ("numerator", "denominator", "rate", "low", "high", "flag", "points")
-    return tuple(words(name) for name in (rate if indicator.is_rate else ("count", "points")))
+    drawn = ("shrunken",) if book.report.is_shrunken else ()
+    rate = ("numerator", "denominator", "rate", "low", "high", *drawn, "flag", "points")
+    return tuple(book.words(name) for name in (rate if indicator.is_rate else ("count", "points")))
 
 
 def _group(book: Book, group: Group) -> None:
@@ -83,27 +89,29 @@ def _group(book: Book, group: Group) -> None:
     ranked = ["rank"] if report.is_ranked else []
     own = [words(key) for key in ("unit_code", "unit", "band", *ranked, "score_100")]
     own.append(words("assessed_of", points=bare(group.points)))
+    own += [words("lists")] if report.lists else []
     own.append(words("reason"))
     sheet = book.sheet(group.name, freeze=(2, 2), head_rows=2)
-    sheet.set_print_scale(PRINT_SCALE)
+    scale = SCALE_OF_MORE if report.is_shrunken else SCALE
+    sheet.set_print_scale(scale)
     sheet.repeat_columns(0, 1)
     breaks, room = [], 0.0
     sheet.set_column(0, 0, 13)
     sheet.set_column(1, 1, 32)
     sheet.set_column(2, len(own) - 2, 9)
-    sheet.set_column(len(own) - 1, len(own) - 1, 14)
+    sheet.set_column(len(own) - 1, len(own) - 1, REASON)
     sheet.set_row(1, 30)
     for column, title in enumerate(own):
         sheet.merge_range(0, column, 1, column, title, book.format("head"))
     column = len(own)
     for indicator in report.indicators:
-        titles = _columns(indicator, words)
+        titles = _columns(book, indicator)
         sheet.merge_range(0, column, 0, column + len(titles) - 1, indicator.name, book.format("head"))
         for at, title in enumerate(titles, start=column):
             sheet.write_string(1, at, title, book.format("head"))
         sheet.set_column(column, column + len(titles) - 1, NARROW)
         if room < len(titles) * NARROW:
-            breaks, room = [*breaks, column], PRINT_WIDTH - 45
+            breaks, room = [*breaks, column], 100 * ACROSS / scale - 45
         room -= len(titles) * NARROW
         column += len(titles)
     sheet.set_v_pagebreaks(breaks)
@@ -116,7 +124,7 @@ def _group(book: Book, group: Group) -> None:
         book.put(sheet, last, at, None, "text", is_total=True)
     column = len(own)
     for indicator in report.indicators:
-        cells = list(_cells(indicator, group.total(indicator.code), words))
+        cells = list(_cells(book, indicator, group.total(indicator.code)))
         for at, (value, look) in enumerate(cells, start=column):
             book.put(sheet, last, at, value, look, is_total=True)
         column += len(cells)
@@ -131,20 +139,25 @@ def _unit_line(book: Book, sheet: Worksheet, row: int, unit: Unit) -> None:
         points = [(words("suppressed"), "grey")] * 2
     rank = [(unit.rank, "count")] if report.is_ranked else []
     cells = [(unit.code, "text"), (unit.name, "text"), (unit.band, "grey"), *rank, *points]
+    cells += [(unit.listed_on, "grey")] if report.lists else []
     cells.append((words.reason(unit.reason), "text"))
     for indicator in report.indicators:
-        cells += _cells(indicator, unit.by(indicator.code), words)
-    for column, (value, look) in enumerate(cells):
-        book.put(sheet, row, column, value, look)
+        cells += _cells(book, indicator, unit.by(indicator.code))
+    line(book, sheet, row, 0, cells, (99, 32, *[99] * (len(cells) - 2)))
+    if unit.reason:
+        sheet.set_row(row, tall(words.reason(unit.reason), REASON))
 
 
-def _cells(indicator: Indicator, one: Measured | None, words: Words) -> Iterator[tuple[object, str]]:
+def _cells(book: Book, indicator: Indicator, one: Measured | None) -> Iterator[tuple[object, str]]:
+    words = book.words
     if one is None:
-        yield from [(None, "plain")] * len(_columns(indicator, words))
+        yield from [(None, "plain")] * len(_columns(book, indicator))
         return
     if indicator.is_rate:
         yield from counted(one, words)
-        yield words.flag(one.funnel_flag), "text"
+        if book.report.is_shrunken:
+            yield (words("suppressed"), "grey") if one.is_suppressed else (one.shrunken_value, "percent2")
+        yield arrows(one.funnel_flag) or None, "grey"
     else:
         yield (words("suppressed"), "grey") if one.is_suppressed else (one.value, "plain")
     yield one.points, "points"
@@ -166,12 +179,43 @@ def _apart(book: Book) -> None:
         book.put(sheet, 1, 0, words("nobody_apart"), "text")
 
 
+def _revised(book: Book, diff: Diff) -> None:
+    """What the revision changed: why, then a line for each number and each row of evidence."""
+    report, words = book.report, book.words
+    sheet = book.sheet(words("revised"), wide=False, freeze=(4, 0), head_rows=4)
+    titles = (("unit_code", 14), ("unit", 30), ("indicator", 18), ("what", 34), ("before", 14), ("after", 14))
+    for column, (_, width) in enumerate(titles):
+        sheet.set_column(column, column, width)
+    causes = words("said_causes", causes=words("semicolon").join(diff.causes)) if diff.causes else ""
+    for row, text in enumerate((words.revision(report), causes)):
+        sheet.merge_range(row, 0, row, len(titles) - 1, text, book.format("value"))
+        sheet.set_row(row, tall(text, 124))
+    head(book, sheet, 3, [words(title) for title, _ in titles])
+    widths = [width for _, width in titles]
+    for row, moved in enumerate(_moves(report, diff, words), start=4):
+        line(book, sheet, row, 0, [(value, "text") for value in moved], widths)
+
+
+def _moves(report: Report, diff: Diff, words: Words) -> Iterator[tuple[str | None, ...]]:
+    for one in (*diff.units, *diff.indicators):
+        name = report.names.get(one.indicator_code, one.indicator_code)
+        for change in one.changes:
+            yield one.unit_code, one.unit_name, name, change.name_zh, change.before, change.after
+    units = {unit.code: unit.name for _, unit in report.units()}
+    for row in diff.cases:
+        excluded = words("excluded", reason=row.excluded_reason) if row.excluded_reason else None
+        told = f"{row.feed_code} {row.case_no}" if row.case_no else f"{row.subject_kind} {row.subject_id}"
+        kind = words(f"row_{row.change}")
+        sides = (excluded or kind, None) if row.change == "removed" else (None, excluded or kind)
+        name = report.names.get(row.indicator_code, row.indicator_code)
+        yield row.unit_code, units.get(row.unit_code), name, told, *sides
+
+
 def _unit(book: Book, group: Group, unit: Unit) -> None:
     """A unit's own sheet: its result, its indicators, and the rows that cost it points."""
     report, words = book.report, book.words
     sheet = book.sheet(unit.name)
-    for column, width in enumerate((16, 9, 14, 22, 24, 24, 16, 16, 16, 16, 44)):
-        sheet.set_column(column, column, width)
+    _cost_columns(sheet, 0)
     book.put(sheet, 0, 0, unit.name, "title")
     book.put(sheet, 1, 0, unit_line(group, unit, words), "subtitle")
     titles = (
@@ -185,8 +229,10 @@ def _unit(book: Book, group: Group, unit: Unit) -> None:
         "points_max",
         "points",
         "lost",
+        *(["shrunken"] if report.is_shrunken else []),
     )
     head(book, sheet, 3, [words(title) for title in titles])
+    sheet.set_row(3, 2 * ROW)
     row = 4
     for indicator in report.indicators:
         if (one := unit.by(indicator.code)) is None:
@@ -203,9 +249,9 @@ def _unit(book: Book, group: Group, unit: Unit) -> None:
             (one.points_max, "plain"),
             (one.points, "points"),
             (one.lost, "points"),
+            *([(one.shrunken_value, "percent2")] if report.is_shrunken else []),
         )
-        for column, (shown, look) in enumerate(cells):
-            book.put(sheet, row, column, shown, look)
+        line(book, sheet, row, 0, cells, WIDTHS)
         row += 1
     row += 1
     book.put(sheet, row, 0, words("evidence"), "bold")
@@ -219,8 +265,20 @@ def _unit(book: Book, group: Group, unit: Unit) -> None:
 
 COSTS = (
     *("indicator", "lost", "feed", "case_no", "finding", "limit_rule"),
-    *("received_at", "dispatched_at", "due_at", "occurred_at", "source"),
+    *("received_at", "dispatched_at", "due_at", "occurred_at", "marginal", "clock", "source"),
 )
+WIDTHS = (14, 7, 11, 20, 16, 14, 15.5, 15.5, 15.5, 15.5, 8.5, 60, 34)
+"""Of the columns of evidence. The clock and the source are printed on a page of their own, behind the case again."""
+EVIDENCE_SCALE = 60
+
+
+def _cost_columns(sheet: Worksheet, first: int) -> None:
+    """The columns of evidence from the ``first`` on, and how they print."""
+    for column, width in enumerate(WIDTHS, start=first):
+        sheet.set_column(column, column, width)
+    sheet.set_print_scale(EVIDENCE_SCALE)
+    sheet.repeat_columns(0, first + COSTS.index("case_no"))
+    sheet.set_v_pagebreaks([first + COSTS.index("clock")])
 
 
 def _cost_line(book: Book, sheet: Worksheet, row: int, column: int, one: Measured, cost: Cost) -> None:
@@ -235,10 +293,11 @@ def _cost_line(book: Book, sheet: Worksheet, row: int, column: int, one: Measure
         (cost.dispatched_at, "moment"),
         (limit(cost.due_at) if cost.due_at else None, "text"),
         (cost.occurred_at, "moment"),
+        (cost.marginal_reason, "text") if cost.marginal is None else (cost.marginal, "worth"),
+        (cost.clock and cost.clock.text_zh, "text"),
         ("；".join(cost.sources), "text"),
     )
-    for at, (value, look) in enumerate(cells, start=column):
-        book.put(sheet, row, at, value, look)
+    line(book, sheet, row, column, cells, WIDTHS)
 
 
 def _evidence(book: Book) -> None:
@@ -247,8 +306,9 @@ def _evidence(book: Book) -> None:
     sheet = book.sheet(words("evidence"), freeze=(1, 2), head_rows=1)
     titles = ("group", "unit", *COSTS)
     head(book, sheet, 0, [words(title) for title in titles])
-    for column, width in enumerate((8, 26, 14, 8, 14, 22, 24, 24, 16, 16, 16, 16, 44)):
-        sheet.set_column(column, column, width)
+    sheet.set_column(0, 0, 8)
+    sheet.set_column(1, 1, 16)
+    _cost_columns(sheet, 2)
     row = 0
     for row, (group, unit, one, cost) in enumerate(report.costs(), start=1):
         if row > MOST_ROWS:

@@ -45,6 +45,15 @@ TEXT = {
         "办法中标为“示例”的分值、目标和分档没有公开来源，由本市自行确定后方可用于考评。",
         "Values marked as example in the scheme have no public source; a city sets its own before it uses them.",
     ),
+    "replaced_notice": (
+        "本件为第 {release.revision} 次修订，已由第 {release.newest_revision} 次修订取代。",
+        "This is revision {release.revision}; revision {release.newest_revision} stands in its place.",
+    ),
+    "newer_facts_notice": (
+        "发布之后事实已有更新：分值、计数、时限和发生时间为发布时的记录，工单号、派单时间和来源取自当前记录。",
+        "Facts were updated after publication: points, counts, limits and moments are as published; case numbers, "
+        "dispatch and sources are those of today.",
+    ),
     "scheme": ("考核办法", "Scheme"),
     "version": ("办法版本", "Scheme version"),
     "basis": ("依据", "Basis"),
@@ -55,7 +64,9 @@ TEXT = {
     "release": ("发布编号", "Release"),
     "revision": ("修订号", "Revision"),
     "hash": ("结果哈希", "Hash"),
+    "closed_by": ("关账人（登录名）", "Closed by (login)"),
     "approved_by": ("审批人（登录名）", "Approved by (login)"),
+    "why": ("修订原因", "Why revised"),
     "published_at": ("发布时间", "Published at"),
     "release_line": (
         "发布编号 {release.release_id}　修订号 {release.revision}　审批人 {release.approved_by}　"
@@ -64,11 +75,17 @@ TEXT = {
         "published {release.published_at:%Y-%m-%d %H:%M}",
     ),
     "hash_line": ("结果哈希 {release.hash}", "Hash {release.hash}"),
+    "release_foot": (
+        "发布编号 {release.release_id}　修订号 {release.revision}　哈希 {release.hash}",
+        "Release {release.release_id}, revision {release.revision}, hash {release.hash}",
+    ),
     # sheets and headings
     "cover": ("封面", "Cover"),
     "overview": ("总体情况", "Overview"),
     "group_scores": ("分组得分", "Scores by peer group"),
     "main_indicators": ("主要指标", "Main indicators"),
+    "revised": ("修订情况", "What was revised"),
+    "lists": ("红黑榜", "Red and black lists"),
     "most_lost": ("扣分较多的单位", "Units that lost most"),
     "notes": ("说明", "Notes"),
     "apart": ("单列单位", "Listed apart"),
@@ -93,6 +110,7 @@ TEXT = {
     "count": ("件数", "Count"),
     "rate": ("比率", "Rate"),
     "value": ("指标值", "Value"),
+    "shrunken": ("同类组收缩值", "Drawn to peers"),
     "interval": ("95% 区间", "95% interval"),
     "low": ("区间下限", "Interval low"),
     "high": ("区间上限", "Interval high"),
@@ -102,6 +120,11 @@ TEXT = {
     "lost": ("失分", "Lost"),
     "flag": ("漏斗标记", "Funnel"),
     "mostly": ("失分较多的指标", "Mostly by"),
+    "marginal": ("若无此件", "Without it"),
+    "clock": ("计时", "Clock"),
+    "what": ("事项", "What"),
+    "before": ("修订前", "Before"),
+    "after": ("修订后", "After"),
     "rule": ("计分规则", "Rule"),
     "feed": ("热线", "Hotline"),
     "case_no": ("工单号", "Case no."),
@@ -123,6 +146,10 @@ TEXT = {
     "suppressed": ("＊", "*"),
     "not_applicable": ("不适用", "n/a"),
     "no_band": ("未分档", "no band"),
+    "none": ("无", "none"),
+    "row_added": ("新增明细", "row added"),
+    "row_removed": ("撤去明细", "row removed"),
+    "excluded": ("剔除：{reason}", "excluded: {reason}"),
     "low_95": ("低于组内 95% 控制限", "below the group's 95% limit"),
     "high_95": ("高于组内 95% 控制限", "above the group's 95% limit"),
     "low_99_8": ("低于组内 99.8% 控制限", "below the group's 99.8% limit"),
@@ -144,6 +171,24 @@ TEXT = {
     ),
     "said_miss": ("{group}{indicator} {rate}（目标 {target}）", "{group}, {indicator} {rate} (target {target})"),
     "said_none_below": ("各组合计的比率均达到目标。", "All group totals reach their targets."),
+    "said_revision": (
+        "本次为第 {revision} 次修订，与第 {base} 次相比，{units} 个单位的得分、名次或档次有变化。修订原因：{why}。",
+        "This is revision {revision}. Against revision {base}, the score, place or band of {units} units changed. "
+        "Why: {why}.",
+    ),
+    "said_revision_public": (
+        "本次为第 {revision} 次修订，与第 {base} 次相比，{units} 个单位的档次有变化。修订原因：{why}。",
+        "This is revision {revision}. Against revision {base}, the band of {units} units changed. Why: {why}.",
+    ),
+    "said_causes": ("输入变化：{causes}。", "What came or went: {causes}."),
+    "said_more": (
+        "其余 {count} 条见 Excel 版“修订情况”。",
+        "{count} more are in the workbook.",
+    ),
+    "said_lists": (
+        "以下为办法规定的榜单，同分同榜。",
+        "The lists of the scheme; equal scores stand on them together.",
+    ),
     "join": ("", " "),
     "in_brackets": ("（{text}）", " ({text})"),
     "comma": ("、", ", "),
@@ -163,6 +208,11 @@ TEXT = {
         "每格依次为比率、分子/分母、95% 区间。",
         "Each cell: rate, numerator/denominator, 95% interval.",
     ),
+    "said_shrunken": (
+        "“收缩”为向同类组比率收缩的参考值，不参与计分。",
+        "“Drawn” is the rate drawn towards that of the group, for reference: no points come from it.",
+    ),
+    "shrunken_of": ("收缩 {value}", "drawn {value}"),
     "said_flags": (
         "↑↓ 为漏斗图标记，双箭头为 99.8% 控制限。",
         "↑↓ are funnel flags, two of them for 99.8%.",
@@ -203,6 +253,16 @@ TEXT = {
         "漏斗标记：单位比率超出同类组控制限（↑ 高于、↓ 低于 95% 控制限，双箭头为 99.8%），提示差异不大可能出于偶然。",
         "Funnel flags: the unit's rate lies outside its peer group's control limits (↑ above, ↓ below 95%; double: "
         "99.8%), which chance alone hardly explains.",
+    ),
+    "note_shrunken": (
+        "同类组收缩值：件数越少，越向同类组的比率靠近（经验贝叶斯），供参考，不参与计分，不代替比率。",
+        "Drawn to peers: the fewer the cases, the nearer to the rate of the group (empirical Bayes). For reference: no "
+        "points come from it.",
+    ),
+    "note_marginal": (
+        "失分按件分摊，合计等于该指标失分；“若无此件”为去掉该件后本指标得分的变化，逐件计算，不能相加。",
+        "Lost points are split over the rows and add up; “without it” is the change of the indicator's points without "
+        "that one row, and does not add up.",
     ),
     "note_bands": (
         "分档：{bands}。以分档为主，不以排名代替评价。",
@@ -279,6 +339,16 @@ class Words:
         }
         return (english if self.lang == "en" else NOT_RANKED).get(code, code)
 
+    def revision(self, report: Report) -> str:
+        """Against which revision this one is told, how many units moved, and why."""
+        key, diff = "said_revision_public" if report.is_public else "said_revision", report.diff
+        why = diff.why.rstrip("。.")
+        return self(key, revision=diff.revision, base=diff.base_revision, units=len(diff.units), why=why)
+
+    def foot(self, report: Report) -> str:
+        """What stands at the foot of every page of a release; nothing of a draft."""
+        return self("release_foot", release=report.release) if report.release else ""
+
     def flag(self, code: str | None) -> str:
         """A funnel flag in words; one that is not known as it is."""
         return "" if code is None else self(code) if code in TEXT else code
@@ -294,9 +364,11 @@ class Words:
             "indicative_notice": report.kind == "indicative",
             "incomplete_notice": not report.is_complete,
             "stale_notice": report.is_stale and report.is_draft,
+            "replaced_notice": bool(report.release and report.release.is_replaced),
+            "newer_facts_notice": report.is_stale and not report.is_draft and report.has_costs,
             "example_notice": report.has_examples,
         }
-        values = {"as_of": limit(report.as_of), "last": self.day(report.last)}
+        values = {"as_of": limit(report.as_of), "last": self.day(report.last), "release": report.release}
         return [self(key, **values) for key, is_so in told.items() if is_so]
 
     def identity(self, report: Report) -> list[tuple[str, str]]:
@@ -317,8 +389,10 @@ class Words:
                 ("release", str(release.release_id)),
                 ("revision", str(release.revision)),
                 ("hash", release.hash),
+                ("closed_by", release.closed_by),
                 ("approved_by", release.approved_by),
                 ("published_at", f"{release.published_at:%Y-%m-%d %H:%M}"),
+                *([("why", release.why)] if release.why else []),
             ]
         facts += [("build", str(report.build_id)), ("config", str(report.config_version))]
         return [(self(key), value) for key, value in facts]
@@ -351,6 +425,8 @@ class Words:
             "note_rate": True,
             "note_interval": True,
             "note_funnel": report.has_flags,
+            "note_shrunken": report.is_shrunken,
+            "note_marginal": report.has_costs,
             "note_bands": bool(report.bands),
             "note_apart": True,
             "note_assessed": True,

@@ -65,7 +65,7 @@ def _bands(book: Book, sheet: Worksheet, row: int) -> int:
         )
     _look(chart, words("chart_bands"))
     chart.set_y_axis({"reverse": True, "num_font": {"name": FONT}})
-    chart.set_x_axis({"major_gridlines": {"visible": False}, "num_font": {"name": FONT}})
+    chart.set_x_axis({"visible": False, "major_gridlines": {"visible": False}})
     chart.set_size({"width": 640, "height": 120 + 44 * len(groups)})
     sheet.insert_chart(last + 2, 0, chart, {"description": words("chart_bands")})
     return last + 2 + (120 + 44 * len(groups)) // 20 + 2

@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 
-from minhu import database
-from minhu.errors import BadDeclaration, BadDelivery, MinhuError
+from minhu import database, lineage
+from minhu.audit import access
+from minhu.errors import BadDeclaration, BadDelivery, MinhuError, SourceAway
 from minhu.feeds import Delivery, Feed, load_feed
+from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door
 from minhu.feeds.formats import read
 from minhu.feeds.sources.fetch import Fetched, Wanted, fetch
@@ -92,8 +94,7 @@ def replay(settings: Settings, batch_id: int) -> LoadResult:
         feed = read_feed(settings, old.feed_code)
         delivery = feed.delivery(old.delivery)
         source = Source(feed, delivery, old.business_date, old.source_name, old.source_sha256, old.source_bytes, _now())
-        batch.log_access(connection, batch_id, "landed_file", "replay")
-        with opened(settings, old.source_sha256, f"batch {batch_id}") as landed:
+        with access.landed_file(settings, batch_id, "replay") as landed:
             return _commit(connection, settings, source, landed, control_total=old.control_total, replays=old)
 
 
@@ -115,6 +116,9 @@ def _load_delivery(
             refusal = BadDelivery(error.code, f"{feed.code}/{delivery.name}: {error}")
             batch.refuse(connection, nothing, refusal, None)
             results.append(refusal)
+        except SourceAway:
+            batch.record_attempt(connection, nothing, "unreachable")
+            raise
         if not results:
             results.append(batch.record_attempt(connection, nothing, "nothing_delivered"))
     return results
@@ -155,6 +159,19 @@ def _commit(
 
     A refusal is recorded, told with feed, delivery and file, and raised.
     """
+    feed, delivery = source.feed.code, source.delivery
+    with lineage.job(settings, f"load.{feed}.{delivery.name}", on=source.business_date) as told:
+        told.reads(f"feed/{feed}/{delivery.name}/{source.name}")
+        result = _judge_and_commit(connection, settings, source, path, **how)
+        if result.outcome != "already_loaded":
+            told.writes(f"batch/{result.batch_id}", result.received)
+            told.writes(STAGING_TABLE[delivery.kind], result.staged)
+        return result
+
+
+def _judge_and_commit(
+    connection: psycopg.Connection, settings: Settings, source: Source, path: Path, **how: object
+) -> LoadResult:
     delivery = source.delivery
     with key_in_use(connection, settings) as keys:
         door = Door(source.feed, delivery, keys)

@@ -112,20 +112,6 @@ def find(connection: psycopg.Connection, batch_id: int) -> Batch:
     return found
 
 
-def log_access(connection: psycopg.Connection, batch_id: int | None, subject: str, why: str) -> None:
-    """Records that citizens' data is about to be read. Commits at once: the row stands before the answer is given.
-
-    ``batch_id`` is null for what is of no batch.
-    Raises Refused without a reason.
-    """
-    if not why.strip():
-        raise Refused("say why citizens' data is to be read")
-    connection.execute(
-        "insert into audit.access_log (subject, batch_id, why) values (%s, %s, %s)", [subject, batch_id, why.strip()]
-    )
-    connection.commit()
-
-
 _SAME_CONTENT = (
     "feed_code = %(feed_code)s and delivery = %(delivery)s and coalesce(content_sha256, source_sha256) = %(content)s"
     " and status not in ('refused', 'superseded')"

@@ -4,7 +4,7 @@ import csv
 import json
 from pathlib import Path
 
-from minhu import database
+from minhu.audit import access
 from minhu.errors import Refused
 from minhu.load import batch
 from minhu.settings import Settings
@@ -24,9 +24,8 @@ def export_rejects(settings: Settings, batch_id: int, path: Path, why: str) -> i
     back as a delivery of their own. The reading is logged with its reason. Raises Refused without a reason, and when
     the batch rejected nothing.
     """
-    with database.connect(settings) as connection:
+    with access.reading(settings, "rejected_rows", why, batch_id=batch_id) as connection:
         batch.find(connection, batch_id)
-        batch.log_access(connection, batch_id, "rejected_rows", why)
         rows = connection.execute(
             "select row_number, reason_code, column_name, raw from restricted.rejected_row where batch_id = %s"
             " order by row_number",

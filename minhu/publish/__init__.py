@@ -2,7 +2,7 @@
 
 from minhu.publish.close import Closing, Release, approved_by, close, list_closings, publish, publish_closing, revise
 from minhu.publish.diff import Diff, diff, list_releases, show_release
-from minhu.publish.render import render_closing, render_diff, render_verification
+from minhu.publish.render import render_access, render_closing, render_diff, render_verification
 from minhu.publish.verify import Verification, verify
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "list_releases",
     "publish",
     "publish_closing",
+    "render_access",
     "render_closing",
     "render_diff",
     "render_verification",

@@ -15,15 +15,15 @@ import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from minhu import database
+from minhu import database, lineage, quality
 from minhu.errors import Refused
+from minhu.privacy.text import mask_line
 from minhu.publish.code import code_version
 from minhu.scoring.period import Period
 from minhu.scoring.plain import plain
 from minhu.scoring.scheme import Scheme
 from minhu.scoring.score import ScoreResult, score
 from minhu.settings import Settings
-from minhu.warehouse import quality
 
 PERIOD_OVER = "release.period_over"
 
@@ -139,7 +139,7 @@ def close(
             period=wanted.text,
             quality_run_id=gate.run_id,
             code=Jsonb(code_version()),
-            why=why,
+            why=why and mask_line(why),
             is_early=is_early,
         )
         return read_closing(connection, closing_id)
@@ -156,19 +156,26 @@ def publish(settings: Settings, period: str, scheme_id: str | None = None) -> Re
     """Publishes the newest closing of ``period``. Raises Refused when there is none or nobody else has approved it."""
     wanted = Period.parse(period)
     with database.connect(settings) as connection:
-        return _publish(connection, newest_closing(connection, wanted.text, scheme_id))
+        return _publish(settings, connection, newest_closing(connection, wanted.text, scheme_id))
 
 
 def publish_closing(settings: Settings, closing_id: int) -> Release:
     """Publishes one closing; one that is published already is returned as it was: for callers that try again."""
     with database.connect(settings) as connection:
         found = read_releases(connection, "closing_id = %(closing_id)s", {"closing_id": closing_id})
-        return found[0] if found else _publish(connection, closing_id)
+        return found[0] if found else _publish(settings, connection, closing_id)
 
 
-def _publish(connection: psycopg.Connection, closing_id: int) -> Release:
-    release_id = _act(connection, "publish", closing_id=closing_id)
-    return read_releases(connection, "release_id = %(release_id)s", {"release_id": release_id})[0]
+def _publish(settings: Settings, connection: psycopg.Connection, closing_id: int) -> Release:
+    with lineage.job(settings, "publish") as told:
+        release_id = _act(connection, "publish", closing_id=closing_id)
+        connection.commit()
+        made = read_releases(connection, "release_id = %(release_id)s", {"release_id": release_id})[0]
+        told.reads(f"score/{made.scheme_id}/{made.period}")
+        for table in ("unit_score", "unit_indicator", "evidence"):
+            told.writes(f"publish.{table}")
+        told.writes(f"release/{made.scheme_id}/{made.period}/{made.revision}", made.row_count)
+        return made
 
 
 def approved_by(settings: Settings, closing_id: int) -> str | None:

@@ -1,5 +1,6 @@
 """Closings, differences and verifications as text for a terminal and for a log."""
 
+from minhu.publish.access_chain import AccessCheck
 from minhu.publish.close import Closing
 from minhu.publish.diff import Diff
 from minhu.publish.verify import Verification
@@ -56,8 +57,19 @@ def render_verification(found: Verification) -> str:
         lines += [f"  {one}" for one in _some(found.differences)]
     elif found.differences is not None:
         lines.append("重算一致：每个单位得分、每项指标、每条证据与发布的相同")
+    if found.access:
+        lines += render_access(found.access)
     lines += [f"说明    {note}" for note in found.notes]
     return "\n".join(lines)
+
+
+def render_access(found: AccessCheck) -> list[str]:
+    """The access log's verdict, and what is wrong with it."""
+    verdict = "通过" if found.is_ok else "未通过"
+    return [
+        f"访问日志{verdict}：共 {found.rows} 行，末端 {found.head}",
+        *(f"访问日志  {one}" for one in _some(found.findings)),
+    ]
 
 
 def _some(listed: tuple) -> list:

@@ -3,6 +3,7 @@
     chain      every release from the first, row by row (chain.py)
     inputs     what the release says it rests on is still what the audit tables say
     recompute  facts of the release's build in a scratch schema, scored there, compared to the last digit
+    access     the access log, where the login reads it (access_chain.py)
 
 The scratch schema takes the place of `build` and `mart` in the dbt project and is dropped again; neither is touched,
 and a build may run meanwhile.
@@ -18,12 +19,13 @@ from psycopg.types.json import Jsonb
 
 from minhu import database
 from minhu.errors import Refused
+from minhu.publish import access_chain
 from minhu.publish.chain import Finding, check_chain
 from minhu.publish.close import Release, find_release
 from minhu.publish.code import code_version
+from minhu.publish.released import run_of
 from minhu.scoring.period import Period
 from minhu.scoring.plain import plain
-from minhu.scoring.scheme import Scheme
 from minhu.scoring.score import Run
 from minhu.settings import Settings
 from minhu.warehouse import dbt
@@ -62,10 +64,12 @@ class Verification:
     changed_inputs: tuple[str, ...]
     differences: tuple[Difference, ...] | None
     notes: tuple[str, ...]
+    access: access_chain.AccessCheck | None = None
+    """What the access log's chain says; null where the login does not read it."""
 
     @property
     def is_ok(self) -> bool:
-        return not (self.findings or self.changed_inputs or self.differences)
+        return not (self.findings or self.changed_inputs or self.differences or (self.access and self.access.findings))
 
     def as_json(self) -> dict:
         return plain(self) | {"is_ok": self.is_ok}
@@ -112,11 +116,14 @@ def _verify(
     with database.connect(settings) as connection:
         inputs = connection.execute("select inputs from publish.release where release_id = %s", [release.release_id])
         recorded = inputs.fetchone()[0]
-        run = _run(connection, release)
+        run = run_of(connection, release)
         retained, lost = (None, None) if chain_only else _gone(connection, release)
         changed = () if chain_only else _changed_inputs(connection, release, recorded)
     is_mean = run.scheme.parts(run.period) is not None  # the release records its own rows, not those of other scores
     notes = []
+    access = access_chain.check(settings)
+    if access is None:
+        notes.append("本登录不读访问日志，未校验其哈希链")
     if code_version() != recorded["code"]:
         notes.append(
             f"发布时的代码版本为 {recorded['code']['version']}（{recorded['code']['sha256'][:12]}），"
@@ -132,7 +139,14 @@ def _verify(
     if not (chain_only or retained or is_mean):
         differences = tuple(_recompute(settings, release, run, recorded, tell))
     return Verification(
-        release, releases, last_hash, tuple(findings), (*changed, *filter(None, [lost])), differences, tuple(notes)
+        release,
+        releases,
+        last_hash,
+        tuple(findings),
+        (*changed, *filter(None, [lost])),
+        differences,
+        tuple(notes),
+        access,
     )
 
 
@@ -230,25 +244,11 @@ def _make_scratch(settings: Settings, recorded: dict) -> None:
                 sql.Literal(recorded["manual_points"]["ids"]),
             )
         )
-
-
-def _run(connection: psycopg.Connection, release: Release) -> Run:
-    data, starts_at, ends_at = connection.execute(
-        "select entry.data, release.starts_at, release.ends_at from publish.release inner join config.entry"
-        " on entry.kind = 'scheme' and entry.key = release.scheme_id and entry.since_version <= release.config_version"
-        " and (entry.until_version is null or entry.until_version > release.config_version)"
-        " where release.release_id = %s",
-        [release.release_id],
-    ).fetchone()
-    return Run(
-        Scheme.from_entry(data),
-        Period.parse(release.period),
-        starts_at,
-        ends_at,
-        release.as_of,
-        release.build_id,
-        release.config_version,
-    )
+        connection.execute(
+            sql.SQL("create view {}.feed_quality as select * from audit.feed_quality_as_of({})").format(
+                sql.Identifier(SCRATCH), sql.Literal(recorded["build_id"])
+            )
+        )
 
 
 def _dbt(settings: Settings, select: str, variables: dict[str, object]) -> None:

@@ -100,7 +100,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Total:
-    """What a unit's components make. ``raw_points`` is their sum, ``score_100`` null where nothing was judged."""
+    """What a unit's components make: ``raw_points`` their sum, rounded; ``score_100`` null where nothing was judged."""
 
     raw_points: Decimal | None
     score_100: Decimal | None
@@ -123,7 +123,7 @@ def total(components: Iterable[Component], decimals: int) -> Total:
     score = None
     if judged and available:
         score = half_up(max(Fraction(), min(Fraction(100), 100 * earned / available + 100 * changed / whole)), decimals)
-    raw = sum((part.points for part in components if part.points is not None), Decimal())
+    raw = half_up(_sum(part.points for part in components if part.points is not None), decimals)
     known = [part.n for part in judged if part.n is not None]
     return Total(raw if available or changed else None, score, max(known) if known else None)
 

@@ -1,10 +1,11 @@
-"""What stands behind the points of one unit: its rows, their limits and events, and what was entered by hand.
+"""What stands behind the points of units: their rows, their limits and events, and what was entered by hand.
 
 Everything is read. Computed anew are only the split of lost points over the rows that missed, the time by which a row
-was late (``clock_words``) and what a row is worth by itself (``marginal``). Any unit takes the same few queries.
+was late (``clock_words``) and what a row is worth by itself (``marginal``). Any units take the same few queries.
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter
@@ -14,62 +15,72 @@ import psycopg
 from minhu.scoring.arithmetic import split_loss
 from minhu.scoring.clock_words import Calendar, Clock, Day, clock
 from minhu.scoring.explanation import Cost, IndicatorPart, ManualEntry, SourceRow, UnusedEvent, UsedEvent
-from minhu.scoring.language.functions import said
 from minhu.scoring.language.indicator import Indicator
 from minhu.scoring.marginal import Marginal
-from minhu.scoring.period import Period
-from minhu.scoring.scheme import Scheme
-from minhu.scoring.words import ACTS, CONCERNED, EVENTS, LOST, finding, rule_text, step
+from minhu.scoring.stored import Stored
+from minhu.scoring.words import ACTS, CONCERNED, EVENTS, LOST, finding, rule_text, scoring_rule, step
 
 IN_ORDER = attrgetter("at", "batch_id", "row_number")
 
 
 class Behind:
-    """Reads what stands behind one unit's score, by indexes on the unit, its cases and its assignments."""
+    """Reads what stands behind a stored score, by indexes on the units, their cases and their assignments."""
 
-    def __init__(self, connection: psycopg.Connection, run: dict, scheme: Scheme, period: Period, config_version: int):
-        self.connection, self.run, self.scheme, self.period = connection, run, scheme, period
-        self.group, self.as_of = run["peer_group"], run["as_of"]
-        version = {"config_version": config_version}
+    def __init__(self, connection: psycopg.Connection, stored: Stored):
+        self.connection, self.stored = connection, stored
+        self.scheme, self.period, self.as_of = stored.run.scheme, stored.run.period, stored.run.as_of
+        version = {"config_version": stored.run.config_version}
         self.rules = {row["key"]: row["data"] for row in connection.execute(_RULES, version)}
         self.city = (connection.execute(_CITY, version).fetchone() or {}).get("data")
 
-    def parts(self, indicators: list[Indicator]) -> tuple[IndicatorPart, ...]:
-        numbers = {row["indicator_code"]: row for row in self.connection.execute(_NUMBERS, self.run)}
+    def parts(self, groups: Mapping[str, str], indicators: Sequence[Indicator]) -> dict[str, tuple[IndicatorPart, ...]]:
+        """Of each unit of ``groups`` (code: peer group) the parts by those of the indicators that score it."""
+        numbers = {_place(row): row for row in self._read(_NUMBERS, groups)}
         codes = [one.code for one in indicators]
         downward = [one.code for one in indicators if one.is_lower_better]
         excluded, missed = Counter(), []
-        for row in self.connection.execute(_ROWS, self.run | {"codes": codes, "downward": downward}):
+        for row in self._read(_ROWS, groups, codes=codes, downward=downward):
             if row["excluded_reason"]:
-                excluded[row["indicator_code"]] += 1
-            elif numbers[row["indicator_code"]]["lost"]:
+                excluded[_place(row)] += 1
+            elif numbers[_place(row)]["lost"]:
                 missed.append(row)
-        detailed = defaultdict(list)
-        for row in self._detailed(missed):
-            detailed[row["indicator_code"]].append(row)
-        entries = defaultdict(list)
-        for row in self.connection.execute(_ENTRIES, self.run):
-            entries[row.pop("indicator_code")].append(row)
-        return tuple(
-            self._part(
-                one,
-                numbers[one.code] | {"excluded_rows": excluded[one.code]},
-                detailed[one.code],
-                entries[one.code] if one.is_manual else [],
+        detailed, entries = defaultdict(list), defaultdict(list)
+        for row in self._detailed(missed, groups):
+            detailed[_place(row)].append(row)
+        for row in self._read(_ENTRIES, groups):
+            entries[_place(row)].append(row)
+        return {
+            unit: tuple(
+                self._part(
+                    one,
+                    group,
+                    numbers[unit, one.code] | {"excluded_rows": excluded[unit, one.code]},
+                    detailed[unit, one.code],
+                    entries[unit, one.code] if one.is_manual else [],
+                )
+                for one in indicators
+                if one.scores(group)
             )
-            for one in indicators
-        )
+            for unit, group in groups.items()
+        }
 
-    def _detailed(self, missed: list[dict]) -> list[dict]:
+    def _read(self, query: str, groups: Mapping[str, str], **more: object) -> list[dict]:
+        """What the score holds of the units."""
+        given = self.stored.key | {"units": list(groups)} | more
+        return self.connection.execute(self.stored.sql(query), given).fetchall()
+
+    def _detailed(self, missed: list[dict], groups: Mapping[str, str]) -> list[dict]:
         """The rows with what their cases and assignments hold, the days of their limits, and what did not count."""
         told = {name: [row[name] for row in missed] for name in _IDS}
         details = self.connection.execute(_DETAILS, told).fetchall()
         rows = [row | detail for row, detail in zip(missed, details, strict=True)]
         self.calendar = self._calendar(rows)
-        duty = self.connection.execute(_DUTY, self.run).fetchall()
+        duty = defaultdict(list)
+        for row in self._read(_DUTY, groups):
+            duty[row["unit_code"]].append(row)
         unused = self._unused(rows)
         for row in rows:
-            row["has_24h_duty"] = _on_duty(duty, row["dispatched_at"])
+            row["has_24h_duty"] = _on_duty(duty[row["unit_code"]], row["dispatched_at"])
             keys = {row["assignment_id"], (row["case_id"], row["unit_name_raw"]), (row["case_id"], None)}
             row["unused"] = sorted((event for key in keys for event in unused.get(key, ())), key=IN_ORDER)
         return rows
@@ -98,24 +109,24 @@ class Behind:
             found[row["assignment_id"] or (row["case_id"], row["unit_name"])].append(event)
         return found
 
-    def _part(self, indicator: Indicator, numbers: dict, missed: list[dict], entered: list[dict]) -> IndicatorPart:
+    def _part(
+        self, indicator: Indicator, peer_group: str, numbers: dict, missed: list[dict], entered: list[dict]
+    ) -> IndicatorPart:
         lost = numbers["lost"]
-        marginal = Marginal(self.scheme, indicator, self.group, self.period, numbers)
+        marginal = Marginal(self.scheme, indicator, peer_group, self.period, numbers)
         parts = split_loss(lost, ((row["subject_id"], row["missed_by"]) for row in missed)) if missed else {}
         costs = [self._cost(indicator, row, parts[row["subject_id"]], marginal) for row in missed]
         entries = _entries(indicator, entered, marginal)
         costs += _entry_costs(indicator, entries, lost)
-        terms = indicator.terms(self.group, self.period.first)
-        full = f"满分 {said(terms.points)} 分，" if terms.points else ""
         return IndicatorPart(
             code=indicator.code,
             name_zh=indicator.name_zh,
-            rule_zh=f"{full}{indicator.scoring.text_zh(terms)}",
+            rule_zh=scoring_rule(indicator, peer_group, self.scheme.first_day(self.period)),
             aggregate=indicator.aggregate,
             is_percent=indicator.is_percent,
             costs=tuple(sorted(costs, key=lambda cost: (-cost.lost, cost.subject_id))),
             entries=entries,
-            **{key: value for key, value in numbers.items() if key != "indicator_code"},
+            **{key: value for key, value in numbers.items() if key not in _PLACE},
         )
 
     def _cost(self, indicator: Indicator, row: dict, lost: Decimal, marginal: Marginal) -> Cost:
@@ -146,12 +157,18 @@ class Behind:
         if row["due_at"] is None or row["dispatched_at"] is None:
             return None
         closing, key = judged == "close", row[f"{judged}_rule"]
+        if closing and row["due_at"] != (row["extended_due_at"] or row["first_due_at"]):
+            return None  # the limit was moved after the score: its arithmetic is no longer in the facts
         judged_row = row | {
             "first_due_at": row["first_due_at"] if closing else row["due_at"],
             "extension_count": row["extension_count"] if closing else 0,
             "is_ticket": key == "ticket",
         }
         return clock(judged_row, self.rules.get(key), ACTS[judged], self.as_of, self.calendar)
+
+
+def _place(row: dict) -> tuple[str, str]:
+    return row["unit_code"], row["indicator_code"]
 
 
 def _on_duty(duty: list[dict], dispatched_at: datetime | None) -> bool:
@@ -170,7 +187,8 @@ def _entries(indicator: Indicator, entered: list[dict], marginal: Marginal) -> t
         worth, why_not = marginal.without_entry(left)
         made.append(
             ManualEntry(
-                **row | {"approved_by": tuple(row["approved_by"])},
+                **{key: value for key, value in row.items() if key not in _PLACE}
+                | {"approved_by": tuple(row["approved_by"])},
                 is_counted=row is entered[-1] or not is_earned,
                 marginal=worth,
                 marginal_reason_zh=why_not,
@@ -215,6 +233,7 @@ def _entry_cost(entry: ManualEntry, lost: Decimal) -> Cost:
     )
 
 
+_PLACE = ("unit_code", "indicator_code")
 _EVENTS = (
     ("DISPATCH", "派单", "dispatched_at"),
     ("SIGN", "签收", "signed_at"),
@@ -254,11 +273,12 @@ where date_on between %(first)s::date and %(last)s::date
 
 _DUTY = """
 select
+    unit_code,
     valid_from,
     has_24h_duty
 from mart.dim_unit
-where unit_code = %(unit_code)s
-order by valid_from
+where unit_code = any(%(units)s::text[])
+order by unit_code, valid_from
 """
 
 _UNUSED = """
@@ -298,6 +318,7 @@ order by occurred_at, batch_id, row_number
 
 _ENTRIES = """
 select
+    points.unit_code,
     points.indicator_code,
     points.manual_point_id,
     points.points,
@@ -306,21 +327,22 @@ select
     points.entered_by,
     points.entered_at,
     array_agg(approval.approved_by order by approval.approval_id) as approved_by
-from assess.manual_point_in_force as points
+from {entries} as points
 inner join assess.approval as approval
     on approval.subject_kind = 'manual_point' and approval.subject_id = points.manual_point_id::text
 where
     points.scheme_id = %(scheme_id)s
     and points.period = %(period)s
-    and points.unit_code = %(unit_code)s
+    and points.unit_code = any(%(units)s::text[])
 group by
-    points.indicator_code, points.manual_point_id, points.points, points.reason, points.evidence_ref,
+    points.unit_code, points.indicator_code, points.manual_point_id, points.points, points.reason, points.evidence_ref,
     points.entered_by, points.entered_at
 order by points.entered_at, points.manual_point_id
 """
 
 _NUMBERS = """
 select
+    unit_code,
     indicator_code,
     numerator,
     denominator,
@@ -333,17 +355,14 @@ select
     wilson_high,
     funnel_flag,
     shrunken_value
-from mart.fct_unit_indicator
-where
-    scheme_id = %(scheme_id)s
-    and scheme_version = %(scheme_version)s
-    and period = %(period)s
-    and unit_code = %(unit_code)s
+from {indicators}
+where {condition} and unit_code = any(%(units)s::text[])
 """
 
 # By how much a row missed: what it lacks of its denominator, or has and should not.
 _ROWS = """
 select
+    unit_code,
     indicator_code,
     subject_kind,
     subject_id,
@@ -359,20 +378,18 @@ select
     excluded_reason,
     due_at,
     occurred_at
-from mart.fct_evidence
+from {evidence}
 where
-    scheme_id = %(scheme_id)s
-    and scheme_version = %(scheme_version)s
-    and period = %(period)s
-    and unit_code = %(unit_code)s
+    {condition}
+    and unit_code = any(%(units)s::text[])
     and indicator_code = any(%(codes)s::text[])
 """
 
 _IDS = ("subject_kind", "subject_id", "case_id", "assignment_id", "callback_id")
 _DETAILS = """
 select
-    coalesce(cases.feed_code, '') as feed_code,
-    coalesce(feeds.feed_name, cases.feed_code, '未关联工单') as feed_name,
+    coalesce(cases.feed_code, quality.feed_code, '') as feed_code,
+    coalesce(feeds.feed_name, cases.feed_code, quality.feed_code, '未关联工单') as feed_name,
     coalesce(cases.case_no, '') as case_no,
     cases.received_at,
     assignments.dispatched_at,
@@ -390,6 +407,8 @@ select
     callbacks.resolution_code,
     callbacks.satisfaction_code,
     violations.violation_code,
+    quality.part as quality_part,
+    coalesce(quality.lost, '[]') as quality_lost,
     dispatch_batch.feed_code as dispatch_feed,
     dispatch_batch.source_name as dispatch_file,
     assignments.dispatch_row_number as dispatch_row,
@@ -415,7 +434,11 @@ from unnest(
     %(callback_id)s::text[]
 ) with ordinality as missed (subject_kind, subject_id, case_id, assignment_id, callback_id, no)
 left join mart.fct_case as cases on missed.case_id = cases.case_id
-left join mart.dim_feed as feeds on cases.feed_code = feeds.feed_code
+left join mart.feed_quality as quality
+    on
+        missed.subject_kind = 'feed'
+        and missed.subject_id = concat_ws(' ', quality.feed_code, to_char(quality.month_on, 'YYYY-MM'), quality.part)
+left join mart.dim_feed as feeds on coalesce(cases.feed_code, quality.feed_code) = feeds.feed_code
 left join mart.fct_timeliness as assignments on missed.assignment_id = assignments.assignment_id
 left join mart.fct_satisfaction as callbacks on missed.callback_id = callbacks.callback_id
 left join mart.fct_violation as violations

@@ -39,6 +39,8 @@ class Measure(Declared):
     """What its rows may hold as ``answer_code``, best first: the answers that a scheme may weigh."""
     external_denominator: Literal["population"] | None = None
     """The column of the register that its sum is divided by, as of the end of the period."""
+    is_yes_or_no: bool = True
+    """Whether each row is good or bad, so that a rate of them has an interval; false where rows hold points."""
     unit_zh: str = ""
     """What its value is counted in; a rate is in percent."""
     finding_zh: str | None = None

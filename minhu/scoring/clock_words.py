@@ -89,7 +89,7 @@ class Calendar:
         return (*told[:MAX_SPECIAL_DAYS], f"等共 {len(told)} 段节假日和调休")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Clock:
     """What a limit counted. ``clock``: working or natural.
 

@@ -1,5 +1,7 @@
 """Why a unit has its score: score → indicators → points lost → the rows that cost them, with file and row of each."""
 
+from collections.abc import Iterator, Sequence
+
 import psycopg
 from psycopg.rows import dict_row
 
@@ -8,8 +10,12 @@ from minhu.errors import Refused
 from minhu.scoring.behind import Behind
 from minhu.scoring.explanation import Explanation
 from minhu.scoring.period import Period
-from minhu.scoring.scheme import Scheme
+from minhu.scoring.score import is_stale, stored_runs
+from minhu.scoring.stored import Stored
 from minhu.settings import Settings
+
+AT_ONCE = 200
+"""Units that are explained by one round of queries: bounds the memory, whatever the size of the city."""
 
 
 def explain(
@@ -22,31 +28,54 @@ def explain(
     wanted = Period.parse(period)
     with database.connect(settings) as connection:
         connection.row_factory = dict_row
-        code = _unit_code(connection, unit, wanted)
-        run = _run(connection, code, wanted, scheme_id)
-        scheme, is_complete = Scheme.from_entry(run.pop("data")), run.pop("is_complete")
-        config_version = run.pop("config_version")
-        group = next(group for group in scheme.peer_groups if group.code == run["peer_group"])
-        asked = [scheme.indicator(indicator)] if indicator else scheme.indicators
-        indicators = [one for one in asked if one.scores(group.code)]
-        if not indicators:
-            raise Refused(f"the indicator {indicator} does not score {group.name_zh}, to which {unit} belongs")
-        return Explanation(
-            **run,
-            title=scheme.title,
-            kind=scheme.standing(wanted, is_complete),
-            peer_group_zh=group.name_zh,
-            peer_group_points=group.points,
-            shows_ranks=scheme.publication.ranking,
-            shows_shrunken=scheme.publication.shrunken,
-            indicators=Behind(connection, run, scheme, wanted, config_version).parts(indicators),
-        )
+        code = find_unit(connection, unit, wanted)
+        (found,) = explain_units(connection, _newest(connection, code, wanted, scheme_id), [code], indicator)
+        return found
+
+
+def explain_units(
+    connection: psycopg.Connection, stored: Stored, units: Sequence[str], indicator: str | None = None
+) -> Iterator[Explanation]:
+    """Explains a stored score of each of ``units`` (codes, each of which has one), ``AT_ONCE`` by the same few queries.
+
+    ``connection`` gives rows as dicts. Raises Refused when ``indicator`` is unknown or does not score a unit.
+    """
+    scheme, run = stored.run.scheme, stored.run
+    asked = [scheme.indicator(indicator)] if indicator else scheme.indicators
+    behind, has_newer_facts = Behind(connection, stored), is_stale(connection, run)
+    ranked = {row["peer_group"]: row["ranked"] for row in connection.execute(stored.sql(_PEERS), stored.key)}
+    for at in range(0, len(units), AT_ONCE):
+        some = list(units[at : at + AT_ONCE])
+        found = connection.execute(stored.sql(_SCORES), stored.key | {"units": some, "last_day": run.period.last})
+        scores = {row["unit_code"]: row for row in found}
+        parts = behind.parts({unit: scores[unit]["peer_group"] for unit in some}, asked)
+        for unit in some:
+            group = scheme.group(scores[unit]["peer_group"])
+            if not parts[unit]:
+                name = scores[unit]["unit_name"]
+                raise Refused(f"the indicator {indicator} does not score {group.name_zh}, to which {name} belongs")
+            yield Explanation(
+                **run.key,
+                **scores[unit],
+                title=scheme.title,
+                kind=scheme.standing(run.period, run.as_of == run.ends_at),
+                as_of=run.as_of,
+                build_id=run.build_id,
+                is_stale=has_newer_facts,
+                peer_group_zh=group.name_zh,
+                peer_group_points=group.points,
+                ranked_in_group=ranked[group.code],
+                shows_ranks=scheme.publication.ranking,
+                shows_shrunken=scheme.publication.shrunken,
+                indicators=parts[unit],
+            )
 
 
 # Reading
 
 
-def _unit_code(connection: psycopg.Connection, unit: str, period: Period) -> str:
+def find_unit(connection: psycopg.Connection, unit: str, period: Period) -> str:
+    """The code of a unit given by its code or by any name that it has in the period. Raises Refused."""
     found = connection.execute(_UNIT, {"unit": unit, "last_day": period.last}).fetchall()
     if not found:
         raise Refused(f"no unit is called {unit!r}; give its code or a name from the register")
@@ -73,28 +102,43 @@ order by unit_code
 """
 
 
-def _run(connection: psycopg.Connection, unit_code: str, period: Period, scheme_id: str | None) -> dict:
-    """The newest score of the unit in the period, with the scheme it was made by."""
-    wanted = {"unit_code": unit_code, "period": period.text, "last_day": period.last, "scheme_id": scheme_id}
-    run = connection.execute(_RUN, wanted).fetchone()
-    if run:
-        return run | connection.execute(_PEERS, run).fetchone()
+def _newest(connection: psycopg.Connection, unit_code: str, period: Period, scheme_id: str | None) -> Stored:
+    """The newest score of the unit in the period, of whatever scheme unless one is named."""
+    wanted = {"unit_code": unit_code, "period": period.text, "scheme_id": scheme_id}
+    if newest := connection.execute(_NEWEST, wanted).fetchone():
+        runs = stored_runs(connection, period, newest["scheme_id"])
+        return Stored.newest(next(run for run in runs if run.key.items() >= newest.items()))
     by = f" by the scheme {scheme_id}" if scheme_id else ""
     if connection.execute("select 1 from mart.score_run where period = %s limit 1", [period.text]).fetchone():
         raise Refused(f"the unit {unit_code} was not scored in {period.text}{by}: it is in no peer group of a scheme")
     raise Refused(f"{period.text} has not been scored{by}: run `minhu score {period.text}` first")
 
 
-_RUN = """
+_NEWEST = """
 select
     run.scheme_id,
-    run.scheme_version,
-    run.period,
-    run.as_of,
-    run.as_of = run.ends_at as is_complete,
-    run.build_id,
-    run.config_version,
-    run.build_id < (select max(build_id) from audit.build where status = 'succeeded') as is_stale,
+    run.scheme_version
+from mart.fct_unit_score as scores
+inner join mart.score_run as run using (scheme_id, scheme_version, period)
+where
+    scores.unit_code = %(unit_code)s
+    and run.period = %(period)s
+    and (%(scheme_id)s::text is null or run.scheme_id = %(scheme_id)s)
+order by run.scored_at desc, run.scheme_id
+limit 1
+"""
+
+_PEERS = """
+select
+    peer_group,
+    count(rank_in_group) as ranked
+from {scores}
+where {condition}
+group by peer_group
+"""
+
+_SCORES = """
+select
     scores.unit_code,
     coalesce(units.unit_name, scores.unit_code) as unit_name,
     scores.peer_group,
@@ -104,36 +148,12 @@ select
     scores.band,
     scores.rank_in_group,
     scores.not_ranked_reason,
-    scores.listed_on,
-    scheme.data
-from mart.fct_unit_score as scores
-inner join mart.score_run as run using (scheme_id, scheme_version, period)
-inner join config.entry as scheme
-    on
-        scheme.kind = 'scheme'
-        and scheme.key = run.scheme_id
-        and scheme.since_version <= run.config_version
-        and (scheme.until_version is null or scheme.until_version > run.config_version)
+    scores.listed_on
+from {scores} as scores
 left join mart.dim_unit as units
     on
         scores.unit_code = units.unit_code
         and units.valid_from <= %(last_day)s
         and (units.valid_to is null or units.valid_to > %(last_day)s)
-where
-    scores.unit_code = %(unit_code)s
-    and run.period = %(period)s
-    and (%(scheme_id)s::text is null or run.scheme_id = %(scheme_id)s)
-order by run.scored_at desc, run.scheme_id
-limit 1
-"""
-
-
-_PEERS = """
-select count(rank_in_group) as ranked_in_group
-from mart.fct_unit_score
-where
-    scheme_id = %(scheme_id)s
-    and scheme_version = %(scheme_version)s
-    and period = %(period)s
-    and peer_group = %(peer_group)s
+where {condition} and scores.unit_code = any(%(units)s::text[])
 """

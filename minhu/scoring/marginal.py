@@ -21,7 +21,7 @@ class Marginal:
 
     def __init__(self, scheme: Scheme, indicator: Indicator, peer_group: str, period: Period, numbers: dict):
         self.scheme, self.indicator, self.peer_group = scheme, indicator, peer_group
-        self.day: date = period.first
+        self.day: date = scheme.first_day(period)
         self.points: Decimal | None = numbers["points"]
         self.numerator, self.denominator = Fraction(numbers["numerator"] or 0), Fraction(numbers["denominator"] or 0)
         self.is_mean_of_parts = scheme.parts(period) is not None

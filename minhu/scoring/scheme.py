@@ -176,6 +176,10 @@ class Scheme(Declared):
     def _is_in_force_through(self, period: Period) -> bool:
         return self.valid_from <= period.first and (self.valid_to is None or period.last < self.valid_to)
 
+    def first_day(self, period: Period) -> date:
+        """The day whose numbers hold for a period: its first, or the scheme's, where that begins within it."""
+        return max(period.first, self.valid_from)
+
     def changes_within(self, period: Period) -> date | None:
         """The first day on which a number changes in the middle of a period, so that no one number is its own."""
         return next((day for day in self.changes if period.first < day <= period.last), None)

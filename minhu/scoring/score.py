@@ -15,7 +15,7 @@ from operator import attrgetter
 import psycopg
 from psycopg.rows import class_row, tuple_row
 
-from minhu import database
+from minhu import database, lineage
 from minhu.errors import Refused
 from minhu.scoring.catalogue import measures
 from minhu.scoring.period import Period, day_start
@@ -25,6 +25,7 @@ from minhu.settings import Settings
 from minhu.warehouse import dbt
 from minhu.warehouse.analyze import analyze_changed, tell_changes
 from minhu.warehouse.apply import replace_rows
+from minhu.warehouse.build import FACTS
 from minhu.warehouse.comments import comment_columns
 
 RESULTS = ("score_run", "fct_unit_indicator", "fct_unit_score", "fct_evidence")
@@ -72,6 +73,7 @@ class Run:
             "build_id": self.build_id,
             "config_version": self.config_version,
             "measures": list(measures()),
+            "holding_points": [code for code, measure in measures().items() if not measure.is_yes_or_no],
             "answered": [code for code, measure in measures().items() if measure.answers],
             "asked_again": sorted({indicator.measure for indicator in self.scheme.indicators if indicator.asks_again}),
             "moments": moments,
@@ -138,14 +140,23 @@ def score(settings: Settings, period: str, scheme_id: str | None = None) -> Scor
     Raises Refused when the period is malformed, no build has succeeded, the data end before the period, the scheme is
     unknown or not in force, or a model or test fails; nothing is changed then.
     """
-    wanted = Period.parse(period)
+    with lineage.job(settings, "score") as told:
+        scored = _score(settings, Period.parse(period), scheme_id)
+        told.reads(*(f"mart.{table}" for table in FACTS))
+        for table in RESULTS:
+            told.writes(f"mart.{table}")
+        told.writes(f"score/{scored.scheme_id}/{scored.period}")
+        return scored
+
+
+def _score(settings: Settings, wanted: Period, scheme_id: str | None) -> ScoreResult:
     with database.connect(settings, autocommit=True) as keeper:
         keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [database.LOCK_BUILD])
         with database.connect(settings) as connection:
             run = _choose(connection, wanted, scheme_id)
         computed = dbt.run(settings, "tag:scoring", run.variables)
         if not computed.is_ok:
-            raise Refused(f"scoring {period} failed and changed nothing: {computed.complaint}")
+            raise Refused(f"scoring {wanted.text} failed and changed nothing: {computed.complaint}")
         with database.connect(settings) as connection:
             for table in RESULTS:
                 replace_rows(connection, table, OF_RUN, parameters=run.key)

@@ -168,11 +168,15 @@ def _indicator(scheme: Scheme, indicator: Indicator, group: str, day: date, give
         points = None
     else:
         points = half_up(Fraction(terms.points if indicator.when_empty == "full_points" else 0), kept)
+    if indicator.is_manual:
+        shown = None if value is None else points
+    else:
+        shown = _decimal(value) if indicator.aggregate in PLAIN else _to_four(value)
     return ScoredIndicator(
         code=indicator.code,
         numerator=_decimal(given.numerator),
         denominator=_decimal(given.denominator),
-        value=points if indicator.is_manual else _decimal(value) if indicator.aggregate in PLAIN else _to_four(value),
+        value=shown,
         points_max=terms.points,
         points=points,
         is_empty=value is None,

@@ -37,11 +37,6 @@ class TriedUnit:
     scored: ScoredUnit
     assumed: tuple[str, ...]
 
-    def total(self, scheme: Scheme) -> Decimal | None:
-        """The sum of the points, rounded where the scheme adds first."""
-        raw = self.scored.raw_points
-        return None if raw is None else half_up(Fraction(raw), scheme.rounding.decimals)
-
     def as_json(self, scheme: Scheme) -> dict:
         """Numbers as decimal strings. ``total``: the sum of the points; ``assessed_points``: of those of the group."""
         return plain(
@@ -50,7 +45,7 @@ class TriedUnit:
                 "peer_group": self.peer_group,
                 "peer_group_code": self.scored.peer_group,
                 "period": self.period,
-                "total": self.total(scheme),
+                "total": self.scored.raw_points,
                 "score_100": self.scored.score_100,
                 "assessed_points": self.scored.assessed_points,
                 "group_points": scheme.group(self.scored.peer_group).points,
@@ -115,7 +110,7 @@ def try_scheme(scheme: Scheme, inputs: Path) -> Trial:
         raise Refused(f"{inputs}:2: no row; a trial needs one for each unit and indicator")
     tried = []
     for period, units in read.units.items():
-        day = Period.parse(period).first
+        day = scheme.first_day(Period.parse(period))
         for scored in tally(
             scheme, day, {unit: UnitCounts(given.group.code, given.given) for unit, given in units.items()}
         ):
@@ -217,7 +212,7 @@ class _Reader:
             self._refuse(line, "numerator", f"{indicator.code} is entered by hand: give its points in value")
         if given.value is None:
             return given
-        terms = indicator.terms(group.code, period.first)
+        terms = indicator.terms(group.code, self.scheme.first_day(period))
         if not terms.floor <= given.value <= terms.cap:
             self._refuse(line, "value", f"{indicator.code} has points from {terms.floor} to {terms.cap}")
         return Given(value=given.value - (Fraction(terms.points) if indicator.scoring.entry == "change" else 0))

@@ -125,7 +125,7 @@ def what_if(settings: Settings, scheme_id: str, changed: Scheme, period: str) ->
         if sources is None:
             now = _recounted(settings, run, changed)
         else:
-            now = {unit.unit: unit for unit in tally(changed, wanted.first, counts)}
+            now = {unit.unit: unit for unit in tally(changed, changed.first_day(wanted), counts)}
     return WhatIf(
         scheme_id=scheme_id,
         title=changed.title,

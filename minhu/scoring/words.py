@@ -1,8 +1,10 @@
 """The words of explanations in Chinese, as a unit reads them."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
+from minhu.scoring.feed_words import PARTS, losses_text
+from minhu.scoring.language.functions import said
 from minhu.scoring.language.indicator import Indicator
 from minhu.scoring.period import Period
 
@@ -19,7 +21,7 @@ ANSWERS = {
     "unrated": "未评价",
 }
 VIOLATIONS = {"not_handled": "不处置", "late_handling": "逾期处置", "improper_handling": "处置不当"}
-TOLD = {"callback": "回访", "violation": "认定"}
+TOLD = {"callback": "回访", "violation": "认定", "feed": "评分月"}
 ACTS = {"sign": "签收", "contact": "联系", "close": "办结"}
 EVENTS = {
     "DISPATCH": "派单",
@@ -73,7 +75,10 @@ def finding(indicator: Indicator, row: dict, as_of: datetime) -> str:
         answers = (row["resolution_code"], row["satisfaction_code"])
         return "回访：" + "，".join(ANSWERS.get(answer, answer) for answer in answers if answer)
     if row["subject_kind"] == "violation":
-        return f"效能督查认定：{VIOLATIONS.get(row['violation_code'], row['violation_code'])}"
+        code = row["violation_code"]  # none where the finding was taken back after the score
+        return f"效能督查认定：{VIOLATIONS.get(code, code) or '已撤销'}"
+    if row["subject_kind"] == "feed":
+        return f"{PARTS[row['quality_part']]}：{losses_text(row['quality_lost'])}"
     act = ACTS.get(indicator.counts.limit_kind or "")
     if act is None:
         denied = row["return_deny_count"]
@@ -86,6 +91,13 @@ def finding(indicator: Indicator, row: dict, as_of: datetime) -> str:
 def step(indicator: Indicator, subject_kind: str) -> str:
     """What it was that happened at a row's occurred_at."""
     return TOLD.get(subject_kind) or ACTS.get(indicator.counts.limit_kind or "", "")
+
+
+def scoring_rule(indicator: Indicator, peer_group: str, day: date) -> str:
+    """How an indicator scores a peer group on a day."""
+    terms = indicator.terms(peer_group, day)
+    full = f"满分 {said(terms.points)} 分，" if terms.points else ""
+    return f"{full}{indicator.scoring.text_zh(terms)}"
 
 
 def rule_text(key: str | None, rules: Mapping[str, dict]) -> str | None:

@@ -6,13 +6,48 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from minhu.export.report import Band, Cost, Group, Indicator, Measured, Release, Report, Unit, totals, wilson
+from minhu.publish.diff import Change, Diff, Moved, MovedCase
+from minhu.scoring.clock_words import Clock
 
 ZONE = ZoneInfo("Asia/Shanghai")
 RATE = Indicator("close_on_time", "按时办结率", True, False, note="在时限内办结的比例。")
 RETURNS = Indicator("return_rate", "退单率", True, True)
 COUNT = Indicator("not_handled", "不处置", False, True)
 INDICATORS = (RATE, RETURNS, COUNT)
-RELEASE = Release(7, 2, "9f2c" * 16, "reviewer1", datetime(2026, 11, 5, 9, 30, tzinfo=ZONE))
+RELEASE = Release(7, 2, "9f2c" * 16, "closer1", "reviewer1", datetime(2026, 11, 5, 9, 30, tzinfo=ZONE), 2, "补报一批")
+LATE = Clock(
+    dispatched_at=datetime(2026, 10, 9, 10, tzinfo=ZONE),
+    counting_zh="5 个工作日，自次日起算",
+    clock="working",
+    special_days_zh=("10-10 周六 调休上班",),
+    extensions=0,
+    first_due_at=None,
+    due_at=datetime(2026, 10, 16, tzinfo=ZONE),
+    until=datetime(2026, 10, 16, 9, 12, tzinfo=ZONE),
+    is_open=False,
+    late_working_minutes=12,
+    late_natural_minutes=552,
+    text_zh="2026-10-09 周五 10:00 派单；5 个工作日，自次日起算；10-10 周六 调休上班；"
+    "应于 2026-10-15 周四 24:00 前办结；2026-10-16 周五 09:12 办结，逾期 12 个工作分钟",
+)
+DIFF = Diff(
+    scheme_id="exam",
+    period="2026-10",
+    revision=2,
+    base_revision=1,
+    why="补报一批",
+    is_published=True,
+    causes=("新到批次 9：h12345 events 2026-10-31，1 行",),
+    units=(
+        Moved(
+            *("D1", "单位D1", None),
+            (Change("score_100", "得分", "80.00", "85.00"), Change("band", "档次", "合格", "良好")),
+        ),
+        Moved("D2", "单位D2", None, (Change("score_100", "得分", "88.00", "88.50"),)),
+    ),
+    indicators=(Moved("D1", "单位D1", "close_on_time", (Change("numerator", "分子", "17", "18"),)),),
+    cases=(MovedCase("added", "D1", "close_on_time", "assignment", "a1", "h12345", "NO9", "mis_dispatched"),),
+)
 
 
 def moment(day: int, hour: int = 9) -> datetime:
@@ -37,6 +72,10 @@ def count(number: int, points: str = "0.00") -> Measured:
 def cost(lost: str, case_no: str = "NO202610090001234") -> Cost:
     return Cost(
         lost=Decimal(lost),
+        marginal=Decimal("4.17"),
+        marginal_reason=None,
+        subject_kind="assignment",
+        subject_id=f"a-{case_no}",
         feed_code="h12345",
         feed_name="12345 热线",
         case_no=case_no,
@@ -46,6 +85,7 @@ def cost(lost: str, case_no: str = "NO202610090001234") -> Cost:
         dispatched_at=moment(9, 10),
         due_at=moment(16, 0),
         occurred_at=moment(16),
+        clock=LATE,
         sources=("派单 events.csv 第 12 行", "办结 events.csv 第 40 行"),
     )
 
@@ -63,7 +103,7 @@ def group(code: str, name: str, *units: Unit) -> Group:
 
 def report(**more: object) -> Report:
     """Two groups; D4 had no case. D1 lost 7.50 points by two rows, D3 was flagged."""
-    late = rate("close_on_time", 18, 24, "12.50", costs=(cost("4.00"), cost("3.50", "NO2")))
+    late = rate("close_on_time", 18, 24, "12.50", costs=(cost("4.00"), replace(cost("3.50", "NO2"), clock=None)))
     departments = group(
         "dept",
         "部门",
@@ -110,6 +150,8 @@ def report(**more: object) -> Report:
         build_id=3,
         config_version=2,
         is_ranked=False,
+        is_shrunken=False,
+        lists=(),
         bands=tuple(
             Band(name, Decimal(least)) for name, least in (("优秀", 90), ("良好", 80), ("合格", 60), ("不合格", 0))
         ),
@@ -129,3 +171,18 @@ def ranked(given: Report) -> Report:
         for group in given.groups
     )
     return replace(given, groups=groups, is_ranked=True)
+
+
+def rich(**more: object) -> Report:
+    """A second revision by a scheme that shows lists and a second rate."""
+    given = report(release=RELEASE, diff=DIFF, lists=("红榜", "黑榜"), is_shrunken=True)
+    drawn = {"D1": Decimal("76.5"), "D3": Decimal("67.25")}
+    on = {"T1": "红榜", "D3": "黑榜"}
+
+    def seen(one: Unit) -> Unit:
+        first, *others = one.measured
+        measured = (replace(first, shrunken_value=drawn.get(one.code)), *others)
+        return replace(one, measured=measured, listed_on=on.get(one.code))
+
+    groups = tuple(replace(group, units=tuple(map(seen, group.units))) for group in given.groups)
+    return replace(given, groups=groups, **more)

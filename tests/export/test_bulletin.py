@@ -3,13 +3,11 @@
 from dataclasses import replace
 from string import Formatter
 
-import pytest
-
 from minhu.export.blocks import Table, Text, texts
 from minhu.export.bulletin import bulletin
 from minhu.export.public import suppress
 from minhu.export.words import TEXT, Words
-from tests.export.given import RELEASE, moment, ranked, report
+from tests.export.given import LATE, RELEASE, moment, ranked, report, rich
 
 ZH = Words("zh")
 
@@ -99,6 +97,35 @@ def test_who_lost_most_comes_first_with_what_cost_it():
     ]
 
 
+def test_a_revision_tells_who_moved_by_which_indicator_and_why():
+    blocks = bulletin(rich(), ZH)
+    assert headings(blocks)[1] == "二、修订情况"
+    told = all_text(blocks)
+    assert "与第 1 次相比，2 个单位的得分、名次或档次有变化。修订原因：补报一批。" in told
+    assert "输入变化：新到批次 9：h12345 events 2026-10-31，1 行。" in told
+    assert [row.cells for row in tables(blocks)[0].rows] == [
+        ("单位D1", "—", "得分 80.00 → 85.00、档次 合格 → 良好"),
+        ("单位D2", "—", "得分 88.00 → 88.50"),
+        ("单位D1", "按时办结率", "分子 17 → 18"),
+    ]
+
+
+def test_a_revision_that_another_replaced_says_so():
+    told = all_text(bulletin(report(release=replace(RELEASE, newest_revision=4)), ZH))
+    assert "本件为第 2 次修订，已由第 4 次修订取代。" in told
+    assert "取代" not in all_text(bulletin(report(release=RELEASE), ZH))
+
+
+def test_lists_and_second_rates_are_shown_only_where_the_scheme_has_them():
+    blocks = bulletin(rich(), ZH, annexes=["D1"])
+    at = next(at for at, block in enumerate(blocks) if block == Text("subheading", "黑榜"))
+    assert [row.cells for row in blocks[at + 1].rows] == [("单位D3", "部门", "61.25")]
+    told = all_text(blocks)
+    assert "75.00%\n18/24\n55.1–88.0%\n收缩 76.50%" in told and "同类组收缩值：" in told
+    plain = all_text(bulletin(report(), ZH, annexes=["D1"]))
+    assert "收缩" not in plain and "红黑榜" not in plain
+
+
 def test_the_notes_say_how_each_group_is_scored():
     rules = {row.cells[0]: row.cells for row in tables(bulletin(report(), ZH))[-1].rows}
     told = "部门，部门的规则：目标 95%；镇街，镇街的规则：目标 95%（在时限内办结的比例。）"
@@ -110,6 +137,7 @@ def test_an_annex_takes_the_points_of_a_unit_apart():
     assert "附件1　单位D1失分明细" in told
     assert "12345 热线\nNO202610090001234" in told and "超时 9 小时 12 分钟办结\n5 个工作日内办结" in told
     assert "2026-10-15 24:00" in told  # the end of a day, not 0:00 of the next
+    assert "4.00\n+4.17" in told and f"5 个工作日内办结\n{LATE.text_zh}" in told
 
 
 def test_the_public_version_names_no_worst_and_withholds_small_counts():
@@ -118,6 +146,9 @@ def test_the_public_version_names_no_worst_and_withholds_small_counts():
     towns = tables(blocks)[1]
     assert [row.cells for row in towns.rows] == [("单位T1", "优秀", "＊", "＊"), ("单位T2", "良好", "＊", "＊")]
     assert "6/7\n" not in all_text(blocks) and "8.33" not in all_text(blocks)
+    revised = all_text(bulletin(suppress(rich()), ZH))
+    assert "1 个单位的档次有变化" in revised and "档次 合格 → 良好" in revised
+    assert "88.00 → 88.50" not in revised and "17 → 18" not in revised and "批次 9" not in revised
 
 
 def test_in_english_nothing_of_ours_is_chinese():
@@ -126,9 +157,9 @@ def test_in_english_nothing_of_ours_is_chinese():
     assert all(text.isascii() for text in ours)
 
 
-@pytest.mark.parametrize("key", sorted(TEXT))
-def test_both_languages_say_the_same_with_the_same_values(key):
-    chinese, english = ({name for _, name, *_ in Formatter().parse(text) if name} for text in TEXT[key])
-    fields = [{name.partition(".")[0] for name in names} for names in (chinese, english)]
-    assert fields[0] == fields[1]
-    assert not any("\u4e00" <= one <= "\u9fff" for one in TEXT[key][1])
+def test_both_languages_say_the_same_with_the_same_values():
+    for key, both in TEXT.items():
+        chinese, english = ({name for _, name, *_ in Formatter().parse(text) if name} for text in both)
+        fields = [{name.partition(".")[0] for name in names} for names in (chinese, english)]
+        assert fields[0] == fields[1], key
+        assert not any("\u4e00" <= one <= "\u9fff" for one in both[1]), key

@@ -24,7 +24,7 @@ from minhu.export.to_json import as_json
 from minhu.export.to_pdf import Paper, as_pdf
 from minhu.export.to_xlsx import as_xlsx
 from minhu.export.words import Words
-from tests.export.given import RELEASE, cost, group, ranked, rate, report, unit
+from tests.export.given import LATE, RELEASE, cost, group, ranked, rate, report, rich, unit
 
 ZH, EN = Words("zh"), Words("en")
 WRITERS = {
@@ -48,7 +48,7 @@ def test_the_same_report_gives_the_same_bytes(form, monkeypatch):
 @pytest.mark.parametrize("form", WRITERS)
 def test_every_format_takes_a_release_a_ranking_the_public_version_and_an_empty_city(form):
     empty = replace(report(), groups=(group("dept", "部门"),), bands=())
-    for given, words in ((report(release=RELEASE), EN), (ranked(report()), ZH), (suppress(report()), ZH), (empty, EN)):
+    for given, words in ((rich(), EN), (ranked(report()), ZH), (suppress(rich()), ZH), (empty, EN)):
         assert len(WRITERS[form](given, words)) > 100
 
 
@@ -99,7 +99,7 @@ def test_sheets_are_frozen_print_on_a4_and_repeat_their_head():
     departments = xml(content, "xl/worksheets/sheet3.xml")
     assert '<pane xSplit="2" ySplit="2"' in departments and 'state="frozen"' in departments
     assert 'paperSize="9"' in departments and 'orientation="landscape"' in departments and "<colBreaks" in departments
-    assert 'fitToHeight="0"' in xml(content, "xl/worksheets/sheet6.xml")
+    assert 'fitToHeight="0"' in xml(content, "xl/worksheets/sheet5.xml")
     assert "未发布 · 试算" in departments
     book = xml(content, "xl/workbook.xml")
     assert re.search(r'_xlnm.Print_Titles"[^>]*>部门!\$A:\$B,部门!\$1:\$2<', book)
@@ -150,6 +150,28 @@ def test_the_unit_sheet_and_the_evidence_hold_every_row_that_cost_points():
     assert [row[3] for row in own if row[0] == "按时办结率"] == ["0.75", "NO202610090001234", "NO2"]
 
 
+def test_the_workbook_shows_the_clock_the_worth_of_a_row_lists_second_rates_and_what_was_revised():
+    content = as_xlsx(rich(), ZH, ["D1"])
+    evidence = sheet(content, "扣分明细")
+    assert evidence[0][12:14] == ("若无此件", "计时")
+    assert (float(evidence[1][12]), evidence[1][13]) == (4.17, LATE.text_zh)
+    departments = sheet(content, "部门")
+    assert departments[0][5] == "红黑榜" and [row[5] for row in departments[2:6]] == [None, None, "黑榜", None]
+    assert departments[1][12] == "同类组收缩值" and float(departments[2][12]) == 76.5
+    revised = sheet(content, "修订情况")
+    assert [row[1:] for row in revised[4:]] == [
+        ("单位D1", None, "得分", "80.00", "85.00"),
+        ("单位D1", None, "档次", "合格", "良好"),
+        ("单位D2", None, "得分", "88.00", "88.50"),
+        ("单位D1", "按时办结率", "分子", "17", "18"),
+        ("单位D1", "按时办结率", "h12345 NO9", None, "剔除：mis_dispatched"),
+    ]
+    foot = f"发布编号 7　修订号 2　哈希 {RELEASE.hash}"
+    with ZipFile(BytesIO(content)) as book:
+        pages = [book.read(name).decode() for name in book.namelist() if "worksheets/sheet" in name]
+    assert len(pages) == 9 and all(foot in page for page in pages)
+
+
 # CSV and JSON
 
 
@@ -166,13 +188,24 @@ def test_the_csv_has_a_line_for_each_unit_and_indicator():
     assert (first["status"], first["release_id"]) == ("draft", "")
     units = list(csv.DictReader(StringIO(as_csv(report(release=RELEASE), "units").decode("utf-8-sig"))))
     assert (units[3]["not_ranked_reason"], units[3]["hash"]) == ("no_case", RELEASE.hash)
+    units = list(csv.DictReader(StringIO(as_csv(rich(), "units").decode("utf-8-sig"))))
+    assert [one["listed_on"] for one in units] == ["", "", "黑榜", "", "红榜", ""]
+    (late, _) = csv.DictReader(StringIO(as_csv(rich(), "evidence").decode("utf-8-sig")))
+    assert (late["marginal"], late["clock"], late["late_working_minutes"]) == ("4.17", LATE.text_zh, "12")
 
 
 def test_the_json_holds_the_whole_report_exactly():
-    told = json.loads(as_json(report(release=RELEASE)))
+    told = json.loads(as_json(rich()))
     assert (told["format"], told["status"], told["release"]["revision"]) == ("minhu-report/1", "published", 2)
+    assert told["diff"]["units"][0]["changes"][1] == {
+        "column": "band",
+        "name_zh": "档次",
+        "before": "合格",
+        "after": "良好",
+    }
     d1 = told["groups"][0]["units"][0]
     assert d1["measured"][0]["points"] == "12.50" and d1["measured"][0]["costs"][0]["case_no"] == "NO202610090001234"
+    assert d1["measured"][0]["shrunken_value"] == "76.5"
 
 
 # Word
@@ -260,6 +293,7 @@ def test_lines_break_where_chinese_and_english_may():
 
     assert wrap("甲乙丙，丁戊", 6, width) == ["甲乙", "丙，丁", "戊"]  # no line begins with a comma
     assert wrap("甲乙（丙丁）", 6, width) == ["甲乙", "（丙", "丁）"]
+    assert wrap("于 2026-10-16 周", 11, width) == ["于", "2026-10-16", "周"]  # a date stays whole
     assert wrap("a bcd ef", 5, width) == ["a bcd", "ef"]
     assert wrap("abcdefgh", 3, width) == ["abc", "def", "gh"]  # too long for any line
     assert "".join(wrap("按时办结率3/7；退单率", 8, width)) == "按时办结率3/7；退单率"

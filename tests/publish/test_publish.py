@@ -1,15 +1,23 @@
 """A period from closing to its second revision: who may do what, what is refused, what nobody can change unseen."""
 
+from dataclasses import replace
 from importlib import import_module
 
 import psycopg
 import pytest
 
 from minhu import assess, database
+from minhu.audit import access
+from minhu.audit.report.chapters import chapters
+from minhu.audit.report.read import read_audit
+from minhu.audit.trace import trace
+from minhu.audit.trace_text import render_trace
 from minhu.errors import Refused
+from minhu.export.blocks import texts
 from minhu.publish import close, diff, publish, revise, verify
 from minhu.publish.chain import check_chain
 from minhu.warehouse.build import build
+from tests.lineage import told
 from tests.publish import city as world
 from tests.publish.city import LATE, case, deliver, login, rows
 
@@ -19,7 +27,9 @@ TABLES = ("closing", "frozen_row", "release", "unit_score", "unit_indicator", "e
 
 @pytest.fixture(scope="module")
 def city(scratch, tmp_path_factory):
-    return world.make(scratch, tmp_path_factory.mktemp("publish"))
+    """It tells its lineage."""
+    folder = tmp_path_factory.mktemp("publish")
+    return world.make(lambda where: replace(scratch(where), lineage=str(folder / "lineage.jsonl")), folder)
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +70,45 @@ def test_what_is_published_is_what_was_closed(city, first):
     assert rows(city, late) == [("U1", 2), ("U2", 1)]
     found = verify(city, MONTH)
     assert found.is_ok and found.differences == () and found.notes == () and found.last_hash == first.hash
+
+
+def test_an_auditor_walks_a_case_to_the_release_that_tells_it(city, first):
+    found = trace(city, "h1", case(5, "城管局")["工单编号"])
+    told = {(row["revision"], row["change"], row["indicator_code"]) for row in found.published}
+    assert (1, "added", "close_on_time") in told and {row[:2] for row in told} == {(1, "added")}
+    assert first.hash in render_trace(found)
+    report = read_audit(city, MONTH, seed="x", n=8)
+    assert report.inputs["release_head"] == first.hash
+    assert any(first.hash in text for text in texts(chapters(report)))
+
+
+def test_the_way_of_a_number_is_told_from_the_file_to_the_release(city, first):
+    events = told(city)
+    done = {event["job"]["name"]: event for event in events if event["eventType"] == "COMPLETE"}
+    reads, writes = (
+        {name: {one["name"] for one in event[side]} for name, event in done.items()} for side in ("inputs", "outputs")
+    )
+    (file,) = reads["load.h1.cases"]
+    assert file.startswith("feed/h1/cases/h1/cases_")
+    assert writes["load.h1.cases"] == {"batch/1", "staging.case_record"} <= reads["build"]
+    assert {"mart.fct_case", "mart.fct_timeliness"} <= writes["build"] & reads["score"]
+    assert f"score/linan/{MONTH}" in writes["score"] & reads["publish"]
+    assert f"release/linan/{MONTH}/1" in writes["publish"]
+    (staged,) = [one for one in done["load.h1.cases"]["outputs"] if one["name"] == "staging.case_record"]
+    assert staged["outputFacets"]["outputStatistics"]["rowCount"] == len(world.FIRST)
+    ends = {(event["run"]["runId"], event["eventType"]) for event in events}
+    assert {kind for _, kind in ends} == {"START", "COMPLETE", "FAIL"}, "what was refused on the way failed"
+
+
+def test_every_act_on_the_way_stands_in_the_access_log(city, first):
+    logged = [(one["subject"], one["accessed_by"], one["act_id"]) for one in access.entries(city)]
+    owner = first.closed_by
+    assert logged[:3] == [
+        ("closing", owner, first.closing_id),
+        ("approval", "p_shen", 1),
+        ("publication", "p_shen", first.release_id),
+    ]
+    assert verify(city, MONTH, chain_only=True).access.is_ok
 
 
 def test_what_is_published_is_not_published_or_closed_again(city, first):

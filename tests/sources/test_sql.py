@@ -198,7 +198,7 @@ def test_mysql_still_sends_while_the_first_rows_are_written(from_mysql, pull, my
 def test_an_error_of_mysql_that_passes_is_asked_again_later(code, told):
     failure = exc.OperationalError("select 1", {}, pymysql.err.OperationalError(code, "s3cr3t-value"))
     answer = sql._told(failure, sqlalchemy.make_url("mysql+pymysql://reader@here/base"))
-    assert type(answer) is told and f"here: OperationalError {code}" in str(answer) and "s3cr3t" not in str(answer)
+    assert isinstance(answer, told) and f"here: OperationalError {code}" in str(answer) and "s3cr3t" not in str(answer)
 
 
 def test_mysql_goes_on_after_the_last_time_less_the_lag(from_mysql, pull):

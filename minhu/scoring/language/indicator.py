@@ -105,7 +105,7 @@ class Indicator(Declared):
     @property
     def is_binomial(self) -> bool:
         """Whether it is a share of cases, each of which is good or bad, so that chance can be told from difference."""
-        return self.aggregate == "rate" and not self.is_manual
+        return self.aggregate == "rate" and not self.is_manual and self.counts.is_yes_or_no
 
     @property
     def is_lower_better(self) -> bool:
@@ -114,7 +114,7 @@ class Indicator(Declared):
     @property
     def judges(self) -> bool:
         """Whether it says how a unit handled its cases, so that a unit may be ranked by it."""
-        return self.measure is not None and self.moment not in INTAKE and self.aggregate != "share"
+        return self.measure is not None and self.moment not in INTAKE and self.aggregate not in ("share", "per_10k")
 
     @property
     def parameters(self) -> dict[str, Entries]:

@@ -1,0 +1,50 @@
+"""A release as the score that it is: read from ``publish`` alone, by what also reads the newest score."""
+
+import psycopg
+from psycopg.rows import tuple_row
+
+from minhu.publish.close import Release
+from minhu.scoring.period import Period
+from minhu.scoring.scheme import Scheme
+from minhu.scoring.score import Run
+from minhu.scoring.stored import Stored
+
+
+def run_of(connection: psycopg.Connection, release: Release) -> Run:
+    """What was scored: the scheme in the words of the configuration that the release rests on."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        data, starts_at, ends_at = cursor.execute(
+            "select entry.data, release.starts_at, release.ends_at from publish.release inner join config.entry"
+            " on entry.kind = 'scheme' and entry.key = release.scheme_id"
+            " and entry.since_version <= release.config_version"
+            " and (entry.until_version is null or entry.until_version > release.config_version)"
+            " where release.release_id = %s",
+            [release.release_id],
+        ).fetchone()
+    return Run(
+        Scheme.from_entry(data),
+        Period.parse(release.period),
+        starts_at,
+        ends_at,
+        release.as_of,
+        release.build_id,
+        release.config_version,
+    )
+
+
+def stored_release(connection: psycopg.Connection, release: Release) -> Stored:
+    """The rows of a release. Points by hand are those that it rests on, whatever was decided about them since."""
+    run = run_of(connection, release)
+    return Stored(
+        run,
+        scores="publish.unit_score",
+        indicators="publish.unit_indicator",
+        evidence="publish.evidence_of_release",
+        entries=(
+            "(select point.* from assess.manual_point as point, publish.release as of_release"
+            " where of_release.release_id = %(release_id)s"
+            " and of_release.inputs -> 'manual_points' -> 'ids' @> to_jsonb(point.manual_point_id))"
+        ),
+        condition="release_id = %(release_id)s",
+        key=run.key | {"release_id": release.release_id},
+    )

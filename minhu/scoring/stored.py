@@ -1,0 +1,44 @@
+"""A score where it stands: the newest of a period in ``mart``, or what was published. The same columns, one reader."""
+
+from dataclasses import dataclass, field
+
+from minhu.scoring.score import OF_RUN, Run
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The tables that hold a score, and the ``condition`` that names its rows in each, filled in by ``key``.
+
+    ``entries``: the points entered by hand that it rests on.
+    """
+
+    run: Run
+    scores: str
+    indicators: str
+    evidence: str
+    entries: str
+    condition: str
+    key: dict[str, object] = field(hash=False)
+
+    @classmethod
+    def newest(cls, run: Run) -> "Stored":
+        """The score of a run, in ``mart``."""
+        return cls(
+            run,
+            scores="mart.fct_unit_score",
+            indicators="mart.fct_unit_indicator",
+            evidence="mart.fct_evidence",
+            entries="assess.manual_point_in_force",
+            condition=OF_RUN,
+            key=run.key,
+        )
+
+    def sql(self, query: str) -> str:
+        """``query`` with the tables and the condition put in by name."""
+        return query.format(
+            scores=self.scores,
+            indicators=self.indicators,
+            evidence=self.evidence,
+            entries=self.entries,
+            condition=self.condition,
+        )
