@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-NAMES = ("load", "build", "gates")
+NAMES = ("load", "build", "gates", "faults")
 RESULTS = Path(__file__).parent / "results.json"
 
 
@@ -20,7 +20,7 @@ def main(quick: bool, names: tuple[str, ...]) -> None:
     size = "quick" if quick else "full"
     last = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     results = last if last.get("size") == size and names else {}
-    results |= {"commit": _commit(), "date": datetime.now(UTC).date().isoformat(), "size": size}
+    results |= {"commit": commit_told(), "date": datetime.now(UTC).date().isoformat(), "size": size}
     for name in names or NAMES:
         for key, value in import_module(f"bench.{name}").measure(quick).items():
             results[key] = value
@@ -28,7 +28,7 @@ def main(quick: bool, names: tuple[str, ...]) -> None:
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
 
 
-def _commit() -> str:
+def commit_told() -> str:
     """The commit that is measured, marked when files differ from it."""
     told = ["git", "describe", "--always", "--dirty", "--exclude", "*"]
     return subprocess.run(told, cwd=RESULTS.parent, capture_output=True, text=True, check=True).stdout.strip()

@@ -126,9 +126,17 @@ best_fit as (
 clock as (
     select
         best_fit.batch_id,
-        case when as_told.moved >= 0.2 and as_told.moved - best_fit.moved >= 0.15 then best_fit.hours else 0 end as hours
+        case
+            when
+                as_told.moved >= 0.2
+                and as_told.moved - best_fit.moved >= 0.15
+                and shifted.moved - shifted.by_chance >= 0.1
+                then best_fit.hours
+            else 0
+        end as hours
     from best_fit
     inner join turned as as_told on best_fit.batch_id = as_told.batch_id and as_told.hours = 0
+    inner join shifted on best_fit.batch_id = shifted.batch_id and shifted.dimension = 'hour'
 ),
 
 least as (

@@ -39,6 +39,15 @@ counted as (
     union all
     select
         batch_id,
+        'urgency',
+        urgency,
+        count(*)
+    from staging.case_record
+    where batch_id = any(%(batches)s)
+    group by batch_id, urgency
+    union all
+    select
+        batch_id,
         'hour',
         to_char(received_at, 'HH24'),
         count(*)

@@ -32,7 +32,14 @@ def measure(settings: Settings, batches: list[int]) -> None:
         connection.execute("set local enable_nestloop = off")
         _run(connection, "profile", wanted)
         _run(connection, "distribution", {"batches": batches})
+        _run(connection, "owned", wanted)
         connection.execute("set local enable_nestloop = on")
+        connection.execute("analyze owned")
+        for join in ("hashjoin", "mergejoin"):  # either would read every case there ever was
+            connection.execute(f"set local enable_{join} = off")
+        _run(connection, "strangers", {})
+        for join in ("hashjoin", "mergejoin"):
+            connection.execute(f"set local enable_{join} = on")
         _run(connection, "peers", {"batches": batches})
         connection.execute("analyze peer")
         _run(connection, "derived", {"batches": batches})
@@ -44,7 +51,7 @@ def _wanted(connection: psycopg.Connection, batches: list[int]) -> dict[str, lis
     before = _run(connection, "before", {"batches": batches}).fetchall()
     of_day = connection.execute(
         "select batch_id from audit.batch where kind = 'case' and status not in ('refused', 'superseded')"
-        " and business_date in (select business_date from audit.batch where batch_id = any(%s) and kind = 'event')",
+        " and business_date in (select business_date from audit.batch where batch_id = any(%s) and kind <> 'case')",
         [batches],
     ).fetchall()
     return {

@@ -65,6 +65,7 @@ case_rows as (
     select
         batch_id,
         count(*) as counted_rows,
+        count(distinct case_no) as numbers,
         count(*) filter (where received_at >= future_from) as future_rows,
         count(*) filter (where received_at < old_until) as old_rows,
         count(*) filter (where category_code is null) as category_null_rows,
@@ -334,6 +335,7 @@ counted as (
         early_rows.matched_rows,
         early_rows.early_rows,
         repeated_rows.repeated_rows,
+        case_rows.counted_rows - case_rows.numbers as same_number_rows,
         callback_rows.outcome_null_rows,
         category_rows.unknown_pct as unknown_category_pct,
         area_rows.unknown_pct as unknown_area_pct,
@@ -389,7 +391,9 @@ measured as (
         ('early_rows', early_rows),
         ('early_pct', round(100.0 * early_rows / nullif(matched_rows, 0), 2)),
         ('repeated_pct', round(100.0 * repeated_rows / nullif(counted_rows, 0), 2)),
-        ('due_null_pct', round(100.0 * due_null_rows / nullif(dispatch_rows, 0), 2)),
+        ('same_number_pct', round(100.0 * same_number_rows / nullif(counted_rows, 0), 2)),
+        -- of a dispatch or two that add a unit none may have a due time of its own
+        ('due_null_pct', case when dispatch_rows >= 10 then round(100.0 * due_null_rows / dispatch_rows, 2) end),
         ('unknown_category_pct', round(unknown_category_pct, 2)),
         ('unknown_area_pct', round(unknown_area_pct, 2)),
         ('dispatch_unit_null_pct', round(100.0 * dispatch_unit_null_rows / nullif(dispatch_rows, 0), 2)),

@@ -14,6 +14,8 @@ with band (metric, is_seasonal, scale, soft, hard, hard_low) as (
     ('rejected_pct', false, 'points', 5, 30, null),
     ('duplicate_pct', false, 'points', 5, 30, null),
     ('repeated_pct', false, 'points', 20, 50, null),
+    ('same_number_pct', false, 'points', 20, 50, null),
+    ('stranger_pct', false, 'points', 25, 60, null),
     ('garbled_pct', false, 'points', 5, 20, null),
     ('category_null_pct', false, 'points', 20, 60, null),
     ('request_type_null_pct', false, 'points', 20, 60, null),
@@ -31,7 +33,8 @@ with band (metric, is_seasonal, scale, soft, hard, hard_low) as (
     ('late_pct', false, 'points', 40, null, null),
     -- points of rows that changed their code or hour (derived.sql); nothing is usual before there is a history of it
     ('category_shift_pct', true, 'shift', 20, 50, null),
-    ('request_type_shift_pct', true, 'shift', 20, 40, null),
+    ('request_type_shift_pct', true, 'shift', 20, 30, null),
+    ('urgency_shift_pct', true, 'shift', 20, 40, null),
     ('area_shift_pct', true, 'shift', 20, 50, null),
     ('unit_shift_pct', true, 'shift', 30, 60, null),
     ('event_type_shift_pct', true, 'shift', 25, 45, null),

@@ -143,7 +143,7 @@ def _slots(start: date, days: int, bundle: bool) -> list[tuple[date, int, int]]:
 def _write_delivery(
     truth: Truth, feed: Feed, delivery: Delivery, out: Path, slots: list[tuple[date, int, int]], seed: int
 ) -> Iterator[FileAccount]:
-    rows = _rows(truth, feed, delivery)
+    rows = rows_of(truth, feed, delivery)
     told = to_source(rows, feed, delivery)
     day = rows[DAY_COLUMN].cast(pl.Int64)
     for business_date, low, high in slots:
@@ -164,7 +164,8 @@ def _write_delivery(
         )
 
 
-def _rows(truth: Truth, feed: Feed, delivery: Delivery) -> pl.DataFrame:
+def rows_of(truth: Truth, feed: Feed, delivery: Delivery) -> pl.DataFrame:
+    """What a delivery has to say of the whole span, in canonical columns and in the order of its files."""
     if delivery.kind == "event":
         return truth.event_rows(feed)
     if delivery.kind == "callback":

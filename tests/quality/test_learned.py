@@ -35,6 +35,8 @@ BROKEN = {
     "arrival.codes_lost": ("event", ROWS, {"unit_name": "'市城管委'"}),
     "arrival.content_new": ("case", ROWS, {"row_hash": "(select row_hash from staging.case_record as told"
                                                        " where told.row_number = n order by batch_id desc limit 1)"}),
+    "arrival.numbers_distinct": ("case", ROWS, {"case_no": "'C' || n % 3"}),
+    "arrival.cases_known": ("callback", ROWS, {"case_no": "'X' || n"}),
     "arrival.distribution_broken": ("callback", ROWS, {"satisfaction_code": "'very_satisfied'"}),
     "arrival.clock_right": ("case", ROWS, {"received_at": "day + make_interval(hours => (16 + n % 10)::int)"}),
     "arrival.hours_broken": ("event", ROWS, {"occurred_at": "day", "due_at": "day + 3"}),
