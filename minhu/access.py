@@ -3,7 +3,7 @@
 | group | reads | decides |
 |---|---|---|
 | ``bi`` | `mart`, what is published | |
-| ``evaluator`` | `mart`, `assess`, `publish` | all of `assess`, held batches, publication |
+| ``evaluator`` | `mart`, `config`, `assess`, `publish`, what explains a score | `assess`, held batches, publication |
 | ``auditor`` | `mart`, `audit`, `config`, `assess`, `publish` | |
 | ``unit`` | its appeals, all published results, the cases behind its own | files and withdraws its unit's appeals |
 

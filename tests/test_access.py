@@ -31,11 +31,13 @@ def login(warehouse):
 SCHEMAS = ("mart", "audit", "config", "staging", "restricted", "build", "assess", "publish")
 READS = {
     "bi": {"mart", "publish"},
-    "evaluator": {"mart", "assess", "publish"},
+    "evaluator": {"mart", "config", "assess", "publish"},
     "auditor": {"mart", "audit", "config", "assess", "publish"},
 }
 NOT_YET_PUBLISHED = {"closing", "frozen_row"}
-GRANTED = {("evaluator", "audit", "open_finding")}  # who waives sees what there is to waive
+GRANTED = {  # who waives sees what there is to waive; who explains a score, what the rows behind it rest on
+    ("evaluator", "audit", table) for table in ("open_finding", "batch", "build", "event_version", "lifecycle_anomaly")
+}
 
 
 @pytest.mark.parametrize("group", READS)

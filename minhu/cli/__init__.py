@@ -32,7 +32,7 @@ for _room in ROOMS:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Runs a command; turns our errors into one line and exit code 1."""
+    """Runs a command; turns our errors, and what a login may not do, into one line and exit code 1."""
     try:
         minhu.main(arguments, standalone_mode=True)
     except MinhuError as error:
@@ -40,4 +40,9 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(1)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        if type(error).__name__ != "InsufficientPrivilege":  # of psycopg, which not every command imports
+            raise
+        click.echo(f"minhu: this login may not do that ({error}); see `minhu logins list`".replace("\n", " "), err=True)
         sys.exit(1)

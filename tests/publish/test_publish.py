@@ -13,9 +13,11 @@ from minhu.audit.report.read import read_audit
 from minhu.audit.trace import trace
 from minhu.audit.trace_text import render_trace
 from minhu.errors import Refused
+from minhu.export import read_report
 from minhu.export.blocks import texts
 from minhu.publish import close, diff, publish, revise, verify
 from minhu.publish.chain import check_chain
+from minhu.scoring import explain
 from minhu.warehouse.build import build
 from tests.lineage import told
 from tests.publish import city as world
@@ -158,6 +160,8 @@ def test_a_revision_says_who_which_indicator_which_cases_and_why(city, first, se
 
 def test_who_approves_sees_what_moved_and_an_auditor_checks_the_hashes(city, shen, second):
     assert diff(shen, MONTH) == diff(city, MONTH)
+    assert explain(shen, "U1", MONTH) == explain(city, "U1", MONTH)
+    assert read_report(shen, MONTH) == read_report(city, MONTH)
     auditor = login(city, "p_audit", "auditor")
     assert verify(auditor, MONTH, chain_only=True).is_ok and diff(auditor, MONTH).causes
     noted = verify(auditor, MONTH, chain_only=True).release.hash[:12]
