@@ -97,7 +97,7 @@ class Settings:
         path = self.home / "secrets" / name
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():
-            fresh = path.with_name(f".{name}.{os.getpid()}")
+            fresh = path.with_name(f".{name}.{secrets.token_hex(8)}")
             fresh.touch(mode=0o600)
             fresh.write_text(secrets.token_hex(32))
             try:

@@ -173,7 +173,7 @@ def test_thresholds_of_one_day_cannot_be_two(tmp_path):
     shutil.copytree(PROJECT_ROOT / "config", tmp_path / "config")
     path = tmp_path / "config" / "city.yml"
     text = path.read_text(encoding="utf-8")
-    entry = text[text.index("  - valid_from: 2020-01-01\n    min_count") : text.index("feeds: #")]
+    entry = "  - valid_from" + text.partition("gaming:\n  - valid_from")[2].partition("# How the data")[0]
     path.write_text(text.replace(entry, entry * 2), encoding="utf-8")
     with pytest.raises(BadDeclaration, match="gaming '2020-01-01' is declared twice"):
         config.read_config(tmp_path / "config")
