@@ -28,7 +28,7 @@ setup: .venv/.ready  ## Make .venv from uv.lock
 demo: setup  ## A month of a small city through the whole chain; safe to run twice
 	$(BIN)/minhu demo
 
-# A server and two of these for each core would be no faster; the tests of a file share what they set up.
+# A worker for each core, with a server of its own; the tests of a file share what they set up.
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test: setup  ## A sample of everything, within minutes

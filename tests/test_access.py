@@ -4,7 +4,7 @@ import psycopg
 import pytest
 import sqlalchemy
 
-from minhu import access, database
+from minhu import access, cli, database
 from minhu.errors import Refused
 
 
@@ -107,3 +107,18 @@ def test_what_is_no_login_is_refused(warehouse, name, timeout, told):
 def test_only_logins_of_ours_are_dropped(warehouse):
     with database.connect(warehouse) as owner, pytest.raises(Refused, match="no login"):
         access.drop_login(owner, "minhu")
+
+
+def test_what_a_login_may_not_do_is_told_in_one_line(monkeypatch, capsys):
+    def refused(*given, **named):
+        raise psycopg.errors.InsufficientPrivilege("permission denied for table batch\nLINE 1: select ...")
+
+    monkeypatch.setattr(cli.minhu, "main", refused)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["explain", "D1", "2026-10"])
+    told = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert (
+        told.startswith("minhu: this login may not do that (permission denied for table batch")
+        and told.count("\n") == 1
+    )

@@ -42,7 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
-        if type(error).__name__ != "InsufficientPrivilege":  # of psycopg, which not every command imports
+        from psycopg.errors import InsufficientPrivilege
+
+        if not isinstance(error, InsufficientPrivilege):
             raise
         click.echo(f"minhu: this login may not do that ({error}); see `minhu logins list`".replace("\n", " "), err=True)
         sys.exit(1)
