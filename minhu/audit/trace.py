@@ -19,7 +19,7 @@ from minhu.audit import trace_queries as queries
 from minhu.errors import MinhuError, Refused
 from minhu.load.store import store_of
 from minhu.scoring.plain import plain
-from minhu.scoring.words import rule_text
+from minhu.scoring.words import ANOMALIES, LOST, rule_text
 from minhu.settings import Settings
 
 Rows = tuple[dict, ...]
@@ -151,11 +151,6 @@ _OUT_ZH = {
     "superseded": "批次已被批次 {by} 取代，不参与计算",
     "unbuilt": "批次已放行，尚未构建",
 }
-_LOST_ZH = {
-    "corrected": "报送方已更正",
-    "retracted": "报送方已撤回",
-    "source_of_record": "以权威来源所报为准",
-}
 _USED_ZH = {"dispatch": "派单", "sign": "签收", "close": "办结"}
 
 
@@ -227,10 +222,19 @@ _STEPS = {
 }
 
 
+_COUNTED_ALL_THE_SAME = {
+    "dispatched_after_end",
+    "lead_over_open_lead",
+    "merge_target_unknown",
+    "return_after_close",
+    "sign_after_close",
+}
+
+
 def _event_outcome(row: dict, same: dict) -> dict:
     if row["lost_reason"]:
         stands = f"{row['standing_occurred_at']:%m-%d %H:%M}，批次 {row['standing_batch_id']}"
-        text = f"不采用：{_LOST_ZH[row['lost_reason']]}（采用 {stands} 第 {row['standing_row_number']} 行）"
+        text = f"不采用：{LOST[row['lost_reason']]}（采用 {stands} 第 {row['standing_row_number']} 行）"
         return {"outcome": row["lost_reason"], "outcome_zh": text}
     if row["is_deleted"]:
         return {"outcome": "tombstone", "outcome_zh": "来源声明该事件已撤回"}
@@ -239,6 +243,8 @@ def _event_outcome(row: dict, same: dict) -> dict:
     if same is not row and not row["is_milestone"]:
         text = f"与批次 {same['batch_id']} 第 {same['row_number']} 行相同（重复送达）"
         return {"outcome": "same", "outcome_zh": text}
+    odd = "；".join(f"异常 {code}：{ANOMALIES[code]}" for code in row["anomaly_codes"])
+    if set(row["anomaly_codes"]) - _COUNTED_ALL_THE_SAME:
+        return {"outcome": "anomaly", "outcome_zh": odd}
     used = "、".join(_USED_ZH[step] for step in row["used_for"])
-    odd = f"（异常 {row['anomaly_code']}：{row['effect_on_clock']}）" if row["anomaly_code"] else ""
-    return {"outcome": "counted", "outcome_zh": f"采用{f'，计入{used}' if used else ''}{odd}"}
+    return {"outcome": "counted", "outcome_zh": f"采用{f'，计入{used}' if used else ''}{f'（{odd}）' if odd else ''}"}

@@ -108,8 +108,7 @@ select
     lost.standing_occurred_at,
     lost.standing_batch_id,
     lost.standing_row_number,
-    odd.anomaly_code,
-    odd.effect_on_clock,
+    coalesce(odd.anomaly_codes, '{{}}') as anomaly_codes,
     exists (
         select from audit.orphan
         where orphan.kind = 'event' and orphan.batch_id = told.batch_id and orphan.row_number = told.row_number
@@ -126,8 +125,7 @@ left join audit.event_version as lost
         and (lost.source = 'record') = told.is_milestone
 left join lateral (
     select
-        string_agg(anomaly.anomaly_code, '、' order by anomaly.anomaly_code) as anomaly_code,
-        string_agg(anomaly.effect_on_clock, '、' order by anomaly.anomaly_code) as effect_on_clock
+        array_agg(distinct anomaly.anomaly_code order by anomaly.anomaly_code) as anomaly_codes
     from audit.lifecycle_anomaly as anomaly
     where
         anomaly.case_id = %(root)s

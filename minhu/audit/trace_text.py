@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from minhu.audit.trace import Trace
+from minhu.quality.register import SEVERITY_ZH
 from minhu.scoring.words import ANSWERS, EVENTS, VIOLATIONS, limit, moment
 
 STATUS = {"loaded": "待判定", "accepted": "已放行", "held": "扣留", "refused": "整批拒收", "superseded": "已被取代"}
@@ -99,7 +100,7 @@ def _batches(found: Trace) -> Iterator[str]:
             yield f"  {moment(verdict['decided_at'])} {who} {VERDICTS[verdict['verdict']]}"
         for rule in batch["failed"]:
             how = "出错" if rule["outcome"] == "errored" else "未通过"
-            yield f"  门禁运行 {rule['quality_run_id']}：{rule['rule_id']}（{rule['severity']}）{how}"
+            yield f"  门禁运行 {rule['quality_run_id']}：{rule['rule_id']}（{SEVERITY_ZH[rule['severity']]}）{how}"
 
 
 def _versions(found: Trace) -> Iterator[str]:

@@ -5,15 +5,23 @@ run that dies is simply run again. Only accepted batches of at most 56 earlier d
 most three batches before each, so that a day costs the same however long the history is.
 """
 
+from functools import cache
 from pathlib import Path
 
 import psycopg
 
 from minhu import database
+from minhu.hashing import files_sha256
 from minhu.settings import Settings
 
 _FOLDER = Path(__file__).parent
 TABLES = ("audit.batch_profile", "audit.batch_distribution", "audit.batch_threshold")
+
+
+@cache
+def fingerprint() -> str:
+    """sha256 of the SQL that measures batches and works out limits, as it was when this process first asked."""
+    return files_sha256(_FOLDER, _FOLDER.glob("*.sql"))
 
 
 def measure(settings: Settings, batches: list[int]) -> None:

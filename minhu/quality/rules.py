@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from minhu.declaration import Declared, read_declaration, read_yaml
 from minhu.errors import BadDeclaration
+from minhu.quality.measure import TABLES, fingerprint
 from minhu.settings import PROJECT_ROOT
 
 ROOT = PROJECT_ROOT / "expectations"
@@ -62,11 +63,13 @@ class Rule:
     """Columns it watches, as schema.table.column."""
     asset: str
     asset_query: str
+    measured_by: str
+    """`minhu.quality.measure.fingerprint` of what it judges measures by; empty where it judges rows themselves."""
     path: Path
 
     @property
     def hash(self) -> str:
-        """sha256 of all that the rule says; another hash is another version of the rule."""
+        """sha256 of all that the rule says and is measured by; another hash is another version of the rule."""
         said = {name: value for name, value in asdict(self).items() if name != "path"}
         return hashlib.sha256(json.dumps(said, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
 
@@ -207,5 +210,6 @@ def _rule(declared: _Expectation, gate: Gate, asset: str, asset_query: str, path
         guards=meta.guards,
         asset=asset,
         asset_query=asset_query,
+        measured_by=fingerprint() if any(table in asset_query for table in TABLES) else "",
         path=path,
     )

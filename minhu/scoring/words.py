@@ -54,6 +54,21 @@ LOST = {
     "review_back_before_close": "尚未办结",
 }
 """Why an event does not count: ``audit.event_version.lost_reason`` and the anomalies that take an event off a clock."""
+ANOMALIES = {
+    "after_void": "不计：派单作废后的动作不归于任何单位",
+    "before_dispatch": "不计：签收、联系、办结、退单须在派单之后",
+    "closed_again": "不计：以首次未被审核退回的办结为准",
+    "dispatched_after_end": "新派单另计时限；终结只作废当时未结的派单",
+    "extension_asked_late": "不计：申请时已过的时限不变",
+    "lead_over_open_lead": "前后两个主办各计时限，直至各自办结或退回",
+    "merge_target_unknown": "与其他并单一样作废未结派单；并入的工单不详",
+    "return_after_close": "退单仍使派单作废",
+    "return_after_designation": "无效：派单不变，时限照计",
+    "review_back_before_close": "不计：以其后的办结为准",
+    "sign_after_close": "签收按其时刻计，办结不变",
+    "unit_never_dispatched": "不计：该单位在此工单上没有派单",
+}
+"""What was made of an event that the life-cycle does not allow: ``audit.lifecycle_anomaly.effect_on_clock``."""
 NOT_RANKED = {
     "no_case": "本期无派单，不参加排名",
     "nothing_due": "本期无到期事项，不参加排名",

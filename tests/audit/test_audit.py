@@ -58,6 +58,7 @@ EVENTS = [
     {"case_no": CASE, "event_type": "DISPATCH", "occurred_at": "2026-10-12 09:00:00", "unit_name": "城管局"},
     {"case_no": CASE, "event_type": "CLOSE", "occurred_at": "2026-10-13 10:10:00", "unit_name": "城管局"},
     {"case_no": "nobody", "event_type": "CLOSE", "occurred_at": "2026-10-13 10:10:00", "unit_name": "城管局"},
+    {"case_no": CASE, "event_type": "CLOSE", "occurred_at": "2026-10-14 10:10:00", "unit_name": "交通局"},
 ]
 
 
@@ -216,6 +217,7 @@ def test_a_case_is_walked_from_its_lines_to_its_scores(city):
     outcomes = [(row["event_type"], row["is_milestone"], row["outcome"]) for row in found.events]
     assert ("DISPATCH", False, "counted") in outcomes
     assert ("CLOSE", False, "counted") in outcomes
+    assert ("CLOSE", False, "anomaly") in outcomes, "of a unit that was never dispatched to"
     assert ("CLOSE", True, "of_older_version") in outcomes
     (duty,) = [row for row in found.assignments if not row["voided_at"]]
     assert duty["unit_code"] == "U1"
@@ -226,6 +228,7 @@ def test_a_case_is_walked_from_its_lines_to_its_scores(city):
     assert (by_auditor.events, by_auditor.indicators) == (found.events, found.indicators)
     text, plain = render_trace(found), json.dumps(found.as_json(), ensure_ascii=False)
     assert "一、工单" in text and "采用，计入办结" in text and "cases_28.csv" in text
+    assert "异常 unit_never_dispatched：不计：该单位在此工单上没有派单" in text
     assert [word for word in CITIZEN if word in text or word in plain] == []
 
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from minhu import database, quality
 from minhu.cli import minhu
-from minhu.quality import register
+from minhu.quality import register, rules
 from minhu.quality.coverage import coverage
 from minhu.settings import PROJECT_ROOT
 
@@ -63,3 +63,14 @@ def test_every_query_of_the_page_for_auditors_runs(warehouse):
     with database.connect(warehouse) as connection:
         for query in queries:
             connection.execute(query)
+
+
+def test_a_rule_on_measures_is_another_version_when_they_are_measured_otherwise(monkeypatch: pytest.MonkeyPatch):
+    def versions() -> dict[str, str]:
+        return {rule.id: rule.hash for gate in rules.GATES for rule in quality.read_rules(quality.ROOT, gate)}
+
+    before = versions()
+    monkeypatch.setattr(rules, "fingerprint", lambda: "of other SQL")
+    changed = {rule for rule, version in versions().items() if version != before[rule]}
+    assert {"arrival.future_rows", "arrival.no_time_travel"} <= changed
+    assert changed.isdisjoint({"arrival.resolution_code", "release.points_add_up"}), "these judge rows themselves"

@@ -131,6 +131,13 @@ FAULTS = {
         " select max(build_id), max(batch_id), 'take' from audit.build, came;"
         for day in (8, 22)  # not on the 15th
     ),
+    "release.no_escalated_finding": "insert into config.entry (kind, key, data, since_version) values ('quality',"
+    """ '2000', '{"valid_from": "2000-01-01", "escalate_after_days": 7}', 1);"""
+    " with judged as (insert into audit.quality_run (gate, subject, started_at, finished_at, is_passed)"
+    " values ('arrival', '{p}-15', now() - interval '8 days', now(), true) returning quality_run_id)"
+    " insert into audit.quality_result (quality_run_id, rule_id, subject, severity, is_passed)"
+    " select quality_run_id, 'arrival.category_known', batch_id::text, 'warning', false"
+    " from judged, audit.batch where business_date = '{p}-15'",
 }
 WARNINGS = {"release.no_held_batch", "release.days_present", "release.denominators_stable"}
 

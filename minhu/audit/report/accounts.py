@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from minhu.audit.report.lists import SEVERITIES, capped
+from minhu.audit.report.lists import capped
 from minhu.audit.report.read import AuditReport
 from minhu.audit.trace_text import STATUS
 from minhu.export.blocks import Block, Column, Row, Table, Text
+from minhu.quality.register import SEVERITY_ZH
 from minhu.scoring.words import moment
 
 WAIVERS = {"in_force": "有效", "expired": "已到期", "revoked": "已撤销"}
@@ -39,11 +40,10 @@ COUNTS = {
 
 def open_matters(report: AuditReport) -> Iterator[Block]:
     yield Text("body", "天数算至数据记录的最新时刻。谁因何处置，见各清单所指的表。")
-    yield Text("subheading", "扣留批次")
-    if not report.holds:
-        yield Text("body", "本月没有扣留的批次。")
-    else:
-        columns = (
+    yield from _listed(
+        "扣留批次",
+        "本月没有扣留的批次。",
+        (
             Column("批次", 12, "right"),
             Column("来源与交付", 36),
             Column("业务日", 24, "middle"),
@@ -52,28 +52,26 @@ def open_matters(report: AuditReport) -> Iterator[Block]:
             Column("扣留于", 24, "middle"),
             Column("处置", 28),
             Column("天数", 12, "right"),
-        )
-        rows = [
-            Row(
-                (
-                    str(row["batch_id"]),
-                    f"{row['feed_code']}/{row['delivery']}",
-                    str(row["business_date"]),
-                    f"{row['staged_rows']:,}",
-                    row["rule_ids"].replace(" ", "\n"),
-                    moment(row["held_at"]),
-                    _disposed(row),
-                    str(row["age_days"]),
-                )
+        ),
+        [
+            (
+                str(row["batch_id"]),
+                f"{row['feed_code']}/{row['delivery']}",
+                str(row["business_date"]),
+                f"{row['staged_rows']:,}",
+                row["rule_ids"].replace(" ", "\n"),
+                moment(row["held_at"]),
+                _disposed(row),
+                str(row["age_days"]),
             )
             for row in report.holds
-        ]
-        yield from capped(columns, rows, "minhu quality held、audit.batch_verdict")
-    yield Text("subheading", "豁免")
-    if not report.waivers:
-        yield Text("body", "没有涉及本月的豁免。")
-    else:
-        columns = (
+        ],
+        "minhu quality held、audit.batch_verdict",
+    )
+    yield from _listed(
+        "豁免",
+        "没有涉及本月的豁免。",
+        (
             Column("编号", 10, "right"),
             Column("规则", 44),
             Column("对象", 28),
@@ -81,27 +79,25 @@ def open_matters(report: AuditReport) -> Iterator[Block]:
             Column("到期", 20, "middle"),
             Column("状态", 20, "middle"),
             Column("天数", 12, "right"),
-        )
-        rows = [
-            Row(
-                (
-                    str(row["waiver_id"]),
-                    f"{row['title_zh']}\n{row['rule_id']}",
-                    row["subject"],
-                    f"{row['waived_by']}\n{moment(row['waived_at'])}",
-                    str(row["expires_on"]),
-                    WAIVERS[row["state"]],
-                    str(row["age_days"]),
-                )
+        ),
+        [
+            (
+                str(row["waiver_id"]),
+                f"{row['title_zh']}\n{row['rule_id']}",
+                row["subject"],
+                f"{row['waived_by']}\n{moment(row['waived_at'])}",
+                str(row["expires_on"]),
+                WAIVERS[row["state"]],
+                str(row["age_days"]),
             )
             for row in report.waivers
-        ]
-        yield from capped(columns, rows, "assess.waiver（含理由）")
-    yield Text("subheading", "待处置问题")
-    if not report.findings:
-        yield Text("body", "没有待处置的问题。")
-    else:
-        columns = (
+        ],
+        "assess.waiver（含理由）",
+    )
+    yield from _listed(
+        "待处置问题",
+        "没有待处置的问题。",
+        (
             Column("级别", 10, "middle"),
             Column("规则", 50),
             Column("对象", 34),
@@ -109,22 +105,32 @@ def open_matters(report: AuditReport) -> Iterator[Block]:
             Column("最近未通过", 26, "middle"),
             Column("天数", 12, "right"),
             Column("豁免", 12, "middle"),
-        )
-        rows = [
-            Row(
-                (
-                    SEVERITIES[row["severity"]],
-                    f"{row['title_zh']}\n{row['rule_id']}",
-                    row["subject"] or "",
-                    moment(row["first_failed_at"]),
-                    moment(row["last_failed_at"]),
-                    str(row["age_days"]),
-                    str(row["waiver_id"] or "—"),
-                )
+        ),
+        [
+            (
+                SEVERITY_ZH[row["severity"]],
+                f"{row['title_zh']}\n{row['rule_id']}",
+                row["subject"] or "",
+                moment(row["first_failed_at"]),
+                moment(row["last_failed_at"]),
+                str(row["age_days"]),
+                str(row["waiver_id"] or "—"),
             )
             for row in report.findings
-        ]
-        yield from capped(columns, rows, "audit.open_finding")
+        ],
+        "audit.open_finding",
+    )
+
+
+def _listed(
+    heading: str, nothing: str, columns: tuple[Column, ...], cells: list[tuple[str, ...]], source: str
+) -> Iterator[Block]:
+    """A list under its heading, or the sentence that says there is nothing to list."""
+    yield Text("subheading", heading)
+    if cells:
+        yield from capped(columns, [Row(of_one) for of_one in cells], source)
+    else:
+        yield Text("body", nothing)
 
 
 def _disposed(row: dict) -> str:

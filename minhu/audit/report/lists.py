@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from minhu.export.blocks import Block, Column, Row, Table, Text
 
-SEVERITIES = {"critical": "严重", "warning": "警告", "info": "提示"}
 SHOWN = 20
 """So many rows of a long list are shown."""
 

@@ -4,18 +4,19 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 from minhu.audit.report.charts import Series, bars, trend
-from minhu.audit.report.lists import SEVERITIES, SHOWN, capped
+from minhu.audit.report.lists import SHOWN, capped
 from minhu.audit.report.read import AuditReport
 from minhu.export.blocks import WIDTH, Block, Column, Figure, Row, Table, Text
+from minhu.quality.register import SEVERITY_ZH
 from minhu.scoring.feed_words import PARTS, losses_text
 
 
 def coverage(report: AuditReport) -> Iterator[Block]:
-    counted = {name: sum(row["severity"] == name for row in report.rules) for name in SEVERITIES}
+    counted = {name: sum(row["severity"] == name for row in report.rules) for name in SEVERITY_ZH}
     yield Text(
         "body",
         f"规则台账现行 {len(report.rules)} 条："
-        + "，".join(f"{SEVERITIES[name]} {count} 条" for name, count in counted.items())
+        + "，".join(f"{SEVERITY_ZH[name]} {count} 条" for name, count in counted.items())
         + "。下表为每条规则本月的执行与未通过情况；未通过的批次数不含仅提示整次运行的结果。",
     )
     columns = (
@@ -34,7 +35,7 @@ def coverage(report: AuditReport) -> Iterator[Block]:
             (
                 f"{row['title_zh']}\n{row['rule_id']}",
                 row["dimension"],
-                SEVERITIES[row["severity"]],
+                SEVERITY_ZH[row["severity"]],
                 row["owner"] or "未登记",
                 str(row["runs"]),
                 str(row["failed_runs"]),
