@@ -141,19 +141,37 @@ def score(settings: Settings, period: str, scheme_id: str | None, as_json: bool)
 
 
 @minhu.command(
-    epilog=example("minhu explain 太湖源镇 2026-10", "minhu explain 太湖源镇 2026-10 --indicator close_on_time")
+    epilog=example(
+        "minhu explain 太湖源镇 2026-10",
+        "minhu explain 太湖源镇 2026-10 --indicator close_on_time",
+        "minhu explain 太湖源镇 2026-10 --revision 1",
+    )
 )
 @click.argument("unit")
 @click.argument("period")
-@click.option("--indicator")
+@click.option("--indicator", help="The code of one; all unless given.")
+@click.option("--scheme", "scheme_id", help="Of several that scored the period; the newest score unless given.")
+@click.option("--revision", type=click.IntRange(1), help="Of what is published; the newest score unless given.")
 @as_json_option
 @click.pass_obj
-def explain(settings: Settings, unit: str, period: str, indicator: str | None, as_json: bool) -> None:
+def explain(
+    settings: Settings,
+    unit: str,
+    period: str,
+    indicator: str | None,
+    scheme_id: str | None,
+    revision: int | None,
+    as_json: bool,
+) -> None:
     """Say why UNIT lost its points in PERIOD: rows, clocks and events, files, and what each row is worth."""
+    from minhu.publish.released import explain_release
     from minhu.scoring import explain as run
     from minhu.scoring import render
 
-    found = run(settings, unit, period, indicator)
+    if revision:
+        found = explain_release(settings, unit, period, indicator, revision=revision, scheme_id=scheme_id)
+    else:
+        found = run(settings, unit, period, indicator, scheme_id=scheme_id)
     click.echo(json.dumps(found.as_json(), ensure_ascii=False, indent=2, default=str) if as_json else render(found))
 
 

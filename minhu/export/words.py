@@ -46,7 +46,7 @@ TEXT = {
         "Values marked as example in the scheme have no public source; a city sets its own before it uses them.",
     ),
     "replaced_notice": (
-        "本件为第 {release.revision} 次修订，已由第 {release.newest_revision} 次修订取代。",
+        "本件为第 {release.revision} 次发布，已由第 {release.newest_revision} 次发布取代。",
         "This is revision {release.revision}; revision {release.newest_revision} stands in its place.",
     ),
     "newer_facts_notice": (
@@ -172,12 +172,12 @@ TEXT = {
     "said_miss": ("{group}{indicator} {rate}（目标 {target}）", "{group}, {indicator} {rate} (target {target})"),
     "said_none_below": ("各组合计的比率均达到目标。", "All group totals reach their targets."),
     "said_revision": (
-        "本次为第 {revision} 次修订，与第 {base} 次相比，{units} 个单位的得分、名次或档次有变化。修订原因：{why}。",
+        "本次为第 {revision} 次发布，与第 {base} 次发布相比，{units} 个单位的得分、名次或档次有变化。修订原因：{why}。",
         "This is revision {revision}. Against revision {base}, the score, place or band of {units} units changed. "
         "Why: {why}.",
     ),
     "said_revision_public": (
-        "本次为第 {revision} 次修订，与第 {base} 次相比，{units} 个单位的档次有变化。修订原因：{why}。",
+        "本次为第 {revision} 次发布，与第 {base} 次发布相比，{units} 个单位的档次有变化。修订原因：{why}。",
         "This is revision {revision}. Against revision {base}, the band of {units} units changed. Why: {why}.",
     ),
     "said_causes": ("输入变化：{causes}。", "What came or went: {causes}."),

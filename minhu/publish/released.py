@@ -1,13 +1,18 @@
 """A release as the score that it is: read from ``publish`` alone, by what also reads the newest score."""
 
 import psycopg
-from psycopg.rows import tuple_row
+from psycopg.rows import dict_row, tuple_row
 
-from minhu.publish.close import Release
+from minhu import database
+from minhu.errors import Refused
+from minhu.publish.close import Release, find_release
+from minhu.scoring.explain import explain_units, find_unit
+from minhu.scoring.explanation import Explanation
 from minhu.scoring.period import Period
 from minhu.scoring.scheme import Scheme
 from minhu.scoring.score import Run
 from minhu.scoring.stored import Stored
+from minhu.settings import Settings
 
 
 def run_of(connection: psycopg.Connection, release: Release) -> Run:
@@ -47,4 +52,33 @@ def stored_release(connection: psycopg.Connection, release: Release) -> Stored:
         ),
         condition="release_id = %(release_id)s",
         key=run.key | {"release_id": release.release_id},
+        revision=release.revision,
     )
+
+
+def explain_release(
+    settings: Settings,
+    unit: str,
+    period: str,
+    indicator: str | None = None,
+    *,
+    revision: int | None = None,
+    scheme_id: str | None = None,
+) -> Explanation:
+    """Explains what was published of ``unit``, as `minhu.scoring.explain` does of the newest score.
+
+    ``revision``: the newest unless given. Raises Refused when there is no such unit, revision or indicator.
+    """
+    wanted = Period.parse(period)
+    with database.connect(settings) as connection:
+        connection.row_factory = dict_row
+        code = find_unit(connection, unit, wanted)
+        stored = stored_release(connection, find_release(connection, wanted.text, revision, scheme_id))
+        asked = stored.key | {"unit": code}
+        if not connection.execute(stored.sql(_HAS_UNIT), asked).fetchone():
+            raise Refused(f"revision {stored.revision} of {wanted.text} has no score of the unit {code}")
+        (found,) = explain_units(connection, stored, [code], indicator)
+        return found
+
+
+_HAS_UNIT = "select from {scores} where {condition} and unit_code = %(unit)s"

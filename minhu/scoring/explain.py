@@ -61,6 +61,7 @@ def explain_units(
                 kind=scheme.standing(run.period, run.as_of == run.ends_at),
                 as_of=run.as_of,
                 build_id=run.build_id,
+                revision=stored.revision,
                 is_stale=has_newer_facts,
                 peer_group_zh=group.name_zh,
                 peer_group_points=group.points,

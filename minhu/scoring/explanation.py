@@ -121,7 +121,10 @@ class IndicatorPart:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A unit's score in a period, taken apart. ``is_stale``: the facts were built anew after the scoring."""
+    """A unit's score in a period, taken apart.
+
+    ``revision``: of what is published, null of the newest score. ``is_stale``: the facts were built anew since.
+    """
 
     scheme_id: str
     scheme_version: str
@@ -130,6 +133,7 @@ class Explanation:
     kind: str
     as_of: datetime
     build_id: int
+    revision: int | None
     is_stale: bool
     unit_code: str
     unit_name: str

@@ -138,8 +138,11 @@ def _head(given: Explanation) -> list[str]:
             f"{given.peer_group_zh} · 得分 {given.score_100} / 100 · {kind}折算 {given.assessed_points} / "
             f"{given.peer_group_points} 分 · {_standing(given)}"
         )
-    lines.append(f"统计截止 {limit(given.as_of)} · 办法版本 {given.scheme_version} · 构建 {given.build_id}")
-    if given.is_stale:
+    published = f" · 第 {given.revision} 次发布" if given.revision else ""
+    lines.append(f"统计截止 {limit(given.as_of)} · 办法版本 {given.scheme_version} · 构建 {given.build_id}{published}")
+    if given.is_stale and given.revision:
+        lines.append("注意：得分与失分行为发布时所记，发布之后事实已有更新；所列办理过程以现有事实为准")
+    elif given.is_stale:
         lines.append(f"注意：评分之后事实已有更新，请重新运行 minhu score {given.period}")
     return lines
 

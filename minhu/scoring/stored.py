@@ -19,6 +19,8 @@ class Stored:
     entries: str
     condition: str
     key: dict[str, object] = field(hash=False)
+    revision: int | None = None
+    """Of what is published; None of the newest score."""
 
     @classmethod
     def newest(cls, run: Run) -> "Stored":

@@ -112,7 +112,7 @@ def test_a_revision_tells_who_moved_by_which_indicator_and_why():
 
 def test_a_revision_that_another_replaced_says_so():
     told = all_text(bulletin(report(release=replace(RELEASE, newest_revision=4)), ZH))
-    assert "本件为第 2 次修订，已由第 4 次修订取代。" in told
+    assert "本件为第 2 次发布，已由第 4 次发布取代。" in told
     assert "取代" not in all_text(bulletin(report(release=RELEASE), ZH))
 
 

@@ -87,7 +87,7 @@ def test_what_is_published_is_shown_with_who_stands_for_it_and_what_it_changed(s
     assert [(one.change, one.case_no) for one in report.diff.cases] == [("removed", "NOa0008")]
     before = read_report(scored, PERIOD, revision=1)
     assert before.release.is_replaced and before.release.hash == told[0][1] and before.diff is None
-    assert "本件为第 1 次修订，已由第 2 次修订取代。" in Words().notices(before)
+    assert "本件为第 1 次发布，已由第 2 次发布取代。" in Words().notices(before)
 
 
 def test_a_draft_is_the_newest_score_though_another_is_published(scored):

@@ -17,7 +17,9 @@ from minhu.export import read_report
 from minhu.export.blocks import texts
 from minhu.publish import close, diff, publish, revise, verify
 from minhu.publish.chain import check_chain
+from minhu.publish.released import explain_release
 from minhu.scoring import explain
+from minhu.scoring import render as render_explanation
 from minhu.warehouse.build import build
 from tests.lineage import told
 from tests.publish import city as world
@@ -182,6 +184,20 @@ def test_every_revision_stays_readable_and_computes_anew(city, first, second):
         found = verify(city, MONTH, revision)
         assert found.is_ok and found.differences == () and found.releases == 2, found
     assert rows(city, "select 1 from pg_namespace where nspname = 'minhu_verify'") == []
+
+
+def test_a_revision_is_explained_as_it_was_published(city, shen, first, second):
+    def lost(found):
+        (part,) = [part for part in found.indicators if part.code == "close_on_time"]
+        return found.revision, found.score_100, part.lost, sorted(cost.case_no[-1] for cost in part.costs)
+
+    was, now = (explain_release(shen, "U1", MONTH, revision=revision) for revision in (1, 2))
+    assert lost(was)[3] == ["5", "6"] and lost(now)[3] == ["6"] and lost(was)[1] < lost(now)[1]
+    assert lost(explain_release(shen, "U1", MONTH)) == lost(now)
+    assert lost(explain(shen, "U1", MONTH))[1:] == lost(now)[1:]
+    assert "第 1 次发布" in render_explanation(was) and "次发布" not in render_explanation(explain(shen, "U1", MONTH))
+    with pytest.raises(Refused, match="no published revision 3"):
+        explain_release(shen, "U1", MONTH, revision=3)
 
 
 @pytest.mark.parametrize("who", ["bi", "unit", "evaluator", "auditor", "owner"])

@@ -16,6 +16,7 @@ TOLD = {  # what a command says, in parts
     "revise 2026-10": ("新到批次 2", "申诉 1：获准", "单位（1 个得分、名次或档次有变化）", "城管局（U1）：得分"),
     "releases diff 2026-10": ("第 2 次发布与第 1 次相比：申诉获准，补报一批",),
     "releases show 2026-10 --revision 1": ("第 1 次发布", "城管局", "交通局"),
+    "explain U1 2026-10 --revision 1": ("第 1 次发布", "城管局（U1）"),
     "verify 2026-10": ("通过：2026-10 第 2 次发布", "重算一致"),
     "verify 2026-10 --revision 1": ("通过：2026-10 第 1 次发布", "重算一致"),
     "verify 2026-10 --chain-only": ("通过", "只校验了哈希链，未重算"),
@@ -35,7 +36,7 @@ def people(scratch, tmp_path_factory):
 def test_the_page_tells_what_happens(people, monkeypatch):
     page = (PROJECT_ROOT / "docs" / "assessment.md").read_text(encoding="utf-8")
     steps = re.findall(r"^(\w*)\$ minhu (.+)$", page, re.MULTILINE)
-    assert len(steps) == 15
+    assert len(steps) == 16
     told, published = dict(TOLD), 0
     for who, line in steps:
         settings = people[who]
