@@ -1,8 +1,9 @@
 """A warehouse with history, made of one simulated month: written, loaded, then multiplied inside the database.
 
 ``load`` simulates thirty days and the day after them and loads both by the real loader. ``fill`` then lays the loaded
-rows out as ``copies`` cities side by side and ``months`` months one behind the other, each row under a case number of
-its own and its moments shifted by thirty days a month; a delivery of the month becomes thirty batches of a day each.
+rows out as ``copies`` cities side by side and ``months`` months one behind the other, each row under a case number and
+a caller of its own and its moments shifted by thirty days a month; a delivery of the month becomes thirty batches of a
+day each. So the day has the same to do whatever lies behind it: what a caller repeats lies thirty days back at most.
 ``remember`` makes the facts of earlier months from those of the newest, which a build has computed.
 """
 
@@ -146,7 +147,7 @@ _STAGED = {
     "upstream_case_no": _NO.format("upstream_case_no"),
     "source_event_no": _NO.format("source_event_no"),
     "result_code": f"case when event_type = 'MERGE' then {_NO.format('result_code')} else result_code end",
-    "caller_token": "case when copy > 0 then md5(caller_token || '~' || copy) else caller_token end",
+    "caller_token": _AGAIN.format("caller_token"),
     "row_hash": _AGAIN.format("row_hash"),
     "batch_id": "plan.batch_id",
     "row_number": "copy * 10000000 + row_number",

@@ -37,6 +37,9 @@ class Airflow:
     def post(self, path: str, body: dict) -> dict:
         return self._call("POST", path, body)
 
+    def patch(self, path: str, body: dict) -> dict:
+        return self._call("PATCH", path, body)
+
     def dags(self) -> list[dict]:
         """Every DAG that Airflow has read and can run, as its API describes it."""
         found, offset = [], 0

@@ -70,7 +70,6 @@ jit = off
 
 fsync = on
 synchronous_commit = on
-wal_compression = on
 max_wal_size = 4GB
 checkpoint_timeout = 15min
 

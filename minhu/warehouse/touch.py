@@ -236,36 +236,73 @@ about as (
 {_KEY.format(feed="f.feed_code", no="f.case_no")} from about join mart.fct_case as f using (case_id)
 """
 
-# Cases linked to a touched one: transfers and merges, as they are now (staging) and as they were built (mart).
+# Cases that were touched and whose links were not followed yet; those whose links are being followed. Tables, for their
+# statistics.
+_NEW_TABLES = """
+create temporary table new_case (case_id text, feed_code text, case_no text) on commit drop;
+create temporary table followed_case (case_id text, feed_code text, case_no text) on commit drop;
+"""
+_FOLLOW = """
+truncate followed_case;
+insert into followed_case select * from new_case;
+truncate new_case;
+analyze followed_case;
+"""
+
+# Cases linked to those: transfers and merges, as they are now (staging) and as they were built (mart). Each is looked
+# up by its own key (``offset 0``): the planner thinks links so few that it would read all that there ever were.
 _LINKED = f"""
-with touched as (select * from build.touched_case where is_rebuilt),
-known as (select f.* from touched join mart.fct_case as f using (case_id)),
-linked as (
-    select r.upstream_feed_code as feed_code, r.upstream_case_no as case_no
-    from touched join staging.case_record as r using (feed_code, case_no) where r.upstream_case_no is not null
+with linked as (
+    select link.*
+    from followed_case as touched
+    cross join lateral (
+        select r.upstream_feed_code as feed_code, r.upstream_case_no as case_no
+        from staging.case_record as r
+        where r.feed_code = touched.feed_code and r.case_no = touched.case_no
+        offset 0
+    ) as link
     union
-    select r.feed_code, r.case_no
-    from touched join staging.case_record as r
-        on r.upstream_feed_code = touched.feed_code and r.upstream_case_no = touched.case_no
+    select link.*
+    from followed_case as touched
+    cross join lateral (
+        select r.feed_code, r.case_no
+        from staging.case_record as r
+        where r.upstream_feed_code = touched.feed_code and r.upstream_case_no = touched.case_no
+        offset 0
+    ) as link
     union
-    select e.case_feed_code, e.result_code
-    from touched join staging.case_event as e
-        on e.case_feed_code = touched.feed_code and e.case_no = touched.case_no
-    where e.event_type = 'MERGE' and e.result_code is not null
+    select told.case_feed_code, told.result_code
+    from followed_case as touched
+    cross join lateral (
+        select e.case_feed_code, e.event_type, e.result_code
+        from staging.case_event as e
+        where e.case_feed_code = touched.feed_code and e.case_no = touched.case_no
+        offset 0
+    ) as told
+    where told.event_type = 'MERGE' and told.result_code is not null
     union
-    select e.case_feed_code, e.case_no
-    from touched join staging.case_event as e
-        on e.case_feed_code = touched.feed_code and e.result_code = touched.case_no
-    where e.event_type = 'MERGE'
+    select link.*
+    from followed_case as touched
+    cross join lateral (
+        select e.case_feed_code, e.case_no
+        from staging.case_event as e
+        where e.case_feed_code = touched.feed_code and e.result_code = touched.case_no and e.event_type = 'MERGE'
+        offset 0
+    ) as link
     union
-    select f.feed_code, f.case_no from known join mart.fct_case as f on f.case_id = known.root_case_id
-    union
-    select f.feed_code, f.case_no from known join mart.fct_case as f on f.root_case_id = known.root_case_id
-        where f.root_case_id <> f.case_id
-    union
-    select f.feed_code, f.case_no from known join mart.fct_case as f on f.case_id = known.merged_into_case_id
-    union
-    select f.feed_code, f.case_no from known join mart.fct_case as f on f.merged_into_case_id = known.case_id
+    select link.feed_code, link.case_no
+    from followed_case as touched
+    cross join lateral (select * from mart.fct_case as f where f.case_id = touched.case_id offset 0) as known
+    cross join lateral (
+        select f.feed_code, f.case_no from mart.fct_case as f
+        where f.case_id in (known.root_case_id, known.merged_into_case_id)
+        union all
+        select f.feed_code, f.case_no from mart.fct_case as f
+        where f.root_case_id = known.root_case_id and f.root_case_id <> f.case_id
+        union all
+        select f.feed_code, f.case_no from mart.fct_case as f where f.merged_into_case_id = known.case_id
+        offset 0
+    ) as link
 )
 {_KEY.format(feed="feed_code", no="case_no")} from linked where feed_code is not null and case_no is not null
 """
@@ -356,9 +393,9 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     elif not is_full:
         is_full = connection.execute(_CHANGED_FOR_ALL, parameters).fetchone()[0]
     if is_full:
-        _add(connection, _ALL, parameters)
-        connection.execute("analyze build.touched_case")
+        _fill_whole(connection, sql.Identifier("build", "touched_case"))
         return _count(connection)
+    connection.execute(_NEW_TABLES)
     connection.execute(_SEEN_TABLE)
     connection.execute(_SEEN, parameters)
     connection.execute("analyze seen_batch")
@@ -385,6 +422,10 @@ def fill_with_all_cases(connection: psycopg.Connection, schema: str) -> None:
     """Fills ``schema``.touched_case, made anew, with every case there is: what a full refresh touches."""
     table = sql.Identifier(schema, "touched_case")
     connection.execute(sql.SQL("create unlogged table {} (like build.touched_case)").format(table))
+    _fill_whole(connection, table)
+
+
+def _fill_whole(connection: psycopg.Connection, table: sql.Identifier) -> None:
     connection.execute(sql.SQL("insert into {} select cases.*, true from ({}) as cases").format(table, sql.SQL(_ALL)))
     connection.execute(sql.SQL("analyze {}").format(table))
 
@@ -397,18 +438,22 @@ def _take_links(connection: psycopg.Connection, parameters: dict) -> bool:
 
 def _add_linked(connection: psycopg.Connection, parameters: dict) -> None:
     """Until nothing is added: a chain of transfers is touched whole."""
+    connection.execute(_FOLLOW)
     while _add(connection, _LINKED, parameters):
-        pass
+        connection.execute(_FOLLOW)
 
 
 def _add(connection: psycopg.Connection, query: str, parameters: dict, *, is_rebuilt: bool = True) -> int:
-    return connection.execute(
-        sql.SQL(
-            "insert into build.touched_case (case_id, feed_code, case_no, is_rebuilt)"
-            " select case_id, feed_code, case_no, {} from ({}) as cases on conflict do nothing"
-        ).format(sql.Literal(is_rebuilt), sql.SQL(query)),
-        parameters,
-    ).rowcount
+    """How many cases ``query`` adds to the touched; those that are rebuilt are links to follow."""
+    add = sql.SQL(
+        "insert into build.touched_case (case_id, feed_code, case_no, is_rebuilt)"
+        " select case_id, feed_code, case_no, {} from ({}) as cases on conflict do nothing"
+    ).format(sql.Literal(is_rebuilt), sql.SQL(query))
+    if is_rebuilt:
+        add = sql.SQL(
+            "with added as ({} returning case_id, feed_code, case_no) insert into new_case select * from added"
+        ).format(add)
+    return connection.execute(add, parameters).rowcount
 
 
 def _count(connection: psycopg.Connection) -> int:

@@ -148,6 +148,8 @@ final as (
         case_id,
         earlier_case_id,
         repeat_rule,
+        matter,
+        min_similarity,
         steps_back,
         is_same_category,
         place_basis,

@@ -1,21 +1,14 @@
 -- The case that a case repeats: the latest earlier one that the rule of its day takes for the same, and what held.
 -- Texts are alike by the characters they share, each counted once: 2 × shared / (those of one + those of the other).
-with rules as (
-    select * from {{ ref('stg_repeat_rule') }}
-),
-
 -- Null where one of them says nothing. Rounded before it is judged: what is shown is what decided.
-judged as (
+with judged as (
     select
         pairs.*,
-        rules.matter,
-        rules.min_similarity,
         case
             when later.letters <> '' and earlier.letters <> ''
                 then round(2.0 * shared.letter_count / (length(later.letters) + length(earlier.letters)), 3)
         end as similarity
     from {{ ref('int_case__compared') }} as pairs
-    inner join rules on pairs.repeat_rule = rules.repeat_rule
     inner join {{ ref('int_case__worded') }} as later
         on pairs.case_id = later.case_id and pairs.repeat_rule = later.repeat_rule
     inner join {{ ref('int_case__worded') }} as earlier

@@ -1,14 +1,17 @@
 -- The characters of each case that is compared, each once: those of its text, without masked numbers and words that say
 -- nothing. A table of its own, so that the planner knows how many there are before it joins them.
-{% set said = "regexp_replace(" ~ without_masks('content.said') ~ ", rules.fillers, '', 'g')" %}
+{% set fillers = "rules.fillers ->> compared.repeat_rule" %}
+{% set said = "regexp_replace(" ~ without_masks('content.said') ~ ", " ~ fillers ~ ", '', 'g')" %}
 with pairs as (
     select * from {{ ref('int_case__compared') }}
 ),
 
+-- One row for all rules: joined by the rule the planner expects a single case, and loops.
 rules as (
     select
-        repeat_rule,
-        array_to_string(array(select jsonb_array_elements_text(filler_words)), '|') as fillers
+        jsonb_object_agg(
+            repeat_rule, array_to_string(array(select jsonb_array_elements_text(filler_words)), '|')
+        ) as fillers
     from {{ ref('stg_repeat_rule') }}
 ),
 
@@ -35,7 +38,7 @@ final as (
         compared.case_id,
         {{ each_letter("left(" ~ letters_of(said) ~ ", 200)") }} as letters
     from compared
-    inner join rules on compared.repeat_rule = rules.repeat_rule
+    cross join rules
     inner join {{ ref('stg_case_content') }} as content
         -- one key: of three the planner expects a single row, and loops
         on compared.batch_id || '|' || compared.row_number = content.batch_id || '|' || content.row_number
