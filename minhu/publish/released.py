@@ -81,4 +81,4 @@ def explain_release(
         return found
 
 
-_HAS_UNIT = "select from {scores} where {condition} and unit_code = %(unit)s"
+_HAS_UNIT = "select 1 from {scores} where {condition} and unit_code = %(unit)s"

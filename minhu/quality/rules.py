@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from minhu.declaration import Declared, read_declaration, read_yaml
 from minhu.errors import BadDeclaration
-from minhu.quality.measure import TABLES, fingerprint
+from minhu.quality.measure import fingerprint
 from minhu.settings import PROJECT_ROOT
 
 ROOT = PROJECT_ROOT / "expectations"
@@ -64,7 +64,7 @@ class Rule:
     asset: str
     asset_query: str
     measured_by: str
-    """`minhu.quality.measure.fingerprint` of what it judges measures by; empty where it judges rows themselves."""
+    """`minhu.quality.measure.fingerprint` of what it judges measures by; empty of the release gate."""
     path: Path
 
     @property
@@ -210,6 +210,6 @@ def _rule(declared: _Expectation, gate: Gate, asset: str, asset_query: str, path
         guards=meta.guards,
         asset=asset,
         asset_query=asset_query,
-        measured_by=fingerprint() if any(table in asset_query for table in TABLES) else "",
+        measured_by=fingerprint() if gate == "arrival" else "",
         path=path,
     )

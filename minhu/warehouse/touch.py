@@ -249,62 +249,37 @@ truncate new_case;
 analyze followed_case;
 """
 
-# Cases linked to those: transfers and merges, as they are now (staging) and as they were built (mart). Each is looked
-# up by its own key (``offset 0``): the planner thinks links so few that it would read all that there ever were.
+# Cases linked to those: transfers and merges, as they are now (staging) and as they were built (mart). What a record or
+# an event does not tell is '' and left out at the end: asked for what is told, the planner reads all there ever was.
 _LINKED = f"""
-with linked as (
-    select link.*
-    from followed_case as touched
-    cross join lateral (
-        select r.upstream_feed_code as feed_code, r.upstream_case_no as case_no
-        from staging.case_record as r
-        where r.feed_code = touched.feed_code and r.case_no = touched.case_no
-        offset 0
-    ) as link
+with known as (select f.* from followed_case as touched join mart.fct_case as f using (case_id)),
+linked as (
+    select coalesce(r.upstream_feed_code, '') as feed_code, coalesce(r.upstream_case_no, '') as case_no
+    from followed_case as touched join staging.case_record as r using (feed_code, case_no)
     union
-    select link.*
-    from followed_case as touched
-    cross join lateral (
-        select r.feed_code, r.case_no
-        from staging.case_record as r
-        where r.upstream_feed_code = touched.feed_code and r.upstream_case_no = touched.case_no
-        offset 0
-    ) as link
+    select r.feed_code, r.case_no
+    from followed_case as touched join staging.case_record as r
+        on r.upstream_feed_code = touched.feed_code and r.upstream_case_no = touched.case_no
     union
-    select told.case_feed_code, told.result_code
-    from followed_case as touched
-    cross join lateral (
-        select e.case_feed_code, e.event_type, e.result_code
-        from staging.case_event as e
-        where e.case_feed_code = touched.feed_code and e.case_no = touched.case_no
-        offset 0
-    ) as told
-    where told.event_type = 'MERGE' and told.result_code is not null
+    select e.case_feed_code, case when e.event_type = 'MERGE' then coalesce(e.result_code, '') else '' end
+    from followed_case as touched join staging.case_event as e
+        on e.case_feed_code = touched.feed_code and e.case_no = touched.case_no
     union
-    select link.*
-    from followed_case as touched
-    cross join lateral (
-        select e.case_feed_code, e.case_no
-        from staging.case_event as e
-        where e.case_feed_code = touched.feed_code and e.result_code = touched.case_no and e.event_type = 'MERGE'
-        offset 0
-    ) as link
+    select e.case_feed_code, e.case_no
+    from followed_case as touched join staging.case_event as e
+        on e.case_feed_code = touched.feed_code and e.result_code = touched.case_no
+    where e.event_type = 'MERGE'
     union
-    select link.feed_code, link.case_no
-    from followed_case as touched
-    cross join lateral (select * from mart.fct_case as f where f.case_id = touched.case_id offset 0) as known
-    cross join lateral (
-        select f.feed_code, f.case_no from mart.fct_case as f
-        where f.case_id in (known.root_case_id, known.merged_into_case_id)
-        union all
-        select f.feed_code, f.case_no from mart.fct_case as f
-        where f.root_case_id = known.root_case_id and f.root_case_id <> f.case_id
-        union all
-        select f.feed_code, f.case_no from mart.fct_case as f where f.merged_into_case_id = known.case_id
-        offset 0
-    ) as link
+    select f.feed_code, f.case_no from known join mart.fct_case as f on f.case_id = known.root_case_id
+    union
+    select f.feed_code, f.case_no from known join mart.fct_case as f on f.root_case_id = known.root_case_id
+        where f.root_case_id <> f.case_id
+    union
+    select f.feed_code, f.case_no from known join mart.fct_case as f on f.case_id = known.merged_into_case_id
+    union
+    select f.feed_code, f.case_no from known join mart.fct_case as f on f.merged_into_case_id = known.case_id
 )
-{_KEY.format(feed="feed_code", no="case_no")} from linked where feed_code is not null and case_no is not null
+{_KEY.format(feed="feed_code", no="case_no")} from linked where feed_code <> '' and case_no <> ''
 """
 
 # Callers of the rows that this build takes, in the order of the index that they go into.
@@ -438,9 +413,11 @@ def _take_links(connection: psycopg.Connection, parameters: dict) -> bool:
 
 def _add_linked(connection: psycopg.Connection, parameters: dict) -> None:
     """Until nothing is added: a chain of transfers is touched whole."""
+    connection.execute("set local enable_mergejoin = off")  # it would read all links there ever were, too
     connection.execute(_FOLLOW)
     while _add(connection, _LINKED, parameters):
         connection.execute(_FOLLOW)
+    connection.execute("set local enable_mergejoin = on")
 
 
 def _add(connection: psycopg.Connection, query: str, parameters: dict, *, is_rebuilt: bool = True) -> int:

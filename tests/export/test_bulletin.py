@@ -101,7 +101,7 @@ def test_a_revision_tells_who_moved_by_which_indicator_and_why():
     blocks = bulletin(rich(), ZH)
     assert headings(blocks)[1] == "二、修订情况"
     told = all_text(blocks)
-    assert "与第 1 次相比，2 个单位的得分、名次或档次有变化。修订原因：补报一批。" in told
+    assert "与第 1 次发布相比，2 个单位的得分、名次或档次有变化。修订原因：补报一批。" in told
     assert "输入变化：新到批次 9：h12345 events 2026-10-31，1 行。" in told
     assert [row.cells for row in tables(blocks)[0].rows] == [
         ("单位D1", "—", "得分 80.00 → 85.00、档次 合格 → 良好"),
