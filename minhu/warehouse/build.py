@@ -94,11 +94,13 @@ def _build(settings: Settings, full_refresh: bool) -> BuildResult:
         keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [database.LOCK_BUILD])
         analyze_changed(keeper, "staging", "restricted", "config")
         with database.connect(settings) as connection:
-            build_id = _choose(connection, version, full_refresh)
-            done = resume.take_over(connection, build_id) if build_id else ()
-        if build_id is None:
-            return BuildResult(None)
-        variables = {"build_id": build_id, "config_version": version}
+            last, build_id = _choose(connection, version, full_refresh)
+            if build_id is None:
+                return BuildResult(None)
+            variables = {"build_id": build_id, "config_version": version}
+            with dbt.read_ahead(settings, variables):
+                _touch(connection, build_id, last, version, full_refresh)
+                done = resume.take_over(connection, build_id)
         with database.connect(settings, autocommit=True) as notes:
             run = dbt.run(settings, "tag:facts", variables, lambda node: _record(notes, build_id, node), done)
         with database.connect(settings) as connection:
@@ -120,8 +122,11 @@ def _build(settings: Settings, full_refresh: bool) -> BuildResult:
         return _result(keeper, build_id, rows, run)
 
 
-def _choose(connection: psycopg.Connection, version: int, full_refresh: bool) -> int | None:
-    """Writes what this build will do; None when nothing has changed since the last one."""
+def _choose(connection: psycopg.Connection, version: int, full_refresh: bool) -> tuple[int | None, int | None]:
+    """Writes which batches and decisions this build takes: the last build's configuration version, and its id.
+
+    Its id is None when nothing has changed since the last one, the version when there is no last one.
+    """
     # Whoever ran these builds held the lock that we hold now: they are dead.
     connection.execute(
         "update audit.build set status = 'failed', message = 'ended before it finished', finished_at ="
@@ -141,13 +146,17 @@ def _choose(connection: psycopg.Connection, version: int, full_refresh: bool) ->
     decided = connection.execute(_CHOOSE_DECISIONS, {"build_id": build_id}).rowcount
     if not chosen and not decided and not full_refresh and last == version:
         connection.rollback()
-        return None
+        return last, None
+    return last, build_id
+
+
+def _touch(connection: psycopg.Connection, build_id: int, last: int | None, version: int, full_refresh: bool) -> None:
+    """Writes which cases this build touches, and by what it may be known again."""
     if last is not None:
         connection.execute(_LOOK_UP)
     touched = touch(connection, build_id, last, version, full_refresh)
     connection.execute("update audit.build set touched_cases = %s where build_id = %s", [touched, build_id])
     resume.mark(connection, build_id)
-    return build_id
 
 
 # A day's rows are few among those of years. At PostgreSQL's 4 the planner reads whole tables rather than look them up.

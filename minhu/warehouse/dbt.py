@@ -141,6 +141,22 @@ def run(
     return DbtRun(nodes, error)
 
 
+@contextmanager
+def read_ahead(settings: Settings, variables: dict[str, object], work: str = "dbt") -> Iterator[None]:
+    """Reads the project, which a process does once, beside whatever the caller does; a later `run` need not wait."""
+
+    def read() -> None:
+        with _environment(settings), suppress(Exception):  # the run will say what is wrong
+            _parsed(settings, settings.home / work, _shape(variables), code_hash())
+
+    reader = threading.Thread(target=read, name="dbt")
+    reader.start()
+    try:
+        yield
+    finally:
+        reader.join()
+
+
 def code_hash() -> str:
     """What decides over the tables of a run: versions of dbt and of us, a hash of the files of the dbt project."""
     files = (path for path in PROJECT.rglob("*") if path.suffix in (".sql", ".yml", ".csv"))
@@ -166,8 +182,7 @@ def _invoke(
     with _environment(settings):
         from dbt.cli.main import dbtRunner
 
-        shaping = {name: variables[name] for name in _SHAPING if name in variables}
-        parsed = _parsed(settings, work, repr(shaping), code_hash())
+        parsed = _parsed(settings, work, _shape(variables), code_hash())
         if parsed.result is None:
             return parsed
         runner = dbtRunner(manifest=parsed.result.deepcopy(), callbacks=[heard])
@@ -180,6 +195,10 @@ def _parsed(settings: Settings, work: Path, variables: str, code: str) -> Any:
     from dbt.cli.main import dbtRunner
 
     return dbtRunner().invoke(["parse", "--vars", variables, *_options(work)])
+
+
+def _shape(variables: dict[str, object]) -> str:
+    return repr({name: variables[name] for name in _SHAPING if name in variables})
 
 
 def _options(work: Path) -> list[str]:

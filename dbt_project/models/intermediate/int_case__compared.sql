@@ -28,6 +28,9 @@ calls as (
         cases.batch_id,
         cases.row_number,
         cases.category_code,
+        cases.address,
+        cases.longitude,
+        cases.latitude,
         rooted.root_case_id,
         -- a code that the register lacks stands for itself
         coalesce(categories.category_codes, array[cases.category_code]) as category_codes,
@@ -43,7 +46,10 @@ calls as (
 -- The latest calls before, counted back: joined by equality, so that a caller of thousands of calls costs no square.
 pairs as (
     select
-        rules.*,
+        rules.repeat_rule,
+        rules.matter,
+        rules.min_similarity,
+        rules.place,
         later.case_id,
         earlier.case_id as earlier_case_id,
         step.steps_back,
@@ -59,6 +65,8 @@ pairs as (
             end,
             false
         ) as is_same_category,
+        coalesce(later.address = earlier.address, false) as is_same_address,
+        {{ metres_between('later', 'earlier') }} <= rules.within_metres as is_near,
         nullif(array_remove(later.area_codes[1:rules.area_level], null), '{}') as area_codes,
         nullif(array_remove(earlier.area_codes[1:rules.area_level], null), '{}') as earlier_area_codes
     from calls as later
@@ -76,42 +84,12 @@ pairs as (
         and earlier.root_case_id is distinct from later.root_case_id
 ),
 
-paired as (
-    select
-        case_id,
-        batch_id,
-        row_number
-    from pairs
-    union
-    select
-        earlier_case_id,
-        earlier_batch_id,
-        earlier_row_number
-    from pairs
-),
-
-contents as (
-    select
-        content.case_id,
-        content.address,
-        content.longitude,
-        content.latitude
-    from paired
-    inner join {{ ref('stg_case_content') }} as content
-        -- one key: of three the planner expects a single row, and loops
-        on paired.batch_id || '|' || paired.row_number = content.batch_id || '|' || content.row_number
-),
-
 measured as (
     select
-        pairs.*,
-        coalesce(later.address = earlier.address, false) as is_same_address,
-        {{ metres_between('later', 'earlier') }} <= pairs.within_metres as is_near,
-        pairs.area_codes[1:cardinality(pairs.earlier_area_codes)]
-        = pairs.earlier_area_codes[1:cardinality(pairs.area_codes)] as is_same_area
+        *,
+        area_codes[1:cardinality(earlier_area_codes)]
+        = earlier_area_codes[1:cardinality(area_codes)] as is_same_area
     from pairs
-    inner join contents as later on pairs.case_id = later.case_id
-    inner join contents as earlier on pairs.earlier_case_id = earlier.case_id
 ),
 
 -- The finest that both tell decides: an address that is the same, else coordinates, else the area.

@@ -1,5 +1,4 @@
--- What the records of touched cases say, and where. Masked text, as it left the loader; spelling evened out. A place of
--- whole degrees was rounded and is none.
+-- What the records of touched cases say. Masked text, as it left the loader; spelling evened out.
 with touched as (
     select * from {{ source('touched', 'touched_case') }}
 ),
@@ -9,10 +8,7 @@ final as (
         touched.case_id,
         records.batch_id,
         records.row_number,
-        {{ even_spelling("concat_ws(' ', records.title, records.content)") }} as said,
-        nullif({{ letters_of(even_spelling('records.address')) }}, '') as address,
-        case when {{ is_position('records.longitude', 'records.latitude') }} then records.longitude end as longitude,
-        case when {{ is_position('records.longitude', 'records.latitude') }} then records.latitude end as latitude
+        {{ even_spelling("concat_ws(' ', records.title, records.content)") }} as said
     from touched
     inner join {{ source('staging', 'case_record') }} as records
         on touched.feed_code = records.feed_code and touched.case_no = records.case_no

@@ -1,5 +1,6 @@
 -- Every visible version of the records of touched cases, and of those read beside them. A caller is recognised by
--- caller_id, which a rotation of the key does not change between two of his cases; his token ends here.
+-- caller_id, which a rotation of the key does not change between two of his cases; his token ends here. Of an address
+-- its letters alone are kept; a place of whole degrees was rounded and is none.
 with touched as (
     select * from {{ source('touched', 'touched_case') }}
 ),
@@ -21,6 +22,9 @@ final as (
         records.urgency,
         records.received_at,
         records.area_code,
+        nullif({{ letters_of(even_spelling('records.address')) }}, '') as address,
+        case when {{ is_position('records.longitude', 'records.latitude') }} then records.longitude end as longitude,
+        case when {{ is_position('records.longitude', 'records.latitude') }} then records.latitude end as latitude,
         coalesce(links.current_token, records.caller_token) as caller_id,
         records.milestones,
         records.source_updated_at,
