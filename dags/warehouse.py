@@ -17,7 +17,7 @@ DOC = """
 每日截止时刻的数仓构建，依次：
 
 1. `completeness` 到齐情况：列出业务日期没有批次的交付，只报告，不失败；
-2. `judge_arrivals` 入库关卡：每个批次放行或扣留，扣留的用 `minhu quality release` 放行；
+2. `judge_arrivals` 入库门禁：每个批次放行或扣留，扣留的用 `minhu quality release` 放行；
 3. `build` 构建事实表：只取已放行的批次，测试通过后一次性生效；数据库中断时自动重试，输入未变则从失败的节点接着做；
 4. `score` 当月试算分。
 """
@@ -57,7 +57,7 @@ def warehouse():
             logging.getLogger("minhu").warning("%s：%s/%s 未到", day, feed_code, delivery)
         return {"business_date": day.isoformat(), "missing": [list(pair) for pair in absent]}
 
-    @task(multiple_outputs=False, task_display_name="入库关卡")
+    @task(multiple_outputs=False, task_display_name="入库门禁")
     def judge_arrivals() -> dict:
         from minhu import quality
         from minhu.settings import Settings

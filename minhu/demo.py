@@ -111,7 +111,7 @@ def _assess(settings: Settings) -> None:
     _step("月度考核（assessment）")
     scored = last_score(settings, PERIOD)
     result = quality.judge_release(settings, scored.period, scored.scheme_id, scored.scheme_version)
-    _say(f"  发布关卡{'通过' if result.passed else '未通过'}；关账、审批与发布由人决定：minhu close {PERIOD}")
+    _say(f"  发布门禁{'通过' if result.passed else '未通过'}；关账、审批与发布由人决定：minhu close {PERIOD}")
 
 
 def _tell(settings: Settings) -> str:
@@ -141,9 +141,9 @@ def _tell(settings: Settings) -> str:
         _say(f"  {names[kind]}  {batches:>5}  {received:>8,}  {staged:>8,}  {rejected:>6,}  {duplicates:>6,}")
     _step("事实表（facts）")
     _say("  工单 {:,}   派单 {:,}   回访 {:,}   效能督查认定 {:,}".format(*facts))
-    _step("质量关卡（gates）")
+    _step("质量门禁（gates）")
     for gate, is_passed, rules in gates:
-        name = {"arrival": "入库关卡", "release": "发布关卡"}[gate]
+        name = {"arrival": "入库门禁", "release": "发布门禁"}[gate]
         _say(f"  {name}  {'通过' if is_passed else '未全部通过'}，{rules} 项结果合格")
     _say(f"  扣留 {held} 个批次")
     _step("得分（scores）")

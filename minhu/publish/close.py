@@ -123,7 +123,7 @@ def close(
         raise Refused(
             f"{wanted.text} is not published yet, so nothing is to be revised: run `minhu close {wanted.text}`"
         )
-    tell(f"{wanted.text}：发布关卡")
+    tell(f"{wanted.text}：发布门禁")
     gate = quality.judge_release(settings, wanted.text, scored.scheme_id, scored.scheme_version)
     failed = [rule for rule in gate.failed_rules if not (is_early and rule.rule_id == PERIOD_OVER)]
     if not gate.passed and failed:

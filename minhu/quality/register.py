@@ -11,13 +11,13 @@ import psycopg
 
 from minhu.quality.rules import GATES, ROOT, Gate, Rule, read_rules
 
-GATE_ZH = {"arrival": "入库关卡 · What arrived", "release": "发布关卡 · What may be published"}
+GATE_ZH = {"arrival": "入库门禁 · What arrived", "release": "发布门禁 · What may be published"}
 SEVERITY_ZH = {"critical": "严重", "warning": "警告", "info": "提示"}
 ON_FAILURE_ZH = {"hold": "扣留批次", "stop": "停止发布", "report": "记录并通报"}
 COLUMNS = ("rule_id", "title_zh", "severity", "on_failure", "dimension", "owner", "basis")
 _HEAD = """# 质量规则台账 · The register of quality rules
 
-由 `minhu quality rules --markdown` 生成，勿手改。规则写在 `expectations/`，每次关卡运行把现行版本记入
+由 `minhu quality rules --markdown` 生成，勿手改。规则写在 `expectations/`，每次门禁运行把现行版本记入
 `audit.quality_rule`。
 维度按 GB/T 36344-2018《信息技术 数据质量评价指标》。扣留：批次不进入数仓，直至有人放行；停止：结果不得发布。
 学习阈值（「往常」）的算法见 [quality.md](quality.md)。

@@ -139,7 +139,7 @@ def test_the_summary_is_ready_for_json(judged):
 
 def test_data_docs_tell_the_rules_in_chinese_and_fetch_nothing(judged, settings: Settings):
     index = (settings.data_docs / "index.html").read_text(encoding="utf-8")
-    assert "到达检查：批次画像" in index
+    assert "入库门禁：批次画像" in index
     assert "有未通过" in index
     pages = [settings.data_docs / link for link in re.findall(r'href="([^"]+)"', index)]
     assert any("自由文本已脱敏" in page.read_text(encoding="utf-8") for page in pages)

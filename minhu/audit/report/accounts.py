@@ -11,17 +11,6 @@ from minhu.quality.register import SEVERITY_ZH
 from minhu.scoring.words import moment
 
 WAIVERS = {"in_force": "有效", "expired": "已到期", "revoked": "已撤销"}
-NAMES = {
-    "batches": "批次清单（本月各批次的文件哈希、状态与行数）",
-    "quality_results": "质量结果（本月各门禁运行的全部结果）",
-    "rules": "规则台账（各版本）",
-    "feed_quality": "热线数据质量分",
-    "config": "配置（最新版本）",
-    "code": "代码（程序与模型文件）",
-    "sample_frame": "抽样框（框内全部工单的编号）",
-    "sample": "样本（抽中工单的编号）",
-    "release_head": "发布哈希链末端",
-}
 COUNTS = {
     "score_runs": "评分运行",
     "scored_units": "评分单位",
