@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 from great_expectations.render.view import DefaultJinjaPageView
 
-_CITY = ZoneInfo("Asia/Shanghai")
+from minhu.business_date import TIMEZONE
+
 _FETCHED = re.compile(
     r"<script[^>]*\ssrc=\"https?:[^>]*>\s*</script>"
     r"|<link[^>]*\shref=\"https?:[^>]*>"
@@ -81,7 +82,7 @@ class OfflineIndexView(DefaultJinjaPageView):
 def _result_row(link: dict) -> str:
     passed = "通过 passed" if link["validation_success"] else "有未通过 rules failed"
     shade = "text-success" if link["validation_success"] else "text-danger"
-    when = link["run_time"].astimezone(_CITY).strftime("%Y-%m-%d %H:%M:%S")
+    when = link["run_time"].astimezone(ZoneInfo(TIMEZONE)).strftime("%Y-%m-%d %H:%M:%S")
     return (
         f"<tr><td>{when}</td><td>{html.escape(str(link['run_name']))}</td><td>{_anchor(link, link['title'])}</td>"
         f'<td class="{shade}">{passed}</td></tr>'

@@ -244,7 +244,7 @@ def _event_outcome(row: dict, same: dict) -> dict:
         text = f"与批次 {same['batch_id']} 第 {same['row_number']} 行相同（重复送达）"
         return {"outcome": "same", "outcome_zh": text}
     odd = "；".join(f"异常 {code}：{ANOMALIES[code]}" for code in row["anomaly_codes"])
-    if set(row["anomaly_codes"]) - _COUNTED_ALL_THE_SAME:
+    if not row["used_for"] and set(row["anomaly_codes"]) - _COUNTED_ALL_THE_SAME:
         return {"outcome": "anomaly", "outcome_zh": odd}
     used = "、".join(_USED_ZH[step] for step in row["used_for"])
     return {"outcome": "counted", "outcome_zh": f"采用{f'，计入{used}' if used else ''}{f'（{odd}）' if odd else ''}"}

@@ -1,6 +1,6 @@
 -- The case that a case repeats: the latest earlier one that the rule of its day takes for the same, and what held.
 -- Texts are alike by the characters they share, each counted once: 2 × shared / (those of one + those of the other).
--- Null where one of them says nothing. Rounded before it is judged: what is shown is what decided.
+-- Null where one of two says nothing. Rounded before it is judged: what is shown is what decided.
 with judged as (
     select
         pairs.*,
