@@ -304,11 +304,13 @@ repeated_rows as (
 
 rejects as (
     select
-        batch_id,
-        count(*) as counted_rows
-    from audit.rejected_row
-    where batch_id = any(%(batches)s)
-    group by batch_id
+        told.batch_id,
+        count(*) as counted_rows,
+        count(*) filter (where told.reason_code = 'FIELD_COUNT' and told.row_number = judged.received_rows) as cut_rows
+    from audit.rejected_row as told
+    inner join judged on told.batch_id = judged.batch_id
+    where told.batch_id = any(%(batches)s)
+    group by told.batch_id
 ),
 
 -- One row per batch whatever its kind; a batch without rows counts as none.
@@ -320,6 +322,7 @@ counted as (
         coalesce(case_rows.old_rows, event_rows.old_rows, callback_rows.old_rows) as old_rows,
         coalesce(case_rows.unmasked_rows, event_rows.unmasked_rows, callback_rows.unmasked_rows, 0) as unmasked_rows,
         coalesce(rejects.counted_rows, 0) as counted_rejects,
+        coalesce(rejects.cut_rows, 0) as cut_rows,
         case_rows.category_null_rows,
         case_rows.request_type_null_rows,
         case_rows.area_null_rows,
@@ -369,6 +372,7 @@ measured as (
         ('duplicate_rows', duplicate_rows),
         ('staged_gap_rows', abs(staged_rows - counted_rows)),
         ('rejected_gap_rows', abs(rejected_rows - counted_rejects)),
+        ('cut_rows', cut_rows),
         ('control_gap_rows', abs(control_total - received_rows)),
         ('rejected_pct', round(100.0 * rejected_rows / nullif(received_rows, 0), 2)),
         ('duplicate_pct', round(100.0 * duplicate_rows / nullif(received_rows, 0), 2)),

@@ -69,6 +69,7 @@ BAD = {
     "arrival.unit_role": [("event", {"unit_role": "'主办'"})],
     "arrival.limit_kind": [("event", {"limit_kind": "'办结'"})],
     "arrival.contact_code": [("callback", {"contact_code": "'是'"})],
+    "arrival.ends_whole": [("case", {"rows": 100, "of": {"rejected_rows": 1, "received_rows": 101}, "cut_at": 101})],
     "arrival.not_doubled": [("case", {"of": {"duplicate_rows": 10, "received_rows": 20}})],
     "arrival.text_legible": [("case", {"content": "case when n < 4 then '璺伅涓嶄寒锛岃澶勭悊銆�' end"})],
     "arrival.no_time_travel": [("event", {"case_no": "'T' || n", "occurred_at": "day - 1"})],
@@ -120,9 +121,13 @@ class Given:
         of: dict | None = None,
         day: str = DAY,
         feed: str = "h1",
+        cut_at: int | None = None,
         **columns: str,
     ) -> int:
-        """A loaded batch of ``rows`` rows. ``of`` changes its manifest, ``columns`` its rows."""
+        """A loaded batch of ``rows`` rows. ``of`` changes its manifest, ``columns`` its rows.
+
+        ``cut_at`` is the row that was rejected because it had too few fields.
+        """
         manifest = {
             "received_rows": rows,
             "staged_rows": rows,
@@ -152,6 +157,12 @@ class Given:
                     "insert into restricted.rejected_row (batch_id, row_number, reason_code, raw)"
                     " select %s, 100 + n, 'MISSING_VALUE', '{}' from generate_series(1, 5) as n",
                     [batch_id],
+                )
+            if cut_at:
+                connection.execute(
+                    "insert into restricted.rejected_row (batch_id, row_number, reason_code, raw)"
+                    " values (%s, %s, 'FIELD_COUNT', '{}')",
+                    [batch_id, cut_at],
                 )
         return batch_id
 
