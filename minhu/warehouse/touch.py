@@ -20,21 +20,31 @@ group by 1, 2
 having bool_and(build_batch.action = 'take')
 """
 
-# The batches that this build takes lie together at the end of staging: a range finds them without reading the years.
-_TAKEN = " and ".join(
-    f"(select {end}(batch_id) from audit.build_batch where build_id = %(build_id)s and action = 'take')"
-    for end in ("min", "max")
+# Rows of the batches that this build takes. They lie together at the end of staging: a range finds them without reading
+# the years. Its ends are told as values, so that the planner knows how many rows there are.
+_RANGE = """
+select min(batch_id), max(batch_id) from audit.build_batch where build_id = %(build_id)s and action = 'take'
+"""
+_OF_TAKEN = (
+    "staging.{table} as r inner join audit.build_batch as taken on taken.batch_id = r.batch_id"
+    " and taken.build_id = %(build_id)s and taken.action = 'take' and r.batch_id between %(first)s and %(last)s"
 )
 
-# Rows of batches that come or go. A record sent again as it already stands touches nothing: of a case its newest
-# version must be the same, of an event or a callback every version told so far.
-_MOVED = f"""
-with moved as (select batch_id, action from audit.build_batch where build_id = %(build_id)s),
-taken as (select batch_id from moved where action = 'take'),
-withdrawn as (select batch_id from moved where action = 'withdraw'),
-sent as (
-    select feed_code, case_no, row_hash from staging.case_record as r inner join taken using (batch_id)
-    where r.batch_id between {_TAKEN}
+# Cases of which batches go.
+_WITHDRAWN = f"""
+with withdrawn as (select batch_id from audit.build_batch where build_id = %(build_id)s and action = 'withdraw')
+{_KEY.format(feed="r.feed_code", no="r.case_no")} from staging.case_record as r join withdrawn using (batch_id)
+union
+{_KEY.format(feed="e.case_feed_code", no="e.case_no")} from staging.case_event as e join withdrawn using (batch_id)
+union
+{_KEY.format(feed="c.case_feed_code", no="c.case_no")} from staging.callback as c join withdrawn using (batch_id)
+"""
+
+# Cases of rows that come. A record sent again as it already stands touches nothing: of a case its newest version must
+# be the same, of an event or a callback every version told so far.
+_TOLD_RECORDS = f"""
+with sent as (
+    select r.feed_code, r.case_no, r.row_hash from {_OF_TAKEN.format(table="case_record")}
 ),
 standing as (
     select distinct on (r.feed_code, r.case_no) r.feed_code, r.case_no, r.row_hash
@@ -43,58 +53,36 @@ standing as (
     inner join seen_batch as seen using (batch_id)
     order by r.feed_code, r.case_no, coalesce(r.source_updated_at, '-infinity') desc, seen.order_key desc,
         r.row_number desc
-),
-event as (
-    select e.case_feed_code, e.case_no, e.row_hash,
-        coalesce(
-            'no|' || e.feed_code || '|' || e.source_event_no,
-            concat_ws('|', e.event_type, e.occurred_at, coalesce(e.unit_name, ''), e.feed_code)
-        ) as what
-    from staging.case_event as e inner join taken using (batch_id)
-    where e.batch_id between {_TAKEN}
-),
-told_event as (
-    select e.case_feed_code, e.case_no, e.row_hash,
-        coalesce(
-            'no|' || e.feed_code || '|' || e.source_event_no,
-            concat_ws('|', e.event_type, e.occurred_at, coalesce(e.unit_name, ''), e.feed_code)
-        ) as what
-    from (select distinct case_feed_code, case_no from event) as keys
-    inner join staging.case_event as e using (case_feed_code, case_no)
-    inner join seen_batch as seen using (batch_id)
-),
-callback as (
-    select c.case_feed_code, c.case_no, c.row_hash, concat_ws('|', c.called_at, c.unit_name, c.round) as what
-    from staging.callback as c inner join taken using (batch_id)
-    where c.batch_id between {_TAKEN}
-),
-told_callback as (
-    select c.case_feed_code, c.case_no, c.row_hash, concat_ws('|', c.called_at, c.unit_name, c.round) as what
-    from (select distinct case_feed_code, case_no from callback) as keys
-    inner join staging.callback as c using (case_feed_code, case_no)
-    inner join seen_batch as seen using (batch_id)
 )
 {_KEY.format(feed="sent.feed_code", no="sent.case_no")} from sent
 left join standing using (feed_code, case_no, row_hash) where standing.row_hash is null
-union
-{_KEY.format(feed="event.case_feed_code", no="event.case_no")} from event
-left join (
-    select case_feed_code, case_no, what, min(row_hash) as row_hash from told_event group by 1, 2, 3
-    having min(row_hash) = max(row_hash)
-) as told using (case_feed_code, case_no, what, row_hash) where told.row_hash is null
-union
-{_KEY.format(feed="callback.case_feed_code", no="callback.case_no")} from callback
-left join (
-    select case_feed_code, case_no, what, min(row_hash) as row_hash from told_callback group by 1, 2, 3
-    having min(row_hash) = max(row_hash)
-) as told using (case_feed_code, case_no, what, row_hash) where told.row_hash is null
-union
-{_KEY.format(feed="r.feed_code", no="r.case_no")} from staging.case_record as r join withdrawn using (batch_id)
-union
-{_KEY.format(feed="e.case_feed_code", no="e.case_no")} from staging.case_event as e join withdrawn using (batch_id)
-union
-{_KEY.format(feed="c.case_feed_code", no="c.case_no")} from staging.callback as c join withdrawn using (batch_id)
 """
+
+# The same of events and callbacks. Only cases that nothing has touched so far are looked up.
+_TOLD_AGAIN = f"""
+with sent as (
+    select r.case_feed_code, r.case_no, r.row_hash, {{what}} as what
+    from {_OF_TAKEN.format(table="{table}")}
+    left join new_case as touched on touched.feed_code = r.case_feed_code and touched.case_no = r.case_no
+    where touched.case_id is null
+),
+told as (
+    select r.case_feed_code, r.case_no, {{what}} as what, min(r.row_hash) as row_hash
+    from (select distinct case_feed_code, case_no from sent) as keys
+    inner join staging.{{table}} as r using (case_feed_code, case_no)
+    inner join seen_batch as seen using (batch_id)
+    group by r.case_feed_code, r.case_no, {{what}}
+    having min(r.row_hash) = max(r.row_hash)
+)
+{_KEY.format(feed="sent.case_feed_code", no="sent.case_no")} from sent
+left join told using (case_feed_code, case_no, what, row_hash) where told.row_hash is null
+"""
+_TOLD_EVENTS = _TOLD_AGAIN.format(
+    table="case_event",
+    what="coalesce('no|' || r.feed_code || '|' || r.source_event_no,"
+    " concat_ws('|', r.event_type, r.occurred_at, coalesce(r.unit_name, ''), r.feed_code))",
+)
+_TOLD_CALLBACKS = _TOLD_AGAIN.format(table="callback", what="concat_ws('|', r.called_at, r.unit_name, r.round)")
 
 _ALL = f"""
 {_KEY.format(feed="r.feed_code", no="r.case_no")} from staging.case_record as r
@@ -254,16 +242,18 @@ analyze followed_case;
 _LINKED = f"""
 with known as (select f.* from followed_case as touched join mart.fct_case as f using (case_id)),
 linked as (
-    select coalesce(r.upstream_feed_code, '') as feed_code, coalesce(r.upstream_case_no, '') as case_no
+    select coalesce(r.upstream_feed_code, '') as feed_code, r.upstream_case_no as case_no
     from followed_case as touched join staging.case_record as r using (feed_code, case_no)
+    where r.upstream_case_no is not null
     union
     select r.feed_code, r.case_no
     from followed_case as touched join staging.case_record as r
         on r.upstream_feed_code = touched.feed_code and r.upstream_case_no = touched.case_no
     union
-    select e.case_feed_code, case when e.event_type = 'MERGE' then coalesce(e.result_code, '') else '' end
+    select e.case_feed_code, coalesce(e.result_code, '')
     from followed_case as touched join staging.case_event as e
         on e.case_feed_code = touched.feed_code and e.case_no = touched.case_no
+    where e.event_type = 'MERGE'
     union
     select e.case_feed_code, e.case_no
     from followed_case as touched join staging.case_event as e
@@ -271,6 +261,7 @@ linked as (
     where e.event_type = 'MERGE'
     union
     select f.feed_code, f.case_no from known join mart.fct_case as f on f.case_id = known.root_case_id
+        where known.root_case_id <> known.case_id
     union
     select f.feed_code, f.case_no from known join mart.fct_case as f on f.root_case_id = known.root_case_id
         where f.root_case_id <> f.case_id
@@ -286,39 +277,48 @@ linked as (
 _CALLERS = f"""
 insert into restricted.case_caller (caller_token, received_at, feed_code, case_no)
 select distinct r.caller_token, r.received_at, r.feed_code, r.case_no
-from staging.case_record as r
-join audit.build_batch as taken on taken.batch_id = r.batch_id
-where taken.build_id = %(build_id)s and taken.action = 'take' and r.caller_token is not null
-    and r.batch_id between {_TAKEN}
+from {_OF_TAKEN.format(table="case_record")}
+where r.caller_token is not null
 order by 1, 2
 on conflict do nothing
+"""
+
+# When cases to be rebuilt were received, and of which caller: those that are not in it yet.
+_CALLED_TABLE = """
+create temporary table called (case_id text, caller_id text, received_at timestamptz) on commit drop
+"""
+_CALLED = """
+insert into called (case_id, caller_id, received_at)
+select touched.case_id, coalesce(link.current_token, r.caller_token), r.received_at
+from build.touched_case as touched
+join staging.case_record as r using (feed_code, case_no)
+left join restricted.caller_link as link on link.earlier_token = r.caller_token
+where touched.is_rebuilt and r.caller_token is not null
+    and not exists (select from called where called.case_id = touched.case_id)
 """
 
 # The same caller's cases within the window: later ones are rebuilt (what they repeat may change), earlier ones read. A
 # caller has one token under each key: his latest one, then those that lead to it. Two joins and no list of his tokens
 # between them: the planner knows how many rows a column finds, and nothing of a list.
 _NEIGHBOURS = f"""
-with mine as not materialized (
-    select r.received_at, coalesce(link.current_token, r.caller_token) as caller_id
-    from build.touched_case as touched
-    join staging.case_record as r using (feed_code, case_no)
-    left join restricted.caller_link as link on link.earlier_token = r.caller_token
-    where touched.is_rebuilt
-),
-neighbours as (
+with neighbours as (
     select other.feed_code, other.case_no
-    from mine
-    join restricted.case_caller as other on other.caller_token = mine.caller_id and other.received_at {{bounds}}
+    from called
+    join restricted.case_caller as other on other.caller_token = called.caller_id and other.received_at {{bounds}}
     union
     select other.feed_code, other.case_no
-    from mine
-    join restricted.caller_link as link on link.current_token = mine.caller_id
+    from called
+    join restricted.caller_link as link on link.current_token = called.caller_id
     join restricted.case_caller as other on other.caller_token = link.earlier_token and other.received_at {{bounds}}
 )
 {_KEY.format(feed="feed_code", no="case_no")} from neighbours
 """
-_LATER = _NEIGHBOURS.format(bounds="between mine.received_at and mine.received_at + %(window)s * interval '1 day'")
-_EARLIER = _NEIGHBOURS.format(bounds="between mine.received_at - %(window)s * interval '1 day' and mine.received_at")
+_LATER = _NEIGHBOURS.format(
+    bounds="between called.received_at and called.received_at + %(window)s * interval '1 day'"
+)
+_EARLIER = _NEIGHBOURS.format(
+    bounds="between called.received_at - %(window)s * interval '1 day' and called.received_at"
+)
 
 # Changes of links that no successful build took yet. A change that commits late is simply there for the next one.
 _FORGET_LINKS = """
@@ -360,6 +360,8 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     ``since`` and ``until``: the configuration versions of the last successful build (None: there is none) and of this.
     """
     parameters = {"build_id": build_id, "since": since, "until": until, "window": _window(connection)}
+    first, last = connection.execute(_RANGE, parameters).fetchone()
+    parameters |= {"first": first, "last": last}
     connection.execute("truncate build.touched_case")
     connection.execute(_CALLERS, parameters)
     is_relinked = _take_links(connection, parameters)
@@ -374,7 +376,9 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     connection.execute(_SEEN_TABLE)
     connection.execute(_SEEN, parameters)
     connection.execute("analyze seen_batch")
-    _add(connection, _MOVED, parameters)
+    for query in (_WITHDRAWN, _TOLD_RECORDS, _TOLD_EVENTS, _TOLD_CALLBACKS):
+        _add(connection, query, parameters)
+        connection.execute("analyze new_case")
     if since != until:
         _add(connection, _CHANGED, parameters)
         _add(connection, _OTHER_REPEAT_RULE, parameters)
@@ -386,8 +390,11 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
         connection.execute("analyze relinked_token")
         _add(connection, _RELINKED, parameters)
     _add_linked(connection, parameters)
+    connection.execute(_CALLED_TABLE)
+    _add_called(connection)
     if _add(connection, _LATER, parameters):
         _add_linked(connection, parameters)
+        _add_called(connection)
     _add(connection, _EARLIER, parameters, is_rebuilt=False)
     connection.execute("analyze build.touched_case")
     return _count(connection)
@@ -418,6 +425,11 @@ def _add_linked(connection: psycopg.Connection, parameters: dict) -> None:
     while _add(connection, _LINKED, parameters):
         connection.execute(_FOLLOW)
     connection.execute("set local enable_mergejoin = on")
+
+
+def _add_called(connection: psycopg.Connection) -> None:
+    connection.execute(_CALLED)
+    connection.execute("analyze called")
 
 
 def _add(connection: psycopg.Connection, query: str, parameters: dict, *, is_rebuilt: bool = True) -> int:

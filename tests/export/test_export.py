@@ -29,7 +29,8 @@ from tests.export.conftest import PHONE
 from tests.scoring.city import at
 
 PERIOD = "2026-10"
-PHONES = re.compile(r"(?<!\d)1[3-9]\d(?:\d|\*){4}\d{4}(?!\d)")
+# not the digits that stand in a hash (hexadecimal) or behind a decimal point by chance
+PHONES = re.compile(r"(?<![0-9a-f.])1[3-9]\d(?:\d|\*){4}\d{4}(?![0-9a-f])")
 
 
 def rows(settings, query):
