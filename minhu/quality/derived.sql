@@ -2,8 +2,8 @@
 -- codes and hours has moved, by how many hours a clock seems to be off, and the fewest rows of late.
 --
 -- A shift is the share of rows, in points, that would have to change their code to look like the peers together, less
--- what chance alone gives for samples of these sizes; events of one case come together, so of units, events and hours
--- twice that. Thirty rows at least, against a hundred.
+-- what chance alone gives for samples of these sizes; events of one case come together, so of units, event types and of
+-- hours of anything but cases twice that. Thirty rows at least, against a hundred.
 with now_told as (
     select
         told.batch_id,
@@ -80,10 +80,15 @@ shifted as (
         sum(abs(compared.now_share - compared.past_share)) / 2 as moved,
         sum(sqrt(
             0.6366 * compared.past_share * (1 - compared.past_share) * (1.0 / size.now_rows + 1.0 / size.past_rows)
-        )) / 2 * case when compared.dimension in ('unit', 'event_type', 'hour') then 2 else 1 end as by_chance
+        )) / 2 * case
+            when compared.dimension in ('unit', 'event_type') or (compared.dimension = 'hour' and batch.kind <> 'case')
+                then 2
+            else 1
+        end as by_chance
     from compared
     inner join size on compared.batch_id = size.batch_id and compared.dimension = size.dimension
-    group by compared.batch_id, compared.dimension
+    inner join audit.batch on compared.batch_id = batch.batch_id
+    group by compared.batch_id, compared.dimension, batch.kind
 ),
 
 -- the spread over hours with the clock set back by each number of hours; the best fit tells by how much it is off

@@ -7,24 +7,73 @@ from psycopg import sql
 def replace_rows(
     connection: psycopg.Connection, table: str, stale: str, *, parameters: dict | None = None, schema: str = "mart"
 ) -> int:
-    """Deletes the rows of ``schema.table`` that the condition ``stale`` names, inserts all of ``build.table``.
+    """Puts all of ``build.table`` in the place of the rows of ``schema.table`` that the condition ``stale`` names.
 
-    Columns are matched by name; a column that the build table has and the target lacks is an error, never dropped.
-    Returns the number of rows inserted.
+    Rows that are the same as before, by their primary key and in every column, stay as they lie: readers' caches,
+    indexes and the log are spared them. Columns are matched by name; a column that the build table has and the target
+    lacks is an error, never dropped. Returns the number of rows that ``build.table`` has.
     """
-    columns = sql.SQL(", ").join(
-        sql.Identifier(name)
+    target, built = sql.Identifier(schema, table), sql.Identifier("build", table)
+    columns, key = _columns(connection, f"build.{table}"), _key(connection, f"{schema}.{table}")
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    same = _kept(connection, target, built, columns, key, sql.SQL(stale), parameters) if key else sql.SQL("false")
+    connection.execute(
+        sql.SQL("delete from {} as rows where ({}) and not {}").format(target, sql.SQL(stale), same), parameters or {}
+    )
+    inserted = connection.execute(
+        sql.SQL("insert into {} ({}) select {} from {} as rows where not {}").format(target, names, names, built, same)
+    ).rowcount
+    if not key:
+        return inserted
+    (kept,) = connection.execute("select count(*) from kept_row").fetchone()
+    connection.execute("drop table kept_row")
+    return inserted + kept
+
+
+def _kept(
+    connection: psycopg.Connection,
+    target: sql.Identifier,
+    built: sql.Identifier,
+    columns: list[str],
+    key: list[str],
+    stale: sql.SQL,
+    parameters: dict | None,
+) -> sql.Composable:
+    """Writes the keys of stale rows that are built as they are; a condition that a row is one of them."""
+    names = sql.SQL(", ").join(map(sql.Identifier, key))
+    old, new = (
+        sql.SQL(", ").join(sql.SQL("{}.{}").format(sql.Identifier(side), sql.Identifier(name)) for name in columns)
+        for side in ("old", "new")
+    )
+    connection.execute(
+        sql.SQL(
+            "create temporary table kept_row on commit drop as select {} from (select * from {} where {}) as old"
+            " inner join {} as new using ({}) where row({}) is not distinct from row({})"
+        ).format(names, target, stale, built, names, old, new),
+        parameters or {},
+    )
+    connection.execute("analyze kept_row")
+    matches = sql.SQL(" and ").join(sql.SQL("kept.{0} = rows.{0}").format(sql.Identifier(name)) for name in key)
+    return sql.SQL("exists (select from kept_row as kept where {})").format(matches)
+
+
+def _columns(connection: psycopg.Connection, table: str) -> list[str]:
+    return [
+        name
         for (name,) in connection.execute(
             "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"
             " order by attnum",
-            [f"build.{table}"],
+            [table],
         )
-    )
-    target = sql.Identifier(schema, table)
-    connection.execute(sql.SQL("delete from {} where {}").format(target, sql.SQL(stale)), parameters or {})
-    inserted = connection.execute(
-        sql.SQL("insert into {} ({}) select {} from {}").format(
-            target, columns, columns, sql.Identifier("build", table)
+    ]
+
+
+def _key(connection: psycopg.Connection, table: str) -> list[str]:
+    return [
+        name
+        for (name,) in connection.execute(
+            "select attname from pg_index inner join pg_attribute on attrelid = indrelid and attnum = any(indkey)"
+            " where indrelid = to_regclass(%s) and indisprimary",
+            [table],
         )
-    )
-    return inserted.rowcount
+    ]
