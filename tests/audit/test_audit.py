@@ -50,6 +50,7 @@ INDICATOR = """  - code: data_quality
 limits:"""
 CITIZEN = ("13800001111", "138****1111", "王某", "路灯不亮", "井盖丢失")
 CASE = "330100202610010001"
+TWO_LEADS = "330100202610010008"
 
 
 CASES = [given.ROW | {"工单编号": f"33010020261001{number:04}"} for number in range(1, 9)]
@@ -59,6 +60,8 @@ EVENTS = [
     {"case_no": CASE, "event_type": "CLOSE", "occurred_at": "2026-10-13 10:10:00", "unit_name": "城管局"},
     {"case_no": "nobody", "event_type": "CLOSE", "occurred_at": "2026-10-13 10:10:00", "unit_name": "城管局"},
     {"case_no": CASE, "event_type": "CLOSE", "occurred_at": "2026-10-14 10:10:00", "unit_name": "交通局"},
+    {"case_no": TWO_LEADS, "event_type": "DISPATCH", "occurred_at": "2026-10-12 09:00:00", "unit_name": "城管局"},
+    {"case_no": TWO_LEADS, "event_type": "DISPATCH", "occurred_at": "2026-10-12 11:00:00", "unit_name": "交通局"},
 ]
 
 
@@ -230,6 +233,14 @@ def test_a_case_is_walked_from_its_lines_to_its_scores(city):
     assert "一、工单" in text and "采用，计入办结" in text and "cases_28.csv" in text
     assert "异常 unit_never_dispatched：不计：该单位在此工单上没有派单" in text
     assert [word for word in CITIZEN if word in text or word in plain] == []
+
+
+def test_what_counts_though_it_is_odd_is_told_as_counted_with_the_anomaly_beside_it(city):
+    found = trace(city, "h1", TWO_LEADS)
+    plain, odd = [row for row in found.events if row["event_type"] == "DISPATCH" and not row["is_milestone"]]
+    assert (plain["outcome"], odd["outcome"]) == ("counted", "counted")
+    assert "异常" not in plain["outcome_zh"]
+    assert odd["outcome_zh"].startswith("采用，计入派单（异常 lead_over_open_lead：")
 
 
 def test_a_file_that_is_gone_is_told_and_so_is_what_waits(city):
