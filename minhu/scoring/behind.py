@@ -221,7 +221,7 @@ def _entry_cost(entry: ManualEntry, lost: Decimal) -> Cost:
         subject_kind="manual_point",
         subject_id=str(entry.manual_point_id),
         feed_name="人工计分",
-        finding_zh=f"{entry.points:+f} 分，{entry.reason}",
+        finding_zh=f"{entry.points:+f} 分，{entry.reason}（依据 {entry.evidence_ref}）",
         occurred_at=entry.entered_at,
         occurred_zh="录入",
         sources=(source,),

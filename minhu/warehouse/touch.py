@@ -313,9 +313,7 @@ with neighbours as (
 )
 {_KEY.format(feed="feed_code", no="case_no")} from neighbours
 """
-_LATER = _NEIGHBOURS.format(
-    bounds="between called.received_at and called.received_at + %(window)s * interval '1 day'"
-)
+_LATER = _NEIGHBOURS.format(bounds="between called.received_at and called.received_at + %(window)s * interval '1 day'")
 _EARLIER = _NEIGHBOURS.format(
     bounds="between called.received_at - %(window)s * interval '1 day' and called.received_at"
 )

@@ -22,6 +22,7 @@ INDICATORS = """  - code: sign_on_time
     scoring: {function: linear_deduction, target: 95, per_point: 1}
   - {code: late, name_zh: 逾期处置, measure: violation_late_handling, moment: occurred_at, aggregate: count, points: 0,
      scoring: {function: per_item_deduction, per_item: 5, cap: 20}}
+  - {code: reply_quality, name_zh: 答复规范, points: 10, scoring: {function: manual, entry: change}}
 limits:"""
 FACTS = ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation", "fct_exclusion")
 WHY = {"reason_code": "mis_dispatched", "reason": "核实为错派"}

@@ -7,7 +7,7 @@ from minhu import access, database
 from minhu.assess import listing, record
 from minhu.errors import Refused
 from tests.scenarios.city import login_of
-from tests.scoring.city import City, fill
+from tests.scoring.city import GIVEN, City, fill
 
 TABLES = ("unit_login", "appeal", "appeal_decision", "exclusion", "manual_point", "violation", "approval", "waiver")
 ACTS = {  # who may call what; the owner may call everything
@@ -25,7 +25,7 @@ POINT = {
     "scheme_id": "exam",
     "period": "2026-10",
     "unit_code": "D1",
-    "indicator_code": "close_on_time",
+    "indicator_code": "reply_quality",
     "points": "-2",
     "reason": "通报扣分",
     "evidence_ref": "通报〔2026〕3号",
@@ -33,9 +33,16 @@ POINT = {
 
 
 @pytest.fixture(scope="module")
-def city(scratch):
+def city(scratch, tmp_path_factory):
     settings = scratch()
+    scheme = tmp_path_factory.mktemp("scheme") / "exam.yml"
+    by_hand = (
+        "  - {code: reply_quality, name_zh: 答复规范, points: 10, scoring: {function: manual, entry: change}}\nlimits:"
+    )
+    scheme.write_text((GIVEN / "exam.yml").read_text(encoding="utf-8").replace("limits:", by_hand, 1), encoding="utf-8")
     with City(settings) as hand_made:
+        hand_made.run("delete from config.entry")
+        hand_made.scheme(scheme)
         fill(hand_made)
     return settings
 
@@ -375,6 +382,7 @@ def test_one_rejection_keeps_a_manual_point_out(logins):
         ({"scheme_id": "nowhere"}, "there is no scheme"),
         ({"scheme_id": ""}, "the scheme is missing"),
         ({"indicator_code": "kindness"}, "no indicator of the scheme exam"),
+        ({"indicator_code": "close_on_time"}, "'close_on_time' of the scheme 'exam' .* takes no points by hand"),
         ({"points": "NaN"}, "points are a number"),
         ({"evidence_ref": " "}, "the evidence is missing"),
         ({"unit_code": "nobody"}, "no unit has the code"),

@@ -18,7 +18,7 @@ def world_of(make_world):
 
 def test_decisions_enter_facts_and_scores_with_the_next_build(world_of):
     before = world_of.facts()
-    assert world_of.counts() == {"close_on_time": "0/6", "sign_on_time": "6/6", "late": "0/0"}
+    assert world_of.counts() == {"close_on_time": "0/6", "sign_on_time": "6/6", "late": "0/0", "reply_quality": "0/0"}
 
     world_of.decide("ping", "exclude", 1, reason_code="statutory_channel", reason="已进入诉讼程序")
     world_of.appeal(2, "granted")
@@ -37,7 +37,7 @@ def test_decisions_enter_facts_and_scores_with_the_next_build(world_of):
 
     built = build(world_of.city)
     assert (built.taken, built.decisions, built.touched_cases) == (0, 7, 5)
-    assert world_of.counts() == {"close_on_time": "0/2", "sign_on_time": "4/4", "late": "2/2"}
+    assert world_of.counts() == {"close_on_time": "0/2", "sign_on_time": "4/4", "late": "2/2", "reply_quality": "0/0"}
     assert world_of.excluded() == {
         ("1", "close_on_time", "statutory_channel"),
         ("1", "sign_on_time", "statutory_channel"),
@@ -72,7 +72,7 @@ def test_what_is_revoked_leaves_no_trace_in_the_facts(world_of):
         world_of.decide("ping", "enter_violation", **found),
     ]
     build(world_of.city)
-    assert world_of.counts() == {"close_on_time": "0/4", "sign_on_time": "5/5", "late": "2/2"}
+    assert world_of.counts() == {"close_on_time": "0/4", "sign_on_time": "5/5", "late": "2/2", "reply_quality": "0/0"}
     world_of.decide("gu", "revoke_exclusion", exclusion_id=f"decision:{excluded}", reason="复核后恢复")
     world_of.decide("gu", "revoke_exclusion", exclusion_id=f"appeal:{filed}", reason="复核后恢复")
     for one in entered:

@@ -51,7 +51,7 @@ def test_manual_points_from_a_file_to_approval_by_the_command_line(world_of, tmp
     path = tmp_path / "points.csv"
     path.write_text(
         "考核办法,考核周期,单位代码,指标代码,分值,理由,佐证材料\n"
-        "scenarios,2026-10,U1,close_on_time,-2,通报扣分,3号\nscenarios,2026-10,U2,close_on_time,1.5,表扬加分,4号\n",
+        "scenarios,2026-10,U1,reply_quality,-2,通报扣分,3号\nscenarios,2026-10,U2,reply_quality,1.5,表扬加分,4号\n",
         encoding="gb18030",
     )
     assert "2 manual points await approval: 1, 2" in world_of.cli("ping", "manual-points", "load", str(path))

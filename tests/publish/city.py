@@ -36,14 +36,20 @@ FIRST = [
 ]
 
 
-def make(scratch: Callable[..., Settings], folder: Path, rows: list[dict] = FIRST, day: date = LAST) -> Settings:
-    """Two departments, the example scheme, the cases of October; built, not scored."""
+def make(
+    scratch: Callable[..., Settings],
+    folder: Path,
+    rows: list[dict] = FIRST,
+    day: date = LAST,
+    scheme: Callable[[str], str] = str,
+) -> Settings:
+    """Two departments, the example scheme, changed by ``scheme``, the cases of October; built, not scored."""
     calendar = (PROJECT_ROOT / "config" / "calendar.csv").read_text(encoding="utf-8")
     feeds = [given.feed("h1", deliveries=[given.CASES, given.EVENTS, given.CALLBACKS])]
     where = given.config(folder / "config", feeds, units=UNITS, calendar=calendar)
     (where / "schemes").mkdir()
-    scheme = (PROJECT_ROOT / "config" / "schemes" / "linan.yml").read_text(encoding="utf-8")
-    (where / "schemes" / "linan.yml").write_text(scheme, encoding="utf-8")
+    text = (PROJECT_ROOT / "config" / "schemes" / "linan.yml").read_text(encoding="utf-8")
+    (where / "schemes" / "linan.yml").write_text(scheme(text), encoding="utf-8")
     city = scratch(where)
     deliver(city, rows, day)
     build(city)

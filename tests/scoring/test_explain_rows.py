@@ -154,8 +154,8 @@ def test_the_parts_sum_to_the_loss_with_points_by_hand(rich, unit):
 def test_points_by_hand_are_told_with_who_entered_and_who_approved_them(rich):
     part = part_of(rich, "D1", "reply_quality")
     assert [(str(cost.lost), str(cost.marginal), cost.finding_zh) for cost in part.costs] == [
-        ("1.25", "1.55", "-1.55 分，评审"),
-        ("0.80", "1.00", "-1 分，评审"),
+        ("1.25", "1.55", "-1.55 分，评审（依据 记录 1）"),
+        ("0.80", "1.00", "-1 分，评审（依据 记录 1）"),
     ]
     assert [str(entry.marginal) for entry in part.entries] == ["1.00", "1.55", "-0.50"]
     entry = part.entries[0]
