@@ -79,7 +79,7 @@
                 nearness,
                 nearness = 3 and unit_role = 'support',
                 abs(extract(epoch from happened_at - dispatched_at)),
-                opening_rank desc,
+                case when is_opened_before then -opening_rank else opening_rank end,
                 assignment_id
         )
 

@@ -7,7 +7,7 @@ attached       whose act an event is
 lived          signed, contacted, closed, voided, and by when each should have been
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -103,6 +103,15 @@ class City:
             root: self._matter(root, staged.cases[root], chain, told[root], calls[root])
             for root, chain in numbers.items()
         }
+
+    def has_ties(self) -> bool:
+        """Whether a case was dispatched twice in one second. Which of them a later word without a name is about, the
+        hash of the events' identities decides, which is the warehouse's own and not known here.
+        """
+        openings = Counter(
+            (root, one.dispatched_at, one.role) for root, matter in self.matters.items() for one in matter.assignments
+        )
+        return any(count > 1 for count in openings.values())
 
     def _matter(self, root: Key, record: dict, numbers: list[Key], told: list[Event], callbacks: list[dict]) -> Matter:
         events = sorted(self.standing(told), key=order)
@@ -207,9 +216,9 @@ class City:
         return found
 
     def last_role(self, found: list[Assignment], event: Event) -> str | None:
-        """What the unit was on the case before: rework of a support unit joins the lead's round."""
+        """What the unit was on the case before, when it was named: rework of a support unit joins the lead's round."""
         who = self.meaning(event.unit_name, event.at).code or event.unit_name
-        own = [one for one in found if _who(one) == who]
+        own = [one for one in found if one.opening.unit_name is not None and _who(one) == who]
         return own[-1].role if own else None
 
     def carried_on(self, lead: Assignment, at: datetime) -> str | None:
