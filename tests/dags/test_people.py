@@ -42,7 +42,7 @@ class Run:
 
     def ended(self):
         """How it ended, and the state of each task."""
-        told = services.wait(self.city, [(self.dag_id, self.run_id)], 180)
+        told = services.wait(self.city, [(self.dag_id, self.run_id)], 600)
         tasks = self._client.get(f"{self._path}/taskInstances")["task_instances"]
         return told[self.dag_id], {task["task_id"]: task["state"] for task in tasks}
 

@@ -135,7 +135,7 @@ def agree(scratch, tmp_path_factory, seed: int, periods: tuple[str, ...]) -> Non
 
 
 ONE = settings(max_examples=1, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
-MANY = settings(ONE, max_examples=20, derandomize=False)
+MANY = settings(ONE, max_examples=12, derandomize=False)
 
 
 @ONE

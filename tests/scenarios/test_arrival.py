@@ -192,8 +192,8 @@ def holds(scratch, configuration, folder, seed):
 
 
 # An example takes many seconds: it is a city of cases, and none is shrunk.
-FEW = settings(max_examples=2, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
-MANY = settings(FEW, max_examples=30, derandomize=False)
+FEW = settings(max_examples=1, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+MANY = settings(FEW, max_examples=12, derandomize=False)
 
 
 @FEW

@@ -134,11 +134,11 @@ def a_link_of_callers_comes(city, monkeypatch):
     "change",
     [
         a_batch_arrives,
-        a_rule_changes,
-        a_model_is_mended,
-        a_crash_empties_the_tables,
         a_table_is_gone,
-        a_link_of_callers_comes,
+        *(
+            pytest.param(change, marks=pytest.mark.long)
+            for change in (a_rule_changes, a_model_is_mended, a_crash_empties_the_tables, a_link_of_callers_comes)
+        ),
     ],
 )
 def test_everything_runs_when(change, interrupted, monkeypatch):

@@ -100,6 +100,7 @@ def facts(settings):
         }
 
 
+@pytest.mark.long
 def test_after_every_change_of_the_register_incremental_equals_full_refresh(city):
     build(city)
     units, told = dict(TODAY), [facts(city)]
