@@ -213,7 +213,9 @@ def _counts_alike(one: Indicator, other: Indicator) -> bool:
     wider = one.peer_groups is None or (
         other.peer_groups is not None and set(other.peer_groups) <= set(one.peer_groups)
     )
-    return all(getattr(one, name) == getattr(other, name) for name in same) and wider
+    # of too few rows no median is kept, so that another least number needs the rows again
+    kept = one.aggregate not in ("median", "p90") or one.min_n == other.min_n
+    return all(getattr(one, name) == getattr(other, name) for name in same) and wider and kept
 
 
 def _counts(

@@ -10,6 +10,7 @@ from minhu import database
 from minhu.cli import minhu
 from minhu.errors import Refused
 from minhu.scoring import read_scheme, what_if
+from minhu.scoring.whatif import _same_counts
 from tests.scoring.city import GIVEN
 
 EXAM = (GIVEN / "exam.yml").read_text(encoding="utf-8")
@@ -87,6 +88,23 @@ def test_both_ways_agree(october, draft, monkeypatch):
     assert (quick.is_recounted, thorough.is_recounted) == (False, True)
     assert quick.moves == thorough.moves
     assert len(moves(quick)) == 5
+
+
+@pytest.mark.parametrize(
+    ("of", "least", "is_recounted"),
+    [("median", 1, True), ("median", 2, False), ("mean", 1, False)],
+    ids=["a median of fewer rows", "the same median", "a mean of fewer rows"],
+)
+def test_a_median_of_fewer_rows_is_counted_anew(tmp_path, of, least, is_recounted):
+    def scheme(number):
+        path = tmp_path / f"{number}.yml"
+        text = (GIVEN / "rich.yml").read_text(encoding="utf-8")
+        place = {"median": "aggregate: median\n", "mean": "measure: resolved\n"}[of]
+        assert place in text
+        path.write_text(text.replace(place, f"{place}    min_n: {number}\n", 1), encoding="utf-8")
+        return read_scheme(path)
+
+    assert (_same_counts(scheme(2), scheme(least)) is None) == is_recounted
 
 
 def test_the_command_tells_it_in_words(october, draft, monkeypatch):
