@@ -237,12 +237,12 @@ truncate new_case;
 analyze followed_case;
 """
 
-# Cases linked to those: transfers and merges, as they are now (staging) and as they were built (mart). What a record or
-# an event does not tell is '' and left out at the end: asked for what is told, the planner reads all there ever was.
+# Cases linked to those: transfers and merges, as they are now (staging) and as they were built (mart). Partial indexes
+# hold what records and events tell of it; the few that tell nothing of a part are left out at the end.
 _LINKED = f"""
 with known as (select f.* from followed_case as touched join mart.fct_case as f using (case_id)),
 linked as (
-    select coalesce(r.upstream_feed_code, '') as feed_code, r.upstream_case_no as case_no
+    select r.upstream_feed_code as feed_code, r.upstream_case_no as case_no
     from followed_case as touched join staging.case_record as r using (feed_code, case_no)
     where r.upstream_case_no is not null
     union
@@ -250,7 +250,7 @@ linked as (
     from followed_case as touched join staging.case_record as r
         on r.upstream_feed_code = touched.feed_code and r.upstream_case_no = touched.case_no
     union
-    select e.case_feed_code, coalesce(e.result_code, '')
+    select e.case_feed_code, e.result_code
     from followed_case as touched join staging.case_event as e
         on e.case_feed_code = touched.feed_code and e.case_no = touched.case_no
     where e.event_type = 'MERGE'
