@@ -158,8 +158,8 @@ def _score(settings: Settings, wanted: Period, scheme_id: str | None) -> ScoreRe
         if not computed.is_ok:
             raise Refused(f"scoring {wanted.text} failed and changed nothing: {computed.complaint}")
         with database.connect(settings) as connection:
-            for table in RESULTS:
-                replace_rows(connection, table, OF_RUN, parameters=run.key)
+            for table in RESULTS:  # anew, though it be the same: from now on it is a score of its own time
+                replace_rows(connection, table, OF_RUN, parameters=run.key, keeps_same=False)
             comment_columns(connection, settings)
             result = _result(connection, run)
             tell_changes(connection)

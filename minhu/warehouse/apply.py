@@ -5,16 +5,23 @@ from psycopg import sql
 
 
 def replace_rows(
-    connection: psycopg.Connection, table: str, stale: str, *, parameters: dict | None = None, schema: str = "mart"
+    connection: psycopg.Connection,
+    table: str,
+    stale: str,
+    *,
+    parameters: dict | None = None,
+    schema: str = "mart",
+    keeps_same: bool = True,
 ) -> int:
     """Puts all of ``build.table`` in the place of the rows of ``schema.table`` that the condition ``stale`` names.
 
-    Rows that are the same as before, by their primary key and in every column, stay as they lie: readers' caches,
-    indexes and the log are spared them. Columns are matched by name; a column that the build table has and the target
-    lacks is an error, never dropped. Returns the number of rows that ``build.table`` has.
+    With ``keeps_same`` rows that are the same as before, by their primary key and in every column, stay as they lie:
+    readers' caches, indexes and the log are spared them. Columns are matched by name; a column that the build table has
+    and the target lacks is an error, never dropped. Returns the number of rows that ``build.table`` has.
     """
     target, built = sql.Identifier(schema, table), sql.Identifier("build", table)
-    columns, key = _columns(connection, f"build.{table}"), _key(connection, f"{schema}.{table}")
+    columns = _columns(connection, f"build.{table}")
+    key = _key(connection, f"{schema}.{table}") if keeps_same else []
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     same = _kept(connection, target, built, columns, key, sql.SQL(stale), parameters) if key else sql.SQL("false")
     connection.execute(
