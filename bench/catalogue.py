@@ -478,7 +478,7 @@ CATALOGUE: tuple[Fault, ...] = (
     _f("all_urgent", "全部特急", "every case an emergency", "case", "held", _SPREAD,
        _rows(partial(_set, column="urgency", value="emergency")), "urgency", is_sample=True),
     _f("types_moved", "诉求类型错位", "each request type taken for the next", "case", "held", _SPREAD,
-       _rows(partial(_changed, column="request_type", codes=_TYPES)), "request_type"),
+       _rows(partial(_changed, column="request_type", codes=_TYPES)), "request_type", least_rows=50),
     _f("one_type", "事件全为一类", "every event of one type", "event", "held", _SPREAD,
        _rows(partial(_set, column="event_type", value="DISPATCH")), "event_type", "due_at"),
     _f("one_place", "区域全同", "every case from one place", "case", "held", _SPREAD,
