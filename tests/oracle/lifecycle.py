@@ -109,7 +109,10 @@ class City:
         hash of the events' identities decides, which is the warehouse's own and not known here.
         """
         openings = Counter(
-            (root, one.dispatched_at, one.role) for root, matter in self.matters.items() for one in matter.assignments
+            (root, one.dispatched_at, one.role, alike)
+            for root, matter in self.matters.items()
+            for one in matter.assignments
+            for alike in (RANK[one.opening.event_type], one.unit_name_raw)
         )
         return any(count > 1 for count in openings.values())
 

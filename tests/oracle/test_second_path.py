@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 import pytest
 import yaml
-from hypothesis import Phase, assume, given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from minhu import database
@@ -125,7 +125,8 @@ def agree(scratch, tmp_path_factory, seed: int, periods: tuple[str, ...]) -> Non
     build(city)
     cities.enter_points(chance, city, ["one", "other"], list(periods), 40)
     path = SecondPath(city)
-    assume(not path.city.has_ties())
+    if path.city.has_ties():
+        return
     assert path.facts() == []
     for scheme in ("one", "other"):
         for period in periods:
