@@ -44,6 +44,8 @@ def server(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
 def scratch(server: str, home: Path) -> Callable[..., Settings]:
     """Makes an installation of its own: a fresh database and home, the given configuration folder."""
     made = 0
+    read = home / "read"  # what dbt read of the project serves every installation
+    read.mkdir()
 
     def make(config: Path = PROJECT_ROOT / "config") -> Settings:
         nonlocal made
@@ -51,6 +53,8 @@ def scratch(server: str, home: Path) -> Callable[..., Settings]:
         name = f"scratch_{made}"
         _make_database(server, name, "minhu_template")
         own = home / name
+        (own / "dbt").mkdir(parents=True)
+        (own / "dbt" / "read").symlink_to(read)
         return Settings(home=own, config=config, drop=own / "drop", database_url=_in(server, name))
 
     return make
