@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -186,11 +187,33 @@ def _invoke(
     with _environment(settings):
         from dbt.cli.main import dbtRunner
 
+        _stay_connected()
         try:
             runner = dbtRunner(manifest=manifest(settings, variables), callbacks=[heard])
         except _Unreadable as told:
             return told.args[0]
         return runner.invoke([*arguments, "--vars", repr(variables), *_options(work)])
+
+
+@cache
+def _stay_connected() -> None:
+    """Has dbt's threads keep their connections from node to node. By itself dbt connects anew for each of them."""
+    from dbt.adapters.postgres.connections import PostgresConnectionManager
+
+    close = PostgresConnectionManager.release
+
+    def release(manager: PostgresConnectionManager) -> None:
+        connection = manager.get_if_exists()
+        if connection is None or connection.state != "open" or connection.handle.closed:
+            return close(manager)
+        try:
+            connection.handle.rollback()  # also what psycopg2 began without dbt: its locks would stay
+        except Exception:  # the server is gone: the next node shall see for itself
+            return close(manager)
+        connection.transaction_open = False
+        return None
+
+    PostgresConnectionManager.release = release
 
 
 class _Unreadable(Exception):
