@@ -29,17 +29,18 @@ from minhu import database
 from minhu.config import sync
 from minhu.errors import BadDelivery
 from minhu.feeds import Delivery, Feed, load_feeds
-from minhu.feeds.render import REASONS
-from minhu.feeds.sources.fetch import Fetched
+from minhu.feeds.sources.fetched import Fetched
 from minhu.load import LoadResult, batch, load_fetched
+from minhu.load.preview_text import REASONS
 from minhu.quality import ROOT, judge_arrivals, read_rules, release
 from minhu.quality.measure import measure as measure_batches
 from minhu.settings import PROJECT_ROOT, Settings
 from minhu.simulate.invert import numeric_columns, to_source
 from minhu.simulate.lines import DAY_COLUMN
-from minhu.simulate.rows import Truth
-from minhu.simulate.run import imagine, rows_of
+from minhu.simulate.rows import rows_of
+from minhu.simulate.run import imagine
 from minhu.simulate.traps import spoil
+from minhu.simulate.truth import Truth
 from minhu.simulate.worktime import day_number
 from minhu.simulate.writers import to_bytes
 from minhu.warehouse.completeness import missing

@@ -20,6 +20,7 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowTimetableInvalid
 
+from minhu.business_date import TIMEZONE
 from minhu.errors import BadDeclaration, Refused
 from minhu.feeds import Feed, load_feed
 from minhu.settings import Settings
@@ -102,7 +103,7 @@ def broken_dag(path: Path, why: str) -> None:
         dag_id=f"feed_{re.sub('[^A-Za-z0-9_.-]', '_', path.stem)}",
         dag_display_name=f"{path.name}：声明有误",
         doc_md=f"声明文件读不了，改好后一分钟内自动恢复：\n\n```\n{why}\n```",
-        schedule=nightly("0 3 * * *", "Asia/Shanghai"),
+        schedule=nightly("0 3 * * *", TIMEZONE),
         catchup=False,
         max_active_runs=1,
         tags=["broken"],

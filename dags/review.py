@@ -8,6 +8,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import CronTriggerTimetable, ExceptionRetryPolicy, RetryAction, RetryRule, dag, task
 
+from minhu.business_date import TIMEZONE
 from minhu.errors import Refused
 
 POLICY = {
@@ -33,7 +34,7 @@ DOC = """
     dag_id="review",
     dag_display_name="质量处置（review）",
     doc_md=DOC,
-    schedule=CronTriggerTimetable("30 8 * * *", timezone="Asia/Shanghai", run_immediately=timedelta()),
+    schedule=CronTriggerTimetable("30 8 * * *", timezone=TIMEZONE, run_immediately=timedelta()),
     catchup=False,
     max_active_runs=1,
     tags=["warehouse"],

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 import sqlalchemy
 
-from minhu import database, postgres
+from minhu import database
+from minhu.database import embedded
 from minhu.settings import PROJECT_ROOT, Settings
 
 
@@ -32,12 +33,12 @@ def server(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
     """URL of a server on which databases may be made; its database `minhu_template` holds the migrations."""
     given = request.config.getoption("--dsn")
     settings = Settings(home=home, config=PROJECT_ROOT / "config", drop=home / "drop", database_url=None)
-    url = given or postgres.start(settings).url("postgres")
+    url = given or embedded.start(settings).url("postgres")
     _make_database(url, "minhu_template", "template0")
     database.migrate(replace(settings, database_url=_in(url, "minhu_template")))
     yield url
     if not given:
-        postgres.stop(settings)
+        embedded.stop(settings)
 
 
 @pytest.fixture(scope="session")

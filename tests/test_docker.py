@@ -6,8 +6,9 @@ from pathlib import Path
 
 import yaml
 
-from minhu import airflow_home, services
-from minhu.airflow_home import AirflowHome
+from minhu import services
+from minhu.services import airflow_home
+from minhu.services.airflow_home import AirflowHome
 from minhu.settings import PROJECT_ROOT, Settings
 
 DOCKER = PROJECT_ROOT / "docker"

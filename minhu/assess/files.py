@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from minhu.errors import Refused
-from minhu.scoring.period import Period
+from minhu.schemes.period import Period
 from minhu.text_file import read_text
 
 SHOWN = 20

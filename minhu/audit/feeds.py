@@ -14,9 +14,9 @@ from rich.table import Table
 
 from minhu import database
 from minhu.errors import Refused
-from minhu.scoring.feed_words import PARTS, loss_text
-from minhu.scoring.period import Period
-from minhu.scoring.plain import plain
+from minhu.schemes.feed_words import PARTS, loss_text
+from minhu.schemes.period import Period
+from minhu.schemes.plain import plain
 from minhu.settings import Settings
 
 

@@ -18,8 +18,8 @@ from minhu import database
 from minhu.audit import trace_queries as queries
 from minhu.errors import MinhuError, Refused
 from minhu.load.store import store_of
-from minhu.scoring.plain import plain
-from minhu.scoring.words import ANOMALIES, LOST, rule_text
+from minhu.schemes.plain import plain
+from minhu.schemes.words import ANOMALIES, LOST, rule_text
 from minhu.settings import Settings
 
 Rows = tuple[dict, ...]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from minhu.audit.trace import Trace
 from minhu.quality.register import SEVERITY_ZH
-from minhu.scoring.words import ANSWERS, EVENTS, VIOLATIONS, limit, moment
+from minhu.schemes.words import ANSWERS, EVENTS, VIOLATIONS, limit, moment
 
 STATUS = {"loaded": "待判定", "accepted": "已放行", "held": "扣留", "refused": "整批拒收", "superseded": "已被取代"}
 VERDICTS = {"accepted": "放行", "held": "扣留"}

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from minhu.export.blocks import Block, Column, Row, Table, Text
 from minhu.export.figures import arrows, bare, counts, interval, percent, stamp, worth
 from minhu.export.report import Cost, Group, Report, Unit
 from minhu.export.words import Words
-from minhu.scoring.words import limit
+from minhu.paper.blocks import Block, Column, Row, Table, Text
+from minhu.schemes.words import limit
 
 
 def annex(number: int, group: Group, unit: Unit, report: Report, words: Words) -> Iterator[Block]:

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from minhu.export import charts
 from minhu.export.annex import annex
-from minhu.export.blocks import WIDTH, Block, Column, Figure, PageBreak, Row, Table, Text
 from minhu.export.figures import arrows, bare, counts, interval, percent
 from minhu.export.report import Group, Indicator, Measured, Report, Unit
 from minhu.export.words import Words
+from minhu.paper.blocks import WIDTH, Block, Column, Cover, Figure, PageBreak, Row, Table, Text
 from minhu.publish.diff import Moved
 
 MOST_LOST = 5
@@ -36,6 +36,19 @@ def bulletin(report: Report, words: Words, annexes: Iterable[str] = ()) -> list[
     for number, (group, unit) in enumerate(chosen, start=1):
         blocks += [PageBreak(), *annex(number, group, unit, report, words)]
     return blocks
+
+
+def cover(report: Report, words: Words) -> Cover:
+    """What stands around the bulletin's blocks."""
+    return Cover(
+        title=f"{report.title} {words('bulletin_of', period=words.period(report))}",
+        head=f"{report.title} · {words.period(report)}",
+        subject=report.period,
+        dated=report.dated,
+        mark=words("draft") if report.is_draft else None,
+        foot=words.foot(report),
+        lang=words.lang,
+    )
 
 
 def _head(report: Report, words: Words) -> Iterator[Block]:

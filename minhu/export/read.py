@@ -17,12 +17,12 @@ from minhu.progress import progress
 from minhu.publish.close import find_release, read_releases
 from minhu.publish.diff import diff
 from minhu.publish.released import stored_release
+from minhu.schemes.period import Period
+from minhu.schemes.words import scoring_rule
 from minhu.scoring import explanation
 from minhu.scoring.explain import explain_units, find_unit
-from minhu.scoring.period import Period
 from minhu.scoring.score import is_stale, stored_runs
 from minhu.scoring.stored import Stored
-from minhu.scoring.words import scoring_rule
 from minhu.settings import Settings
 
 Costs = dict[str, dict[str, tuple[Cost, ...]]]

@@ -13,7 +13,7 @@ from minhu.export.report import Cost, Group, Indicator, Measured, Report, Unit
 from minhu.export.words import Words
 from minhu.export.xlsx_overview import overview
 from minhu.publish.diff import Diff
-from minhu.scoring.words import limit
+from minhu.schemes.words import limit
 
 NARROW, REASON, ACROSS = 8.5, 16, 102.0
 """Of a group's sheet: the width of an indicator's columns and of the reason, and what fits across a page as it is. More

@@ -5,7 +5,7 @@ from typing import Literal
 
 from minhu.export.figures import bare
 from minhu.export.report import Indicator, Report
-from minhu.scoring.words import NOT_RANKED, limit
+from minhu.schemes.words import NOT_RANKED, limit
 
 Lang = Literal["zh", "en"]
 
@@ -288,7 +288,6 @@ TEXT = {
     ),
     "note_of": ("（{note}）", " ({note})"),
     "rule_of": ("{group}，{rule}", "{group}: {rule}"),
-    "page": ("— {page} —", "— {page} —"),
 }
 
 

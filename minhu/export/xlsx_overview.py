@@ -3,8 +3,8 @@
 from xlsxwriter.worksheet import Worksheet
 
 from minhu.export.book import FONT, Book, counted, head
-from minhu.export.charts import BAND_COLOURS
 from minhu.export.report import Measured
+from minhu.paper.charts import BAND_COLOURS
 
 
 def overview(book: Book) -> None:

@@ -1,7 +1,7 @@
 """A delivery's contract, generated from its declaration, and how a file drifts from it.
 
-A contract is never written by hand and never committed: the declaration is the only source. `minhu.feeds.export`
-hands it to a sender as an Open Data Contract Standard file.
+A contract is never written by hand and never committed: the declaration is the only source.
+`minhu.feeds.contract_files` hands it to a sender as an Open Data Contract Standard file.
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ from difflib import SequenceMatcher
 
 import polars as pl
 
+from minhu.business_date import TIMEZONE
 from minhu.feeds import times
 from minhu.feeds.canonical import LAYOUTS, Column
 from minhu.feeds.detect import number_free, shape, showable
@@ -140,7 +141,7 @@ def _column(delivery: Delivery, column: Column, mapping: Mapping, name: str, is_
 # -- drift --------------------------------------------------------------------------------------------------------
 
 
-def drift(delivery: Delivery, columns_in_file: list[str], rows: pl.DataFrame, timezone: str = "Asia/Shanghai") -> Drift:
+def drift(delivery: Delivery, columns_in_file: list[str], rows: pl.DataFrame, timezone: str = TIMEZONE) -> Drift:
     """How a file's columns and values differ from what ``delivery`` declares. ``rows``: text, as a reader gave it."""
     agreed = _columns(delivery)
     present = [name for name in columns_in_file if name != FIELD_COUNT]

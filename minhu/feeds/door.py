@@ -69,7 +69,7 @@ class Tally:
 class Door:
     """Judges the rows of one file, part after part; it remembers what it saw of the parts before.
 
-    ``caller_keys`` as `Settings.caller_keys` gives them, the one that writes first.
+    ``caller_keys`` as `privacy.keys.read` gives them, the one that writes first.
     """
 
     def __init__(self, feed: Feed, delivery: Delivery, caller_keys: Sequence[bytes]):

@@ -1,7 +1,8 @@
 """Landing: every delivery is kept as it came, under its sha256, before anything reads it.
 
 ``land`` keeps a file, ``opened`` gives its plain bytes back on the local disk, wherever it lies (``minhu.load.store``)
-and whether it is encrypted or not (``minhu.load.seal``): the name of the landed file tells.
+and whether it is encrypted or not (``minhu.load.seal``): the name of the landed file tells. ``landed_file`` is a
+person's way to them, and is logged.
 """
 
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 from minhu.errors import BadDelivery, Refused, Retryable
 from minhu.load import seal
 from minhu.load.store import Store, name_of, private_folder, store_of
+from minhu.privacy.access_log import reading
 from minhu.settings import Settings
 
 _CHUNK = 1 << 20
@@ -77,6 +79,20 @@ def opened(settings: Settings, sha256: str, whose: str = "this delivery") -> Ite
         copy = folder / sha256
         _bring_back(settings, store, name, copy)
         yield copy
+
+
+@contextmanager
+def landed_file(settings: Settings, batch_id: int, why: str) -> Iterator[Path]:
+    """The file of a batch as it was landed: a local path to its plain bytes, good while the context lasts.
+
+    Raises Refused without a reason, and what `opened` raises.
+    """
+    with reading(settings, "landed_file", why, batch_id=batch_id) as connection:
+        (sha256,) = connection.execute(
+            "select source_sha256 from audit.batch where batch_id = %s", [batch_id]
+        ).fetchone()
+    with opened(settings, sha256, f"batch {batch_id}") as path:
+        yield path
 
 
 def _bring_back(settings: Settings, store: Store, name: str, copy: Path) -> None:

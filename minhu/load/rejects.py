@@ -4,9 +4,9 @@ import csv
 import json
 from pathlib import Path
 
-from minhu.audit import access
 from minhu.errors import Refused
 from minhu.load import batch
+from minhu.privacy import access_log
 from minhu.settings import Settings
 
 WHY = {
@@ -24,7 +24,7 @@ def export_rejects(settings: Settings, batch_id: int, path: Path, why: str) -> i
     back as a delivery of their own. The reading is logged with its reason. Raises Refused without a reason, and when
     the batch rejected nothing.
     """
-    with access.reading(settings, "rejected_rows", why, batch_id=batch_id) as connection:
+    with access_log.reading(settings, "rejected_rows", why, batch_id=batch_id) as connection:
         batch.find(connection, batch_id)
         rows = connection.execute(
             "select row_number, reason_code, column_name, raw from restricted.rejected_row where batch_id = %s"

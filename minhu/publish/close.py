@@ -19,9 +19,9 @@ from minhu import database, lineage, quality
 from minhu.errors import Refused
 from minhu.privacy.text import mask_line
 from minhu.publish.code import code_version
-from minhu.scoring.period import Period
-from minhu.scoring.plain import plain
-from minhu.scoring.scheme import Scheme
+from minhu.schemes.period import Period
+from minhu.schemes.plain import plain
+from minhu.schemes.scheme import Scheme
 from minhu.scoring.score import ScoreResult, score
 from minhu.settings import Settings
 

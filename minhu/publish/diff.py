@@ -12,10 +12,10 @@ from psycopg.types.json import set_json_loads
 
 from minhu import database
 from minhu.errors import Refused
-from minhu.publish.canonical import read_json
 from minhu.publish.close import Closing, Release, find_release, read_closing, read_releases
-from minhu.scoring.period import Period
-from minhu.scoring.plain import plain
+from minhu.publish.row_hash import read_json
+from minhu.schemes.period import Period
+from minhu.schemes.plain import plain
 from minhu.settings import Settings
 
 _SCORE = {"score_100": "得分", "raw_points": "合计", "assessed_points": "折算", "rank_in_group": "名次", "band": "档次"}

@@ -6,10 +6,10 @@ from psycopg.rows import dict_row, tuple_row
 from minhu import database
 from minhu.errors import Refused
 from minhu.publish.close import Release, find_release
+from minhu.schemes.period import Period
+from minhu.schemes.scheme import Scheme
 from minhu.scoring.explain import explain_units, find_unit
 from minhu.scoring.explanation import Explanation
-from minhu.scoring.period import Period
-from minhu.scoring.scheme import Scheme
 from minhu.scoring.score import Run
 from minhu.scoring.stored import Stored
 from minhu.settings import Settings

@@ -1,6 +1,6 @@
 """Closings, differences and verifications as text for a terminal and for a log."""
 
-from minhu.publish.access_chain import AccessCheck
+from minhu.publish.access_log_chain import AccessCheck
 from minhu.publish.close import Closing
 from minhu.publish.diff import Diff
 from minhu.publish.verify import Verification

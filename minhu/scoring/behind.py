@@ -12,13 +12,13 @@ from operator import attrgetter
 
 import psycopg
 
-from minhu.scoring.arithmetic import split_loss
+from minhu.schemes.arithmetic import split_loss
+from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.words import ACTS, CONCERNED, EVENTS, LOST, finding, rule_text, scoring_rule, step
 from minhu.scoring.clock_words import Calendar, Clock, Day, clock
 from minhu.scoring.explanation import Cost, IndicatorPart, ManualEntry, SourceRow, UnusedEvent, UsedEvent
-from minhu.scoring.language.indicator import Indicator
 from minhu.scoring.marginal import Marginal
 from minhu.scoring.stored import Stored
-from minhu.scoring.words import ACTS, CONCERNED, EVENTS, LOST, finding, rule_text, scoring_rule, step
 
 IN_ORDER = attrgetter("at", "batch_id", "row_number")
 

@@ -10,6 +10,8 @@ from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from minhu.business_date import TIMEZONE
+
 WEEKDAYS = "一二三四五六日"
 UNITS = {
     "workday": "个工作日",
@@ -50,7 +52,7 @@ class Calendar:
     def of(cls, days: Iterable[Day], city: Mapping) -> "Calendar":
         """From the rows of ``mart.dim_date`` and the entry of the city in the configuration."""
         hours = tuple((_since_midnight(a), _since_midnight(b)) for a, b in (city["morning"], city["afternoon"]))
-        return cls({day.date_on: day for day in days}, hours, ZoneInfo(city.get("timezone", "Asia/Shanghai")))
+        return cls({day.date_on: day for day in days}, hours, ZoneInfo(city.get("timezone", TIMEZONE)))
 
     def working_minutes(self, earlier: datetime, later: datetime) -> int | None:
         """Whole minutes of office time between two moments; None where the calendar does not reach."""

@@ -6,11 +6,11 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from minhu.schemes.trial import Trial
+from minhu.schemes.words import FUNNEL, NOT_RANKED, limit, moment, standing
 from minhu.scoring.explanation import Cost, Explanation, IndicatorPart, ManualEntry
 from minhu.scoring.score import GroupScores, ScoreResult
-from minhu.scoring.trial import Trial
 from minhu.scoring.whatif import WhatIf
-from minhu.scoring.words import FUNNEL, NOT_RANKED, limit, moment, standing
 
 MAX_UNUSED = 3
 """So many events that did not count are told of a row."""

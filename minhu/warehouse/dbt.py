@@ -15,6 +15,7 @@ import psycopg
 import sqlalchemy
 
 from minhu import database
+from minhu.business_date import TIMEZONE
 from minhu.hashing import files_sha256
 from minhu.settings import PROJECT_ROOT, Settings
 
@@ -251,7 +252,7 @@ def _environment(settings: Settings) -> Iterator[None]:
         "MINHU_DBT_DATABASE": at.database or "",
         "DBT_ENV_SECRET_MINHU_PASSWORD": str(at.password or ""),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "PGTZ": database.TIMEZONE,
+        "PGTZ": TIMEZONE,
     }
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)

@@ -12,11 +12,11 @@ import pytest
 import sqlalchemy
 from click.testing import CliRunner
 
-from minhu import access as accounts
 from minhu import cli, database, quality
-from minhu.audit import access
+from minhu.database import logins as accounts
 from minhu.errors import Refused
-from minhu.publish import access_chain
+from minhu.privacy import access_log
+from minhu.publish import access_log_chain
 from minhu.settings import PROJECT_ROOT, Settings
 
 GROUPS = {"bi": None, "evaluator": None, "auditor": None, "unit": "U1"}
@@ -65,31 +65,31 @@ def logins(warehouse, batch):
 @pytest.fixture(scope="module")
 def log(warehouse, batch, logins):
     """Five rows: two readings, two exports, the release of the batch."""
-    with access.reading(warehouse, "rejected_rows", " 退回更正，来电13812345678 ", batch_id=batch):
+    with access_log.reading(warehouse, "rejected_rows", " 退回更正，来电13812345678 ", batch_id=batch):
         pass
-    with access.reading(warehouse, "frequent_callers", "研判", about="2026-10"):
+    with access_log.reading(warehouse, "frequent_callers", "研判", about="2026-10"):
         pass
-    access.record_export(logins["bi"], "linan 2026-10 draft xlsx", "通报")
-    access.record_export(logins["unit"], "linan 2026-10 draft csv evidence U1")
+    access_log.record_export(logins["bi"], "linan 2026-10 draft xlsx", "通报")
+    access_log.record_export(logins["unit"], "linan 2026-10 draft csv evidence U1")
     quality.release(warehouse, batch, "与热线核对，来电13812345678")
     return warehouse
 
 
 def test_the_row_stands_before_the_answer_and_whatever_becomes_of_it(warehouse, batch):
-    before = len(access.entries(warehouse))
-    with pytest.raises(ZeroDivisionError), access.reading(warehouse, "rejected_rows", "x", batch_id=batch):
-        assert len(access.entries(warehouse)) == before + 1
+    before = len(access_log.entries(warehouse))
+    with pytest.raises(ZeroDivisionError), access_log.reading(warehouse, "rejected_rows", "x", batch_id=batch):
+        assert len(access_log.entries(warehouse)) == before + 1
         raise ZeroDivisionError
-    assert len(access.entries(warehouse)) == before + 1
+    assert len(access_log.entries(warehouse)) == before + 1
     for why, of, told in ((" ", batch, "say why"), ("x", 999, "there is no batch 999")):
-        with pytest.raises(Refused, match=told), access.reading(warehouse, "landed_file", why, batch_id=of):
+        with pytest.raises(Refused, match=told), access_log.reading(warehouse, "landed_file", why, batch_id=of):
             raise AssertionError("answered")
-    assert len(access.entries(warehouse)) == before + 1
+    assert len(access_log.entries(warehouse)) == before + 1
 
 
 def test_readings_exports_and_releases_are_told_with_login_and_reason_and_without_a_phone(log, logins):
     owner = rows(log, "select session_user")[0][0]
-    told = [(one["subject"], one["accessed_by"], one["why"]) for one in access.entries(logins["auditor"])][-5:]
+    told = [(one["subject"], one["accessed_by"], one["why"]) for one in access_log.entries(logins["auditor"])][-5:]
     assert told == [
         ("rejected_rows", owner, "退回更正，来电138****5678"),
         ("frequent_callers", owner, "研判"),
@@ -97,10 +97,10 @@ def test_readings_exports_and_releases_are_told_with_login_and_reason_and_withou
         ("export", "log_unit", None),
         ("batch_release", owner, "与热线核对，来电138****5678"),
     ]
-    assert access_chain.check(logins["auditor"]).is_ok
-    assert access_chain.check(logins["evaluator"]) is None, "only auditors and the owner read the log"
+    assert access_log_chain.check(logins["auditor"]).is_ok
+    assert access_log_chain.check(logins["evaluator"]) is None, "only auditors and the owner read the log"
     with pytest.raises(Refused, match="does not read the access log"):
-        access.entries(logins["evaluator"])
+        access_log.entries(logins["evaluator"])
 
 
 def test_the_command_filters_and_verifies(log, logins):
@@ -123,7 +123,7 @@ def test_the_command_filters_and_verifies(log, logins):
 def test_writers_at_once_chain_one_after_the_other(log):
     writers, each = 4, 8
     ready = threading.Barrier(writers, timeout=20)
-    before = access_chain.check(log).rows
+    before = access_log_chain.check(log).rows
 
     def write(number):
         with database.connect(log) as connection:
@@ -134,7 +134,7 @@ def test_writers_at_once_chain_one_after_the_other(log):
 
     with ThreadPoolExecutor(writers) as pool:
         list(pool.map(write, range(writers)))
-    found = access_chain.check(log)
+    found = access_log_chain.check(log)
     assert found.is_ok and found.rows == before + (writers - 1) * each
 
 
@@ -178,14 +178,14 @@ def test_what_a_superuser_changes_is_named(log, how):
     statement, told = TAMPERED[how]
     with database.connect(log) as connection:
         connection.execute(f"set timezone = 'UTC'; set local session_replication_role = replica; {statement}")
-        found = access_chain.check_log(connection)
+        found = access_log_chain.check_log(connection)
         connection.rollback()
     assert not found.is_ok and told in "\n".join(map(str, found.findings))
-    assert access_chain.check(log).is_ok
+    assert access_log_chain.check(log).is_ok
 
 
 def test_rows_cut_off_with_the_registered_end_are_seen_by_who_noted_the_end(log):
-    noted = access_chain.check(log).head
+    noted = access_log_chain.check(log).head
     with database.connect(log) as connection:
         connection.execute("set local session_replication_role = replica")
         connection.execute(
@@ -195,8 +195,8 @@ def test_rows_cut_off_with_the_registered_end_are_seen_by_who_noted_the_end(log)
             "update audit.access_head set (access_id, hash) ="
             " (select access_id, hash from audit.access_log order by access_id desc limit 1)"
         )
-        assert access_chain.check_log(connection).is_ok, "nothing in the database tells"
-        (finding,) = access_chain.check_log(connection, noted).findings
+        assert access_log_chain.check_log(connection).is_ok, "nothing in the database tells"
+        (finding,) = access_log_chain.check_log(connection, noted).findings
         assert "截断或重写" in str(finding)
         connection.rollback()
 
@@ -218,7 +218,7 @@ def test_no_login_reads_what_citizens_sent(log, logins, batch):
         for statement in ("select pg_read_file('/etc/hostname')", "copy (select 1) to program 'cat'"):
             with database.connect(reached) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)
-        with pytest.raises(Refused, match="reads no citizens' data"), access.landed_file(reached, batch, "x"):
+        with pytest.raises(Refused, match="reads no citizens' data"), access_log.landed_file(reached, batch, "x"):
             raise AssertionError("answered")
 
 
@@ -259,5 +259,5 @@ def test_what_was_logged_before_there_was_a_chain_is_chained(server, home, tmp_p
             with connection.transaction(force_rollback=why == "rolled back"):
                 connection.execute("insert into audit.access_log (subject, why) values ('frequent_callers', %s)", [why])
     database.migrate(settings)
-    assert [(one["access_id"], one["why"]) for one in access.entries(settings)] == [(1, "first"), (2, "second")]
-    assert access_chain.check(settings).is_ok
+    assert [(one["access_id"], one["why"]) for one in access_log.entries(settings)] == [(1, "first"), (2, "second")]
+    assert access_log_chain.check(settings).is_ok

@@ -20,8 +20,8 @@ from minhu.audit.trace import trace
 from minhu.audit.trace_text import render_trace
 from minhu.errors import BadDelivery, Refused, SourceAway
 from minhu.load import load_delivery, load_file
+from minhu.schemes.feed_words import PARTS
 from minhu.scoring import explain, render, score
-from minhu.scoring.feed_words import PARTS
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
 from tests import given

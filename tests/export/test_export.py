@@ -19,9 +19,9 @@ from minhu.errors import Refused
 from minhu.export import FORMATS, Asked, export, read_report
 from minhu.export.report import wilson
 from minhu.export.words import Words
+from minhu.schemes.period import Period
 from minhu.scoring import explain
 from minhu.scoring.explain import explain_units
-from minhu.scoring.period import Period
 from minhu.scoring.score import stored_runs
 from minhu.scoring.stored import Stored
 from minhu.settings import Settings

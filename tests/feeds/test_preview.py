@@ -6,8 +6,8 @@ import json
 import pytest
 
 from minhu.feeds import load_feed
-from minhu.feeds.preview import preview
-from minhu.feeds.render import render
+from minhu.load.preview import preview
+from minhu.load.preview_text import render
 from minhu.settings import Settings
 from tests import given
 

@@ -6,9 +6,9 @@ from datetime import date
 import pytest
 
 from minhu import config, database
-from minhu.feeds.unresolved import unresolved
 from minhu.load import load_file
 from minhu.warehouse.build import build
+from minhu.warehouse.unresolved import unresolved
 from tests import given
 from tests.feeds.test_preview import CATEGORIES, UNITS
 

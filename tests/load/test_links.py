@@ -15,6 +15,7 @@ from minhu import database, privacy
 from minhu.errors import Refused, Retryable
 from minhu.load import batch, load_file
 from minhu.load.links import key_in_use, rotate_key, write_links
+from minhu.privacy.keys import read as caller_keys
 from minhu.settings import PROJECT_ROOT
 from tests import given
 
@@ -140,7 +141,7 @@ def test_a_rotation_waits_for_a_load_and_says_so(warehouse):
         with key_in_use(load, warehouse) as (current, *_):
             with pytest.raises(Retryable, match="loads are running"):
                 rotate_key(warehouse, wait_seconds=0.1)
-            assert warehouse.caller_key == current, "nothing has changed"
+            assert caller_keys(warehouse)[0] == current, "nothing has changed"
         fresh = rotate_key(warehouse, wait_seconds=0.1)
         with key_in_use(load, warehouse) as keys:
             assert privacy.key_id(keys[0]) == fresh and keys[1] == current
@@ -153,7 +154,7 @@ def load(city, number, day):
 
 def test_a_load_holds_off_a_rotation_until_it_has_committed(scratch, tmp_path, monkeypatch):
     city = scratch(given.config(tmp_path / "config"))
-    old = privacy.key_id(city.caller_key)
+    old = privacy.key_id(caller_keys(city)[0])
     real = batch.commit
 
     def commit_while_somebody_rotates(*arguments, **more):
@@ -174,7 +175,7 @@ def test_a_load_holds_off_a_rotation_until_it_has_committed(scratch, tmp_path, m
 
 def test_a_load_that_begins_during_a_rotation_takes_the_new_key(warehouse):
     """The settings have seen the old key; the load waits for the lock and reads again."""
-    old = warehouse.caller_key
+    old = caller_keys(warehouse)[0]
     taken = []
 
     def load():
@@ -190,7 +191,7 @@ def test_a_load_that_begins_during_a_rotation_takes_the_new_key(warehouse):
         fresh = privacy.rotate(warehouse)
     thread.join()
     assert privacy.key_id(taken[0]) == fresh and taken[0] != old
-    assert warehouse.caller_key == taken[0], "settings keep no key"
+    assert caller_keys(warehouse)[0] == taken[0], "settings keep no key"
 
 
 def test_a_load_that_fails_or_is_killed_gives_the_lock_back(warehouse):

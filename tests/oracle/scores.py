@@ -8,7 +8,7 @@ from fractions import Fraction
 from functools import cache
 from math import ceil
 
-from minhu.scoring.period import Period
+from minhu.schemes.period import Period
 from tests.oracle import fairness
 from tests.oracle.answers import weighed
 from tests.oracle.decisions import Decided

@@ -6,7 +6,7 @@ by which a number is traced; which rule set a limit; anomalies and lost versions
 
 from functools import cache
 
-from minhu.scoring import load_scheme
+from minhu.schemes import load_scheme
 from minhu.settings import Settings
 from tests.oracle import decisions, entered, facts, scores, staged
 from tests.oracle.lifecycle import City

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minhu import database
-from minhu.publish.canonical import canonical, link, read_json
+from minhu.publish.row_hash import canonical, link, read_json
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20) | st.text(
     "民呼热线，“”\\\"'\n\t\x01\x7f\u2028é" + string.ascii_letters, max_size=20

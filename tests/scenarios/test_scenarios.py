@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from minhu.scoring.words import ANOMALIES
+from minhu.schemes.words import ANOMALIES
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
 from tests.oracle.second_path import SecondPath

@@ -5,7 +5,7 @@ from pathlib import Path
 from psycopg.types.json import Jsonb
 
 from minhu import database
-from minhu.scoring import load_scheme
+from minhu.schemes import load_scheme
 from minhu.settings import Settings
 
 GIVEN = Path(__file__).parent / "given"

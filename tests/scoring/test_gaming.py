@@ -12,8 +12,8 @@ from psycopg.types.json import Jsonb
 from minhu import config, database
 from minhu.cli import minhu
 from minhu.errors import BadDeclaration, Refused
-from minhu.scoring.gaming import SIGNALS, gaming
 from minhu.settings import PROJECT_ROOT
+from minhu.watch.gaming import SIGNALS, gaming
 from tests.scoring.city import City, at
 
 OCTOBER = {

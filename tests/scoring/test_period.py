@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from minhu.errors import Refused
-from minhu.scoring.period import Period
+from minhu.schemes.period import Period
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from minhu.errors import BadDeclaration
-from minhu.scoring import Scheme, load_scheme, load_schemes
-from minhu.scoring.compare import compare
-from minhu.scoring.period import Period
+from minhu.schemes import Scheme, load_scheme, load_schemes
+from minhu.schemes.compare import compare
+from minhu.schemes.period import Period
 from minhu.settings import PROJECT_ROOT
 from tests.scoring.city import GIVEN
 

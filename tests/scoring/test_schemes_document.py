@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from minhu.scoring import find_scheme, try_scheme
-from minhu.scoring.language import functions
-from minhu.scoring.language.indicator import Answers, Indicator
-from minhu.scoring.language.publication import Publication, Rounding
-from minhu.scoring.scheme import Scheme
+from minhu.schemes import find_scheme, try_scheme
+from minhu.schemes.language import functions
+from minhu.schemes.language.indicator import Answers, Indicator
+from minhu.schemes.language.publication import Publication, Rounding
+from minhu.schemes.scheme import Scheme
 from minhu.settings import PROJECT_ROOT
 
 TEXT = (PROJECT_ROOT / "docs" / "schemes.md").read_text(encoding="utf-8")

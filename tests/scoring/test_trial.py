@@ -9,7 +9,8 @@ from click.testing import CliRunner
 
 from minhu.cli import minhu
 from minhu.errors import Refused
-from minhu.scoring import find_scheme, render_trial, try_scheme
+from minhu.schemes import find_scheme, try_scheme
+from minhu.scoring import render_trial
 from minhu.settings import PROJECT_ROOT
 
 CONFIG = PROJECT_ROOT / "config"

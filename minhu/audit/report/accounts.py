@@ -6,9 +6,9 @@ from decimal import Decimal
 from minhu.audit.report.lists import capped
 from minhu.audit.report.read import AuditReport
 from minhu.audit.trace_text import STATUS
-from minhu.export.blocks import Block, Column, Row, Table, Text
+from minhu.paper.blocks import Block, Column, Row, Table, Text
 from minhu.quality.register import SEVERITY_ZH
-from minhu.scoring.words import moment
+from minhu.schemes.words import moment
 
 WAIVERS = {"in_force": "有效", "expired": "已到期", "revoked": "已撤销"}
 COUNTS = {

@@ -6,8 +6,8 @@ from minhu.audit.report.accounts import accounts, open_matters, rejected
 from minhu.audit.report.proof import sample, signatures, versions
 from minhu.audit.report.read import AuditReport
 from minhu.audit.report.results import coverage, dimensions, feeds, scores
-from minhu.export.blocks import Block, Column, Row, Table, Text
-from minhu.scoring.words import moment
+from minhu.paper.blocks import Block, Column, Row, Table, Text
+from minhu.schemes.words import moment
 
 NUMBERS = ("一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一")
 

@@ -7,8 +7,8 @@ from minhu.audit.report.read import AuditReport
 from minhu.audit.sample import FRAME_ZH
 from minhu.audit.trace import Trace
 from minhu.audit.trace_text import STATUS
-from minhu.export.blocks import Block, Column, Row, Table, Text
-from minhu.scoring.words import limit, moment
+from minhu.paper.blocks import Block, Column, Row, Table, Text
+from minhu.schemes.words import limit, moment
 
 NAMES = {
     "batches": "批次清单（本月各批次的文件哈希、状态与行数）",

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
-from minhu.audit.report.charts import Series, bars, trend
 from minhu.audit.report.lists import SHOWN, capped
 from minhu.audit.report.read import AuditReport
-from minhu.export.blocks import WIDTH, Block, Column, Figure, Row, Table, Text
+from minhu.paper.blocks import WIDTH, Block, Column, Figure, Row, Table, Text
+from minhu.paper.trends import Series, bars, trend
 from minhu.quality.register import SEVERITY_ZH
-from minhu.scoring.feed_words import PARTS, losses_text
+from minhu.schemes.feed_words import PARTS, losses_text
 
 
 def coverage(report: AuditReport) -> Iterator[Block]:

@@ -17,8 +17,7 @@ from fsspec import AbstractFileSystem
 from minhu.errors import BadDeclaration, MinhuError, Refused, Retryable, SourceAway
 from minhu.feeds.sources import ObjectStore
 from minhu.feeds.sources.dated import dated
-from minhu.feeds.sources.drop import control_total
-from minhu.feeds.sources.fetch import Fetched, Wanted
+from minhu.feeds.sources.fetched import Fetched, Wanted, control_total
 from minhu.feeds.sources.secrets import secret
 
 _NOT_LET_IN = re.compile("Permission|Credential|Authenti|Authoriz|Forbidden|Signature")

@@ -21,8 +21,7 @@ import asyncssh
 from minhu.errors import Refused, Retryable, SourceAway
 from minhu.feeds.sources import Sftp
 from minhu.feeds.sources.dated import dated
-from minhu.feeds.sources.drop import control_total
-from minhu.feeds.sources.fetch import Fetched, Wanted
+from minhu.feeds.sources.fetched import Fetched, Wanted, control_total
 from minhu.feeds.sources.secrets import secret
 
 _CHUNK = 1 << 20

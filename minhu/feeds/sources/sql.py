@@ -16,7 +16,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from minhu.errors import BadDelivery, Refused, SourceAway
 from minhu.feeds.sources import SqlQuery
 from minhu.feeds.sources.cursors import latest, point, since
-from minhu.feeds.sources.fetch import Fetched, Wanted
+from minhu.feeds.sources.fetched import Fetched, Wanted
 from minhu.feeds.sources.secrets import secret
 
 _CHUNK = 10_000
