@@ -22,6 +22,7 @@ from minhu.export.to_json import as_json
 from minhu.export.to_xlsx import as_xlsx
 from minhu.export.words import Words
 from minhu.paper import to_docx, to_pdf
+from minhu.paper.charts import DPI, as_png
 from minhu.paper.fonts import find_faces
 from minhu.paper.lines import wrap
 from minhu.paper.to_pdf import Paper
@@ -326,8 +327,8 @@ def test_bars_are_as_long_as_the_bands_are_large():
 
 def test_a_chart_is_a_picture_in_the_size_it_says():
     drawing = charts.rates(report(), ZH, 160)
-    image = Image.open(BytesIO(charts.as_png(drawing, find_faces())))
-    assert image.width == round(160 / 25.4 * charts.DPI)
+    image = Image.open(BytesIO(as_png(drawing, find_faces())))
+    assert image.width == round(160 / 25.4 * DPI)
     assert len(image.convert("L").getcolors(256)) > 20  # text and lines, not an empty sheet
 
 
