@@ -1,4 +1,4 @@
-"""The life-cycle of every case, event after event: DECISIONS.md and docs/lifecycle.md read aloud in plain loops.
+"""The life-cycle of every case, event after event: docs/decisions and docs/lifecycle.md read aloud in plain loops.
 
 chain          which numbers of several hotlines are one matter
 standing       of what several senders tell of one event, the best sender's word
