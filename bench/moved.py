@@ -1,34 +1,34 @@
 """`python -m bench.moved [REF]`: which published scores of a simulated month the code of this tree moves.
 
-The code of REF lives the month in a worktree of its own, this tree lives it with the same files, and what both export
-of their release is compared. Then this tree opens the installation that REF left, as an upgrade does, and verifies the
-release. It stands here and not in the package: a city that upgrades asks `minhu verify` about what it has published.
+The code of REF lives the month in a worktree of its own, this tree lives it with the same files, and what both publish
+is compared. Then this tree opens the installation that REF left, as an upgrade does, and verifies the release. It is no
+part of the package: a city that upgrades asks `minhu verify` about what it has published.
 """
 
 import csv
-import io
+import json
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import click
+import psycopg
 
 from bench import month
 
 ROOT = Path(__file__).resolve().parent.parent
-TABLES = {
-    "units": ("raw_points", "score_100", "assessed_points", "band", "rank_in_group", "not_ranked_reason", "listed_on"),
-    "indicators": (
-        *("numerator", "denominator", "value", "target", "points_max", "points"),
-        *("wilson_low", "wilson_high", "funnel_flag", "is_suppressed", "shrunken_value"),
-    ),
-}
-"""The tables of `minhu export --table`, and their cells that say how a unit did."""
+HEAD = ("unit_code", "unit_name", "indicator_code")
+CELLS = (
+    *("score_100", "rank_in_group", "band", "raw_points", "assessed_points", "not_ranked_reason", "listed_on"),
+    *("points", "value", "numerator", "denominator", "target", "points_max"),
+    *("wilson_low", "wilson_high", "funnel_flag", "shrunken_value"),
+)
+"""What is told of a unit, and of each of its indicators."""
 
 
 @dataclass(frozen=True)
@@ -43,25 +43,47 @@ class Move:
     after: str
 
 
-def moves(before: Mapping[str, str], after: Mapping[str, str]) -> list[Move]:
-    """What moved between two exports, each a CSV text by the name of its table; unit by unit, the score first."""
-    old, new = (dict(_cells(exported)) for exported in (before, after))
+def read(connection: psycopg.Connection, tables: str = "publish.") -> list[dict[str, str]]:
+    """A row for each unit and each of its indicators, of the one release there is; of the one score with ``mart.fct_``.
+
+    A cell that has no value, or that its row does not have, is empty.
+    """
+    names = dict(
+        connection.execute("select unit_code, max(unit_name) from mart.dim_unit group by unit_code").fetchall()
+    )
+    rows = []
+    for table in ("unit_score", "unit_indicator"):
+        for (text,) in connection.execute(f"select to_jsonb(told)::text from {tables}{table} as told"):
+            told = json.loads(text, parse_float=str, parse_int=str)  # a number keeps its digits
+            row = {name: told.get(name) or "" for name in (*HEAD, *CELLS)}
+            rows.append(row | {"unit_name": names.get(row["unit_code"], "")})
+    return sorted(rows, key=lambda row: (row["unit_code"], row["indicator_code"]))
+
+
+def read_file(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def write_file(path: Path, rows: Iterable[dict[str, str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, (*HEAD, *CELLS), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def moves(before: Iterable[dict[str, str]], after: Iterable[dict[str, str]]) -> list[Move]:
+    """What moved, unit by unit, first those whose score, rank or band did."""
+    old, new = ({(row["unit_code"], row["indicator_code"]): row for row in rows} for rows in (before, after))
     found = []
     for place in sorted(old.keys() | new.keys()):
-        (was, name), (now, name) = (side.get(place, ("", (old.get(place) or new[place])[1])) for side in (old, new))
-        if was != now:
-            unit, indicator, _, cell = place
-            found.append(Move(unit, name, indicator, cell, was, now))
-    return found
-
-
-def _cells(exported: Mapping[str, str]) -> Iterator[tuple[tuple, tuple[str, str]]]:
-    """Of each cell its place (unit, indicator, number of the column, column), its value and the unit's name."""
-    for table, cells in TABLES.items():
-        for row in csv.DictReader(io.StringIO(exported[table].removeprefix("\ufeff"))):
-            for number, cell in enumerate(cells):
-                place = row["unit_code"], row.get("indicator_code", ""), number, cell
-                yield place, (row.get(cell, ""), row["unit_name"])
+        was, now = (side.get(place, {}) for side in (old, new))
+        for cell in CELLS:
+            if was.get(cell, "") != now.get(cell, ""):
+                name = (was or now)["unit_name"]
+                found.append(Move(place[0], name, place[1], cell, was.get(cell, ""), now.get(cell, "")))
+    scored = {move.unit_code for move in found if not move.indicator_code}
+    return sorted(found, key=lambda move: (move.unit_code not in scored, move.unit_code))
 
 
 def render(found: list[Move]) -> str:
@@ -73,20 +95,18 @@ def render(found: list[Move]) -> str:
         lines.append(f"{name}  {unit}")
         for indicator, moved in groupby(of_unit, lambda move: move.indicator_code):
             told = "  ".join(f"{move.cell} {move.before or '–'} → {move.after or '–'}" for move in moved)
-            lines.append(f"    {indicator + ':' if indicator else 'unit:':22} {told}")
-    units = {move.unit_code for move in found}
+            lines.append(f"    by {indicator}: {told}" if indicator else f"    {told}")
     kinds = Counter(move.cell for move in found if not move.indicator_code)
-    by = Counter(indicator for _, indicator in {(move.unit_code, move.indicator_code) for move in found} if indicator)
-    lines.append(
-        f"{len(units)} units moved: "
-        + ", ".join(
-            f"{kinds[cell]} {what}"
-            for cell, what in (("score_100", "scores"), ("rank_in_group", "ranks"), ("band", "bands"))
-        )
-        + "; by "
-        + (", ".join(f"{indicator} ({number} units)" for indicator, number in by.most_common()) or "no indicator")
+    by = Counter(code for _, code in {(move.unit_code, move.indicator_code) for move in found} if code)
+    counts = {"score_100": "scores", "rank_in_group": "ranks", "band": "bands"}
+    return "\n".join(
+        [
+            *lines,
+            f"{len({move.unit_code for move in found})} units moved: "
+            + ", ".join(f"{kinds[cell]} {what}" for cell, what in counts.items())
+            + "".join(f"; {code} of {number} units" for code, number in by.most_common()),
+        ]
     )
-    return "\n".join(lines)
 
 
 @click.command(epilog="Example: python -m bench.moved main")
@@ -95,39 +115,30 @@ def render(found: list[Move]) -> str:
 def main(ref: str | None, cases_per_day: int) -> None:
     """Compare with REF: the commit before, or the last one while files differ from it. Exits 1 when anything moved."""
     ref = ref or ("HEAD" if _git("status", "--porcelain") else "HEAD~1")
-    with tempfile.TemporaryDirectory(prefix="minhu-moved-") as folder, worktree(ref, Path(folder)) as before:
-        exported = {}
-        for name, checkout in (("before", before), ("after", ROOT)):
-            click.echo(f"{name}: {_git('log', '-1', '--format=%h %s', ref) if checkout == before else ROOT}", err=True)
-            with month.at_work(checkout, Path(folder, name), Path(folder, "drop")) as city:
-                if checkout == before:
-                    month.simulate(city, cases_per_day)
-                month.live(city)
-                exported[name] = export(city)
-        click.echo("upgrade", err=True)
-        with month.at_work(ROOT, Path(folder, "before"), Path(folder, "drop")) as city:
-            verified = upgrade(city)
-    found = moves(exported["before"], exported["after"])
+    with tempfile.TemporaryDirectory(prefix="minhu-moved-") as folder, worktree(ref, Path(folder)) as tree:
+        drop, home = Path(folder, "drop"), Path(folder, "before")
+        click.echo(f"before: {_git('log', '-1', '--format=%h %s', ref)}", err=True)
+        with month.at_work(tree, home, drop) as city:
+            month.simulate(city, cases_per_day)
+            before = _release(city)
+        click.echo("after: this tree", err=True)
+        with month.at_work(ROOT, Path(folder, "after"), drop) as city:
+            after = _release(city)
+        click.echo("upgrade: this tree takes over what was published before", err=True)
+        with month.at_work(ROOT, home, drop) as city:
+            city.minhu("build")  # migrates
+            verified = city.run("verify", month.PERIOD)
+    found = moves(before, after)
     click.echo(render(found))
-    click.echo(verified.stdout + verified.stderr)
+    click.echo(verified.stdout)
     if found or verified.returncode:
         raise click.exceptions.Exit(1)
 
 
-def export(city: month.Installation) -> dict[str, str]:
-    """What the city tells of its release, a CSV text by the name of its table."""
-    told = {}
-    for table in TABLES:
-        out = city.home / f"{table}.csv"
-        city.minhu("export", month.PERIOD, "--out", str(out), "--table", table)
-        told[table] = out.read_text(encoding="utf-8")
-    return told
-
-
-def upgrade(city: month.Installation) -> subprocess.CompletedProcess:
-    """Takes over an installation with a release by other code: the build migrates its database, then it is verified."""
-    city.minhu("build")
-    return city.run("verify", month.PERIOD)
+def _release(city: month.Installation) -> list[dict[str, str]]:
+    month.live(city)
+    with city.connect() as connection:
+        return read(connection)
 
 
 @contextmanager
