@@ -9,6 +9,8 @@ import csv
 import gzip
 import hashlib
 import json
+import subprocess
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -157,6 +159,22 @@ def compare(before: Path, after: Path, every: bool) -> None:
     equal = len(old.keys() & new.keys()) - len(set(differ) & new.keys())
     click.echo(f"{equal} tables equal, {len(differ)} differ")
     if differ:
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.argument("home", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--checkout", type=click.Path(path_type=Path, exists=True), default=ROOT, help="This one unless given.")
+def upgrade(home: Path, checkout: Path) -> None:
+    """Verify with CHECKOUT what other code has published in HOME, on a copy of it. Exits 1 on a finding."""
+    with tempfile.TemporaryDirectory(prefix="minhu-upgrade-") as folder:
+        Path(folder).chmod(0o755)  # the server's user passes it
+        copy = Path(folder, "home")
+        subprocess.run(["cp", "-a", home, copy], check=True)  # the server's user owns its data
+        with month.at_work(checkout, copy) as city:
+            verified = month.upgrade(city)
+    click.echo(verified.stdout + verified.stderr)
+    if verified.returncode:
         raise click.exceptions.Exit(1)
 
 

@@ -107,3 +107,10 @@ def live(city: Installation) -> None:
     login = city.address(APPROVER, password)
     city.minhu("approvals", "add", "closing", str(closing), "--reason", "数据与口径已核对", login=login)
     city.minhu("publish", PERIOD)
+
+
+def upgrade(city: Installation) -> subprocess.CompletedProcess:
+    """Takes over an installation in which other code has published the month: the build migrates its database, then
+    the release is verified, which computes it anew."""
+    city.minhu("build")
+    return city.run("verify", PERIOD)

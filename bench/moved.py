@@ -126,8 +126,7 @@ def main(ref: str | None, cases_per_day: int) -> None:
             after = _release(city)
         click.echo("upgrade: this tree takes over what was published before", err=True)
         with month.at_work(ROOT, home, drop) as city:
-            city.minhu("build")  # migrates
-            verified = city.run("verify", month.PERIOD)
+            verified = month.upgrade(city)
     found = moves(before, after)
     click.echo(render(found))
     click.echo(verified.stdout)
