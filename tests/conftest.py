@@ -17,6 +17,9 @@ from minhu.settings import PROJECT_ROOT, Settings
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--dsn", help="PostgreSQL >= 15 to test on, as a superuser; the embedded server unless given")
+    parser.addoption(
+        "--accept-scores", action="store_true", help="write tests/consistency/ anew: scores moved, on purpose"
+    )
 
 
 @pytest.fixture(scope="session")
