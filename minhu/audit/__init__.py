@@ -1,7 +1,8 @@
 """What auditors pull: data quality of feeds, the trace of a case, samples, the monthly report, the access log.
 
 Nothing here shows what citizens wrote or who they are: no title, text, address, number or note, and no free text of
-people who decided. Case numbers, codes, times, files and lines do. What opens more lies in other rooms, and logs it first.
+people who decided. Case numbers, codes, times, files and lines do. What opens more lies in other rooms and logs it
+first.
 """
 
 SUBJECTS = {
