@@ -5,7 +5,6 @@ date cut from a ``timestamptz`` is the city's date whatever the server's own zon
 """
 
 import psycopg
-import sqlalchemy
 from psycopg import sql
 
 from minhu.business_date import TIMEZONE
@@ -22,7 +21,9 @@ LOCK_CONFIG = "minhu:config"
 def url(settings: Settings, database: str = "warehouse") -> str:
     """libpq URL of a database; starts the embedded server where no other is configured."""
     if settings.database_url:
-        parsed = sqlalchemy.make_url(settings.database_url).set(drivername="postgresql")
+        from sqlalchemy import make_url  # here: who uses the embedded server need not wait for it
+
+        parsed = make_url(settings.database_url).set(drivername="postgresql")
         if database != "warehouse":
             parsed = parsed.set(database=f"{parsed.database}_{database}")
         return parsed.render_as_string(hide_password=False)
@@ -48,12 +49,6 @@ def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connecti
         raise Retryable(f"the warehouse database cannot be reached: {str(error).splitlines()[0]}") from None
     _reached[settings] = target
     return connection
-
-
-def engine(settings: Settings) -> sqlalchemy.Engine:
-    """SQLAlchemy engine on the warehouse, for queries and for Great Expectations."""
-    target = sqlalchemy.make_url(url(settings)).set(drivername="postgresql+psycopg")
-    return sqlalchemy.create_engine(target, connect_args={"options": f"-c timezone={TIMEZONE}"})
 
 
 def lock(connection: psycopg.Connection, name: str) -> None:

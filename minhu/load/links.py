@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import polars as pl
 import psycopg
 
-from minhu import database, privacy
+from minhu import database
 from minhu.errors import Retryable
 from minhu.privacy import keys
 from minhu.settings import Settings
@@ -103,4 +103,4 @@ def rotate_key(settings: Settings, wait_seconds: float = 10) -> str:
                 f"loads are running and did not end within {wait_seconds:g} seconds; the key is as it was. Rotate"
                 " between loads, or wait longer"
             ) from None
-        return privacy.rotate(settings)
+        return keys.rotate(settings)

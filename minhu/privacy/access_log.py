@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from minhu import database
 from minhu.errors import Refused
-from minhu.privacy.text import mask_line
+from minhu.privacy.line import mask_line
 from minhu.settings import Settings
 
 

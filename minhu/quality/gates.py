@@ -18,7 +18,7 @@ from psycopg import sql
 
 from minhu import database
 from minhu.errors import Refused, Retryable
-from minhu.privacy.text import mask_line
+from minhu.privacy.line import mask_line
 from minhu.quality import failing, gx, register, results
 from minhu.quality.gx import Finding
 from minhu.quality.measure import measure

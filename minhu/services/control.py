@@ -18,8 +18,7 @@ from functools import cache
 from pathlib import Path
 
 import psycopg
-import sqlalchemy
-from psycopg import sql
+from psycopg import conninfo, sql
 
 from minhu import database
 from minhu.database import embedded
@@ -205,7 +204,7 @@ def _migrate(home: AirflowHome, progress: Progress) -> None:
 
 def _make_database(settings: Settings) -> None:
     """Makes Airflow's metadata database beside the warehouse where it is missing."""
-    name = sqlalchemy.make_url(database.url(settings, "airflow")).database
+    name = conninfo.conninfo_to_dict(database.url(settings, "airflow"))["dbname"]
     with database.connect(settings, autocommit=True) as connection:
         if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
             try:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import sqlalchemy
 
 from minhu import database
 from minhu.business_date import TIMEZONE
@@ -244,7 +243,9 @@ def _result(unique_id: str, status: str, seconds: float, rows: object, message: 
 @contextmanager
 def _environment(settings: Settings) -> Iterator[None]:
     """dbt reads the connection from the environment; what stood there before comes back."""
-    at = sqlalchemy.make_url(database.url(settings))
+    from sqlalchemy import make_url  # here: who only reads what dbt built need not wait for it
+
+    at = make_url(database.url(settings))
     ours = {
         "MINHU_DBT_HOST": at.host or "",
         "MINHU_DBT_PORT": str(at.port or 5432),
