@@ -1,6 +1,7 @@
 """One real PostgreSQL per run, a scratch database per test module. A server that does not come up fails the run."""
 
 import shutil
+import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -49,11 +50,11 @@ def scratch(server: str, home: Path) -> Callable[..., Settings]:
     """Makes an installation of its own: a fresh database and home, the given configuration folder."""
     made = 0
 
-    def make(config: Path = PROJECT_ROOT / "config") -> Settings:
+    def make(config: Path = PROJECT_ROOT / "config", template: str = "minhu_template") -> Settings:
         nonlocal made
         made += 1
         name = f"scratch_{made}"
-        _make_database(server, name, "minhu_template")
+        _make_database(server, name, template)
         own = home / name
         return Settings(home=own, config=config, drop=own / "drop", database_url=_in(server, name))
 
@@ -64,6 +65,34 @@ def scratch(server: str, home: Path) -> Callable[..., Settings]:
 def warehouse(scratch: Callable[..., Settings]) -> Settings:
     """An empty warehouse, shared by the tests of a module."""
     return scratch()
+
+
+@pytest.fixture(scope="session")
+def old_chain(home: Path) -> Path:
+    """A folder with the migrations that were gathered into the baseline, as they were."""
+    folder = home / "old_chain"
+    with tarfile.open(PROJECT_ROOT / "tests" / "database" / "old_chain.tar.xz") as packed:
+        packed.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def before(server: str, home: Path, old_chain: Path) -> str:
+    """Name of a template database that the old chain made."""
+    _make_database(server, "minhu_before", "template0")
+    settings = Settings(home, PROJECT_ROOT / "config", home / "drop", _in(server, "minhu_before"))
+    assert len(database.migrate(settings, old_chain)) == 41
+    return "minhu_before"
+
+
+@pytest.fixture(scope="module", params=["fresh", "adopted"])
+def either(request: pytest.FixtureRequest, scratch: Callable[..., Settings]) -> Settings:
+    """An empty warehouse, and the same tests again with one that was adopted from the old chain."""
+    if request.param == "fresh":
+        return scratch()
+    settings = scratch(template=request.getfixturevalue("before"))
+    assert database.migrate(settings) == []
+    return settings
 
 
 def _make_database(url: str, name: str, template: str) -> None:

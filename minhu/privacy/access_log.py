@@ -1,7 +1,7 @@
 """The one way to citizens' data as they were sent, and the log of who read them, took results away or let them out.
 
 A reading is recorded and committed before it is answered; so is an export. Releases of held batches, waivers, closings,
-approvals and publications are recorded by the database itself, in the transaction of the act (`sql/074`, `sql/075`),
+approvals and publications are recorded by the database itself, in the transaction of the act (`sql/`),
 whatever program acts. `minhu.publish.access_log_chain` checks the chain of the rows.
 """
 
