@@ -28,7 +28,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the serve
 STARTER = """
 import sys
 from pathlib import Path
-from minhu import postgres
+from minhu.database import embedded
 from minhu.settings import Settings
 home = Path(sys.argv[1])
 settings = Settings(home=home, config=home, drop=home, database_url=None)

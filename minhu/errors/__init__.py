@@ -8,7 +8,8 @@
         └── BadDelivery       a delivery cannot be taken: names feed, file, line, column and the mend
 
 A row that cannot be taken is not an exception: the door sets it aside with a reason code and the batch goes on.
-A message never carries a value of a citizen's data, only its shape.
+A message never carries a value of a citizen's data, only its shape. What others raise becomes one of ours by the table
+of `minhu.errors.foreign`.
 """
 
 
