@@ -73,9 +73,10 @@ def _lineage(no: int, one: Trace) -> tuple[str, ...]:
 
 
 def _closing(row: dict) -> str:
-    due = row["extended_due_at"] or row["due_at"]
+    due = row["due_in_force_at"]
+    told = f"{limit(due)[5:]} 限" if due else "时限超出工作日历" if row["is_limit_unknown"] else "无时限"
     done = f"{row['closed_at']:%m-%d %H:%M} 办结" if row["closed_at"] else "未办结"
-    return f"{moment(row['dispatched_at'])[5:]} 派，{f'{limit(due)[5:]} 限' if due else '无时限'}，{done}"
+    return f"{moment(row['dispatched_at'])[5:]} 派，{told}，{done}"
 
 
 def _counted(row: dict) -> str:
