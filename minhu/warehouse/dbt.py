@@ -226,9 +226,10 @@ def manifest(settings: Settings, variables: dict[str, object]) -> Any:
     Read at most once per home, text of the project and variables that shape it: reading takes longer than many a build.
     """
     from dbt.contracts.graph.manifest import Manifest
+    from sqlalchemy import make_url  # here: who only reads what dbt built need not wait for it
 
     read = Manifest(**pickle.loads(_project(settings, variables)))  # noqa: S301  # written below, into our own home
-    name = sqlalchemy.make_url(database.url(settings)).database
+    name = make_url(database.url(settings)).database
     for node in (*read.nodes.values(), *read.sources.values()):
         if node.relation_name:
             node.relation_name = node.relation_name.replace(f'"{node.database}"', f'"{name}"', 1)
@@ -319,7 +320,7 @@ def _result(unique_id: str, status: str, seconds: float, rows: object, message: 
 @contextmanager
 def _environment(settings: Settings) -> Iterator[None]:
     """dbt reads the connection from the environment; what stood there before comes back."""
-    from sqlalchemy import make_url  # here: who only reads what dbt built need not wait for it
+    from sqlalchemy import make_url
 
     at = make_url(database.url(settings))
     ours = {
