@@ -170,7 +170,7 @@ def explain(
     from minhu.scoring import render
 
     if revision:
-        from minhu.publish.released import explain_release
+        from minhu.publish.stored_release import explain_release
 
         found = explain_release(settings, unit, period, indicator, revision=revision, scheme_id=scheme_id)
     else:
