@@ -30,8 +30,8 @@ from minhu.config import sync
 from minhu.errors import BadDelivery
 from minhu.feeds import Delivery, Feed, load_feeds
 from minhu.feeds.sources.fetched import Fetched
+from minhu.glossary.delivered import BATCH_STATUS, DOOR_REASON, SEVERITY
 from minhu.load import LoadResult, batch, load_fetched
-from minhu.load.preview_text import REASONS
 from minhu.quality import ROOT, judge_arrivals, read_rules, release
 from minhu.quality.measure import measure as measure_batches
 from minhu.settings import PROJECT_ROOT, Settings
@@ -50,7 +50,7 @@ DAY = date(2026, 11, 12)
 """The day of the faults: a Thursday whose day of the month may be a month."""
 SEED = 7
 PAGE = PROJECT_ROOT / "docs" / "quality.md"
-DOOR = REASONS | {"SAME_FILE_OTHER_DATE": "与他日文件相同", "SNAPSHOT_SHRANK": "快照缩水"}
+
 
 Progress = Callable[[str], None]
 Key = tuple[str, str]
@@ -493,7 +493,7 @@ def _found(
     if isinstance(came, BadDelivery):
         return Found(fault, key[0], rows, "refused", ((came.code, "critical"),))
     if came.outcome in ("unreachable", "nothing_delivered"):
-        return Found(fault, key[0], rows, "missing" if is_missing else "nothing", (("completeness", "critical"),))
+        return Found(fault, key[0], rows, "missing" if is_missing else "nothing", (("arrived", "critical"),))
     if came.outcome == "held":
         code = _query(settings, "select reason_code from audit.batch where batch_id = %s", came.batch_id)[0][0]
         return Found(fault, key[0], rows, "stopped", ((code, "critical"),))
@@ -515,12 +515,9 @@ def _found(
 # -- the table -----------------------------------------------------------------------------------------------------
 
 _OUTCOME = {
-    "refused": "refused 拒收",
-    "stopped": "held at the door 暂存",
-    "held": "held 扣留",
-    "warning": "warning 警告",
-    "info": "info 提示",
-    "missing": "missing 未送达",
+    **{code: f"{code} {BATCH_STATUS.zh(code)}" for code in ("refused", "held", "missing")},
+    **{code: f"{code} {SEVERITY.zh(code)}" for code in ("warning", "info")},
+    "stopped": "held at the door 扣留",
     "masked": "masked 脱敏",
     "nothing": "**not found 未发现**",
 }
@@ -579,8 +576,8 @@ def _false_alarms(report: Report, titles: dict[str, str]) -> Iterator[str]:
 def _by(code: str, severity: str, titles: dict[str, str]) -> str:
     if code in titles:
         return f"`{code}` {titles[code]}" + ("" if severity == "critical" else f" ({severity})")
-    named = {"completeness": "到达情况 completeness", "loader": "装载脱敏 the loader's mask"}
-    return named.get(code) or f"{code} {DOOR.get(code, '')}".strip()
+    named = {"arrived": "到达情况 completeness", "loader": "装载脱敏 the loader's mask"}
+    return named.get(code) or f"{code} {DOOR_REASON.zh(code)}"
 
 
 def write_page(report: Report, page: Path) -> None:

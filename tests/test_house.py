@@ -12,7 +12,7 @@ from minhu.settings import PROJECT_ROOT
 from tests.scaled_out import sql_of, wrong
 
 LAYERS = (  # from the ground up: a module imports its own room and what stands on an earlier line, and nothing else
-    ("errors", "hashing", "progress", "business_date"),
+    ("errors", "hashing", "progress", "business_date", "glossary"),
     ("settings", "declaration", "text_file"),
     ("database", "lineage"),
     ("privacy", "services", "paper"),

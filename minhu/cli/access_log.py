@@ -4,9 +4,9 @@ from datetime import datetime
 
 import click
 
-from minhu.audit import SUBJECTS
 from minhu.cli.common import DATE, Commands, as_day, as_json_option, example, show
 from minhu.cli.root import minhu
+from minhu.glossary.decided import ACCESS
 from minhu.settings import Settings
 
 
@@ -23,7 +23,7 @@ def access() -> None:
 )
 @click.option("--since", type=DATE, help="First day; from the beginning unless given.")
 @click.option("--until", type=DATE, help="Last day; to the end unless given.")
-@click.option("--subject", type=click.Choice(list(SUBJECTS)), help="Only this kind.")
+@click.option("--subject", type=click.Choice(list(ACCESS)), help="Only this kind.")
 @click.option("--by", help="Only what this database login did.")
 @click.option("--batch", "batch_id", type=int, help="Only what was done to this batch.")
 @as_json_option
@@ -41,5 +41,5 @@ def access_list(
     from minhu.privacy.access_log import entries
 
     found = entries(settings, since=as_day(since), until=as_day(until), subject=subject, by=by, batch_id=batch_id)
-    rows = [one | {"subject_zh": SUBJECTS[one["subject"]]} for one in found]
+    rows = [one | {"subject_zh": ACCESS.zh(one["subject"])} for one in found]
     show(rows, as_json, "access_id accessed_at accessed_by subject_zh batch_id about why".split())

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from minhu.business_date import TIMEZONE
 from minhu.database import embedded
-from minhu.errors import Refused, Retryable
+from minhu.errors import foreign
 from minhu.settings import Settings
 
 # Advisory locks. A build, a migration and a load of one feed each exclude only their like.
@@ -42,11 +42,9 @@ def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connecti
             return psycopg.connect(_reached[settings], **how)
         except psycopg.OperationalError:
             del _reached[settings]  # it may have been restarted elsewhere
-    try:
+    with foreign.told("connect", what="the warehouse database"):
         target = url(settings)
         connection = psycopg.connect(target, **how)
-    except psycopg.OperationalError as error:
-        raise Retryable(f"the warehouse database cannot be reached: {str(error).splitlines()[0]}") from None
     _reached[settings] = target
     return connection
 
@@ -67,9 +65,5 @@ def act(connection: psycopg.Connection, name: str, given: dict[str, object]) -> 
         sql.Identifier(*name.split(".")),
         sql.SQL(", ").join(sql.SQL("{} => {}").format(sql.Identifier(key), sql.Placeholder(key)) for key in arguments),
     )
-    try:
+    with foreign.told("act", user=connection.info.user, act=name):
         return connection.execute(call, arguments).fetchone()[0]
-    except psycopg.errors.RaiseException as error:
-        raise Refused(error.diag.message_primary) from None
-    except psycopg.errors.InsufficientPrivilege:
-        raise Refused(f"the login {connection.info.user} may not do this ({name}); see `minhu logins list`") from None

@@ -22,7 +22,7 @@ def bulletin(report: Report, words: Words, annexes: Iterable[str] = ()) -> list[
         ("overview", _overview),
         *([("revised", _revised)] if report.diff else []),
         ("group_scores", _group_scores),
-        *([("lists", _lists)] if report.lists else []),
+        *([("red_and_black", _lists)] if report.lists else []),
         ("main_indicators", _indicators),
     ]
     if not report.is_public:  # a public list of the worst would tell what is withheld
@@ -134,7 +134,7 @@ def _group_scores(report: Report, words: Words) -> Iterator[Block]:
         if not group.listed:
             yield Text("body", words("nobody"))
             continue
-        ranked = [Column(words("rank"), 9, "right")] if report.is_ranked else []
+        ranked = [Column(words("rank_in_group"), 9, "right")] if report.is_ranked else []
         columns = (
             *ranked,
             Column(words("unit"), 48),
@@ -149,13 +149,13 @@ def _group_scores(report: Report, words: Words) -> Iterator[Block]:
         yield Text("body", words("nobody_apart"))
         return
     yield Text("body", words("said_apart"))
-    columns = (Column(words("unit"), 48), Column(words("group"), 16), Column(words("reason"), 45))
+    columns = (Column(words("unit"), 48), Column(words("peer_group"), 16), Column(words("not_ranked_reason"), 45))
     yield Table(columns, tuple(Row((unit.name, group.name, words.reason(unit.reason))) for group, unit in apart))
 
 
 def _lists(report: Report, words: Words) -> Iterator[Block]:
     yield Text("body", words("said_lists"))
-    columns = (Column(words("unit"), 48), Column(words("group"), 30), Column(words("score_100"), 22, "right"))
+    columns = (Column(words("unit"), 48), Column(words("peer_group"), 30), Column(words("score_100"), 22, "right"))
     for name in report.lists:
         yield Text("subheading", name)
         rows = tuple(Row((unit.name, group.name, _score(unit, words))) for group, unit in report.on_list(name))
@@ -225,7 +225,7 @@ def _most_lost(report: Report, words: Words) -> Iterator[Block]:
         columns = (
             Column(words("unit"), 34),
             Column(words("band"), 12, "middle"),
-            Column(words("lost"), 11, "right"),
+            Column(words("lost_points"), 11, "right"),
             Column(words("mostly"), 55),
         )
         yield Table(
@@ -258,7 +258,7 @@ def _notes(report: Report, words: Words) -> Iterator[Block]:
     columns = (Column(words("indicator"), 20), Column(words("points_max"), 8, "right"), Column(words("rule"), 72))
     yield Table(columns, tuple(_rule_rows(report, words)))
     told = " · ".join(f"{name} {value}" for name, value in words.identity(report)[-2:])
-    yield Text("small", f"{words('version')} {report.scheme_version} · {told}")
+    yield Text("small", f"{words('scheme_version')} {report.scheme_version} · {told}")
 
 
 def _rule_rows(report: Report, words: Words) -> Iterator[Row]:

@@ -7,33 +7,15 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from minhu.feeds.contract import Drift
+from minhu.glossary.delivered import DOOR_REASON, MAPPED_AS, PREVIEW
 from minhu.load.preview import Preview
-
-VERDICTS = {"load": "可以入库", "hold": "会被暂存，等待放行", "refuse": "会被整批拒收"}
-KINDS = {"private": "隐私列，不出装载器", "absent": "文件中没有此列", "payload": "原样保留", "required": "必填"}
-REASONS = {
-    "FIELD_COUNT": "列数与表头不符",
-    "MISSING_VALUE": "必填列为空",
-    "BAD_TIMESTAMP": "时间无法识别",
-    "UNKNOWN_CODE": "代码不在对照表中",
-    "BAD_NUMBER": "数字无法识别",
-    "CLOSE_BEFORE_RECEIPT": "办结早于受理",
-    "MISSING_COLUMN": "缺少列",
-    "NEW_COLUMN": "出现新列，而声明要求冻结",
-    "TOO_MANY_REJECTED": "拒收行过多",
-    "CONTROL_TOTAL": "与来件方的行数不符",
-    "WRONG_ENCODING": "编码不符",
-    "EMPTY_FILE": "空文件",
-    "BAD_HEADER": "表头不能用",
-    "UNREADABLE": "读不出来",
-}
 
 
 def render(preview: Preview) -> str:
     """What would become of the file, the verdict first, then what to mend, then the mapping."""
     parts: list[RenderableType] = [
         f"{preview.feed}/{preview.delivery}  {preview.file}",
-        f"结论：{VERDICTS[preview.verdict]}",
+        f"结论：{PREVIEW.zh(preview.verdict)}",
         *(f"  {_told(reason)}" for reason in preview.reasons),
         f"识别：{_format(preview.detected)}    声明：{_format(preview.declared)}",
         f"共 {preview.rows} 行：入库 {preview.staged}，重复 {preview.duplicates}，拒收 {_sum(preview.rejected)}",
@@ -57,7 +39,7 @@ def _text(*parts: RenderableType) -> str:
 
 def _told(reason: str) -> str:
     code, colon, rest = reason.partition(": ")
-    return f"{REASONS.get(code, code)}（{code}）{'：' if colon else ''}{rest}"
+    return f"{DOOR_REASON.said(code)}（{code}）{'：' if colon else ''}{rest}"
 
 
 def _format(given: dict) -> str:
@@ -73,9 +55,9 @@ def _rejected(preview: Preview) -> list[str]:
     lines = []
     for row in preview.rejected:
         first = "、".join(map(str, row["first_rows"]))
-        lines.append(f"  拒收 {row['rows']} 行：{row['column']} {REASONS[row['reason_code']]}，数据行 {first}")
+        lines.append(f"  拒收 {row['rows']} 行：{row['column']} {DOOR_REASON.zh(row['reason_code'])}，数据行 {first}")
     for note in preview.notes:
-        what = REASONS.get(note["code"], note["code"])
+        what = DOOR_REASON.said(note["code"])
         lines.append(f"  提示 {note['rows']} 行：{note.get('column') or ''} {what}，照常入库")
     return lines
 
@@ -109,6 +91,6 @@ def _mapping(preview: Preview) -> Table:
         table.add_column(title, overflow="fold")
     for row in preview.columns:
         samples = "  ".join(row["samples"])
-        note = KINDS.get(row["note"], "")
+        note = MAPPED_AS.zh(row["note"]) if row["note"] else ""
         table.add_row(row["source"], row["canonical"] or "", row["type"] or "", note, samples)
     return table

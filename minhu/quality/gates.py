@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 from minhu import database
-from minhu.errors import Refused, Retryable
+from minhu.errors import Refused, foreign
 from minhu.privacy.line import mask_line
 from minhu.quality import failing, gx, register, results
 from minhu.quality.gx import Finding
@@ -197,12 +197,9 @@ def _silent(message: str) -> None:
 @contextmanager
 def _transaction(settings: Settings) -> Iterator[psycopg.Connection]:
     """The transaction in which a gate run decides; gate runs wait for each other."""
-    try:
-        with database.connect(settings) as connection:
-            database.lock(connection, LOCK_GATE)
-            yield connection
-    except psycopg.OperationalError:
-        raise Retryable(gx.GONE) from None
+    with foreign.told("gate"), database.connect(settings) as connection:
+        database.lock(connection, LOCK_GATE)
+        yield connection
 
 
 def _finish(

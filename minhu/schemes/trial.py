@@ -16,6 +16,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from minhu.errors import Refused
+from minhu.glossary.law import WHEN_EMPTY
 from minhu.schemes.arithmetic import half_up
 from minhu.schemes.language.indicator import PLAIN, Indicator
 from minhu.schemes.period import Period
@@ -130,9 +131,7 @@ def _assumption(indicator: Indicator) -> str:
         return "按 0 件计"
     if indicator.is_manual and indicator.scoring.entry == "change":
         return "按无加减分计"
-    return {"left_out": "不计入得分，也不计入满分", "full_points": "按满分计", "zero": "按 0 分计"}[
-        indicator.when_empty
-    ]
+    return WHEN_EMPTY.zh(indicator.when_empty)
 
 
 @dataclass

@@ -7,10 +7,11 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from minhu.glossary.law import NOT_RANKED
 from minhu.schemes.language.indicator import Indicator
 from minhu.schemes.tally import ScoredIndicator
 from minhu.schemes.trial import Trial
-from minhu.schemes.words import FUNNEL, NOT_RANKED, limit, moment, standing
+from minhu.schemes.words import FUNNEL, limit, moment, standing
 from minhu.scoring.explanation import Cost, Explanation, IndicatorPart, ManualEntry
 from minhu.scoring.score import GroupScores, ScoreResult
 from minhu.scoring.whatif import Move, WhatIf
@@ -54,7 +55,7 @@ def render_trial(trial: Trial) -> str:
             else f"百分制 {scored.score_100}，折合 {scored.assessed_points} / {_number(group.points)} 分"
         )
         band = f"，{scored.band}" if scored.band else ""
-        why = f"，{NOT_RANKED[scored.not_ranked_reason]}" if scored.not_ranked_reason else ""
+        why = f"，{NOT_RANKED.zh(scored.not_ranked_reason)}" if scored.not_ranked_reason else ""
         lines += [
             f"{scored.unit} · {group.name_zh} · {tried.period}：合计 {scored.raw_points or '—'} 分，{score}{band}{why}",
             table,
@@ -130,7 +131,7 @@ def _group(group: GroupScores, result: ScoreResult, limit_units: int | None) -> 
     for unit in group.units[:limit_units]:
         place = (str(unit.rank_in_group or "—"),) if result.shows_ranks else ()
         numbers = ("—" if number is None else str(number) for number in (unit.score_100, unit.assessed_points))
-        told = (unit.band, unit.listed_on, unit.not_ranked_reason and NOT_RANKED[unit.not_ranked_reason])
+        told = (unit.band, unit.listed_on, unit.not_ranked_reason and NOT_RANKED.zh(unit.not_ranked_reason))
         table.add_row(*place, unit.unit_name, *numbers, " · ".join(filter(None, told)))
     hidden = len(group.units) - table.row_count
     more = [f"其余 {hidden} 个未列出", ""] if hidden else []
@@ -141,7 +142,7 @@ def _head(given: Explanation) -> list[str]:
     kind = standing(given.period, given.kind)
     lines = [f"{given.unit_name}（{given.unit_code}） {given.period} {given.title}"]
     if given.score_100 is None:
-        lines.append(f"{given.peer_group_zh} · {NOT_RANKED[given.not_ranked_reason]}")
+        lines.append(f"{given.peer_group_zh} · {NOT_RANKED.zh(given.not_ranked_reason)}")
     else:
         lines.append(
             f"{given.peer_group_zh} · 得分 {given.score_100} / 100 · {kind}折算 {given.assessed_points} / "
@@ -158,7 +159,7 @@ def _head(given: Explanation) -> list[str]:
 
 def _standing(given: Explanation) -> str:
     if given.not_ranked_reason:
-        return NOT_RANKED[given.not_ranked_reason]
+        return NOT_RANKED.zh(given.not_ranked_reason)
     place = [f"第 {given.rank_in_group} 名，共 {given.ranked_in_group} 个单位"] if given.shows_ranks else []
     return " · ".join(filter(None, (given.band or "未分档", given.listed_on, *place)))
 
@@ -240,7 +241,9 @@ def _cost_lines(part: IndicatorPart, cost: Cost) -> list[str]:
 
 def _events(cost: Cost) -> str:
     return " · ".join(
-        f"{event.event_zh} {(limit if event.event_type == 'EXTEND_GRANT' else moment)(event.at)}"
+        f"{event.event_zh}至 {limit(event.at)}"
+        if event.event_type == "EXTEND_GRANT"
+        else f"{event.event_zh} {moment(event.at)}"
         for event in cost.events
     )
 

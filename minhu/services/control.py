@@ -22,7 +22,7 @@ from psycopg import conninfo, sql
 
 from minhu import database
 from minhu.database import embedded
-from minhu.errors import MinhuError, Refused, Retryable
+from minhu.errors import MinhuError, Refused, Retryable, foreign
 from minhu.services import daemons
 from minhu.services.airflow_api import FINISHED, Airflow
 from minhu.services.airflow_home import DAGS, USER, AirflowHome
@@ -207,22 +207,20 @@ def _make_database(settings: Settings) -> None:
     name = conninfo.conninfo_to_dict(database.url(settings, "airflow"))["dbname"]
     with database.connect(settings, autocommit=True) as connection:
         if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
-            try:
+            with foreign.told("make database", user=connection.info.user, name=name):
                 connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-            except psycopg.errors.InsufficientPrivilege:
-                user = connection.info.user
-                raise Refused(f"user {user} may not make the database {name}, which Airflow needs: make it") from None
 
 
 def _revision(home: AirflowHome) -> str | None:
     """The revision of Airflow's metadata database; None before the first."""
     try:
-        with psycopg.connect(database.url(home.settings, "airflow")) as connection:
+        with (
+            foreign.told("connect", what="Airflow's metadata database"),
+            psycopg.connect(database.url(home.settings, "airflow")) as connection,
+        ):
             return connection.execute("select version_num from alembic_version").fetchone()[0]
     except psycopg.errors.UndefinedTable:
         return None
-    except psycopg.OperationalError as error:
-        raise Retryable(f"Airflow's metadata database cannot be reached: {str(error).splitlines()[0]}") from None
 
 
 def _missing(home: AirflowHome) -> str | None:

@@ -11,20 +11,10 @@ from decimal import Decimal
 from psycopg.rows import class_row
 
 from minhu import database
+from minhu.glossary.cases import GAMING_SIGNAL
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
 from minhu.settings import Settings
-
-SIGNALS = {
-    "rated_at_once": "办结后即刻评价",
-    "closed_at_once": "同一秒批量办结",
-    "all_satisfied_few_reached": "接通率低而满意率百分之百",
-    "explained_in_the_last_days": "月末解释说明骤增",
-    "excluded_in_the_last_days": "月末剔除骤增",
-    "returned_in_the_last_days": "月末退单骤增",
-    "returned_before_the_limit": "到期前集中退单",
-    "closed_then_reopened": "办结后又被退回或重办",
-}
 
 
 @dataclass(frozen=True)
@@ -44,7 +34,7 @@ class Signal:
 
     @property
     def signal_zh(self) -> str:
-        return SIGNALS[self.signal_code]
+        return GAMING_SIGNAL.zh(self.signal_code)
 
     def as_json(self) -> dict:
         """Plain values for ``json.dumps``; shares as decimal strings."""

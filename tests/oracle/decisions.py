@@ -1,4 +1,4 @@
-"""What people decided, read from schema assess, and what of it is in force (docs/assessment.md)."""
+"""What people decided, read from schema assess, and what of it is in force (docs/appeals-and-approvals.md)."""
 
 from collections import defaultdict
 from dataclasses import dataclass

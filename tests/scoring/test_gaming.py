@@ -12,8 +12,9 @@ from psycopg.types.json import Jsonb
 from minhu import config, database
 from minhu.cli import minhu
 from minhu.errors import BadDeclaration, Refused
+from minhu.glossary.cases import GAMING_SIGNAL
 from minhu.settings import PROJECT_ROOT
-from minhu.watch.gaming import SIGNALS, gaming
+from minhu.watch.gaming import gaming
 from tests.scoring.city import City, at
 
 OCTOBER = {
@@ -130,7 +131,7 @@ def test_each_pattern_is_found_where_it_is_and_nowhere_else(watched):
         ("ESCAPER", "returned_before_the_limit"): (3, 4, 75, None),
         ("REOPENED", "closed_then_reopened"): (3, 3, 100, None),
     }
-    assert {signal_code for _, signal_code in found} == set(SIGNALS)
+    assert {signal_code for _, signal_code in found} == set(GAMING_SIGNAL)
 
 
 def test_the_examples_are_rows_of_the_pattern_and_five_at_most(watched):
@@ -185,5 +186,5 @@ def test_the_command_lists_what_was_found(watched, monkeypatch):
     assert told.exit_code == 0, told.output
     assert "同一秒批量办结" in told.output and "单位BULK" in told.output
     listed = json.loads(CliRunner().invoke(minhu, ["audit", "gaming", "2026-10", "--json"]).output)
-    assert {row["signal_code"] for row in listed} == set(SIGNALS)
+    assert {row["signal_code"] for row in listed} == set(GAMING_SIGNAL)
     assert len(listed) == 8
