@@ -7,7 +7,7 @@ import pickle
 import platform
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import cache
@@ -117,9 +117,9 @@ def run(
     chosen = ["--select", select]
     if exclude:
         chosen += ["--exclude", *exclude]
-    wanted: set[str] = set()
     if not unit_tests:
         chosen += ["--exclude-resource-type", "unit_test"]
+    wanted: set[str] = set()
     if done:
         listed = _invoke(
             settings,
@@ -129,9 +129,7 @@ def run(
         )
         if listed.exception or not listed.success:
             return DbtRun((), str(listed.exception or "the nodes of the project cannot be listed"))
-        ids = {json.loads(line)["unique_id"] for line in listed.result}
-        wanted = {unique_id for unique_id in ids if unique_id.startswith(("model.", "test."))}
-        wanted = {unique_id for unique_id in wanted if _name(unique_id) not in done}
+        wanted = _left_to_do(listed.result, done)
         if not wanted:
             return DbtRun(())
         # by their own names, and no test for the sake of a model that it stands on
@@ -144,6 +142,12 @@ def run(
     if left_out and not error:
         error = f"dbt left out {', '.join(sorted(left_out))}"
     return DbtRun(nodes, error)
+
+
+def _left_to_do(listed: Iterable[str], done: Collection[str]) -> set[str]:
+    """The ids of the models and tests that dbt lists, less those that an earlier run has done."""
+    ids = {json.loads(line)["unique_id"] for line in listed}
+    return {one for one in ids if one.startswith(("model.", "test.")) and _name(one) not in done}
 
 
 @contextmanager
