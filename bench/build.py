@@ -19,7 +19,8 @@ import psycopg
 
 from bench import history, score
 from bench.scratch import minhu, warehouse
-from minhu import database, postgres
+from minhu import database
+from minhu.database import embedded
 from minhu.settings import Settings
 
 CASES_PER_DAY = 3_000
@@ -121,7 +122,7 @@ def _one(settings: Settings, query: str) -> tuple:
 @contextmanager
 def _copy(settings: Settings, of: Settings, name: str) -> Iterator[Settings]:
     """A copy of a database on the server of ``settings``, gone afterwards."""
-    server = postgres.start(settings)
+    server = embedded.start(settings)
     [template] = _one(of, "select current_database()")
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
         connection.execute(f"drop database if exists {name} with (force)")

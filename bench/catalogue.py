@@ -345,7 +345,7 @@ _GARBLED = ("arrival.text_legible",)
 _FRESH = ("arrival.fresh",)
 _VOLUME = ("arrival.volume_broken",)
 _DOOR = ("MISSING_COLUMN", "UNREADABLE", "WRONG_ENCODING", "EMPTY_FILE", "BAD_HEADER")
-_MISSING = ("completeness",)
+_MISSING = ("arrived",)
 
 
 def _f(

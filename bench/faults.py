@@ -29,17 +29,18 @@ from minhu import database
 from minhu.config import sync
 from minhu.errors import BadDelivery
 from minhu.feeds import Delivery, Feed, load_feeds
-from minhu.feeds.render import REASONS
-from minhu.feeds.sources.fetch import Fetched
+from minhu.feeds.sources.fetched import Fetched
+from minhu.glossary.delivered import BATCH_STATUS, DOOR_REASON, SEVERITY
 from minhu.load import LoadResult, batch, load_fetched
-from minhu.quality import ROOT, judge_arrivals, read_rules, release
+from minhu.quality import ROOT, judge_arrivals, read_rules, release_batch
 from minhu.quality.measure import measure as measure_batches
 from minhu.settings import PROJECT_ROOT, Settings
 from minhu.simulate.invert import numeric_columns, to_source
 from minhu.simulate.lines import DAY_COLUMN
-from minhu.simulate.rows import Truth
-from minhu.simulate.run import imagine, rows_of
+from minhu.simulate.rows import rows_of
+from minhu.simulate.run import imagine
 from minhu.simulate.traps import spoil
+from minhu.simulate.truth import Truth
 from minhu.simulate.worktime import day_number
 from minhu.simulate.writers import to_bytes
 from minhu.warehouse.completeness import missing
@@ -49,7 +50,7 @@ DAY = date(2026, 11, 12)
 """The day of the faults: a Thursday whose day of the month may be a month."""
 SEED = 7
 PAGE = PROJECT_ROOT / "docs" / "quality.md"
-DOOR = REASONS | {"SAME_FILE_OTHER_DATE": "与他日文件相同", "SNAPSHOT_SHRANK": "快照缩水"}
+
 
 Progress = Callable[[str], None]
 Key = tuple[str, str]
@@ -155,18 +156,11 @@ def plant(
     rounds = _rounds(truth, told, faults)
     for at, placed in enumerate(rounds, start=1):
         with _copy(settings, f"round_{at}") as copy:
-            came = {key: _deliver(copy, fault, _given(truth, told, key)) for key, fault in placed.items()}
-            findings, held = _judge_day(copy)
-            gaps = set(missing(copy, DAY))
-            for key, fault in placed.items():
-                rules = [pair for pair in findings.get(key, []) if pair not in baseline.get(key, [])]
-                found[fault.id] = _found(copy, fault, key, came[key], rules, key in gaps, _on(told[key], DAY).height)
-            names = {"/".join(key): fault.id for key, fault in placed.items()}
-            bystanders += [
-                (", ".join(names.values()), name, rule)
-                for name, rule in held
-                if name not in names and (name, rule) not in {(of, by) for _, of, by in bystanders}
-            ]
+            struck, held = _strike(copy, truth, told, placed, baseline)
+        found |= struck
+        known = {(name, rule) for _, name, rule in bystanders}
+        names = ", ".join(fault.id for fault in placed.values())
+        bystanders += [(names, name, rule) for name, rule in held if (name, rule) not in known]
         tell(f"round {at} of {len(rounds)}: " + ", ".join(f"{f.id} {found[f.id].outcome}" for f in placed.values()))
     return Report(city, tuple(found[fault.id] for fault in faults), *judged, tuple(bystanders))
 
@@ -322,7 +316,7 @@ def _judge_history(
                                    held.batch_id)[0])  # fmt: skip
             false_critical += [(day, name, rule) for rule in held.rule_ids]
             tell(f"{day} {name}: {held.reason}")
-            release(settings, held.batch_id, "a clean day")
+            release_batch(settings, held.batch_id, "a clean day")
         if (at - city.warm) % 10 == 9:
             _analyze(settings)
             tell(f"judged {at - city.warm + 1} of {city.clean} clean days, {len(false_critical)} false critical")
@@ -337,6 +331,25 @@ def _judge_history(
 
 
 # -- the day -------------------------------------------------------------------------------------------------------
+
+
+def _strike(
+    settings: Settings,
+    truth: Truth,
+    told: dict[Key, pl.DataFrame],
+    placed: dict[Key, Fault],
+    baseline: dict[Key, list[tuple[str, str]]],
+) -> tuple[dict[str, Found], list[tuple[str, str]]]:
+    """What comes of the faults of one round, by their ids; the other deliveries that are held, with the rules."""
+    came = {key: _deliver(settings, fault, _given(truth, told, key)) for key, fault in placed.items()}
+    findings, held = _judge_day(settings)
+    gaps = set(missing(settings, DAY))
+    found = {}
+    for key, fault in placed.items():
+        rules = [pair for pair in findings.get(key, []) if pair not in baseline.get(key, [])]
+        found[fault.id] = _found(settings, fault, key, came[key], rules, key in gaps, _on(told[key], DAY).height)
+    names = {"/".join(key) for key in placed}
+    return found, [(name, rule) for name, rule in held if name not in names]
 
 
 def _load_day(settings: Settings, truth: Truth, told: dict[Key, pl.DataFrame], tell: Progress) -> None:
@@ -480,7 +493,7 @@ def _found(
     if isinstance(came, BadDelivery):
         return Found(fault, key[0], rows, "refused", ((came.code, "critical"),))
     if came.outcome in ("unreachable", "nothing_delivered"):
-        return Found(fault, key[0], rows, "missing" if is_missing else "nothing", (("completeness", "critical"),))
+        return Found(fault, key[0], rows, "missing" if is_missing else "nothing", (("arrived", "critical"),))
     if came.outcome == "held":
         code = _query(settings, "select reason_code from audit.batch where batch_id = %s", came.batch_id)[0][0]
         return Found(fault, key[0], rows, "stopped", ((code, "critical"),))
@@ -502,12 +515,9 @@ def _found(
 # -- the table -----------------------------------------------------------------------------------------------------
 
 _OUTCOME = {
-    "refused": "refused 拒收",
-    "stopped": "held at the door 暂存",
-    "held": "held 扣留",
-    "warning": "warning 警告",
-    "info": "info 提示",
-    "missing": "missing 未送达",
+    **{code: f"{code} {BATCH_STATUS.zh(code)}" for code in ("refused", "held", "missing")},
+    **{code: f"{code} {SEVERITY.zh(code)}" for code in ("warning", "info")},
+    "stopped": "held at the door 扣留",
     "masked": "masked 脱敏",
     "nothing": "**not found 未发现**",
 }
@@ -566,8 +576,8 @@ def _false_alarms(report: Report, titles: dict[str, str]) -> Iterator[str]:
 def _by(code: str, severity: str, titles: dict[str, str]) -> str:
     if code in titles:
         return f"`{code}` {titles[code]}" + ("" if severity == "critical" else f" ({severity})")
-    named = {"completeness": "到达情况 completeness", "loader": "装载脱敏 the loader's mask"}
-    return named.get(code) or f"{code} {DOOR.get(code, '')}".strip()
+    named = {"arrived": "到达情况 completeness", "loader": "装载脱敏 the loader's mask"}
+    return named.get(code) or f"{code} {DOOR_REASON.zh(code)}"
 
 
 def write_page(report: Report, page: Path) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from bench.scratch import minhu
 from minhu import database
-from minhu.scoring import explain, read_scheme, what_if
+from minhu.schemes import read_scheme
+from minhu.scoring import explain, what_if
 from minhu.settings import Settings
 
 SCHEME = "linan"

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from minhu import database, postgres
+from minhu import database
+from minhu.database import embedded
 from minhu.settings import PROJECT_ROOT, Settings
 
 
@@ -21,12 +22,12 @@ def warehouse() -> Iterator[Settings]:
     home = Path(tempfile.mkdtemp(prefix="minhu-bench-"))
     home.chmod(0o755)  # the server runs as an unprivileged user where we are root
     settings = replace(Settings.from_env(), home=home, drop=home / "drop", database_url=None, landing_zone=None)
-    postgres.start(settings)
+    embedded.start(settings)
     try:
         database.migrate(settings)
         yield settings
     finally:
-        postgres.stop(settings)
+        embedded.stop(settings)
         shutil.rmtree(home, ignore_errors=True)
 
 

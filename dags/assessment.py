@@ -15,6 +15,7 @@ from airflow.sdk import (
     task,
 )
 
+from minhu.business_date import TIMEZONE
 from minhu.errors import Refused
 
 POLICY = {
@@ -63,7 +64,7 @@ class Approval(BaseSensorOperator):
     dag_id="assessment",
     dag_display_name="月度考核（assessment）",
     doc_md=DOC,
-    schedule=CronTriggerTimetable("0 6 3 * *", timezone="Asia/Shanghai", run_immediately=timedelta()),
+    schedule=CronTriggerTimetable("0 6 3 * *", timezone=TIMEZONE, run_immediately=timedelta()),
     catchup=False,
     max_active_runs=1,
     tags=["assessment"],

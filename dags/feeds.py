@@ -20,8 +20,10 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowTimetableInvalid
 
+from minhu.business_date import TIMEZONE
 from minhu.errors import BadDeclaration, Refused
 from minhu.feeds import Feed, load_feed
+from minhu.glossary.delivered import FEED_ROLE, RECORD
 from minhu.settings import Settings
 
 POLICY = {
@@ -39,8 +41,6 @@ BUSINESS_DATE = Param(
     title="业务日期",
     description="装载哪一天的交付；不填则为运行时刻的前一天（北京时间）",
 )
-KINDS = {"case": "工单", "event": "办理事件", "callback": "回访"}
-ROLES = {"hotline": "热线与平台", "response": "承办单位反馈"}
 
 
 def main() -> None:
@@ -81,7 +81,7 @@ def feed_dag(feed: Feed, schedule: CronTriggerTimetable) -> None:
         for delivery in feed.deliveries:
             load.override(
                 task_id=f"load_{delivery.name}",
-                task_display_name=f"装载{KINDS[delivery.kind]}（{delivery.name}）",
+                task_display_name=f"装载{RECORD.zh(delivery.kind)}（{delivery.name}）",
                 outlets=[Asset(f"minhu://staging/{feed.code}")],
             )(feed.code, delivery.name)
 
@@ -102,7 +102,7 @@ def broken_dag(path: Path, why: str) -> None:
         dag_id=f"feed_{re.sub('[^A-Za-z0-9_.-]', '_', path.stem)}",
         dag_display_name=f"{path.name}：声明有误",
         doc_md=f"声明文件读不了，改好后一分钟内自动恢复：\n\n```\n{why}\n```",
-        schedule=nightly("0 3 * * *", "Asia/Shanghai"),
+        schedule=nightly("0 3 * * *", TIMEZONE),
         catchup=False,
         max_active_runs=1,
         tags=["broken"],
@@ -122,7 +122,7 @@ def refuse(why: str) -> None:
 def describe(feed: Feed) -> str:
     """The feed in words, for whoever looks at its DAG."""
     lines = [
-        f"**{feed.name}**（`{feed.code}`）：{ROLES[feed.role]}，{feed.owner}。",
+        f"**{feed.name}**（`{feed.code}`）：{FEED_ROLE.zh(feed.role)}，{feed.owner}。",
         f"每份交付一个任务，装载为一个批次；时区 {feed.timezone}。",
         "",
         "| 交付 | 内容 | 方式 | 格式 | 来源 |",
@@ -131,7 +131,7 @@ def describe(feed: Feed) -> str:
     for delivery in feed.deliveries:
         where = getattr(delivery.source, "path", delivery.source.type)
         lines.append(
-            f"| {delivery.name} | {KINDS[delivery.kind]} | {delivery.mode} | {delivery.format.type} | `{where}` |"
+            f"| {delivery.name} | {RECORD.zh(delivery.kind)} | {delivery.mode} | {delivery.format.type} | `{where}` |"
         )
     lines += ["", "文件被拒收不重试，请联系报送单位；服务器暂不可用会自动重试。补装某一天：触发时填写业务日期。"]
     return "\n".join(lines)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import CronTriggerTimetable, ExceptionRetryPolicy, RetryAction, RetryRule, dag, task
 
+from minhu.business_date import TIMEZONE
 from minhu.errors import Refused
 
 POLICY = {
@@ -21,7 +22,7 @@ WAIT = timedelta(hours=9)
 DOC = """
 每日上午的质量处置，夜间构建不等待它：
 
-1. `waiting` 待处置：列出被扣留的批次与未处置的提示性问题；没有则本次到此为止；
+1. `waiting` 待处置：列出被扣留的批次与未处置的警告；没有则本次到此为止；
 2. `decide` 处置：由有权限的数据库登录用命令行放行批次（`minhu quality release`）或豁免（`minhu waivers add`），
    均须写明理由，由数据库记下登录与时间。作数的是数据库登录，在本页面点按钮不放行任何批次。
    放行之后选 Approve，立即构建；选 Reject，或九小时内无人处置，则**继续扣留**，次日再列，其他批次不受影响；
@@ -33,7 +34,7 @@ DOC = """
     dag_id="review",
     dag_display_name="质量处置（review）",
     doc_md=DOC,
-    schedule=CronTriggerTimetable("30 8 * * *", timezone="Asia/Shanghai", run_immediately=timedelta()),
+    schedule=CronTriggerTimetable("30 8 * * *", timezone=TIMEZONE, run_immediately=timedelta()),
     catchup=False,
     max_active_runs=1,
     tags=["warehouse"],

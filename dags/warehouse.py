@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from airflow.sdk import CronTriggerTimetable, ExceptionRetryPolicy, Param, RetryAction, RetryRule, dag, task
 
+from minhu.business_date import TIMEZONE
 from minhu.errors import Refused
 
 POLICY = {
@@ -27,7 +28,7 @@ DOC = """
     dag_id="warehouse",
     dag_display_name="数仓每日构建（warehouse）",
     doc_md=DOC,
-    schedule=CronTriggerTimetable("30 5 * * *", timezone="Asia/Shanghai", run_immediately=timedelta()),
+    schedule=CronTriggerTimetable("30 5 * * *", timezone=TIMEZONE, run_immediately=timedelta()),
     catchup=False,
     max_active_runs=1,
     tags=["warehouse"],

@@ -10,6 +10,7 @@ from minhu import database, quality, services
 from minhu.config import sync
 from minhu.errors import MinhuError, Refused
 from minhu.feeds import Feed, load_feeds
+from minhu.glossary.delivered import GATE, LOAD_OUTCOME, RECORD
 from minhu.load import load_feed_day
 from minhu.progress import progress
 from minhu.scoring import ScoreResult, explain, last_score, render, render_scores
@@ -86,8 +87,12 @@ def _load_backlog(settings: Settings, feeds: tuple[Feed, ...]) -> None:
     for refusal in refused:
         _say(f"  拒收：{refusal}")
     outcomes = [result.outcome for result in results if not isinstance(result, MinhuError)]
-    told = {"loaded": "个批次新装载", "already_loaded": "个已装载过", "nothing_delivered": "个未送达", "held": "个扣留"}
-    _say("  " + "，".join(f"{outcomes.count(code)} {words}" for code, words in told.items() if code in outcomes))
+    _say(
+        "  "
+        + "，".join(
+            f"{outcomes.count(code)} 个批次{LOAD_OUTCOME.zh(code)}" for code in LOAD_OUTCOME if code in outcomes
+        )
+    )
 
 
 def _feed_runs(feeds: tuple[Feed, ...]) -> list[tuple[str, dict]]:
@@ -132,19 +137,17 @@ def _tell(settings: Settings) -> str:
         ).fetchall()
         [held] = connection.execute("select count(*) from audit.batch where status = 'held'").fetchone()
     _step("每一行都有去处（every row accounted for）")
-    names = {"case": "工单", "event": "事件", "callback": "回访"}
     _say("  类别   批次      收到      入库    拒收    重复")
     for kind, batches, *counts in rows:
         received, staged, rejected, duplicates = (int(count) for count in counts)
         if received != staged + rejected + duplicates:
             raise MinhuError(f"{kind}: {received} rows received, {staged + rejected + duplicates} accounted for")
-        _say(f"  {names[kind]}  {batches:>5}  {received:>8,}  {staged:>8,}  {rejected:>6,}  {duplicates:>6,}")
+        _say(f"  {RECORD.zh(kind)}  {batches:>5}  {received:>8,}  {staged:>8,}  {rejected:>6,}  {duplicates:>6,}")
     _step("事实表（facts）")
     _say("  工单 {:,}   派单 {:,}   回访 {:,}   效能督查认定 {:,}".format(*facts))
     _step("质量门禁（gates）")
     for gate, is_passed, rules in gates:
-        name = {"arrival": "入库门禁", "release": "发布门禁"}[gate]
-        _say(f"  {name}  {'通过' if is_passed else '未全部通过'}，{rules} 项结果合格")
+        _say(f"  {GATE.zh(gate)}  {'通过' if is_passed else '未全部通过'}，{rules} 项结果合格")
     _say(f"  扣留 {held} 个批次")
     _step("得分（scores）")
     scored = last_score(settings, PERIOD)

@@ -76,22 +76,6 @@ class Settings:
     def data_docs(self) -> Path:
         return self.home / "data_docs"
 
-    @property
-    def caller_keys(self) -> tuple[bytes, ...]:
-        """Keys of the caller tokens (HMAC-SHA256), outside the database: the one that writes, then earlier ones.
-
-        Read anew each time, so that no process goes on with a key that was rotated. What is to be committed is
-        tokenised under the keys of ``minhu.load.links.key_in_use``.
-        """
-        from minhu.privacy import keys
-
-        return keys.read(self)
-
-    @property
-    def caller_key(self) -> bytes:
-        """The key that writes; made on first use."""
-        return self.caller_keys[0]
-
     def secret(self, name: str) -> str:
         """The secret ``name`` of this installation as 64 hex digits, made on first use, readable by its owner alone."""
         path = self.home / "secrets" / name

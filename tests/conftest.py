@@ -6,6 +6,7 @@ the machine dies, which no test lets happen: killed processes, its own included,
 
 import os
 import shutil
+import tarfile
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,7 +18,8 @@ import psycopg
 import pytest
 import sqlalchemy
 
-from minhu import database, postgres
+from minhu import database
+from minhu.database import embedded
 from minhu.settings import PROJECT_ROOT, Settings
 from minhu.warehouse import build as build_module
 
@@ -26,6 +28,9 @@ HASTE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off",
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--dsn", help="PostgreSQL >= 15 to test on, as a superuser; the embedded server unless given")
+    parser.addoption(
+        "--accept-scores", action="store_true", help="write tests/consistency/ anew: scores moved, on purpose"
+    )
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -89,14 +94,14 @@ def server(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
     """URL of a server on which databases may be made; its database `minhu_template` holds the migrations."""
     given = request.config.getoption("--dsn")
     settings = Settings(home=home, config=PROJECT_ROOT / "config", drop=home / "drop", database_url=None)
-    url = given or postgres.start(settings).url("postgres")
+    url = given or embedded.start(settings).url("postgres")
     if not given:
         _hasten(url)
     _make_database(url, "minhu_template", "template0")
     database.migrate(replace(settings, database_url=_in(url, "minhu_template")))
     yield url
     if not given:
-        postgres.stop(settings)
+        embedded.stop(settings)
 
 
 @pytest.fixture(scope="session")
@@ -110,11 +115,11 @@ def scratch(server: str, home: Path, tmp_path_factory: pytest.TempPathFactory) -
     read = (run.parent if "PYTEST_XDIST_WORKER" in os.environ else run) / "read"
     read.mkdir(exist_ok=True)
 
-    def make(config: Path = PROJECT_ROOT / "config") -> Settings:
+    def make(config: Path = PROJECT_ROOT / "config", template: str = "minhu_template") -> Settings:
         nonlocal made
         made += 1
         name = f"scratch_{made}"
-        _make_database(server, name, "minhu_template")
+        _make_database(server, name, template)
         own = home / name
         (own / "dbt").mkdir(parents=True)
         (own / "dbt" / "read").symlink_to(read)
@@ -127,6 +132,34 @@ def scratch(server: str, home: Path, tmp_path_factory: pytest.TempPathFactory) -
 def warehouse(scratch: Callable[..., Settings]) -> Settings:
     """An empty warehouse, shared by the tests of a module."""
     return scratch()
+
+
+@pytest.fixture(scope="session")
+def old_chain(home: Path) -> Path:
+    """A folder with the migrations that were gathered into the baseline, as they were."""
+    folder = home / "old_chain"
+    with tarfile.open(PROJECT_ROOT / "tests" / "database" / "old_chain.tar.xz") as packed:
+        packed.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def before(server: str, home: Path, old_chain: Path) -> str:
+    """Name of a template database that the old chain made."""
+    _make_database(server, "minhu_before", "template0")
+    settings = Settings(home, PROJECT_ROOT / "config", home / "drop", _in(server, "minhu_before"))
+    assert len(database.migrate(settings, old_chain)) == 41
+    return "minhu_before"
+
+
+@pytest.fixture(scope="module", params=["fresh", "adopted"])
+def either(request: pytest.FixtureRequest, scratch: Callable[..., Settings]) -> Settings:
+    """An empty warehouse, and the same tests again with one that was adopted from the old chain."""
+    if request.param == "fresh":
+        return scratch()
+    settings = scratch(template=request.getfixturevalue("before"))
+    assert database.migrate(settings) == []
+    return settings
 
 
 def _hasten(url: str) -> None:

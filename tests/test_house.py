@@ -11,6 +11,23 @@ import pytest
 from minhu.settings import PROJECT_ROOT
 from tests.scaled_out import sql_of, wrong
 
+LAYERS = (  # from the ground up: a module imports its own room and what stands on an earlier line, and nothing else
+    ("errors", "hashing", "progress", "business_date", "glossary"),
+    ("settings", "declaration", "text_file"),
+    ("database", "lineage"),
+    ("privacy", "services", "paper"),
+    ("feeds",),
+    ("schemes",),
+    ("config", "quality"),
+    ("load", "warehouse", "simulate"),
+    ("scoring",),
+    ("assess",),
+    ("publish", "watch"),
+    ("export",),
+    ("audit", "doctor", "demo"),
+    ("cli",),
+    ("__main__",),
+)
 ALLOWED = {  # the one module that drives each of these
     "airflow": set(),
     "dags": set(),
@@ -32,13 +49,94 @@ def tracked(*patterns: str) -> list[Path]:
 
 def imports(path: Path) -> set[str]:
     """Top-level names of what a file imports, anywhere in it."""
+    return {name.split(".")[0] for name in imported(path)}
+
+
+def imported(path: Path) -> set[str]:
+    """Dotted names of what a file imports, lazily and for its types too; a name of our package down to its module."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.split(".")[0])
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno} imports by dots; say the whole name"
+            found |= {_module(f"{node.module}.{alias.name}") or node.module for alias in node.names}
     return found
+
+
+def _module(name: str) -> str | None:
+    path = PROJECT_ROOT / name.replace(".", "/")
+    return name if path.with_suffix(".py").is_file() or (path / "__init__.py").is_file() else None
+
+
+def modules() -> dict[str, set[str]]:
+    """Every module of the package, and the modules of the package that it imports."""
+    found = {}
+    for path in tracked("minhu/**.py"):
+        parts = path.relative_to(PROJECT_ROOT).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = {other for other in imported(path) if other.split(".")[0] == "minhu"}
+    return found
+
+
+def against_the_grain(graph: dict[str, set[str]]) -> list[str]:
+    """The imports that run up or beside, from room to room."""
+    line = {room: at for at, rooms in enumerate(LAYERS) for room in rooms}
+    return [
+        f"{module} imports {other}"
+        for module, others in sorted(graph.items())
+        for other in sorted(others)
+        if (room := _room(module)) and (used := _room(other)) and room != used and line[used] >= line[room]
+    ]
+
+
+def circles(graph: dict[str, set[str]]) -> list[str]:
+    """The modules that reach themselves by imports."""
+    reached = {module: set(others) for module, others in graph.items()}
+    while True:
+        wider = {module: others.union(*(reached.get(o, set()) for o in others)) for module, others in reached.items()}
+        if wider == reached:
+            return sorted(module for module, others in reached.items() if module in others)
+        reached = wider
+
+
+def _room(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def test_every_room_has_its_line_and_its_purpose():
+    rooms = {_room(module) for module in modules()} - {""}
+    assert rooms == {room for line in LAYERS for room in line}
+    mute = [path for path in tracked("minhu/**/__init__.py") if not ast.get_docstring(ast.parse(path.read_text()))]
+    assert mute == []
+    loose = [path for path in tracked("minhu/*.py") if path.parent.name == "minhu" and not path.name.startswith("__")]
+    assert len(loose) <= 10
+
+
+def test_imports_go_down_and_never_in_a_circle():
+    graph = modules()
+    assert len(graph) > 150 and sum(map(len, graph.values())) > 600
+    assert against_the_grain(graph) == []
+    assert circles(graph) == []
+
+
+def test_the_law_of_arrows_sees_a_fault():
+    graph = {"minhu.feeds.door": {"minhu.load.land"}, "minhu.load.land": {"minhu.feeds.feed", "minhu.feeds.door"}}
+    assert against_the_grain(graph) == ["minhu.feeds.door imports minhu.load.land"]
+    assert circles(graph) == ["minhu.feeds.door", "minhu.load.land"]
+    beside = {"minhu.load.preview": {"minhu.warehouse.unresolved"}}
+    assert against_the_grain(beside) == ["minhu.load.preview imports minhu.warehouse.unresolved"]
+
+
+def test_the_zone_of_the_city_has_one_home():
+    zone = "/".join(("Asia", "Shanghai"))
+    homes = {
+        str(path.relative_to(PROJECT_ROOT))
+        for path in tracked("minhu/**.py", "dags/*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and node.value == zone
+    }
+    assert homes == {"minhu/business_date.py", "minhu/feeds/times.py"}  # there among the zones without summer time
 
 
 @pytest.mark.parametrize("library", ALLOWED)

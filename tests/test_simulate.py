@@ -20,8 +20,9 @@ from minhu.feeds.door import Door
 from minhu.feeds.formats.read import read
 from minhu.settings import PROJECT_ROOT
 from minhu.simulate import FileAccount, SimulationSummary, write_city
-from minhu.simulate.rows import Truth
+from minhu.simulate.rows import rows_of
 from minhu.simulate.run import imagine
+from minhu.simulate.truth import Truth
 from minhu.simulate.worktime import DAY, WorkClock, day_number
 
 CONFIG = PROJECT_ROOT / "config"
@@ -75,6 +76,10 @@ def count_rows(path: Path, delivery: Delivery) -> int:
     if path.suffix == ".xml":
         return len(etree.parse(path).getroot())
     return fastexcel.read_excel(path).load_sheet(0, header_row=None).height - 1
+
+
+def told_by(truth: Truth, code: str, kind: str) -> pl.DataFrame:
+    return rows_of(truth, FEEDS[code], next(one for one in FEEDS[code].deliveries if one.kind == kind))
 
 
 def events(truth: Truth, *types: str) -> pl.DataFrame:
@@ -196,13 +201,13 @@ def test_texts_hold_numbers_to_mask_and_hotlines_to_leave(bundle):
 
 
 def test_a_few_events_arrive_before_their_case_and_few_units_are_unknown(truth):
-    first_line = truth.case_lines.rows(FEEDS["h12345"]).group_by("case_no").agg(pl.col("__day").min())
-    told = truth.event_rows(FEEDS["h12345"]).group_by("case_no").agg(pl.col("__day").min().alias("told"))
+    first_line = told_by(truth, "h12345", "case").group_by("case_no").agg(pl.col("__day").min())
+    told = told_by(truth, "h12345", "event").group_by("case_no").agg(pl.col("__day").min().alias("told"))
     early = told.join(first_line, on="case_no").filter(pl.col("told") < pl.col("__day"))
     assert 1 <= early.height < 0.005 * told.height
     lines = (CONFIG / "units.csv").read_text(encoding="utf-8").splitlines()
     register = {name for row in csv.DictReader(lines) for name in _names(row)}
-    named = truth.event_rows(FEEDS["resp_linan_town"])["unit_name"]
+    named = told_by(truth, "resp_linan_town", "event")["unit_name"]
     unknown = sum(name not in register for name in named)
     assert 0 < unknown < 0.01 * len(named)
     assert any("-T" in name for name in named)
@@ -320,7 +325,7 @@ def test_a_transfer_is_told_by_both_hotlines(truth):
     assert (truth.cases.received[receiving] > truth.cases.received[sending]).all()
     codes = [sender.feed.code for sender in truth.senders.senders]
     feed = FEEDS[codes[truth.cases.feed[sending[0]]]]
-    line = truth.case_lines.rows(feed).filter(pl.col("case_no") == truth.cases.number[sending[0]])
+    line = told_by(truth, feed.code, "case").filter(pl.col("case_no") == truth.cases.number[sending[0]])
     assert line["status"].to_list()[0] == line["accept_mode"].to_list()[0] == "transferred"
 
 

@@ -1,5 +1,5 @@
 -- noqa: disable=layout.indent
--- From counts to points, and what stands beside a rate. minhu/scoring/arithmetic.py says the same in fractions.
+-- From counts to points, and what stands beside a rate. minhu/schemes/arithmetic.py says the same in fractions.
 
 {#
     A quotient rounded half up (away from zero), by the integer division of twice its size: exact, whatever the numbers,
@@ -19,7 +19,7 @@
 
 {#
     What a scoring function gives, as a numerator over points_denominator(): from the columns of indicator_terms, the
-    value as value_numerator / value_denominator, and the points of the step reached. minhu/scoring/arithmetic.py says
+    value as value_numerator / value_denominator, and the points of the step reached. minhu/schemes/arithmetic.py says
     the same.
 #}
 {% macro points_numerator() -%}

@@ -9,7 +9,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from minhu.errors import Refused
-from minhu.scoring.period import Period
+from minhu.glossary.columns import HANDED_IN
+from minhu.schemes.period import Period
 from minhu.text_file import read_text
 
 SHOWN = 20
@@ -31,12 +32,16 @@ class Problem:
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, what its header says in Chinese, how its text is read. ``read`` raises ValueError."""
+    """A column: its name, how its text is read. ``read`` raises ValueError."""
 
     name: str
-    name_zh: str
     read: Callable[[str], object] = str
     is_required: bool = True
+
+    @property
+    def name_zh(self) -> str:
+        """What its header says in Chinese."""
+        return HANDED_IN.zh(self.name)
 
     @property
     def header(self) -> str:
@@ -75,26 +80,26 @@ def _yes(text: str) -> bool:
 
 LAYOUTS = {
     "file_appeal": (
-        Column("period", "考核周期", _period),
-        Column("unit_code", "单位代码", _code, is_required=False),
-        Column("feed_code", "热线代码", _code),
-        Column("case_no", "工单编号"),
-        Column("assignment_id", "派单标识", _code, is_required=False),
-        Column("is_whole_case", "整件申诉", _yes, is_required=False),
-        Column("indicator_codes", "指标代码", _codes, is_required=False),
-        Column("grounds_code", "申诉理由", _code),
-        Column("statement", "情况说明"),
-        Column("evidence_ref", "佐证材料"),
-        Column("scheme_id", "考核办法", _code, is_required=False),
+        Column("period", _period),
+        Column("unit_code", _code, is_required=False),
+        Column("feed_code", _code),
+        Column("case_no"),
+        Column("assignment_id", _code, is_required=False),
+        Column("is_whole_case", _yes, is_required=False),
+        Column("indicator_codes", _codes, is_required=False),
+        Column("grounds_code", _code),
+        Column("statement"),
+        Column("evidence_ref"),
+        Column("scheme_id", _code, is_required=False),
     ),
     "enter_manual_point": (
-        Column("scheme_id", "考核办法", _code),
-        Column("period", "考核周期", _period),
-        Column("unit_code", "单位代码", _code),
-        Column("indicator_code", "指标代码", _code),
-        Column("points", "分值", _points),
-        Column("reason", "理由"),
-        Column("evidence_ref", "佐证材料"),
+        Column("scheme_id", _code),
+        Column("period", _period),
+        Column("unit_code", _code),
+        Column("indicator_code", _code),
+        Column("points", _points),
+        Column("reason"),
+        Column("evidence_ref"),
     ),
 }
 
@@ -140,17 +145,16 @@ def _places(path: Path, columns: tuple[Column, ...], header: list[str]) -> dict[
     known = {label: column.name for column in columns for label in (column.name, column.name_zh)}
     names = [known.get(label.strip()) for label in header]
     layout = ", ".join(column.header for column in columns)
-    unknown = [place for place, name in enumerate(names, 1) if name is None]
     missing = [column.header for column in columns if column.is_required and column.name not in names]
-    if unknown or missing or len(set(names)) < len(names):
-        what = (
-            f"lacks {', '.join(missing)}"
-            if missing
-            else f"has a name we do not know in column {unknown[0]}"
-            if unknown
-            else "has a column twice"
-        )
-        raise Refused(f"{path.name}: line 1: the header {what}; the columns are {layout}")
+    wrong = None
+    if missing:
+        wrong = f"lacks {', '.join(missing)}"
+    elif None in names:
+        wrong = f"has a name we do not know in column {names.index(None) + 1}"
+    elif len(set(names)) < len(names):
+        wrong = "has a column twice"
+    if wrong:
+        raise Refused(f"{path.name}: line 1: the header {wrong}; the columns are {layout}")
     return {name: place for place, name in enumerate(names)}
 
 

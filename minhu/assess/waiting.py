@@ -27,7 +27,7 @@ def waiting(settings: Settings) -> str:
         "    minhu quality release {batch_id} --why '…'".format_map(one)
         for one in held
     ]
-    lines += [f"未处置的提示性问题：{len(open_warnings)}"] if open_warnings else []
+    lines += [f"未处置的警告：{len(open_warnings)}"] if open_warnings else []
     for one in open_warnings:
         about = (
             f"--feed {one['feed_code']}"

@@ -14,9 +14,11 @@ from rich.table import Table
 
 from minhu import database
 from minhu.errors import Refused
-from minhu.scoring.feed_words import PARTS, loss_text
-from minhu.scoring.period import Period
-from minhu.scoring.plain import plain
+from minhu.glossary.columns import COLUMN
+from minhu.glossary.delivered import QUALITY_PART
+from minhu.schemes.feed_words import loss_text
+from minhu.schemes.period import Period
+from minhu.schemes.plain import plain
 from minhu.settings import Settings
 
 
@@ -100,7 +102,7 @@ def read_scores(connection: psycopg.Connection, month: Period, feed: str | None 
                 **{name: one[name] for name in _HEAD},
                 parts=tuple(
                     Part(**{key: told[name][key] for key in _PART} | {"lost": tuple(told[name]["lost"])})
-                    for name in PARTS
+                    for name in QUALITY_PART
                     if name in told
                 ),
             )
@@ -111,9 +113,9 @@ def read_scores(connection: psycopg.Connection, month: Period, feed: str | None 
 def render_feeds(scores: tuple[FeedScore, ...], limit_causes: int | None = 3) -> str:
     """The scores as a table, then what cost each feed points: ``limit_causes`` of each part, all of one feed."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("热线", "名称"):
-        table.add_column(title)
-    for title in (*PARTS.values(), "合计"):
+    for name in ("feed_code", "feed_name"):
+        table.add_column(COLUMN.zh(name))
+    for title in (*(word.zh for word in QUALITY_PART.values()), COLUMN.zh("total")):
         table.add_column(title, justify="right")
     for score in scores:
         parts = (f"{part.points}/{part.points_max}" for part in score.parts)
@@ -128,7 +130,7 @@ def render_feeds(scores: tuple[FeedScore, ...], limit_causes: int | None = 3) ->
             if part.points == part.points_max:
                 continue
             console.print(
-                f"{score.feed_code} {PARTS[part.part]} 失 {part.points_max - part.points} 分"
+                f"{score.feed_code} {QUALITY_PART.zh(part.part)} 失 {part.points_max - part.points} 分"
                 f"（{part.numerator}/{part.denominator}）",
                 soft_wrap=True,
             )

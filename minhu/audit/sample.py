@@ -12,9 +12,10 @@ import psycopg
 from psycopg.rows import dict_row
 
 from minhu import database
+from minhu.business_date import TIMEZONE
 from minhu.declaration import Declared
-from minhu.errors import Refused
-from minhu.scoring.period import Period
+from minhu.errors import Refused, foreign
+from minhu.schemes.period import Period
 from minhu.settings import Settings
 
 FRAME_ZH = "受理时间在本期内、已构建入库的全部工单"
@@ -93,7 +94,7 @@ def draw_in(
 ) -> Sample:
     """As ``draw``, on an open connection that gives rows as dicts."""
     wanted = Period.parse(period)
-    starts_at, ends_at = wanted.bounds(database.TIMEZONE)
+    starts_at, ends_at = wanted.bounds(TIMEZONE)
     asked = {"starts_at": starts_at, "ends_at": ends_at, "feeds": sorted(set(feeds)) or None, "seed": seed}
     frame = connection.execute(_FRAME, asked).fetchone()
     build_id = connection.execute("select max(build_id) as id from audit.build where status = 'succeeded'").fetchone()
@@ -120,10 +121,10 @@ def draw_in(
 
 def redraw(settings: Settings, file: Path) -> Comparison:
     """Draws the sample of ``file`` again and compares. Raises Refused when the file is no sample."""
+    with foreign.told("read file", file=file):
+        content = file.read_bytes()
     try:
-        kept = Sample.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise Refused(f"{file} cannot be read: {error.strerror}") from None
+        kept = Sample.model_validate_json(content)
     except ValueError:
         raise Refused(f"{file} is no sample: `minhu audit sample … --out FILE` writes one") from None
     again = draw(settings, kept.frame.period, kept.n, kept.seed, kept.frame.feeds, by_feed=kept.by_feed)

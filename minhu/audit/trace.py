@@ -17,9 +17,12 @@ from psycopg.rows import dict_row
 from minhu import database
 from minhu.audit import trace_queries as queries
 from minhu.errors import MinhuError, Refused
+from minhu.glossary.cases import ANOMALY, EVENT_TYPE, LOST_REASON
+from minhu.glossary.delivered import ROW_OUTCOME, VERSION_OUTCOME
+from minhu.glossary.kind import Kind
 from minhu.load.store import store_of
-from minhu.scoring.plain import plain
-from minhu.scoring.words import ANOMALIES, LOST, rule_text
+from minhu.schemes.plain import plain
+from minhu.schemes.words import rule_text
 from minhu.settings import Settings
 
 Rows = tuple[dict, ...]
@@ -67,13 +70,7 @@ def trace_in(connection: psycopg.Connection, settings: Settings, feed_code: str,
     """As ``trace``, on an open connection that gives rows as dicts."""
     asked = {"feed_code": feed_code, "case_no": case_no}
     cases = connection.execute(queries.CASES, asked).fetchall()
-    keys = cases or [asked]
-    chain = {
-        "feeds": [case["feed_code"] for case in keys],
-        "numbers": [case["case_no"] for case in keys],
-        "ids": [case["case_id"] for case in cases],
-        "root": cases[0]["root_case_id"] if cases else None,
-    }
+    chain = _chain(cases, asked)
     versions, events = (connection.execute(query, chain).fetchall() for query in (queries.VERSIONS, queries.EVENTS))
     callbacks = connection.execute(queries.CALLBACKS, chain).fetchall()
     if not (versions or events or callbacks):
@@ -82,15 +79,11 @@ def trace_in(connection: psycopg.Connection, settings: Settings, feed_code: str,
     wanted = {"batches": sorted({row["batch_id"] for row in told})}
     batches = {row["batch_id"]: row for row in connection.execute(queries.BATCHES, wanted)}
     _with_gates(connection, settings, batches, wanted)
-    assignments = connection.execute(queries.ASSIGNMENTS, chain).fetchall()
-    rules = {row["key"]: row["data"] for row in connection.execute(queries.RULES)}
-    for row in assignments:
-        for limit in ("sign_limit_rule", "contact_limit_rule", "limit_rule"):
-            row[f"{limit}_zh"] = rule_text(row[limit], rules)
+    assignments = _assignments(connection, chain)
     _judge_versions(versions, batches)
     _judge_events(events, batches, assignments, versions)
     for row in callbacks:
-        row |= _out(row, batches) or _said("counted" if row["callback_id"] else "outranked", _CALLBACK_ZH)
+        row |= _out(row, batches) or _said("counted" if row["callback_id"] else "outranked")
     has_scores = connection.execute("select to_regclass('mart.fct_indicator_case') is not null as it").fetchone()["it"]
     return Trace(
         feed_code=feed_code,
@@ -106,6 +99,27 @@ def trace_in(connection: psycopg.Connection, settings: Settings, feed_code: str,
         indicators=tuple(connection.execute(queries.INDICATORS, chain).fetchall()) if has_scores and cases else (),
         published=tuple(connection.execute(queries.PUBLISHED, chain).fetchall()) if cases else (),
     )
+
+
+def _chain(cases: list[dict], asked: dict[str, str]) -> dict[str, object]:
+    """What the case and those it is merged with are known by; where there is no case yet, what was asked for."""
+    keys = cases or [asked]
+    return {
+        "feeds": [case["feed_code"] for case in keys],
+        "numbers": [case["case_no"] for case in keys],
+        "ids": [case["case_id"] for case in cases],
+        "root": cases[0]["root_case_id"] if cases else None,
+    }
+
+
+def _assignments(connection: psycopg.Connection, chain: dict[str, object]) -> list[dict]:
+    """The assignments, with the rule behind each of their limits in words."""
+    rows = connection.execute(queries.ASSIGNMENTS, chain).fetchall()
+    rules = {row["key"]: row["data"] for row in connection.execute(queries.RULES)}
+    for row in rows:
+        for limit in ("sign_limit_rule", "contact_limit_rule", "limit_rule"):
+            row[f"{limit}_zh"] = rule_text(row[limit], rules)
+    return rows
 
 
 # What became of each row
@@ -134,38 +148,18 @@ def is_landed(settings: Settings, sha256: str) -> bool | None:
         return None
 
 
-_CALLBACK_ZH = {"counted": "采用", "outranked": "已有更新的版本，不采用"}
-_VERSION_ZH = {
-    "counted": "采用：该工单各版本中最新（先比来源更新时间，再比批次次序，再比行号）",
-    "same": "内容与采用的版本相同（重复送达），以首次送达的行为准",
-    "older_update": "来源更新时间早于采用的版本",
-    "older_batch": "批次次序早于采用的版本",
-    "older_row": "同批行号在采用的版本之前",
-    "withdrawn": "工单已由来源删除",
-    "tombstone": "来源声明该记录已删除",
-    "waits": "尚无采用的版本",
-}
-_OUT_ZH = {
-    "held": "批次被扣留，未放行，不参与计算",
-    "loaded": "批次尚未经门禁判定，不参与计算",
-    "superseded": "批次已被批次 {by} 取代，不参与计算",
-    "unbuilt": "批次已放行，尚未构建",
-}
-_USED_ZH = {"dispatch": "派单", "sign": "签收", "close": "办结"}
-
-
-def _said(outcome: str, words: dict[str, str], **names: object) -> dict:
-    return {"outcome": outcome, "outcome_zh": words[outcome].format(**names)}
+def _said(outcome: str, kind: Kind = ROW_OUTCOME, **names: object) -> dict:
+    return {"outcome": outcome, "outcome_zh": kind.zh(outcome).format(**names)}
 
 
 def _out(row: dict, batches: dict[int, dict]) -> dict | None:
     """Why a row takes no part, where its batch does not; null where it does."""
     batch = batches[row["batch_id"]]
     if batch["status"] in ("held", "loaded"):
-        return _said(batch["status"], _OUT_ZH)
+        return _said(batch["status"])
     if batch["status"] == "superseded":
-        return _said("superseded", _OUT_ZH, by=batch["superseded_by"])
-    return None if batch["is_built"] else _said("unbuilt", _OUT_ZH)
+        return _said("superseded", by=batch["superseded_by"])
+    return None if batch["is_built"] else _said("unbuilt")
 
 
 def _judge_versions(versions: list[dict], batches: dict[int, dict]) -> None:
@@ -174,7 +168,7 @@ def _judge_versions(versions: list[dict], batches: dict[int, dict]) -> None:
         rows = list(several)
         winner = next((row for row in rows if row["is_winning"]), None)
         for row in rows:
-            row |= _out(row, batches) or _said(_version_outcome(row, winner), _VERSION_ZH)
+            row |= _out(row, batches) or _said(_version_outcome(row, winner), VERSION_OUTCOME)
 
 
 def _version_outcome(row: dict, winner: dict | None) -> str:
@@ -196,7 +190,7 @@ def _judge_events(events: list[dict], batches: dict[int, dict], assignments: lis
     """What became of each event; ``used_for`` names the steps of assignments that rest on it."""
     used = defaultdict(list)
     for duty in assignments:
-        for step in _USED_ZH:
+        for step in _USED:
             if duty[f"{step}_batch_id"]:
                 used[duty[f"{step}_batch_id"], duty[f"{step}_row_number"], step].append(duty["assignment_id"])
     standing = {(row["batch_id"], row["row_number"]): row["outcome"] for row in versions}
@@ -206,12 +200,13 @@ def _judge_events(events: list[dict], batches: dict[int, dict], assignments: lis
         row["used_for"] = [step for step in _STEPS.get(row["event_type"], ()) if (*place, step) in used]
         same = told_first.setdefault((row["feed_code"], row["row_hash"], row["event_type"], row["occurred_at"]), row)
         if row["is_milestone"] and standing.get(place) != "counted":
-            row |= {"outcome": "of_older_version", "outcome_zh": "随工单的旧版本，不采用"}
+            row |= _said("of_older_version")
         else:
             row |= _out(row, batches) or _event_outcome(row, same)
         row.pop("row_hash")
 
 
+_USED = {"dispatch": "DISPATCH", "sign": "SIGN", "close": "CLOSE"}
 _STEPS = {
     "DISPATCH": ("dispatch",),
     "REDISPATCH": ("dispatch",),
@@ -234,17 +229,20 @@ _COUNTED_ALL_THE_SAME = {
 def _event_outcome(row: dict, same: dict) -> dict:
     if row["lost_reason"]:
         stands = f"{row['standing_occurred_at']:%m-%d %H:%M}，批次 {row['standing_batch_id']}"
-        text = f"不采用：{LOST[row['lost_reason']]}（采用 {stands} 第 {row['standing_row_number']} 行）"
+        text = f"不采用：{LOST_REASON.zh(row['lost_reason'])}（采用 {stands} 第 {row['standing_row_number']} 行）"
         return {"outcome": row["lost_reason"], "outcome_zh": text}
     if row["is_deleted"]:
-        return {"outcome": "tombstone", "outcome_zh": "来源声明该事件已撤回"}
+        return _said("tombstone")
     if row["is_orphan"]:
-        return {"outcome": "orphan", "outcome_zh": "所属工单尚未送达，等待"}
+        return _said("orphan")
     if same is not row and not row["is_milestone"]:
         text = f"与批次 {same['batch_id']} 第 {same['row_number']} 行相同（重复送达）"
         return {"outcome": "same", "outcome_zh": text}
-    odd = "；".join(f"异常 {code}：{ANOMALIES[code]}" for code in row["anomaly_codes"])
+    odd = "；".join(f"异常 {code}：{ANOMALY.zh(code)}" for code in row["anomaly_codes"])
     if not row["used_for"] and set(row["anomaly_codes"]) - _COUNTED_ALL_THE_SAME:
         return {"outcome": "anomaly", "outcome_zh": odd}
-    used = "、".join(_USED_ZH[step] for step in row["used_for"])
-    return {"outcome": "counted", "outcome_zh": f"采用{f'，计入{used}' if used else ''}{f'（{odd}）' if odd else ''}"}
+    used = "、".join(EVENT_TYPE.zh(_USED[step]) for step in row["used_for"])
+    return {
+        "outcome": "counted",
+        "outcome_zh": f"{ROW_OUTCOME.zh('counted')}{f'，计入{used}' if used else ''}{f'（{odd}）' if odd else ''}",
+    }

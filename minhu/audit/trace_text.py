@@ -3,39 +3,10 @@
 from collections.abc import Iterator
 
 from minhu.audit.trace import Trace
-from minhu.quality.register import SEVERITY_ZH
-from minhu.scoring.words import ANSWERS, EVENTS, VIOLATIONS, limit, moment
-
-STATUS = {"loaded": "待判定", "accepted": "已放行", "held": "扣留", "refused": "整批拒收", "superseded": "已被取代"}
-VERDICTS = {"accepted": "放行", "held": "扣留"}
-STATES = {"filed": "待裁定", "overdue": "逾期未裁定", "granted": "准予", "denied": "驳回", "withdrawn": "撤回"}
-KINDS = {"exclusion": "剔除", "appeal": "申诉", "violation": "效能督查认定"}
-MOVED = {"added": "列入", "removed": "移出"}
-TOLD = {
-    **EVENTS,
-    "ACCEPT": "受理",
-    "DIRECT": "直办",
-    "TRANSFER_EMERGENCY": "转紧急热线",
-    "REJECT_INTAKE": "不予受理",
-    "RETURN_REQUEST": "申请退单",
-    "RETURN_GRANT": "准予退单",
-    "RETURN_DENY": "驳回退单",
-    "DESIGNATE": "指定承办",
-    "COUNTERSIGN": "会办",
-    "URGE": "催办",
-    "SUPERVISE": "督办",
-    "REPLY": "答复",
-    "REVIEW_PASS": "审核通过",
-    "CALLBACK": "回访",
-    "RATE": "评价",
-    "TERMINATE": "终止办理",
-    "MERGE": "并单",
-    "ARCHIVE": "归档",
-    "APPEAL": "申诉",
-    "EXCLUDE_GRANT": "准予剔除",
-    "EXCLUDE_DENY": "不予剔除",
-    "VIOLATION": "效能督查认定",
-}
+from minhu.glossary.cases import ANSWER, CLOCK, EVENT_TYPE, LEFT_OUT, LIMIT_KIND, REQUEST_TYPE, UNIT_ROLE, VIOLATION
+from minhu.glossary.decided import DECISION, DECISION_STATE, ROW_CHANGE
+from minhu.glossary.delivered import BATCH_STATUS, SEVERITY, VERDICT
+from minhu.schemes.words import limit, moment
 
 
 def render_trace(found: Trace) -> str:
@@ -61,7 +32,8 @@ def _case(found: Trace) -> Iterator[str]:
     if not found.cases:
         yield "尚无构建采用的事实：见下列批次的状态"
     for case in found.cases:
-        codes = " · ".join(filter(None, (case["request_type"], case["category_code"], case["area_code"])))
+        told = REQUEST_TYPE.said(case["request_type"]) if case["request_type"] else None
+        codes = " · ".join(filter(None, (told, case["category_code"], case["area_code"])))
         moments = ("受理", "received_at"), ("首次派单", "first_dispatched_at"), ("办结", "closed_at")
         times = " · ".join(f"{name} {moment(case[column])}" for name, column in moments if case[column])
         yield f"{case['feed_name']} {case['case_no']} · {codes}"
@@ -70,7 +42,7 @@ def _case(found: Trace) -> Iterator[str]:
             ("转自", case["transferred_from"]),
             ("并入", case["merged_into"]),
             ("重复于", case["repeat_of"]),
-            ("剔除原因", case["exclusion_reason"] if case["is_excluded"] else ""),
+            ("剔除原因", LEFT_OUT.said(case["exclusion_reason"]) if case["is_excluded"] else ""),
         )
         if told := " · ".join(f"{name} {value}" for name, value in links if value):
             yield f"  {told}"
@@ -83,7 +55,7 @@ def _batches(found: Trace) -> Iterator[str]:
         built = f"，构建 {batch['build_id']} 采用" if batch["is_built"] else ""
         yield (
             f"批次 {batch['batch_id']} {batch['feed_code']}/{batch['delivery']} 业务日 {batch['business_date']}："
-            f"{STATUS[batch['status']]}{built}"
+            f"{BATCH_STATUS.zh(batch['status'])}{built}"
         )
         yield f"  文件 {batch['source_name']}，{batch['source_bytes']} 字节，落地文件{kept}{gone}"
         yield f"  sha256 {batch['source_sha256']}"
@@ -97,10 +69,10 @@ def _batches(found: Trace) -> Iterator[str]:
                 if verdict["quality_run_id"]
                 else f"{verdict['decided_by']} 人工"
             )
-            yield f"  {moment(verdict['decided_at'])} {who} {VERDICTS[verdict['verdict']]}"
+            yield f"  {moment(verdict['decided_at'])} {who} {VERDICT.zh(verdict['verdict'])}"
         for rule in batch["failed"]:
             how = "出错" if rule["outcome"] == "errored" else "未通过"
-            yield f"  门禁运行 {rule['quality_run_id']}：{rule['rule_id']}（{SEVERITY_ZH[rule['severity']]}）{how}"
+            yield f"  门禁运行 {rule['quality_run_id']}：{rule['rule_id']}（{SEVERITY.zh(rule['severity'])}）{how}"
 
 
 def _versions(found: Trace) -> Iterator[str]:
@@ -115,48 +87,51 @@ def _events(found: Trace) -> Iterator[str]:
         due = f"，期限 {limit(row['due_at'])}" if row["due_at"] else ""
         source = "工单行" if row["is_milestone"] else row["feed_code"]
         yield (
-            f"{row['occurred_at']:%Y-%m-%d %H:%M:%S} {TOLD.get(row['event_type'], row['event_type'])}{who}{due}"
+            f"{row['occurred_at']:%Y-%m-%d %H:%M:%S} {EVENT_TYPE.said(row['event_type'])}{who}{due}"
             f"（{source}，{_place(row)}）：{row['outcome_zh']}"
         )
 
 
 def _assignments(found: Trace) -> Iterator[str]:
     for row in found.assignments:
-        role = "协办" if row["unit_role"] == "support" else "主办"
+        role = UNIT_ROLE.zh(row["unit_role"] or "lead")
         unit = f"{row['unit_name'] or '未识别单位'}（{row['unit_code'] or '无代码'}）"
         yield f"{unit}{role} 第 {row['round']} 轮 · {row['assignment_id']}"
         yield f"  派单 {moment(row['dispatched_at'])}（{_place(row, 'dispatch_')}）"
         for limit_of in _LIMITS:
             yield from _limited(row, *limit_of)
-        if row["extended_due_at"]:
-            yield f"  原时限 {limit(row['due_at'])}，延期至 {limit(row['extended_due_at'])}"
+        first, moved = row["due_at"], row["extended_due_at"]
+        if moved or (first and row["is_limit_unknown"]):
+            told = limit(first) if first else "超出工作日历"
+            yield f"  原时限 {told}，延期{f'至 {limit(moved)}' if moved else '超出工作日历'}"
         if row["natural_minutes_to_close"] is not None:
-            clock = "工作时间" if row["clock"] == "working" else "自然时间"
+            clock = CLOCK.zh(row["clock"])
             yield (
                 f"  用时 {row['natural_minutes_to_close']} 分钟，其中工作时间 {row['working_minutes_to_close']} 分钟；"
                 f"按{clock}计时"
             )
         if row["voided_at"]:
-            yield f"  {moment(row['voided_at'])} 作废：{row['void_reason']}"
+            yield f"  {moment(row['voided_at'])} 作废：{LEFT_OUT.said(row['void_reason'])}"
 
 
 _LIMITS = (
-    ("签收", "sign_due_at", "signed_at", "is_signed_on_time", "sign_limit_rule_zh", "sign_"),
-    ("联系", "contact_due_at", "contacted_at", "is_contacted_on_time", "contact_limit_rule_zh", None),
-    ("办结", "due_at", "closed_at", "is_closed_on_time", "limit_rule_zh", "close_"),
+    ("sign", "sign_due_at", "signed_at", "is_signed_on_time", "sign_limit_rule_zh", "sign_"),
+    ("contact", "contact_due_at", "contacted_at", "is_contacted_on_time", "contact_limit_rule_zh", None),
+    ("close", "due_in_force_at", "closed_at", "is_closed_on_time", "limit_rule_zh", "close_"),
 )
 """What is limited, and the columns of its limit, its doing, the verdict, the rule and the row that told it."""
 
 
 def _limited(
-    row: dict, name: str, due_at: str, done_at: str, verdict: str, rule: str, step: str | None
+    row: dict, kind: str, due_at: str, done_at: str, verdict: str, rule: str, step: str | None
 ) -> Iterator[str]:
-    due, done = row[due_at], row[done_at]
-    due = (row["extended_due_at"] or due) if name == "办结" else due
-    if due is None and done is None:
+    due, done, name = row[due_at], row[done_at], LIMIT_KIND.zh(kind)
+    is_unknown = kind == "close" and row["is_limit_unknown"]
+    if due is None and done is None and not is_unknown:
         return
-    told = [f"时限 {limit(due)}" if due else "无时限", f"{name} {moment(done)}" if done else f"未{name}"]
-    told += [{True: "按时", False: "超时", None: "未判"}[row[verdict]]] if due else []
+    none = "时限超出工作日历" if is_unknown else "无时限"
+    told = [f"时限 {limit(due)}" if due else none, f"{name} {moment(done)}" if done else f"未{name}"]
+    told += [{True: "按时", False: "超时", None: "未判"}[row[verdict]]] if due or is_unknown else []
     told += [f"规则：{row[rule]}"] if row[rule] else []
     told += [_place(row, step)] if step and row[f"{step}batch_id"] else []
     yield f"  {name}：{'，'.join(told)}"
@@ -165,7 +140,7 @@ def _limited(
 def _callbacks(found: Trace) -> Iterator[str]:
     for row in found.callbacks:
         answers = (row["resolution_code"], row["satisfaction_code"])
-        told = "，".join(ANSWERS.get(answer, answer) for answer in answers if answer) or "无结果"
+        told = "，".join(ANSWER.said(answer) for answer in answers if answer) or "无结果"
         belongs = f"，归于 {row['assignment_id']}" if row["assignment_id"] else ""
         yield (
             f"{moment(row['called_at'])} {row['unit_name'] or ''} {told}（{row['feed_code']}，{_place(row)}）："
@@ -175,13 +150,13 @@ def _callbacks(found: Trace) -> Iterator[str]:
 
 def _decisions(found: Trace) -> Iterator[str]:
     for row in found.decisions:
-        state = f"（{STATES[row['state']]}）" if row["state"] else ""
+        state = f"（{DECISION_STATE.zh(row['state'])}）" if row["state"] else ""
         about = f" {row['assignment_id']}" if row["assignment_id"] else " 整件"
         which = f"，指标 {'、'.join(row['indicator_codes'])}" if row["indicator_codes"] else ""
-        reason = VIOLATIONS.get(row["reason_code"], row["reason_code"])
+        reason = (VIOLATION if row["kind"] == "violation" else LEFT_OUT).said(row["reason_code"])
         yield (
-            f"{moment(row['decided_at'])} {KINDS[row['kind']]} {row['decision_id']}{state}：{reason}，{row['source']}，"
-            f"{row['decided_by'] or '来源所报'}{about}{which}"
+            f"{moment(row['decided_at'])} {DECISION.zh(row['kind'])} {row['decision_id']}{state}：{reason}，"
+            f"{row['source']}，{row['decided_by'] or '来源所报'}{about}{which}"
         )
 
 
@@ -196,7 +171,7 @@ def _indicators(found: Trace) -> Iterator[str]:
             )
             told = run
         counted = (
-            f"不计入：{row['excluded_reason']}"
+            f"不计入：{LEFT_OUT.said(row['excluded_reason'])}"
             if row["excluded_reason"]
             else f"计 {_number(row['numerator_value'])}/{_number(row['denominator_value'])}"
         )
@@ -208,11 +183,11 @@ def _indicators(found: Trace) -> Iterator[str]:
 
 def _published(found: Trace) -> Iterator[str]:
     for row in found.published:
-        why = f"（{row['excluded_reason']}）" if row["excluded_reason"] else ""
+        why = f"（{LEFT_OUT.said(row['excluded_reason'])}）" if row["excluded_reason"] else ""
         yield (
             f"{row['period']} {row['scheme_id']} 第 {row['revision']} 次发布（release {row['release_id']}，"
-            f"{moment(row['published_at'])}）{MOVED[row['change']]}：{row['unit_code']} {row['indicator_code']} "
-            f"{_number(row['numerator_value'])}/{_number(row['denominator_value'])}{why}"
+            f"{moment(row['published_at'])}）{ROW_CHANGE.zh(row['change'])}：{row['unit_code']} "
+            f"{row['indicator_code']} {_number(row['numerator_value'])}/{_number(row['denominator_value'])}{why}"
         )
         yield f"  第 {row['row_no']} 行哈希 {row['row_hash']}；发布哈希 {row['hash']}"
 

@@ -19,12 +19,12 @@ ROOMS = (
     "loading",
     "quality",
     "warehouse",
-    "decisions",
+    "assess",
     "waivers",
     "scores",
     "publication",
     "audit",
-    "access",
+    "access_log",
 )
 
 for _room in ROOMS:

@@ -153,7 +153,7 @@ def audit_feeds(settings: Settings, month: str, feed: str | None, as_json: bool)
 @click.pass_obj
 def audit_gaming(settings: Settings, period: str, as_json: bool) -> None:
     """List patterns of PERIOD that are worth a look: information, never a deduction."""
-    from minhu.scoring.gaming import gaming
+    from minhu.watch.gaming import gaming
 
     rows = [signal.as_json() | {"example": signal.example_ids[0]} for signal in gaming(settings, period)]
     columns = ("month_on", "unit_name", "signal_zh", "found", "of_total", "found_pct", "usual_pct", "example")

@@ -65,9 +65,9 @@ def feeds_new(settings: Settings, code: str, file: Path) -> None:
 @click.pass_obj
 def feeds_preview(settings: Settings, feed: str, file: Path, delivery: str | None, as_json: bool) -> None:
     """Show what loading FILE would do, before anything is loaded. Exits 1 when it would be refused."""
-    from minhu.feeds.preview import preview
-    from minhu.feeds.render import render
     from minhu.load import read_feed
+    from minhu.load.preview import preview
+    from minhu.load.preview_text import render
 
     declared = read_feed(settings, feed)
     seen = preview(settings, declared, declared.delivery(only_delivery(declared, delivery)), file)
@@ -81,7 +81,7 @@ def feeds_preview(settings: Settings, feed: str, file: Path, delivery: str | Non
 @click.pass_obj
 def feeds_unresolved(settings: Settings, as_json: bool) -> None:
     """List unit names and categories that resolve to nothing, with the nearest known ones."""
-    from minhu.feeds.unresolved import unresolved
+    from minhu.warehouse.unresolved import unresolved
 
     found = unresolved(settings)
     if as_json:
@@ -94,7 +94,7 @@ def feeds_unresolved(settings: Settings, as_json: bool) -> None:
 @feeds.command("schema", epilog=example("minhu feeds schema > feed.schema.json"))
 def feeds_schema() -> None:
     """Print the JSON Schema of a declaration, for editors that complete YAML."""
-    from minhu.feeds.export import json_schema
+    from minhu.feeds.contract_files import json_schema
 
     click.echo(json.dumps(json_schema(), ensure_ascii=False, indent=2))
 
@@ -106,7 +106,7 @@ def feeds_contract(settings: Settings, feed: str) -> None:
     """Print a feed's contract in the Open Data Contract Standard."""
     import yaml
 
-    from minhu.feeds.export import as_odcs
+    from minhu.feeds.contract_files import as_odcs
     from minhu.load import read_feed
 
     click.echo(yaml.safe_dump(as_odcs(read_feed(settings, feed)), allow_unicode=True, sort_keys=False), nl=False)

@@ -117,10 +117,10 @@ def verify(
 
 def _verify_access(settings: Settings, head: str | None, as_json: bool) -> None:
     from minhu.errors import Refused
-    from minhu.publish import access_chain, render_access
-    from minhu.scoring.plain import plain
+    from minhu.publish import access_log_chain, render_access
+    from minhu.schemes.plain import plain
 
-    found = access_chain.check(settings, head)
+    found = access_log_chain.check(settings, head)
     if found is None:
         raise Refused("this login does not read the access log; an auditor's does")
     _show_json(plain(found) | {"is_ok": found.is_ok}) if as_json else click.echo("\n".join(render_access(found)))

@@ -21,7 +21,7 @@ def schemes() -> None:
 def schemes_list(settings: Settings, as_json: bool) -> None:
     """List the schemes with their versions, and which of them score this city."""
     from minhu.config import schemes_in_force
-    from minhu.scoring import load_schemes
+    from minhu.schemes import load_schemes
 
     in_force = schemes_in_force(settings.config)
     show(
@@ -49,7 +49,7 @@ def schemes_list(settings: Settings, as_json: bool) -> None:
 def schemes_check(settings: Settings, named: tuple[str, ...], as_json: bool) -> None:
     """Read schemes, all of them unless named; the first mistake is told with file, line and key."""
     from minhu.config import schemes_in_force
-    from minhu.scoring import find_scheme, load_schemes
+    from minhu.schemes import find_scheme, load_schemes
 
     load_schemes(settings.config, schemes_in_force(settings.config))
     chosen = [find_scheme(settings.config, one) for one in named] if named else load_schemes(settings.config)
@@ -87,7 +87,8 @@ def schemes_try(settings: Settings, scheme: str, inputs: Path, as_json: bool) ->
     value: a rate in percent (0-100), a number of items, or points that are entered by hand. What is not given is empty:
     the scheme says what that is worth, and the result names it.
     """
-    from minhu.scoring import find_scheme, render_trial, try_scheme
+    from minhu.schemes import find_scheme, try_scheme
+    from minhu.scoring import render_trial
 
     trial = try_scheme(find_scheme(settings.config, scheme), inputs)
     click.echo(
@@ -103,7 +104,8 @@ def schemes_try(settings: Settings, scheme: str, inputs: Path, as_json: bool) ->
 @click.pass_obj
 def schemes_simulate(settings: Settings, scheme: str, period: str, file: Path, as_json: bool) -> None:
     """Score PERIOD, which was scored by the scheme ID, under the draft: who moves, and why. Nothing is kept."""
-    from minhu.scoring import read_scheme, render_what_if, what_if
+    from minhu.schemes import read_scheme
+    from minhu.scoring import render_what_if, what_if
 
     found = what_if(settings, scheme, read_scheme(file), period)
     told = json.dumps(found.as_json(), ensure_ascii=False, indent=2) if as_json else render_what_if(found)
@@ -117,7 +119,7 @@ def schemes_simulate(settings: Settings, scheme: str, period: str, file: Path, a
 @click.pass_obj
 def schemes_diff(settings: Settings, old: str, new: str, as_json: bool) -> None:
     """Compare two schemes, each an id or a file, and say in words what differs."""
-    from minhu.scoring import compare, find_scheme
+    from minhu.schemes import compare, find_scheme
 
     changes = compare(find_scheme(settings.config, old), find_scheme(settings.config, new))
     if as_json:
@@ -164,11 +166,12 @@ def explain(
     as_json: bool,
 ) -> None:
     """Say why UNIT lost its points in PERIOD: rows, clocks and events, files, and what each row is worth."""
-    from minhu.publish.released import explain_release
     from minhu.scoring import explain as run
     from minhu.scoring import render
 
     if revision:
+        from minhu.publish.stored_release import explain_release
+
         found = explain_release(settings, unit, period, indicator, revision=revision, scheme_id=scheme_id)
     else:
         found = run(settings, unit, period, indicator, scheme_id=scheme_id)

@@ -73,9 +73,10 @@ def doctor(settings: Settings, as_json: bool) -> None:
 @click.pass_obj
 def psql(settings: Settings, arguments: tuple[str, ...]) -> None:
     """psql on the warehouse; arguments go to psql."""
-    from minhu import database, postgres
+    from minhu import database
+    from minhu.database import embedded
 
-    where = str(postgres.status(settings).bin_dir / "psql")
+    where = str(embedded.status(settings).bin_dir / "psql")
     os.execv(where, ["psql", database.url(settings), *arguments])  # noqa: S606 - the terminal becomes psql's
 
 

@@ -4,8 +4,8 @@ from datetime import datetime
 
 import click
 
+from minhu.cli.assess import reason_option
 from minhu.cli.common import DATE, Commands, as_json_option, example, show
-from minhu.cli.decisions import reason_option
 from minhu.cli.root import minhu
 from minhu.settings import Settings
 

@@ -62,7 +62,7 @@ def callers_frequent(
     settings: Settings, since: datetime | None, until: datetime | None, at_least: int, why: str, as_json: bool
 ) -> None:
     """List who calls often: the phone masked, how many cases and repeats, about what, for whom."""
-    from minhu.warehouse.callers import COLUMNS, frequent
+    from minhu.watch.callers import COLUMNS, frequent
 
     first, last = (day and day.date() for day in (since, until))
     show(frequent(settings, why, since=first, until=last, at_least=at_least), as_json, COLUMNS)
@@ -78,10 +78,11 @@ def logins() -> None:
 @click.pass_obj
 def logins_list(settings: Settings, as_json: bool) -> None:
     """List who may read what, and how long one of their statements may run."""
-    from minhu import access, database
+    from minhu import database
+    from minhu.database import logins
 
     with database.connect(settings) as connection:
-        show(access.logins(connection), as_json, ["name", "group", "units", "statement_timeout"])
+        show(logins.logins(connection), as_json, ["name", "group", "units", "statement_timeout"])
 
 
 @logins.command(
@@ -104,11 +105,12 @@ def logins_add(settings: Settings, name: str, group: str, timeout: str, unit: st
 
     Its password is shown once and kept nowhere.
     """
-    from minhu import access, database
+    from minhu import database
+    from minhu.database import logins
 
     database.migrate(settings)
     with database.connect(settings) as connection:
-        password = access.add_login(connection, name, group, timeout, unit)
+        password = logins.add_login(connection, name, group, timeout, unit)
     click.echo(f"{name}: {password}")
 
 
@@ -117,10 +119,11 @@ def logins_add(settings: Settings, name: str, group: str, timeout: str, unit: st
 @click.pass_obj
 def logins_drop(settings: Settings, name: str) -> None:
     """Remove a login that was made here."""
-    from minhu import access, database
+    from minhu import database
+    from minhu.database import logins
 
     with database.connect(settings) as connection:
-        access.drop_login(connection, name)
+        logins.drop_login(connection, name)
     click.echo(f"{name} is gone")
 
 

@@ -4,13 +4,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from minhu.audit import access
-from minhu.errors import Refused
-from minhu.export.fonts import find_faces
+from minhu.errors import Refused, foreign
+from minhu.export.bulletin import bulletin, cover
 from minhu.export.public import suppress
 from minhu.export.read import read_report
 from minhu.export.report import Report
 from minhu.export.words import Lang, Words
+from minhu.paper.fonts import find_faces
+from minhu.privacy import access_log
 from minhu.settings import Settings
 
 FORMATS = ("xlsx", "csv", "json", "docx", "pdf")
@@ -60,7 +61,7 @@ def export(
     if asked.is_public:
         report = suppress(report)
     content = write(report, asked)
-    access.record_export(settings, _told(report, asked), why)
+    access_log.record_export(settings, _told(report, asked), why)
     put(out, content)
     return report
 
@@ -84,13 +85,13 @@ def write(report: Report, asked: Asked) -> bytes:
 
             return as_json(report)
         case "docx":
-            from minhu.export.to_docx import as_docx
+            from minhu.paper.to_docx import as_docx
 
-            return as_docx(report, words, find_faces(), units)
+            return as_docx(bulletin(report, words, units), cover(report, words), find_faces())
         case "pdf":
-            from minhu.export.to_pdf import as_pdf
+            from minhu.paper.to_pdf import as_pdf
 
-            return as_pdf(report, words, find_faces(), units)
+            return as_pdf(bulletin(report, words, units), cover(report, words), find_faces())
     raise Refused(f"there is no format {asked.format!r}; there are {', '.join(FORMATS)}")
 
 
@@ -115,11 +116,11 @@ def put(out: Path, content: bytes) -> None:
     """Writes a file, whole or not at all. Raises Refused where it cannot."""
     fresh = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        fresh.write_bytes(content)
-        fresh.replace(out)
-    except OSError as error:
+        with foreign.told("write file", file=out):
+            fresh.write_bytes(content)
+            fresh.replace(out)
+    finally:
         fresh.unlink(missing_ok=True)
-        raise Refused(f"cannot write {out}: {error.strerror}") from None
 
 
 __all__ = ["FORMATS", "Asked", "Report", "export", "put", "read_report", "suppress", "write"]

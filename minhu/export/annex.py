@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from minhu.export.blocks import Block, Column, Row, Table, Text
 from minhu.export.figures import arrows, bare, counts, interval, percent, stamp, worth
 from minhu.export.report import Cost, Group, Report, Unit
 from minhu.export.words import Words
-from minhu.scoring.words import limit
+from minhu.paper.blocks import Block, Column, Row, Table, Text
+from minhu.schemes.words import limit
 
 
 def annex(number: int, group: Group, unit: Unit, report: Report, words: Words) -> Iterator[Block]:
@@ -16,12 +16,12 @@ def annex(number: int, group: Group, unit: Unit, report: Report, words: Words) -
         Column(words("indicator"), 24),
         Column(f"{words('numerator')}/{words('denominator')}", 14, "right"),
         Column(words("value"), 14, "right"),
-        *([Column(words("shrunken"), 13, "right")] if report.is_shrunken else []),
+        *([Column(words("shrunken_value"), 13, "right")] if report.is_shrunken else []),
         Column(words("interval"), 18, "right"),
         Column(words("target"), 11, "right"),
         Column(words("points_max"), 9, "right"),
         Column(words("points"), 11, "right"),
-        Column(words("lost"), 11, "right"),
+        Column(words("lost_points"), 11, "right"),
     )
     yield Table(columns, tuple(_unit_rows(report, unit, words)))
     for one in unit.measured:
@@ -72,7 +72,7 @@ def _unit_rows(report: Report, unit: Unit, words: Words) -> Iterator[Row]:
 def _cost_columns(words: Words) -> tuple[Column, ...]:
     return (
         Column(words("no"), 8, "right"),
-        Column(f"{words('lost')} / {words('marginal')}", 17, "right"),
+        Column(f"{words('lost_points')} / {words('marginal')}", 17, "right"),
         Column(f"{words('feed')} / {words('case_no')}", 30),
         Column(f"{words('finding')} / {words('limit_rule')} / {words('clock')}", 45),
         Column(words("times"), 29),
@@ -82,11 +82,11 @@ def _cost_columns(words: Words) -> tuple[Column, ...]:
 
 def _cost_rows(costs: tuple[Cost, ...], words: Words) -> Iterator[Row]:
     for number, cost in enumerate(costs, start=1):
-        times = {"received": stamp(cost.received_at)}
+        times = {"at_received": stamp(cost.received_at)}
         if not cost.clock:  # which tells the others
-            times["dispatched"] = stamp(cost.dispatched_at)
-            times["due"] = limit(cost.due_at) if cost.due_at else ""
-            times["occurred"] = stamp(cost.occurred_at)
+            times["at_dispatched"] = stamp(cost.dispatched_at)
+            times["at_due"] = limit(cost.due_at) if cost.due_at else ""
+            times["at_occurred"] = stamp(cost.occurred_at)
         yield Row(
             (
                 str(number),

@@ -1,13 +1,13 @@
 """The bulletin (通报): its chapters as blocks."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from minhu.export import charts
 from minhu.export.annex import annex
-from minhu.export.blocks import WIDTH, Block, Column, Figure, PageBreak, Row, Table, Text
 from minhu.export.figures import arrows, bare, counts, interval, percent
 from minhu.export.report import Group, Indicator, Measured, Report, Unit
 from minhu.export.words import Words
+from minhu.paper.blocks import WIDTH, Block, Column, Cover, Figure, PageBreak, Row, Table, Text
 from minhu.publish.diff import Moved
 
 MOST_LOST = 5
@@ -22,7 +22,7 @@ def bulletin(report: Report, words: Words, annexes: Iterable[str] = ()) -> list[
         ("overview", _overview),
         *([("revised", _revised)] if report.diff else []),
         ("group_scores", _group_scores),
-        *([("lists", _lists)] if report.lists else []),
+        *([("red_and_black", _lists)] if report.lists else []),
         ("main_indicators", _indicators),
     ]
     if not report.is_public:  # a public list of the worst would tell what is withheld
@@ -36,6 +36,19 @@ def bulletin(report: Report, words: Words, annexes: Iterable[str] = ()) -> list[
     for number, (group, unit) in enumerate(chosen, start=1):
         blocks += [PageBreak(), *annex(number, group, unit, report, words)]
     return blocks
+
+
+def cover(report: Report, words: Words) -> Cover:
+    """What stands around the bulletin's blocks."""
+    return Cover(
+        title=f"{report.title} {words('bulletin_of', period=words.period(report))}",
+        head=f"{report.title} · {words.period(report)}",
+        subject=report.period,
+        dated=report.dated,
+        mark=words("draft") if report.is_draft else None,
+        foot=words.foot(report),
+        lang=words.lang,
+    )
 
 
 def _head(report: Report, words: Words) -> Iterator[Block]:
@@ -60,9 +73,10 @@ def _overview(report: Report, words: Words) -> Iterator[Block]:
     yield Text("body", words("join").join((said, counted)))
     if report.bands:
         yield Text("body", words("join").join(_group_in_words(report, group, words) for group in groups))
-    if missed := [_miss(report, group, one, words) for group in groups for one in group.totals if _misses(report, one)]:
+    totals = [(group, one) for group in groups for one in group.totals if one.target is not None]
+    if missed := [_miss(report, group, one, words) for group, one in totals if _misses(report, one)]:
         yield Text("body", words("said_below", indicators=words("semicolon").join(missed)))
-    elif any(one.target is not None for group in groups for one in group.totals):
+    elif totals:
         yield Text("body", words("said_none_below"))
     for chart in charts.ALL:
         if drawing := chart(report, words, WIDTH):
@@ -120,7 +134,7 @@ def _group_scores(report: Report, words: Words) -> Iterator[Block]:
         if not group.listed:
             yield Text("body", words("nobody"))
             continue
-        ranked = [Column(words("rank"), 9, "right")] if report.is_ranked else []
+        ranked = [Column(words("rank_in_group"), 9, "right")] if report.is_ranked else []
         columns = (
             *ranked,
             Column(words("unit"), 48),
@@ -135,13 +149,13 @@ def _group_scores(report: Report, words: Words) -> Iterator[Block]:
         yield Text("body", words("nobody_apart"))
         return
     yield Text("body", words("said_apart"))
-    columns = (Column(words("unit"), 48), Column(words("group"), 16), Column(words("reason"), 45))
+    columns = (Column(words("unit"), 48), Column(words("peer_group"), 16), Column(words("not_ranked_reason"), 45))
     yield Table(columns, tuple(Row((unit.name, group.name, words.reason(unit.reason))) for group, unit in apart))
 
 
 def _lists(report: Report, words: Words) -> Iterator[Block]:
     yield Text("body", words("said_lists"))
-    columns = (Column(words("unit"), 48), Column(words("group"), 30), Column(words("score_100"), 22, "right"))
+    columns = (Column(words("unit"), 48), Column(words("peer_group"), 30), Column(words("score_100"), 22, "right"))
     for name in report.lists:
         yield Text("subheading", name)
         rows = tuple(Row((unit.name, group.name, _score(unit, words))) for group, unit in report.on_list(name))
@@ -166,21 +180,24 @@ def _indicators(report: Report, words: Words) -> Iterator[Block]:
     rated = [one for one in report.indicators if one.is_rate]
     counted = [one for one in report.indicators if not one.is_rate]
     chunks = [rated[at : at + RATES_ABREAST] for at in range(0, len(rated), RATES_ABREAST)] or [[]]
+    parts = [(chunk, []) for chunk in chunks[:-1]] + [(chunks[-1], counted)]
     for group in report.groups:
-        if not group.units:
-            continue
-        yield Text("subheading", group.name)
-        for at, chunk in enumerate(chunks):
-            plain = counted if at == len(chunks) - 1 else []
-            columns = (
-                Column(words("unit"), 30),
-                *(Column(one.name, 22, "right") for one in chunk),
-                *(Column(one.name, 11, "right") for one in plain),
-            )
-            shown = (*chunk, *plain)
-            rows = [Row((unit.name, *(_cell(one, unit.by(one.code), words) for one in shown))) for unit in group.units]
-            total = Row((words("total"), *(_cell(one, group.total(one.code), words) for one in shown)), is_total=True)
-            yield Table(columns, (*rows, total))
+        if group.units:
+            yield Text("subheading", group.name)
+            yield from (_values(group, *part, words) for part in parts)
+
+
+def _values(group: Group, rated: Sequence[Indicator], counted: Sequence[Indicator], words: Words) -> Table:
+    """A row for each unit with the value of each indicator, and the group's total."""
+    columns = (
+        Column(words("unit"), 30),
+        *(Column(one.name, 22, "right") for one in rated),
+        *(Column(one.name, 11, "right") for one in counted),
+    )
+    shown = (*rated, *counted)
+    rows = [Row((unit.name, *(_cell(one, unit.by(one.code), words) for one in shown))) for unit in group.units]
+    total = Row((words("total"), *(_cell(one, group.total(one.code), words) for one in shown)), is_total=True)
+    return Table(columns, (*rows, total))
 
 
 def _cell(indicator: Indicator, one: Measured | None, words: Words) -> str:
@@ -208,7 +225,7 @@ def _most_lost(report: Report, words: Words) -> Iterator[Block]:
         columns = (
             Column(words("unit"), 34),
             Column(words("band"), 12, "middle"),
-            Column(words("lost"), 11, "right"),
+            Column(words("lost_points"), 11, "right"),
             Column(words("mostly"), 55),
         )
         yield Table(
@@ -241,7 +258,7 @@ def _notes(report: Report, words: Words) -> Iterator[Block]:
     columns = (Column(words("indicator"), 20), Column(words("points_max"), 8, "right"), Column(words("rule"), 72))
     yield Table(columns, tuple(_rule_rows(report, words)))
     told = " · ".join(f"{name} {value}" for name, value in words.identity(report)[-2:])
-    yield Text("small", f"{words('version')} {report.scheme_version} · {told}")
+    yield Text("small", f"{words('scheme_version')} {report.scheme_version} · {told}")
 
 
 def _rule_rows(report: Report, words: Words) -> Iterator[Row]:

@@ -5,7 +5,7 @@ from dataclasses import fields
 from io import BytesIO, TextIOWrapper
 
 from minhu.export.report import Report
-from minhu.scoring.plain import one_level
+from minhu.schemes.plain import one_level
 
 FORMAT = "minhu-report/1"
 

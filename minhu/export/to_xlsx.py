@@ -12,8 +12,10 @@ from minhu.export.figures import arrows, bare, interval
 from minhu.export.report import Cost, Group, Indicator, Measured, Report, Unit
 from minhu.export.words import Words
 from minhu.export.xlsx_overview import overview
+from minhu.glossary.cases import SUBJECT
+from minhu.glossary.decided import PUBLISHED, ROW_CHANGE
 from minhu.publish.diff import Diff
-from minhu.scoring.words import limit
+from minhu.schemes.words import limit
 
 NARROW, REASON, ACROSS = 8.5, 16, 102.0
 """Of a group's sheet: the width of an indicator's columns and of the reason, and what fits across a page as it is. More
@@ -78,19 +80,19 @@ def _cover(book: Book) -> None:
 
 def _columns(book: Book, indicator: Indicator) -> tuple[str, ...]:
     """What is shown of a unit by an indicator: a rate with its counts, interval and flag, or a count."""
-    drawn = ("shrunken",) if book.report.is_shrunken else ()
-    rate = ("numerator", "denominator", "rate", "low", "high", *drawn, "flag", "points")
+    drawn = ("shrunken_value",) if book.report.is_shrunken else ()
+    rate = ("numerator", "denominator", "rate", "wilson_low", "wilson_high", *drawn, "funnel_flag", "points")
     return tuple(book.words(name) for name in (rate if indicator.is_rate else ("count", "points")))
 
 
 def _group(book: Book, group: Group) -> None:
     """A peer group: every unit, its score first, then each indicator; the sums below."""
     report, words = book.report, book.words
-    ranked = ["rank"] if report.is_ranked else []
+    ranked = ["rank_in_group"] if report.is_ranked else []
     own = [words(key) for key in ("unit_code", "unit", "band", *ranked, "score_100")]
     own.append(words("assessed_of", points=bare(group.points)))
-    own += [words("lists")] if report.lists else []
-    own.append(words("reason"))
+    own += [words("listed_on")] if report.lists else []
+    own.append(words("not_ranked_reason"))
     sheet = book.sheet(group.name, freeze=(2, 2), head_rows=2)
     scale = SCALE_OF_MORE if report.is_shrunken else SCALE
     sheet.set_print_scale(scale)
@@ -167,7 +169,7 @@ def _apart(book: Book) -> None:
     """Units with nothing to judge, with the reason."""
     report, words = book.report, book.words
     sheet = book.sheet(words("apart"), wide=False, freeze=(1, 0), head_rows=1)
-    titles = (("unit_code", 14), ("unit", 40), ("group", 12), ("reason", 40))
+    titles = (("unit_code", 14), ("unit", 40), ("peer_group", 12), ("not_ranked_reason", 40))
     head(book, sheet, 0, [words(title) for title, _ in titles])
     for column, (_, width) in enumerate(titles):
         sheet.set_column(column, column, width)
@@ -203,10 +205,13 @@ def _moves(report: Report, diff: Diff, words: Words) -> Iterator[tuple[str | Non
             yield one.unit_code, one.unit_name, name, change.name_zh, change.before, change.after
     units = {unit.code: unit.name for _, unit in report.units()}
     for row in diff.cases:
-        excluded = words("excluded", reason=row.excluded_reason) if row.excluded_reason else None
-        told = f"{row.feed_code} {row.case_no}" if row.case_no else f"{row.subject_kind} {row.subject_id}"
-        kind = words(f"row_{row.change}")
-        sides = (excluded or kind, None) if row.change == "removed" else (None, excluded or kind)
+        said = words.left_out(row.excluded_reason) or words.of(ROW_CHANGE, row.change)
+        told = (
+            f"{row.feed_code} {row.case_no}"
+            if row.case_no
+            else f"{words.of(SUBJECT, row.subject_kind)} {row.subject_id}"
+        )
+        sides = (said, None) if row.change == "removed" else (None, said)
         name = report.names.get(row.indicator_code, row.indicator_code)
         yield row.unit_code, units.get(row.unit_code), name, told, *sides
 
@@ -224,12 +229,12 @@ def _unit(book: Book, group: Group, unit: Unit) -> None:
         "denominator",
         "value",
         "interval",
-        "flag",
+        "funnel_flag",
         "target",
         "points_max",
         "points",
-        "lost",
-        *(["shrunken"] if report.is_shrunken else []),
+        "lost_points",
+        *(["shrunken_value"] if report.is_shrunken else []),
     )
     head(book, sheet, 3, [words(title) for title in titles])
     sheet.set_row(3, 2 * ROW)
@@ -237,24 +242,10 @@ def _unit(book: Book, group: Group, unit: Unit) -> None:
     for indicator in report.indicators:
         if (one := unit.by(indicator.code)) is None:
             continue
-        value = one.value / 100 if indicator.is_rate and one.value is not None else one.value
-        cells = (
-            (indicator.name, "text"),
-            (one.numerator, "plain"),
-            (one.denominator, "plain"),
-            (words("not_applicable"), "grey") if value is None else (value, "share" if indicator.is_rate else "plain"),
-            (interval(one), "grey"),
-            (words.flag(one.funnel_flag), "text"),
-            (one.target, "percent"),
-            (one.points_max, "plain"),
-            (one.points, "points"),
-            (one.lost, "points"),
-            *([(one.shrunken_value, "percent2")] if report.is_shrunken else []),
-        )
-        line(book, sheet, row, 0, cells, WIDTHS)
+        line(book, sheet, row, 0, _indicator_cells(indicator, one, report, words), WIDTHS)
         row += 1
     row += 1
-    book.put(sheet, row, 0, words("evidence"), "bold")
+    book.put(sheet, row, 0, words.of(PUBLISHED, "evidence"), "bold")
     head(book, sheet, row + 1, [words(title) for title in COSTS])
     costs = [(one, cost) for one in unit.measured for cost in one.costs or ()]
     for at, (one, cost) in enumerate(costs, start=row + 2):
@@ -263,8 +254,25 @@ def _unit(book: Book, group: Group, unit: Unit) -> None:
         book.put(sheet, row + 2, 0, words("no_costs"), "text")
 
 
+def _indicator_cells(indicator: Indicator, one: Measured, report: Report, words: Words) -> tuple[tuple, ...]:
+    value = one.value / 100 if indicator.is_rate and one.value is not None else one.value
+    return (
+        (indicator.name, "text"),
+        (one.numerator, "plain"),
+        (one.denominator, "plain"),
+        (words("not_applicable"), "grey") if value is None else (value, "share" if indicator.is_rate else "plain"),
+        (interval(one), "grey"),
+        (words.flag(one.funnel_flag), "text"),
+        (one.target, "percent"),
+        (one.points_max, "plain"),
+        (one.points, "points"),
+        (one.lost, "points"),
+        *([(one.shrunken_value, "percent2")] if report.is_shrunken else []),
+    )
+
+
 COSTS = (
-    *("indicator", "lost", "feed", "case_no", "finding", "limit_rule"),
+    *("indicator", "lost_points", "feed", "case_no", "finding", "limit_rule"),
     *("received_at", "dispatched_at", "due_at", "occurred_at", "marginal", "clock", "source"),
 )
 WIDTHS = (14, 7, 11, 20, 16, 14, 15.5, 15.5, 15.5, 15.5, 8.5, 60, 34)
@@ -303,8 +311,8 @@ def _cost_line(book: Book, sheet: Worksheet, row: int, column: int, one: Measure
 def _evidence(book: Book) -> None:
     """Every row that cost points, of the units that were taken apart."""
     report, words = book.report, book.words
-    sheet = book.sheet(words("evidence"), freeze=(1, 2), head_rows=1)
-    titles = ("group", "unit", *COSTS)
+    sheet = book.sheet(words.of(PUBLISHED, "evidence"), freeze=(1, 2), head_rows=1)
+    titles = ("peer_group", "unit", *COSTS)
     head(book, sheet, 0, [words(title) for title in titles])
     sheet.set_column(0, 0, 8)
     sheet.set_column(1, 1, 16)

@@ -1,21 +1,21 @@
-"""The words of exports, Chinese and English. Names, findings and rules are data: they stay as recorded."""
+"""The sentences of exports, Chinese and English. Names, findings and rules are data: they stay as recorded."""
 
 from datetime import date, datetime
-from typing import Literal
 
 from minhu.export.figures import bare
 from minhu.export.report import Indicator, Report
-from minhu.scoring.words import NOT_RANKED, limit
-
-Lang = Literal["zh", "en"]
+from minhu.glossary.cases import LEFT_OUT
+from minhu.glossary.columns import COLUMN
+from minhu.glossary.kind import Kind, Lang, Word
+from minhu.glossary.law import FUNNEL_FLAG, NOT_RANKED, PERIOD, STANDING
+from minhu.schemes.words import limit
 
 TEXT = {
     # identity of a report
     "bulletin_of": ("{period}考评情况通报", "Assessment bulletin, {period}"),
-    "month": ("{day.year}年{day.month}月", "{day:%B %Y}"),
-    "year": ("{day.year}年度", "{day.year}"),
+    "of_month": ("{day.year}年{day.month}月", "{day:%B %Y}"),
+    "of_year": ("{day.year}年度", "{day.year}"),
     "span": ("{first} 至 {last}", "{first} to {last}"),
-    "number": ("文号", "Document no."),
     "number_blank": ("〔{year}〕　　号", "[{year}] no. ____"),
     "draft": ("未发布 · 试算", "DRAFT · NOT PUBLISHED"),
     "draft_notice": (
@@ -24,11 +24,6 @@ TEXT = {
     ),
     "published": ("已发布", "Published"),
     "public": ("公开版", "Public version"),
-    "status": ("状态", "Status"),
-    "kind": ("性质", "Standing"),
-    "indicative_month": ("月度参考", "indicative month"),
-    "indicative": ("参考", "indicative"),
-    "final": ("正式", "final"),
     "indicative_notice": (
         "本期得分为参考，不是年度考评结果。",
         "Scores of this period are indicative; they are not the result of the yearly assessment.",
@@ -54,20 +49,6 @@ TEXT = {
         "Facts were updated after publication: points, counts, limits and moments are as published; case numbers, "
         "dispatch and sources are those of today.",
     ),
-    "scheme": ("考核办法", "Scheme"),
-    "version": ("办法版本", "Scheme version"),
-    "basis": ("依据", "Basis"),
-    "period": ("考评周期", "Period"),
-    "as_of": ("统计截止", "Data as of"),
-    "build": ("数据构建", "Build"),
-    "config": ("配置版本", "Configuration"),
-    "release": ("发布编号", "Release"),
-    "revision": ("修订号", "Revision"),
-    "hash": ("结果哈希", "Hash"),
-    "closed_by": ("关账人（登录名）", "Closed by (login)"),
-    "approved_by": ("审批人（登录名）", "Approved by (login)"),
-    "why": ("修订原因", "Why revised"),
-    "published_at": ("发布时间", "Published at"),
     "release_line": (
         "发布编号 {release.release_id}　修订号 {release.revision}　审批人 {release.approved_by}　"
         "发布时间 {release.published_at:%Y-%m-%d %H:%M}",
@@ -85,78 +66,25 @@ TEXT = {
     "group_scores": ("分组得分", "Scores by peer group"),
     "main_indicators": ("主要指标", "Main indicators"),
     "revised": ("修订情况", "What was revised"),
-    "lists": ("红黑榜", "Red and black lists"),
+    "red_and_black": ("红黑榜", "Red and black lists"),
     "most_lost": ("扣分较多的单位", "Units that lost most"),
     "notes": ("说明", "Notes"),
     "apart": ("单列单位", "Listed apart"),
-    "evidence": ("扣分明细", "Evidence"),
     "annex": ("附件{no}　{unit}失分明细", "Annex {no}. {unit}: points lost"),
-    # columns
-    "group": ("同类组", "Peer group"),
-    "unit": ("单位", "Unit"),
-    "unit_code": ("单位代码", "Unit code"),
-    "units": ("单位数", "Units"),
-    "band": ("档次", "Band"),
-    "rank": ("名次", "Rank"),
-    "score_100": ("得分（百分制）", "Score of 100"),
-    "score": ("得分", "Score"),
-    "assessed": ("折算分", "Assessed"),
+    # in cells
     "assessed_of": ("折算（{points} 分）", "Assessed (of {points})"),
-    "raw_points": ("得分合计", "Raw points"),
-    "reason": ("原因", "Reason"),
-    "indicator": ("指标", "Indicator"),
-    "numerator": ("分子", "Numerator"),
-    "denominator": ("分母", "Denominator"),
-    "count": ("件数", "Count"),
-    "rate": ("比率", "Rate"),
-    "value": ("指标值", "Value"),
-    "shrunken": ("同类组收缩值", "Drawn to peers"),
-    "interval": ("95% 区间", "95% interval"),
-    "low": ("区间下限", "Interval low"),
-    "high": ("区间上限", "Interval high"),
-    "target": ("目标", "Target"),
-    "points": ("得分", "Points"),
-    "points_max": ("满分", "Max"),
-    "lost": ("失分", "Lost"),
-    "flag": ("漏斗标记", "Funnel"),
-    "mostly": ("失分较多的指标", "Mostly by"),
-    "marginal": ("若无此件", "Without it"),
-    "clock": ("计时", "Clock"),
-    "what": ("事项", "What"),
-    "before": ("修订前", "Before"),
-    "after": ("修订后", "After"),
-    "rule": ("计分规则", "Rule"),
-    "feed": ("热线", "Hotline"),
-    "case_no": ("工单号", "Case no."),
-    "finding": ("认定", "Finding"),
-    "limit_rule": ("时限规则", "Time limit"),
-    "received_at": ("受理时间", "Received"),
-    "dispatched_at": ("派单时间", "Dispatched"),
-    "due_at": ("时限", "Due"),
-    "occurred_at": ("发生时间", "Happened"),
-    "source": ("来源（步骤 文件 行）", "Source (step, file, row)"),
-    "times": ("时间", "Times"),
-    "received": ("受理", "received"),
-    "dispatched": ("派单", "dispatched"),
-    "due": ("时限", "due"),
-    "occurred": ("发生", "happened"),
-    "total": ("合计", "Total"),
-    "no": ("序号", "No."),
-    # what is in cells
+    "at_received": ("受理", "received"),
+    "at_dispatched": ("派单", "dispatched"),
+    "at_due": ("时限", "due"),
+    "at_occurred": ("发生", "happened"),
     "suppressed": ("＊", "*"),
     "not_applicable": ("不适用", "n/a"),
     "no_band": ("未分档", "no band"),
     "none": ("无", "none"),
-    "row_added": ("新增明细", "row added"),
-    "row_removed": ("撤去明细", "row removed"),
-    "excluded": ("剔除：{reason}", "excluded: {reason}"),
-    "low_95": ("低于组内 95% 控制限", "below the group's 95% limit"),
-    "high_95": ("高于组内 95% 控制限", "above the group's 95% limit"),
-    "low_99_8": ("低于组内 99.8% 控制限", "below the group's 99.8% limit"),
-    "high_99_8": ("高于组内 99.8% 控制限", "above the group's 99.8% limit"),
+    "not_counted": ("剔除：{reason}", "excluded: {reason}"),
     # sentences
     "said_period": (
-        "本期考评周期为{first}至{last}，统计截止{as_of}，按{title}计分。",
+        "本期考核周期为{first}至{last}，统计截止{as_of}，按{title}计分。",
         "The period runs from {first} to {last}, with data as of {as_of}, scored by {title}.",
     ),
     "said_units": (
@@ -288,20 +216,23 @@ TEXT = {
     ),
     "note_of": ("（{note}）", " ({note})"),
     "rule_of": ("{group}，{rule}", "{group}: {rule}"),
-    "page": ("— {page} —", "— {page} —"),
 }
 
 
 class Words:
-    """The words of one language. ``words("unit")``; a sentence takes its values by name."""
+    """The words of one language. ``words("unit")`` is the head of a column; a sentence takes its values by name."""
 
     def __init__(self, lang: Lang = "zh"):
         self.lang = lang
-        self.at = ("zh", "en").index(lang)
 
     def __call__(self, key: str, **values: object) -> str:
-        text = TEXT[key][self.at]
+        said = Word(*TEXT[key]) if key in TEXT else COLUMN[key]
+        text = getattr(said, self.lang)
         return text.format(**values) if values else text
+
+    def of(self, kind: Kind, code: str | None) -> str:
+        """The word of a code; nothing where there is none, and one that the glossary lacks as it is."""
+        return "" if code is None else kind.said(code, self.lang)
 
     def day(self, day: date) -> str:
         return f"{day.year}年{day.month}月{day.day}日" if self.lang == "zh" else f"{day:%Y-%m-%d}"
@@ -318,9 +249,9 @@ class Words:
         """The period in words."""
         first, last = report.first, report.last
         if (first.year, first.month) == (last.year, last.month):
-            return self("month", day=first)
+            return self("of_month", day=first)
         if first.year == last.year and (first.month, last.month) == (1, 12):
-            return self("year", day=first)
+            return self("of_year", day=first)
         return self("span", first=self.day(first), last=self.day(last))
 
     def heading(self, number: int, key: str) -> str:
@@ -330,14 +261,12 @@ class Words:
         return report.number or self("number_blank", year=report.last.year)
 
     def reason(self, code: str | None) -> str:
-        if code is None:
-            return ""
-        english = {
-            "no_case": "no case dispatched in the period",
-            "nothing_due": "nothing due in the period",
-            "too_few": "too few cases in the period",
-        }
-        return (english if self.lang == "en" else NOT_RANKED).get(code, code)
+        """Why a unit has no place."""
+        return self.of(NOT_RANKED, code)
+
+    def left_out(self, code: str | None) -> str | None:
+        """Why a row does not count; None where it does."""
+        return self("not_counted", reason=self.of(LEFT_OUT, code)) if code else None
 
     def revision(self, report: Report) -> str:
         """Against which revision this one is told, how many units moved, and why."""
@@ -350,12 +279,17 @@ class Words:
         return self("release_foot", release=report.release) if report.release else ""
 
     def flag(self, code: str | None) -> str:
-        """A funnel flag in words; one that is not known as it is."""
-        return "" if code is None else self(code) if code in TEXT else code
+        """A funnel flag in words."""
+        return self.of(FUNNEL_FLAG, code)
 
     def standing(self, report: Report) -> str:
+        """What the scores are: 月度参考, 参考, 正式."""
+        standing = self.of(STANDING, report.kind)
         is_month = (report.first.year, report.first.month) == (report.last.year, report.last.month)
-        return self("indicative_month" if report.kind == "indicative" and is_month else report.kind)
+        if not (report.kind == "indicative" and is_month):
+            return standing
+        month = self.of(PERIOD, "month")
+        return f"{month}{standing}" if self.lang == "zh" else f"{standing} {month}"
 
     def notices(self, report: Report) -> list[str]:
         """What a reader must know before any number."""
@@ -375,8 +309,8 @@ class Words:
         """What the numbers are of and where they come from, as name and value."""
         status = self("draft" if report.is_draft else "published")
         facts = [
-            ("scheme", report.title),
-            ("version", report.scheme_version),
+            ("scheme_id", report.title),
+            ("scheme_version", report.scheme_version),
             ("basis", self("semicolon").join(report.basis)),
             ("period", f"{self.period(report)}（{report.first} – {report.last}）"),
             ("as_of", limit(report.as_of)),
@@ -386,7 +320,7 @@ class Words:
         ]
         if release := report.release:
             facts += [
-                ("release", str(release.release_id)),
+                ("release_id", str(release.release_id)),
                 ("revision", str(release.revision)),
                 ("hash", release.hash),
                 ("closed_by", release.closed_by),
@@ -394,7 +328,7 @@ class Words:
                 ("published_at", f"{release.published_at:%Y-%m-%d %H:%M}"),
                 *([("why", release.why)] if release.why else []),
             ]
-        facts += [("build", str(report.build_id)), ("config", str(report.config_version))]
+        facts += [("build_id", str(report.build_id)), ("config_version", str(report.config_version))]
         return [(self(key), value) for key, value in facts]
 
     def rules(self, report: Report) -> list[tuple[Indicator, str]]:

@@ -3,8 +3,8 @@
 from xlsxwriter.worksheet import Worksheet
 
 from minhu.export.book import FONT, Book, counted, head
-from minhu.export.charts import BAND_COLOURS
 from minhu.export.report import Measured
+from minhu.paper.charts import BAND_COLOURS
 
 
 def overview(book: Book) -> None:
@@ -16,7 +16,7 @@ def overview(book: Book) -> None:
     if report.bands:
         row = _bands(book, sheet, row)
     book.put(sheet, row, 0, words("main_indicators"), "bold")
-    titles = ("indicator", "group", "numerator", "denominator", "rate", "low", "high", "target")
+    titles = ("indicator", "peer_group", "numerator", "denominator", "rate", "wilson_low", "wilson_high", "target")
     head(book, sheet, row + 1, [words(title) for title in titles])
     shown = [
         (indicator, group, one)
@@ -41,7 +41,7 @@ def _bands(book: Book, sheet: Worksheet, row: int) -> int:
     groups = [group for group in report.groups if group.units]
     book.put(sheet, row, 0, words("group_scores"), "bold")
     names = [band.name for band in report.bands]
-    head(book, sheet, row + 1, [words("group"), *names, words("apart"), words("total")])
+    head(book, sheet, row + 1, [words("peer_group"), *names, words("apart"), words("total")])
     for at, group in enumerate(groups, start=row + 2):
         found = report.in_band(group)
         book.put(sheet, at, 0, group.name, "text")

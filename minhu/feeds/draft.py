@@ -17,9 +17,9 @@ from minhu.feeds.formats import Format
 from minhu.feeds.formats.read import FIELD_COUNT, read
 from minhu.feeds.guess import Guess, guess
 from minhu.feeds.names import lexicon
+from minhu.glossary.delivered import FEED_ROLE, RECORD
 
 _RESERVED = {"true", "false", "yes", "no", "null", "on", "off", "y", "n", "none"}
-_WHAT = {"case": "工单", "event": "流转记录", "callback": "回访记录"}
 _DELIVERY = {"case": "cases", "event": "events", "callback": "callbacks"}
 
 
@@ -45,12 +45,12 @@ def _write(code: str, file: str, format: dict, found: Guess, rows: int) -> str:
         f"code: {code}",
         f"name: {code} # 核对：热线名称",
         'owner: "" # 核对：主管单位',
-        "role: hotline # hotline 热线或平台；response 承办单位办理渠道",
+        f"role: hotline # {'；'.join(f'{code} {word.zh}' for code, word in FEED_ROLE.items())}",
         "group: hotline # 核对：national、utility、platform、district、response",
         'schedule: "0 2 * * *" # 核对：每天几点取数',
         "deliveries:",
         f"  - name: {_DELIVERY[found.kind]}",
-        f"    kind: {found.kind} # 核对：看起来是{_WHAT[found.kind]}",
+        f"    kind: {found.kind} # 核对：看起来是{RECORD.zh(found.kind)}",
         f"    mode: {'append' if found.kind == 'event' else 'upsert'}",
         f"    source: {{type: drop_folder, path: {_quote(f'{code}/{_pattern(file)}')}}} # 核对：来件放在哪里",
         f"    format: {_flow(format)}{' # 核对：表头前有几行标题' if 'skip_rows' in format else ''}",

@@ -13,6 +13,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
+from minhu.business_date import TIMEZONE
 from minhu.declaration import Declared, read_yaml, validate
 from minhu.errors import BadDeclaration
 from minhu.feeds.canonical import EVENT_TYPES, LAYOUTS, Column, Kind
@@ -170,7 +171,7 @@ class Feed(Declared):
     group: str = "hotline"
     """Where it stands on screens: national, utility, platform, district, response."""
     schedule: str
-    timezone: ZoneName = "Asia/Shanghai"
+    timezone: ZoneName = TIMEZONE
     limits: Literal["rules", "ticket"] = "rules"
     """``ticket``: only a due date written on the ticket binds; ``rules``: the limit rules in force fill a blank."""
     retention: Retention = Retention()

@@ -3,6 +3,7 @@
 The layouts of a city's ``config/layouts`` are learned on top: what a city has declared once, it need not declare again.
 """
 
+import difflib
 import re
 from dataclasses import dataclass, field
 from functools import cache
@@ -58,19 +59,24 @@ def _learn(known: Lexicon, layout: dict) -> None:
         return
     known.private |= {plain(name) for name in layout.get("private", ())}
     for canonical, given in (layout.get("columns") or {}).items():
-        source = given.get("from") if isinstance(given, dict) else given
+        source, words = _mapping(given)
         if source:
             names.setdefault(plain(source), canonical)
-        if isinstance(given, dict) and given.get("map"):
-            words = known.codes.setdefault(canonical, {})
-            words.update({word: code for word, code in given["map"].items() if code and word not in words})
+        for word, code in words.items():
+            if code:
+                known.codes.setdefault(canonical, {}).setdefault(word, code)
     for milestone in layout.get("milestones", ()):
         for name, given in milestone["columns"].items():
-            source = given.get("from") if isinstance(given, dict) else given
+            source, _ = _mapping(given)
             if name == "unit_name":
                 known.units.add(plain(source))
             else:
                 names.setdefault(plain(source), f"{milestone['event_type']}.{name}")
+
+
+def _mapping(given: dict | str) -> tuple[str | None, dict]:
+    """The source column and the words of a column as it is declared, in short or at length."""
+    return (given.get("from"), given.get("map") or {}) if isinstance(given, dict) else (given, {})
 
 
 def code_of(known: Lexicon, canonical: str, word: str) -> str | None:
@@ -80,3 +86,8 @@ def code_of(known: Lexicon, canonical: str, word: str) -> str | None:
     given = _words()["codes"].get(canonical, {})
     held = [(len(part), code) for code, parts in given.items() for part in parts if part in word]
     return max(held)[1] if held else None
+
+
+def nearest(name: str, known: set[str]) -> list[str]:
+    """Up to three known names that resemble ``name``, the closest first."""
+    return difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.6)

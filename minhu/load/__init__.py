@@ -14,17 +14,18 @@ from zoneinfo import ZoneInfo
 import psycopg
 
 from minhu import database, lineage
-from minhu.audit import access
+from minhu.business_date import TIMEZONE
 from minhu.errors import BadDeclaration, BadDelivery, MinhuError, SourceAway
 from minhu.feeds import Delivery, Feed, load_feed
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door
 from minhu.feeds.formats import read
-from minhu.feeds.sources.fetch import Fetched, Wanted, fetch
+from minhu.feeds.sources.fetch import fetch
+from minhu.feeds.sources.fetched import Fetched, Wanted
 from minhu.load import batch
 from minhu.load.ahead import ahead
 from minhu.load.batch import LoadResult, Source
-from minhu.load.land import land, opened
+from minhu.load.land import land, landed_file, opened
 from minhu.load.links import key_in_use
 from minhu.load.store import private_folder
 from minhu.settings import Settings
@@ -94,7 +95,7 @@ def replay(settings: Settings, batch_id: int) -> LoadResult:
         feed = read_feed(settings, old.feed_code)
         delivery = feed.delivery(old.delivery)
         source = Source(feed, delivery, old.business_date, old.source_name, old.source_sha256, old.source_bytes, _now())
-        with access.landed_file(settings, batch_id, "replay") as landed:
+        with landed_file(settings, batch_id, "replay") as landed:
             return _commit(connection, settings, source, landed, control_total=old.control_total, replays=old)
 
 
@@ -192,7 +193,7 @@ def _judge_and_commit(
 
 
 def _now() -> datetime:
-    return datetime.now(ZoneInfo(database.TIMEZONE))
+    return datetime.now(ZoneInfo(TIMEZONE))
 
 
 def _name(settings: Settings, path: Path) -> str:

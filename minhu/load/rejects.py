@@ -4,17 +4,11 @@ import csv
 import json
 from pathlib import Path
 
-from minhu.audit import access
 from minhu.errors import Refused
+from minhu.glossary.delivered import DOOR_REASON
 from minhu.load import batch
+from minhu.privacy import access_log
 from minhu.settings import Settings
-
-WHY = {
-    "FIELD_COUNT": "字段数与表头不符",
-    "MISSING_VALUE": "必填项为空",
-    "BAD_TIMESTAMP": "时间无法识别",
-    "UNKNOWN_CODE": "代码不在约定范围",
-}
 
 
 def export_rejects(settings: Settings, batch_id: int, path: Path, why: str) -> int:
@@ -24,7 +18,7 @@ def export_rejects(settings: Settings, batch_id: int, path: Path, why: str) -> i
     back as a delivery of their own. The reading is logged with its reason. Raises Refused without a reason, and when
     the batch rejected nothing.
     """
-    with access.reading(settings, "rejected_rows", why, batch_id=batch_id) as connection:
+    with access_log.reading(settings, "rejected_rows", why, batch_id=batch_id) as connection:
         batch.find(connection, batch_id)
         rows = connection.execute(
             "select row_number, reason_code, column_name, raw from restricted.rejected_row where batch_id = %s"
@@ -40,7 +34,7 @@ def export_rejects(settings: Settings, batch_id: int, path: Path, why: str) -> i
         writer.writerow(["原文件行", "原因", "列", *names])
         for number, reason, column, raw in rows:
             cells = [_cell(raw.get(name)) for name in names]
-            writer.writerow([number, f"{WHY.get(reason, reason)}（{reason}）", column, *cells])
+            writer.writerow([number, f"{DOOR_REASON.said(reason)}（{reason}）", column, *cells])
     return len(rows)
 
 

@@ -12,14 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from minhu.database import TIMEZONE
+from minhu.business_date import TIMEZONE
 from minhu.errors import Refused
-
-if TYPE_CHECKING:
-    from minhu.settings import Settings
+from minhu.settings import Settings
 
 CURRENT = "MINHU_CALLER_KEY"
 EARLIER = "MINHU_CALLER_KEYS_OLD"
@@ -48,14 +45,18 @@ class Kept:
         return {"key_id": self.key_id, "role": self.role, "kept_in": self.kept_in, "since": since}
 
 
-def read(settings: "Settings", env: Mapping[str, str] = os.environ) -> tuple[bytes, ...]:
-    """The current key, made on first use, and the earlier ones, the latest first."""
+def read(settings: Settings, env: Mapping[str, str] = os.environ) -> tuple[bytes, ...]:
+    """The current key, made on first use, and the earlier ones, the latest first.
+
+    Read anew each time, so that no process goes on with a key that was rotated. What is to be committed is tokenised
+    under the keys of ``minhu.load.links.key_in_use``.
+    """
     if not env.get(CURRENT):
         settings.secret(_FILE)
     return tuple(kept.key for kept in kept_keys(settings, env))
 
 
-def kept_keys(settings: "Settings", env: Mapping[str, str] = os.environ) -> tuple[Kept, ...]:
+def kept_keys(settings: Settings, env: Mapping[str, str] = os.environ) -> tuple[Kept, ...]:
     """The keys there are, in the order of ``read``; none is made by looking."""
     folder = _folder(settings)
     given = [("current", CURRENT, None, env[CURRENT])] if env.get(CURRENT) else []
@@ -71,7 +72,7 @@ def kept_keys(settings: "Settings", env: Mapping[str, str] = os.environ) -> tupl
     return tuple(found.values())
 
 
-def rotate(settings: "Settings", env: Mapping[str, str] = os.environ) -> str:
+def rotate(settings: Settings, env: Mapping[str, str] = os.environ) -> str:
     """Makes a new current key, keeps the old one beside it; the id of the new one.
 
     Interrupted at any step it can be run again: until the last one, the old key writes. A load that read the key before
@@ -106,7 +107,7 @@ def _write(path: Path, key: bytes) -> None:
         os.close(folder)
 
 
-def _folder(settings: "Settings") -> Path:
+def _folder(settings: Settings) -> Path:
     return settings.home / "secrets"
 
 

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
-from minhu.publish.canonical import BEFORE_THE_FIRST, canonical, digest, link, read_json
+from minhu.publish.row_hash import BEFORE_THE_FIRST, canonical, digest, link, read_json
 
 TABLES = ("unit_score", "unit_indicator", "evidence")
 _KEYS = ("unit_code", "indicator_code", "subject_kind", "subject_id")

@@ -12,29 +12,17 @@ from psycopg.types.json import set_json_loads
 
 from minhu import database
 from minhu.errors import Refused
-from minhu.publish.canonical import read_json
+from minhu.glossary.cases import LEFT_OUT, SUBJECT
+from minhu.glossary.columns import COLUMN
+from minhu.glossary.decided import CONFIG_ENTRY, DECISION, DECISION_STATE
 from minhu.publish.close import Closing, Release, find_release, read_closing, read_releases
-from minhu.scoring.period import Period
-from minhu.scoring.plain import plain
+from minhu.publish.row_hash import read_json
+from minhu.schemes.period import Period
+from minhu.schemes.plain import plain
 from minhu.settings import Settings
 
-_SCORE = {"score_100": "得分", "raw_points": "合计", "assessed_points": "折算", "rank_in_group": "名次", "band": "档次"}
-_INDICATOR = {"points": "得分", "numerator": "分子", "denominator": "分母", "value": "指标值"}
-_CONFIG = {
-    "calendar_day": "工作日历",
-    "unit": "单位目录",
-    "unit_name": "单位名称",
-    "unit_succession": "单位沿革",
-    "limit_rule": "时限规则",
-    "scheme": "考核办法",
-    "category": "诉求分类",
-    "area": "区划",
-    "city": "城市参数",
-    "feed": "热线",
-    "delivery": "交付",
-}
-_DECISION = {"appeal_decision": "申诉", "exclusion": "剔除决定", "violation": "效能认定"}
-_VERDICT = {"granted": "获准", "denied": "驳回", "withdrawn": "撤回"}
+_SCORE = ("score_100", "raw_points", "assessed_points", "rank_in_group", "band")
+_INDICATOR = ("points", "numerator", "denominator", "value")
 
 
 @dataclass(frozen=True)
@@ -79,8 +67,12 @@ class MovedCase:
 
     def __str__(self) -> str:
         sign = "＋" if self.change == "added" else "－"
-        excluded = f"（剔除：{self.excluded_reason}）" if self.excluded_reason else ""
-        case = f"{self.feed_code} {self.case_no}" if self.case_no else f"{self.subject_kind} {self.subject_id}"
+        excluded = f"（剔除：{LEFT_OUT.said(self.excluded_reason)}）" if self.excluded_reason else ""
+        case = (
+            f"{self.feed_code} {self.case_no}"
+            if self.case_no
+            else f"{SUBJECT.said(self.subject_kind)} {self.subject_id}"
+        )
         return f"{sign} {self.unit_code} {self.indicator_code} {case}{excluded}"
 
 
@@ -161,15 +153,15 @@ def _base(connection: psycopg.Connection, closing: Closing) -> Closing:
 
 
 def _moved(
-    connection: psycopg.Connection, base: Closing, closing: Closing, kind: str, columns: dict[str, str], names: dict
+    connection: psycopg.Connection, base: Closing, closing: Closing, kind: str, columns: tuple[str, ...], names: dict
 ) -> tuple[Moved, ...]:
     sides = [_frozen(connection, one, kind) for one in (base, closing)]
     found = []
     for place in sorted(sides[0].keys() | sides[1].keys(), key=lambda place: (place[0], place[1] or "")):
         before, after = (side.get(place, {}) for side in sides)
         changes = tuple(
-            Change(column, name_zh, _said(before.get(column)), _said(after.get(column)))
-            for column, name_zh in columns.items()
+            Change(column, COLUMN.zh(column), _said(before.get(column)), _said(after.get(column)))
+            for column in columns
             if before.get(column) != after.get(column)
         )
         if changes:
@@ -212,7 +204,7 @@ def _causes(connection: psycopg.Connection, base: Closing, closing: Closing) -> 
         )
     ]
     causes += [
-        f"{_DECISION[kind]} {number}：{_VERDICT.get(verdict, '记入')}（{reason}，{who}）"
+        f"{DECISION.zh(kind)} {number}：{DECISION_STATE.zh(verdict) if verdict else '记入'}（{reason}，{who}）"
         for kind, number, verdict, reason, who in connection.execute(
             _DECISIONS, {"base": base.build_id, "build": closing.build_id}
         )
@@ -223,7 +215,7 @@ def _causes(connection: psycopg.Connection, base: Closing, closing: Closing) -> 
     kinds = sorted(before["config"].keys() | after["config"].keys())
     changed = [kind for kind in kinds if before["config"].get(kind) != after["config"].get(kind)]
     if changed:
-        causes.append("配置变化：" + "、".join(_CONFIG.get(kind, kind) for kind in changed))
+        causes.append("配置变化：" + "、".join(CONFIG_ENTRY.said(kind) for kind in changed))
     if before["code"] != after["code"]:
         told = [f"{inputs['code']['version']}（{inputs['code']['sha256'][:12]}）" for inputs in (before, after)]
         causes.append(f"代码变化：{' → '.join(told)}")

@@ -1,18 +1,18 @@
 """Closings, differences and verifications as text for a terminal and for a log."""
 
-from minhu.publish.access_chain import AccessCheck
+from minhu.glossary.decided import PUBLISHED
+from minhu.publish.access_log_chain import AccessCheck
 from minhu.publish.close import Closing
 from minhu.publish.diff import Diff
 from minhu.publish.verify import Verification
 
 SHOWN = 20
-_KINDS = {"unit_score": "单位得分", "unit_indicator": "单位指标", "evidence": "证据"}
 
 
 def render_closing(closing: Closing) -> str:
     """What was frozen, and who is asked for what next."""
     inputs = closing.inputs
-    rows = "，".join(f"{name} {closing.rows.get(kind, 0)} 行" for kind, name in _KINDS.items())
+    rows = "，".join(f"{PUBLISHED.zh(kind)} {closing.rows.get(kind, 0)} 行" for kind in PUBLISHED)
     return "\n".join(
         [
             f"{closing.period} 由 {closing.closed_by} 关账：第 {closing.revision} 次发布，closing {closing.closing_id}",

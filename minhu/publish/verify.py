@@ -3,7 +3,7 @@
     chain      every release from the first, row by row (chain.py)
     inputs     what the release says it rests on is still what the audit tables say
     recompute  facts of the release's build in a scratch schema, scored there, compared to the last digit
-    access     the access log, where the login reads it (access_chain.py)
+    access     the access log, where the login reads it (access_log_chain.py)
 
 The scratch schema takes the place of `build` and `mart` in the dbt project and is dropped again; neither is touched,
 and a build may run meanwhile.
@@ -18,14 +18,14 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from minhu import database
-from minhu.errors import Refused
-from minhu.publish import access_chain
+from minhu.errors import Refused, foreign
+from minhu.publish import access_log_chain
 from minhu.publish.chain import Finding, check_chain
 from minhu.publish.close import Release, find_release
 from minhu.publish.code import code_version
-from minhu.publish.released import run_of
-from minhu.scoring.period import Period
-from minhu.scoring.plain import plain
+from minhu.publish.stored_release import run_of
+from minhu.schemes.period import Period
+from minhu.schemes.plain import plain
 from minhu.scoring.score import Run
 from minhu.settings import Settings
 from minhu.warehouse import dbt
@@ -64,7 +64,7 @@ class Verification:
     changed_inputs: tuple[str, ...]
     differences: tuple[Difference, ...] | None
     notes: tuple[str, ...]
-    access: access_chain.AccessCheck | None = None
+    access: access_log_chain.AccessCheck | None = None
     """What the access log's chain says; null where the login does not read it."""
 
     @property
@@ -92,10 +92,8 @@ def verify(
 
     Raises Refused when it was not published, or the login may not compute it anew. What is wrong is in the result.
     """
-    try:
+    with foreign.told("compute anew"):
         return _verify(settings, Period.parse(period), revision, scheme_id, chain_only, expected, tell)
-    except psycopg.errors.InsufficientPrivilege:
-        raise Refused("only the owner of the warehouse computes anew; check the hashes with --chain-only") from None
 
 
 def _verify(
@@ -121,7 +119,7 @@ def _verify(
         changed = () if chain_only else _changed_inputs(connection, release, recorded)
     is_mean = run.scheme.parts(run.period) is not None  # the release records its own rows, not those of other scores
     notes = []
-    access = access_chain.check(settings)
+    access = access_log_chain.check(settings)
     if access is None:
         notes.append("本登录不读访问日志，未校验其哈希链")
     if code_version() != recorded["code"]:

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import psycopg
 
+from minhu.glossary.delivered import GATE, ON_FAILURE, SEVERITY
 from minhu.quality.rules import GATES, ROOT, Gate, Rule, read_rules
 
-GATE_ZH = {"arrival": "入库门禁 · What arrived", "release": "发布门禁 · What may be published"}
-SEVERITY_ZH = {"critical": "严重", "warning": "警告", "info": "提示"}
-ON_FAILURE_ZH = {"hold": "扣留批次", "stop": "停止发布", "report": "记录并通报"}
 COLUMNS = ("rule_id", "title_zh", "severity", "on_failure", "dimension", "owner", "basis")
 _HEAD = """# 质量规则台账 · The register of quality rules
 
@@ -34,7 +32,7 @@ def markdown(root: Path = ROOT) -> str:
     parts = [_HEAD]
     for gate in GATES:
         found = read_rules(root, gate)
-        parts += [f"\n## {GATE_ZH[gate]}（{len(found)}）\n", _table(found)]
+        parts += [f"\n## {GATE[gate].zh} · {GATE[gate].en}（{len(found)}）\n", _table(found)]
     return "\n".join(parts)
 
 
@@ -101,6 +99,6 @@ def _table(found: Iterable[Rule]) -> str:
     head = "| 规则 | 要求 | 维度 | 级别 | 未通过时 | 责任 | 依据 |\n|---|---|---|---|---|---|---|\n"
     return head + "".join(
         f"| **{rule.title_zh}**<br>`{rule.id}` | {rule.description.partition('：')[2]} | {rule.dimension} "
-        f"| {SEVERITY_ZH[rule.severity]} | {ON_FAILURE_ZH[rule.on_failure]} | {rule.owner} | {rule.basis} |\n"
+        f"| {SEVERITY.zh(rule.severity)} | {ON_FAILURE.zh(rule.on_failure)} | {rule.owner} | {rule.basis} |\n"
         for rule in found
     )

@@ -8,17 +8,19 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from operator import attrgetter
 
 import psycopg
 
-from minhu.scoring.arithmetic import split_loss
+from minhu.glossary.cases import EVENT_TYPE, LIMIT_KIND, LOST_REASON, SUBJECT
+from minhu.schemes.arithmetic import split_loss
+from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.words import CONCERNED, finding, rule_text, scoring_rule, step
 from minhu.scoring.clock_words import Calendar, Clock, Day, clock
 from minhu.scoring.explanation import Cost, IndicatorPart, ManualEntry, SourceRow, UnusedEvent, UsedEvent
-from minhu.scoring.language.indicator import Indicator
 from minhu.scoring.marginal import Marginal
 from minhu.scoring.stored import Stored
-from minhu.scoring.words import ACTS, CONCERNED, EVENTS, LOST, finding, rule_text, scoring_rule, step
 
 IN_ORDER = attrgetter("at", "batch_id", "row_number")
 
@@ -96,14 +98,14 @@ class Behind:
         """Events that did not count: by assignment, or by case and the name of the unit."""
         cases = sorted({row["case_id"] for row in rows if row["case_id"]})
         found = defaultdict(list)
-        wanted = {"cases": cases, "reasons": list(LOST), "events": list(EVENTS)}
+        wanted = {"cases": cases, "reasons": list(LOST_REASON), "events": list({*chain(*CONCERNED.values())})}
         for row in self.connection.execute(_UNUSED, wanted):
             event = UnusedEvent(
                 event_type=row["event_type"],
-                event_zh=EVENTS[row["event_type"]],
+                event_zh=EVENT_TYPE.zh(row["event_type"]),
                 at=row["occurred_at"],
                 reason_code=row["reason_code"],
-                reason_zh=LOST[row["reason_code"]],
+                reason_zh=LOST_REASON.zh(row["reason_code"]),
                 **{name: row[name] for name in ("source_name", "row_number", "batch_id")},
             )
             found[row["assignment_id"] or (row["case_id"], row["unit_name"])].append(event)
@@ -143,11 +145,11 @@ class Behind:
             due_at=row["due_at"] if judged else None,
             occurred_zh=happened,
             clock=self._clock(judged, row) if judged else None,
-            events=tuple(UsedEvent(code, name, row[column]) for code, name, column in _EVENTS if row[column]),
+            events=tuple(UsedEvent(code, EVENT_TYPE.zh(code), row[column]) for code, column in _EVENTS if row[column]),
             unused_events=tuple(event for event in row["unused"] if event.event_type in CONCERNED.get(judged, ())),
             sources=tuple(
                 SourceRow(name, *(row[f"{which}_{part}"] for part in ("feed", "file", "row", "batch")))
-                for name, which in (("派单", "dispatch"), (happened, told))
+                for name, which in ((EVENT_TYPE.zh("DISPATCH"), "dispatch"), (happened, told))
                 if row.get(f"{which}_file")
             ),
             **{name: row[name] for name in _TAKEN_OVER},
@@ -157,14 +159,14 @@ class Behind:
         if row["due_at"] is None or row["dispatched_at"] is None:
             return None
         closing, key = judged == "close", row[f"{judged}_rule"]
-        if closing and row["due_at"] != (row["extended_due_at"] or row["first_due_at"]):
+        if closing and row["due_at"] != row["due_in_force_at"]:
             return None  # the limit was moved after the score: its arithmetic is no longer in the facts
         judged_row = row | {
             "first_due_at": row["first_due_at"] if closing else row["due_at"],
             "extension_count": row["extension_count"] if closing else 0,
             "is_ticket": key == "ticket",
         }
-        return clock(judged_row, self.rules.get(key), ACTS[judged], self.as_of, self.calendar)
+        return clock(judged_row, self.rules.get(key), LIMIT_KIND.zh(judged), self.as_of, self.calendar)
 
 
 def _place(row: dict) -> tuple[str, str]:
@@ -220,7 +222,7 @@ def _entry_cost(entry: ManualEntry, lost: Decimal) -> Cost:
         marginal_reason_zh=entry.marginal_reason_zh,
         subject_kind="manual_point",
         subject_id=str(entry.manual_point_id),
-        feed_name="人工计分",
+        feed_name=SUBJECT.zh("manual_point"),
         finding_zh=f"{entry.points:+f} 分，{entry.reason}（依据 {entry.evidence_ref}）",
         occurred_at=entry.entered_at,
         occurred_zh="录入",
@@ -235,11 +237,11 @@ def _entry_cost(entry: ManualEntry, lost: Decimal) -> Cost:
 
 _PLACE = ("unit_code", "indicator_code")
 _EVENTS = (
-    ("DISPATCH", "派单", "dispatched_at"),
-    ("SIGN", "签收", "signed_at"),
-    ("FIRST_CONTACT", "首次联系", "contacted_at"),
-    ("EXTEND_GRANT", "延期至", "extended_due_at"),
-    ("CLOSE", "办结", "closed_at"),
+    ("DISPATCH", "dispatched_at"),
+    ("SIGN", "signed_at"),
+    ("FIRST_CONTACT", "contacted_at"),
+    ("EXTEND_GRANT", "extended_due_at"),
+    ("CLOSE", "closed_at"),
 )
 
 # Of a rule that was taken back its last words.
@@ -397,6 +399,7 @@ select
     assignments.contacted_at,
     assignments.due_at as first_due_at,
     assignments.extended_due_at,
+    assignments.due_in_force_at,
     assignments.closed_at,
     assignments.unit_name_raw,
     coalesce(assignments.extension_count, 0) as extension_count,

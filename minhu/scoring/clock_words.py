@@ -10,15 +10,10 @@ from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
+from minhu.business_date import TIMEZONE
+from minhu.glossary.law import LIMIT_START, LIMIT_UNIT
+
 WEEKDAYS = "一二三四五六日"
-UNITS = {
-    "workday": "个工作日",
-    "work_hour": "个工作小时",
-    "work_minute": "个工作分钟",
-    "day": "天（自然日）",
-    "hour": "小时（自然时）",
-    "minute": "分钟（自然时）",
-}
 MAX_SPECIAL_DAYS = 4
 """More groups of special days than these are only counted."""
 DAY = timedelta(days=1)
@@ -50,7 +45,7 @@ class Calendar:
     def of(cls, days: Iterable[Day], city: Mapping) -> "Calendar":
         """From the rows of ``mart.dim_date`` and the entry of the city in the configuration."""
         hours = tuple((_since_midnight(a), _since_midnight(b)) for a, b in (city["morning"], city["afternoon"]))
-        return cls({day.date_on: day for day in days}, hours, ZoneInfo(city.get("timezone", "Asia/Shanghai")))
+        return cls({day.date_on: day for day in days}, hours, ZoneInfo(city.get("timezone", TIMEZONE)))
 
     def working_minutes(self, earlier: datetime, later: datetime) -> int | None:
         """Whole minutes of office time between two moments; None where the calendar does not reach."""
@@ -155,11 +150,10 @@ def _counting(rule: Mapping | None, is_ticket: bool, has_24h_duty: bool) -> str:
     if rule is None:
         return "工单载明期限" if is_ticket else "时限规则未载明"
     amount, unit = rule["amount"], rule["unit"]
-    starts = "自次日起算" if rule["starts"] == "next_day" else "自派单时起算"
-    if unit == "workday" and rule["starts"] == "at_once":
-        starts = "派单当日为第 1 日"
+    of_first_day = unit == "workday" and rule["starts"] == "at_once"
+    starts = "派单当日为第 1 日" if of_first_day else LIMIT_START.zh(rule["starts"])
     duty = "（24 小时值守，昼夜连续计算）" if has_24h_duty and unit in ("work_hour", "work_minute") else ""
-    return f"{amount} {UNITS[unit]}{duty}，{starts}"
+    return f"{amount} 个{LIMIT_UNIT.zh(unit)}{duty}，{starts}"
 
 
 def _extended(count: int, first_due: datetime | None) -> list[str]:

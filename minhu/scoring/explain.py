@@ -7,9 +7,9 @@ from psycopg.rows import dict_row
 
 from minhu import database
 from minhu.errors import Refused
+from minhu.schemes.period import Period
 from minhu.scoring.behind import Behind
 from minhu.scoring.explanation import Explanation
-from minhu.scoring.period import Period
 from minhu.scoring.score import is_stale, stored_runs
 from minhu.scoring.stored import Stored
 from minhu.settings import Settings

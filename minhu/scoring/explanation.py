@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from minhu.schemes.plain import plain
 from minhu.scoring.clock_words import Clock
-from minhu.scoring.plain import plain
 
 
 @dataclass(frozen=True)

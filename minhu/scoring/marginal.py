@@ -8,10 +8,10 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from minhu.scoring.language.indicator import Indicator
-from minhu.scoring.period import Period
-from minhu.scoring.scheme import Scheme
-from minhu.scoring.tally import Given, points_of
+from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.period import Period
+from minhu.schemes.scheme import Scheme
+from minhu.schemes.tally import Given, points_of
 
 QUANTILES = ("median", "p90")
 

@@ -1,16 +1,20 @@
 """Scores and explanations as text for a terminal, in Chinese."""
 
+from collections.abc import Iterator
 from io import StringIO
 
 from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from minhu.glossary.law import NOT_RANKED
+from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.tally import ScoredIndicator
+from minhu.schemes.trial import Trial
+from minhu.schemes.words import FUNNEL, limit, moment, standing
 from minhu.scoring.explanation import Cost, Explanation, IndicatorPart, ManualEntry
 from minhu.scoring.score import GroupScores, ScoreResult
-from minhu.scoring.trial import Trial
-from minhu.scoring.whatif import WhatIf
-from minhu.scoring.words import FUNNEL, NOT_RANKED, limit, moment, standing
+from minhu.scoring.whatif import Move, WhatIf
 
 MAX_UNUSED = 3
 """So many events that did not count are told of a row."""
@@ -44,27 +48,28 @@ def render_trial(trial: Trial) -> str:
         for title in ("分子", "分母", "指标值", "95% 区间", "满分", "得分"):
             table.add_column(title, justify="right")
         for part in scored.indicators:
-            indicator = trial.scheme.indicator(part.code)
-            table.add_row(
-                indicator.name_zh + ("（未给出）" if part.code in tried.assumed else ""),
-                *("" if number is None else f"{number:f}" for number in (part.numerator, part.denominator)),
-                "" if part.value is None else f"{_number(part.value)}{'%' if indicator.is_percent else ''}",
-                f"{part.wilson_low:.1%}–{part.wilson_high:.1%}" if part.wilson_low is not None else "",
-                _number(part.points_max),
-                "—" if part.points is None else str(part.points),
-            )
+            table.add_row(*_tried(part, trial.scheme.indicator(part.code), part.code in tried.assumed))
         score = (
             "未评分"
             if scored.score_100 is None
             else f"百分制 {scored.score_100}，折合 {scored.assessed_points} / {_number(group.points)} 分"
         )
         band = f"，{scored.band}" if scored.band else ""
-        why = f"，{NOT_RANKED[scored.not_ranked_reason]}" if scored.not_ranked_reason else ""
+        why = f"，{NOT_RANKED.zh(scored.not_ranked_reason)}" if scored.not_ranked_reason else ""
         lines += [
             f"{scored.unit} · {group.name_zh} · {tried.period}：合计 {scored.raw_points or '—'} 分，{score}{band}{why}",
             table,
         ]
     return _text(*lines, *(f"注：{note}" for note in trial.notes))
+
+
+def _tried(part: ScoredIndicator, indicator: Indicator, is_assumed: bool) -> Iterator[str]:
+    yield indicator.name_zh + ("（未给出）" if is_assumed else "")
+    yield from ("" if number is None else f"{number:f}" for number in (part.numerator, part.denominator))
+    yield "" if part.value is None else f"{_number(part.value)}{'%' if indicator.is_percent else ''}"
+    yield f"{part.wilson_low:.1%}–{part.wilson_high:.1%}" if part.wilson_low is not None else ""
+    yield _number(part.points_max)
+    yield _or_dash(part.points)
 
 
 def render_what_if(found: WhatIf, limit_units: int = 50) -> str:
@@ -85,19 +90,24 @@ def render_what_if(found: WhatIf, limit_units: int = 50) -> str:
     table.add_column("新档次")
     table.add_column("主要原因")
     for move in moved[:limit_units]:
-        reason = f"{move.reason.name_zh} {move.reason.effect:+}" if move.reason else ""
-        numbers = (move.was.score_100, move.now.score_100, move.change, move.was.rank_in_group, move.now.rank_in_group)
-        table.add_row(
-            move.unit_name,
-            *("—" if number is None else f"{number:+}" if number is move.change else str(number) for number in numbers),
-            move.was.band or "",
-            move.now.band or "",
-            reason,
-        )
+        table.add_row(*_moved(move))
     counts = f"{len(moved)} 个单位有变化，{len(found.moves) - len(moved)} 个不变"
     hidden = [f"其余 {len(moved) - limit_units} 个未列出，用 --json 查看"] if len(moved) > limit_units else []
     changes = [change.text for change in found.changes] or ["两个版本内容相同"]
     return _text(*head, "", *changes, "", counts, *([table] if moved else []), *hidden)
+
+
+def _moved(move: Move) -> Iterator[str]:
+    yield move.unit_name
+    yield from (_or_dash(number) for number in (move.was.score_100, move.now.score_100))
+    yield "—" if move.change is None else f"{move.change:+}"
+    yield from (_or_dash(number) for number in (move.was.rank_in_group, move.now.rank_in_group))
+    yield from (move.was.band or "", move.now.band or "")
+    yield f"{move.reason.name_zh} {move.reason.effect:+}" if move.reason else ""
+
+
+def _or_dash(number: object) -> str:
+    return "—" if number is None else str(number)
 
 
 def _text(*parts: RenderableType) -> str:
@@ -121,7 +131,7 @@ def _group(group: GroupScores, result: ScoreResult, limit_units: int | None) -> 
     for unit in group.units[:limit_units]:
         place = (str(unit.rank_in_group or "—"),) if result.shows_ranks else ()
         numbers = ("—" if number is None else str(number) for number in (unit.score_100, unit.assessed_points))
-        told = (unit.band, unit.listed_on, unit.not_ranked_reason and NOT_RANKED[unit.not_ranked_reason])
+        told = (unit.band, unit.listed_on, unit.not_ranked_reason and NOT_RANKED.zh(unit.not_ranked_reason))
         table.add_row(*place, unit.unit_name, *numbers, " · ".join(filter(None, told)))
     hidden = len(group.units) - table.row_count
     more = [f"其余 {hidden} 个未列出", ""] if hidden else []
@@ -132,7 +142,7 @@ def _head(given: Explanation) -> list[str]:
     kind = standing(given.period, given.kind)
     lines = [f"{given.unit_name}（{given.unit_code}） {given.period} {given.title}"]
     if given.score_100 is None:
-        lines.append(f"{given.peer_group_zh} · {NOT_RANKED[given.not_ranked_reason]}")
+        lines.append(f"{given.peer_group_zh} · {NOT_RANKED.zh(given.not_ranked_reason)}")
     else:
         lines.append(
             f"{given.peer_group_zh} · 得分 {given.score_100} / 100 · {kind}折算 {given.assessed_points} / "
@@ -149,7 +159,7 @@ def _head(given: Explanation) -> list[str]:
 
 def _standing(given: Explanation) -> str:
     if given.not_ranked_reason:
-        return NOT_RANKED[given.not_ranked_reason]
+        return NOT_RANKED.zh(given.not_ranked_reason)
     place = [f"第 {given.rank_in_group} 名，共 {given.ranked_in_group} 个单位"] if given.shows_ranks else []
     return " · ".join(filter(None, (given.band or "未分档", given.listed_on, *place)))
 
@@ -231,7 +241,9 @@ def _cost_lines(part: IndicatorPart, cost: Cost) -> list[str]:
 
 def _events(cost: Cost) -> str:
     return " · ".join(
-        f"{event.event_zh} {(limit if event.event_type == 'EXTEND_GRANT' else moment)(event.at)}"
+        f"{event.event_zh}至 {limit(event.at)}"
+        if event.event_type == "EXTEND_GRANT"
+        else f"{event.event_zh} {moment(event.at)}"
         for event in cost.events
     )
 

@@ -17,10 +17,10 @@ from psycopg.rows import class_row, tuple_row
 
 from minhu import database, lineage
 from minhu.errors import Refused
-from minhu.scoring.catalogue import measures
-from minhu.scoring.period import Period, day_start
-from minhu.scoring.plain import plain
-from minhu.scoring.scheme import Scheme
+from minhu.schemes.catalogue import measures
+from minhu.schemes.period import Period, day_start
+from minhu.schemes.plain import plain
+from minhu.schemes.scheme import Scheme
 from minhu.settings import Settings
 from minhu.warehouse import dbt
 from minhu.warehouse.analyze import analyze_changed, tell_changes

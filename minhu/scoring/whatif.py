@@ -19,14 +19,14 @@ from psycopg.rows import dict_row
 
 from minhu import database
 from minhu.errors import Refused
-from minhu.scoring.arithmetic import half_up
-from minhu.scoring.compare import Change, compare
-from minhu.scoring.language.indicator import Indicator
-from minhu.scoring.period import Period
-from minhu.scoring.plain import plain
-from minhu.scoring.scheme import Scheme
+from minhu.schemes.arithmetic import half_up
+from minhu.schemes.compare import Change, compare
+from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.period import Period
+from minhu.schemes.plain import plain
+from minhu.schemes.scheme import Scheme
+from minhu.schemes.tally import Given, ScoredIndicator, ScoredUnit, UnitCounts, tally
 from minhu.scoring.score import OF_RUN, Run, is_stale, stored_runs
-from minhu.scoring.tally import Given, ScoredIndicator, ScoredUnit, UnitCounts, tally
 from minhu.settings import Settings
 from minhu.warehouse import dbt
 

@@ -1,15 +1,12 @@
 """Callbacks: the hotline asks the citizen whether somebody called, whether it is solved, how satisfied he is."""
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minhu.feeds.canonical import SATISFACTION_SCALES
+from minhu.simulate.life import Assignments, Life
 from minhu.simulate.worktime import DAY
-
-if TYPE_CHECKING:
-    from minhu.simulate.life import Assignments, Life
 
 RESOLUTIONS = ("resolved", "explained", "unresolved", "unrated")
 CONTACTS = ("yes", "no", "unrated")
@@ -45,7 +42,7 @@ def join_callbacks(parts: list[Callbacks]) -> Callbacks:
     return Callbacks(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Callbacks)})
 
 
-def draw_callbacks(life: "Life", own: "Assignments") -> tuple[Callbacks, np.ndarray, np.ndarray]:
+def draw_callbacks(life: Life, own: Assignments) -> tuple[Callbacks, np.ndarray, np.ndarray]:
     """Callbacks on closed assignments; which of these are sent back because of them, and when."""
     chosen = life.senders.has_callbacks[life.cases.feed[own.case]] & life.chance(0.82, len(own))
     some = own.where(chosen)
@@ -63,7 +60,7 @@ def draw_callbacks(life: "Life", own: "Assignments") -> tuple[Callbacks, np.ndar
     return callbacks, back, at[again] + life.between(300, 7200, int(again.sum()))
 
 
-def _moments(life: "Life", some: "Assignments") -> np.ndarray:
+def _moments(life: Life, some: Assignments) -> np.ndarray:
     """Within three days, between nine and eight in the evening; now and then in the very second of the close."""
     count = len(some)
     day = some.closed // DAY + 1 + life.rng.integers(0, 3, count)
@@ -71,7 +68,7 @@ def _moments(life: "Life", some: "Assignments") -> np.ndarray:
     return np.where(life.chance(0.03, count), some.closed, at)
 
 
-def _resolutions(life: "Life", some: "Assignments", is_reached: np.ndarray) -> np.ndarray:
+def _resolutions(life: Life, some: Assignments, is_reached: np.ndarray) -> np.ndarray:
     count = len(some)
     is_late = some.closed > some.due
     solved = life.chance(life.city.units.solving[some.unit] - 0.2 * is_late, count)
@@ -80,7 +77,7 @@ def _resolutions(life: "Life", some: "Assignments", is_reached: np.ndarray) -> n
     return np.where(is_reached & life.chance(0.96, count), answer, 3)
 
 
-def _moods(life: "Life", resolution: np.ndarray) -> np.ndarray:
+def _moods(life: Life, resolution: np.ndarray) -> np.ndarray:
     steps = np.cumsum([_MOODS[min(number, 2)] for number in range(4)], axis=1)[resolution]
     return (life.rng.random((len(resolution), 1)) >= steps).sum(axis=1).clip(0, 4)
 

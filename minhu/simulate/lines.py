@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -12,10 +11,8 @@ from minhu.feeds.canonical import ACCEPT_MODES, EVENT_TYPES, REQUEST_TYPES, URGE
 from minhu.simulate.events import LEAD, type_number
 from minhu.simulate.stream import MERGED, REJECTED, TRANSFERRED, Cases
 from minhu.simulate.texts import case_texts, phones, pick, text_where
+from minhu.simulate.truth import Truth
 from minhu.simulate.worktime import DAY
-
-if TYPE_CHECKING:
-    from minhu.simulate.rows import Truth
 
 _CHANNELS = {
     "national": ["电话", "电话", "电话", "电话", "微信", "网站"],
@@ -31,7 +28,7 @@ DAY_COLUMN = "__day"
 
 @dataclass(frozen=True)
 class CaseLines:
-    truth: "Truth"
+    truth: Truth
 
     @cached_property
     def _moments(self) -> dict[str, np.ndarray]:

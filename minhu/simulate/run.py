@@ -16,10 +16,11 @@ from minhu.simulate.city import load_city
 from minhu.simulate.invert import numeric_columns, to_source
 from minhu.simulate.lifecycle import live
 from minhu.simulate.lines import DAY_COLUMN
-from minhu.simulate.rows import Truth
+from minhu.simulate.rows import rows_of
 from minhu.simulate.senders import read_senders
 from minhu.simulate.stream import draw_cases
 from minhu.simulate.traps import spoil
+from minhu.simulate.truth import Truth
 from minhu.simulate.worktime import DAY, day_number
 from minhu.simulate.writers import to_bytes
 
@@ -162,12 +163,3 @@ def _write_delivery(
             bad_rows=spoilt.bad_rows,
             duplicate_rows=spoilt.duplicate_rows,
         )
-
-
-def rows_of(truth: Truth, feed: Feed, delivery: Delivery) -> pl.DataFrame:
-    """What a delivery has to say of the whole span, in canonical columns and in the order of its files."""
-    if delivery.kind == "event":
-        return truth.event_rows(feed)
-    if delivery.kind == "callback":
-        return truth.callback_rows(feed, delivery)
-    return truth.case_lines.rows(feed)

@@ -7,7 +7,7 @@ import pickle
 import platform
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import cache
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import sqlalchemy
 
 from minhu import database
+from minhu.business_date import TIMEZONE
 from minhu.hashing import files_sha256
 from minhu.settings import PROJECT_ROOT, Settings
 
@@ -115,9 +115,9 @@ def run(
     chosen = ["--select", select]
     if exclude:
         chosen += ["--exclude", *exclude]
-    wanted: set[str] = set()
     if not unit_tests:
         chosen += ["--exclude-resource-type", "unit_test"]
+    wanted: set[str] = set()
     if done:
         listed = _invoke(
             settings,
@@ -127,9 +127,7 @@ def run(
         )
         if listed.exception or not listed.success:
             return DbtRun((), str(listed.exception or "the nodes of the project cannot be listed"))
-        ids = {json.loads(line)["unique_id"] for line in listed.result}
-        wanted = {unique_id for unique_id in ids if unique_id.startswith(("model.", "test."))}
-        wanted = {unique_id for unique_id in wanted if _name(unique_id) not in done}
+        wanted = _left_to_do(listed.result, done)
         if not wanted:
             return DbtRun(())
         # by their own names, and no test for the sake of a model that it stands on
@@ -142,6 +140,12 @@ def run(
     if left_out and not error:
         error = f"dbt left out {', '.join(sorted(left_out))}"
     return DbtRun(nodes, error)
+
+
+def _left_to_do(listed: Iterable[str], done: Collection[str]) -> set[str]:
+    """The ids of the models and tests that dbt lists, less those that an earlier run has done."""
+    ids = {json.loads(line)["unique_id"] for line in listed}
+    return {one for one in ids if one.startswith(("model.", "test.")) and _name(one) not in done}
 
 
 @contextmanager
@@ -224,9 +228,10 @@ def manifest(settings: Settings, variables: dict[str, object]) -> Any:
     Read once per home and text of the project, for it takes longer than many a build.
     """
     from dbt.contracts.graph.manifest import Manifest
+    from sqlalchemy import make_url  # here: who only reads what dbt built need not wait for it
 
     read = Manifest(**pickle.loads(_project(settings, variables)))  # noqa: S301  # written below, into our own home
-    name = sqlalchemy.make_url(database.url(settings)).database
+    name = make_url(database.url(settings)).database
     for node in (*read.nodes.values(), *read.sources.values()):
         if node.relation_name:
             node.relation_name = node.relation_name.replace(f'"{node.database}"', f'"{name}"', 1)
@@ -322,7 +327,9 @@ def _result(unique_id: str, status: str, seconds: float, rows: object, message: 
 @contextmanager
 def _environment(settings: Settings) -> Iterator[None]:
     """dbt reads the connection from the environment; what stood there before comes back."""
-    at = sqlalchemy.make_url(database.url(settings))
+    from sqlalchemy import make_url
+
+    at = make_url(database.url(settings))
     ours = {
         "MINHU_DBT_HOST": at.host or "",
         "MINHU_DBT_PORT": str(at.port or 5432),
@@ -330,7 +337,7 @@ def _environment(settings: Settings) -> Iterator[None]:
         "MINHU_DBT_DATABASE": at.database or "",
         "DBT_ENV_SECRET_MINHU_PASSWORD": str(at.password or ""),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "PGTZ": database.TIMEZONE,
+        "PGTZ": TIMEZONE,
     }
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)

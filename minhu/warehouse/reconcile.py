@@ -6,30 +6,15 @@ from pathlib import Path
 
 from minhu import database
 from minhu.feeds import load_feeds
+from minhu.glossary.columns import COLUMN
+from minhu.glossary.delivered import BATCH_STATUS
 from minhu.settings import Settings
 
-LABELS = {
-    "feed_code": "热线",
-    "feed_name": "名称",
-    "delivery": "交付",
-    "status": "状态",
-    "batches": "批次",
-    "control_total": "对方计数",
-    "received": "收到",
-    "staged": "入库",
-    "rejected": "拒收",
-    "duplicates": "重复",
-    "pruned": "已清理",
-    "gap": "差额",
-    "reason": "说明",
-}
-STATUS = {
-    "missing": "未送达",
-    "refused": "拒收整批",
-    "held": "扣留",
-    "loaded": "待检查",
-    "accepted": "已放行",
-}
+COLUMNS = (
+    *("feed_code", "feed_name", "delivery", "status", "batches", "control_total"),
+    *("received", "staged", "rejected", "duplicates", "pruned", "gap", "reason"),
+)
+HEADS = tuple(map(COLUMN.zh, COLUMNS))
 
 
 @dataclass(frozen=True)
@@ -119,7 +104,7 @@ def _line(feed_code: str, feed_name: str, delivery: str, figures: list | None) -
 def as_markdown(statement: Statement) -> str:
     """The statement as a Markdown table, with a line of sums."""
     head = f"# 对账单 {statement.business_date}\n\n"
-    rows = [list(LABELS.values()), ["---"] * len(LABELS), *(_cells(line) for line in statement.lines), _sums(statement)]
+    rows = [list(HEADS), ["---"] * len(COLUMNS), *(_cells(line) for line in statement.lines), _sums(statement)]
     return head + "\n".join(f"| {' | '.join(map(_text, row))} |" for row in rows) + "\n"
 
 
@@ -129,30 +114,30 @@ def write_xlsx(statement: Statement, path: Path) -> None:
 
     with xlsxwriter.Workbook(path) as book:
         sheet, bold = book.add_worksheet(f"对账单 {statement.business_date}"), book.add_format({"bold": True})
-        sheet.write_row(0, 0, LABELS.values(), bold)
+        sheet.write_row(0, 0, HEADS, bold)
         for at, line in enumerate(statement.lines, 1):
             sheet.write_row(at, 0, _cells(line))
         sheet.write_row(len(statement.lines) + 1, 0, _sums(statement), bold)
         sheet.freeze_panes(1, 0)
         sheet.set_column(0, 1, 22)
-        sheet.set_column(2, len(LABELS) - 2, 10)
-        sheet.set_column(len(LABELS) - 1, len(LABELS) - 1, 60)
+        sheet.set_column(2, len(COLUMNS) - 2, 10)
+        sheet.set_column(len(COLUMNS) - 1, len(COLUMNS) - 1, 60)
 
 
 def _cells(line: Line) -> list:
-    values = line.__dict__ | {"status": STATUS[line.status]}
-    return [values[name] for name in LABELS]
+    values = line.__dict__ | {"status": BATCH_STATUS.zh(line.status)}
+    return [values[name] for name in COLUMNS]
 
 
 def _sums(statement: Statement) -> list:
     counted = ("batches", "received", "staged", "rejected", "duplicates", "pruned")
     return [
-        "合计"
+        COLUMN.zh("total")
         if name == "feed_code"
         else sum(getattr(line, name) for line in statement.lines)
         if name in counted
         else ""
-        for name in LABELS
+        for name in COLUMNS
     ]
 
 

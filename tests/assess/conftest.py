@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from minhu import access, assess, cli, database
+from minhu import assess, cli, database
+from minhu.database import logins
 from minhu.scoring import score
 from minhu.settings import Settings
 from minhu.warehouse.build import build
@@ -44,7 +45,7 @@ def people() -> Callable[[Settings], dict[str, Settings]]:
                 if group == "unit" and name not in units:
                     continue
                 login = f"t{len(made)}_{name}"
-                password = access.add_login(owner, login, group, unit=units.get(name))
+                password = logins.add_login(owner, login, group, unit=units.get(name))
                 reached[name] = scenarios.reached_as(city, login, password)
                 made.append((city, login))
         return reached
@@ -52,7 +53,7 @@ def people() -> Callable[[Settings], dict[str, Settings]]:
     yield make
     for city, login in made:
         with database.connect(city, autocommit=True) as owner:
-            access.drop_login(owner, login)
+            logins.drop_login(owner, login)
 
 
 @dataclass

@@ -3,8 +3,9 @@
 import psycopg
 import pytest
 
-from minhu import access, database
+from minhu import database
 from minhu.assess import listing, record
+from minhu.database import logins as login_roles
 from minhu.errors import Refused
 from tests.scenarios.city import login_of
 from tests.scoring.city import GIVEN, City, fill
@@ -33,18 +34,17 @@ POINT = {
 
 
 @pytest.fixture(scope="module")
-def city(scratch, tmp_path_factory):
-    settings = scratch()
+def city(either, tmp_path_factory):
     scheme = tmp_path_factory.mktemp("scheme") / "exam.yml"
     by_hand = (
         "  - {code: reply_quality, name_zh: 答复规范, points: 10, scoring: {function: manual, entry: change}}\nlimits:"
     )
     scheme.write_text((GIVEN / "exam.yml").read_text(encoding="utf-8").replace("limits:", by_hand, 1), encoding="utf-8")
-    with City(settings) as hand_made:
+    with City(either) as hand_made:
         hand_made.run("delete from config.entry")
         hand_made.scheme(scheme)
         fill(hand_made)
-    return settings
+    return either
 
 
 @pytest.fixture(scope="module")
@@ -204,17 +204,17 @@ def test_a_unit_sees_its_own_appeals_and_nothing_else(logins):
 
 def test_a_login_made_anew_under_an_old_name_speaks_for_nobody(city):
     with database.connect(city, autocommit=True) as owner:
-        access.add_login(owner, "again", "unit", unit="D1")
-        listed = next(one for one in access.logins(owner) if one["name"] == "again")
+        login_roles.add_login(owner, "again", "unit", unit="D1")
+        listed = next(one for one in login_roles.logins(owner) if one["name"] == "again")
         assert (listed["units"], listed["group"]) == ("D1", "unit")
-        access.drop_login(owner, "again")
-        access.add_login(owner, "again", "unit", unit="D6")
-        listed = next(one for one in access.logins(owner) if one["name"] == "again")
+        login_roles.drop_login(owner, "again")
+        login_roles.add_login(owner, "again", "unit", unit="D6")
+        listed = next(one for one in login_roles.logins(owner) if one["name"] == "again")
         assert listed["units"] == "D6"
-        access.drop_login(owner, "again")
+        login_roles.drop_login(owner, "again")
         for group, unit in (("unit", None), ("bi", "D1"), ("unit", "NONE")):
             with pytest.raises(Refused, match=r"speaks for one unit|no unit has the code"), owner.transaction():
-                access.add_login(owner, "again", group, unit=unit)
+                login_roles.add_login(owner, "again", group, unit=unit)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from minhu import assess, cli, database, quality
-from minhu.audit import access
 from minhu.errors import Refused
-from minhu.publish import access_chain
+from minhu.privacy import access_log
+from minhu.publish import access_log_chain
 from tests.scenarios.city import login_of
 
 ODD, BAD, TREND = "arrival.category_known", "arrival.control_total", "arrival.trend"
@@ -174,9 +174,9 @@ def test_a_held_batch_is_released_not_waived(gates, ping):
     assert f"minhu quality release {batch_id}" in assess.waiting(gates.settings)
     with pytest.raises(Refused, match="a batch that it holds is released"):
         waive(ping, BAD, feed_code="f4")
-    quality.release(ping, batch_id, "已核对")
+    quality.release_batch(ping, batch_id, "已核对")
     assert gates.open("f4") == {}
-    assert access.entries(gates.settings, batch_id=batch_id)[-1]["accessed_by"] == login_of(ping)
+    assert access_log.entries(gates.settings, batch_id=batch_id)[-1]["accessed_by"] == login_of(ping)
 
 
 def test_a_finding_on_a_period_is_made_good_by_the_next_run(gates, ping):
@@ -239,12 +239,12 @@ def test_by_the_command_line_with_login_and_reason_in_the_access_log(gates, ping
     assert run("waivers", "revoke", str(made), "--reason", "已解决") == f"waiver {made} is revoked\n"
     logged = [
         (one["subject"], one["accessed_by"], one["why"])
-        for one in access.entries(gates.settings)
+        for one in access_log.entries(gates.settings)
         if one["subject"].startswith("waiver")
     ]
     who = login_of(ping)
     assert logged[-2:] == [("waiver", who, "来电138****5678已核实"), ("waiver_revocation", who, "已解决")]
-    assert access_chain.check(gates.settings).is_ok
+    assert access_log_chain.check(gates.settings).is_ok
 
 
 def test_the_terms_of_the_day_decide(gates):

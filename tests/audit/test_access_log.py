@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,12 +11,13 @@ import pytest
 import sqlalchemy
 from click.testing import CliRunner
 
-from minhu import access as accounts
 from minhu import cli, database, quality
-from minhu.audit import access
+from minhu.database import logins as accounts
 from minhu.errors import Refused
-from minhu.publish import access_chain
-from minhu.settings import PROJECT_ROOT, Settings
+from minhu.load.land import landed_file
+from minhu.privacy import access_log
+from minhu.publish import access_log_chain
+from minhu.settings import PROJECT_ROOT
 
 GROUPS = {"bi": None, "evaluator": None, "auditor": None, "unit": "U1"}
 
@@ -25,6 +25,11 @@ GROUPS = {"bi": None, "evaluator": None, "auditor": None, "unit": "U1"}
 def rows(settings, text, *parameters):
     with database.connect(settings) as connection:
         return connection.execute(text, parameters).fetchall()
+
+
+@pytest.fixture(scope="module")
+def warehouse(either):
+    return either
 
 
 @pytest.fixture(scope="module")
@@ -65,31 +70,31 @@ def logins(warehouse, batch):
 @pytest.fixture(scope="module")
 def log(warehouse, batch, logins):
     """Five rows: two readings, two exports, the release of the batch."""
-    with access.reading(warehouse, "rejected_rows", " 退回更正，来电13812345678 ", batch_id=batch):
+    with access_log.reading(warehouse, "rejected_rows", " 退回更正，来电13812345678 ", batch_id=batch):
         pass
-    with access.reading(warehouse, "frequent_callers", "研判", about="2026-10"):
+    with access_log.reading(warehouse, "frequent_callers", "研判", about="2026-10"):
         pass
-    access.record_export(logins["bi"], "linan 2026-10 draft xlsx", "通报")
-    access.record_export(logins["unit"], "linan 2026-10 draft csv evidence U1")
-    quality.release(warehouse, batch, "与热线核对，来电13812345678")
+    access_log.record_export(logins["bi"], "linan 2026-10 draft xlsx", "通报")
+    access_log.record_export(logins["unit"], "linan 2026-10 draft csv evidence U1")
+    quality.release_batch(warehouse, batch, "与热线核对，来电13812345678")
     return warehouse
 
 
 def test_the_row_stands_before_the_answer_and_whatever_becomes_of_it(warehouse, batch):
-    before = len(access.entries(warehouse))
-    with pytest.raises(ZeroDivisionError), access.reading(warehouse, "rejected_rows", "x", batch_id=batch):
-        assert len(access.entries(warehouse)) == before + 1
+    before = len(access_log.entries(warehouse))
+    with pytest.raises(ZeroDivisionError), access_log.reading(warehouse, "rejected_rows", "x", batch_id=batch):
+        assert len(access_log.entries(warehouse)) == before + 1
         raise ZeroDivisionError
-    assert len(access.entries(warehouse)) == before + 1
+    assert len(access_log.entries(warehouse)) == before + 1
     for why, of, told in ((" ", batch, "say why"), ("x", 999, "there is no batch 999")):
-        with pytest.raises(Refused, match=told), access.reading(warehouse, "landed_file", why, batch_id=of):
+        with pytest.raises(Refused, match=told), access_log.reading(warehouse, "landed_file", why, batch_id=of):
             raise AssertionError("answered")
-    assert len(access.entries(warehouse)) == before + 1
+    assert len(access_log.entries(warehouse)) == before + 1
 
 
 def test_readings_exports_and_releases_are_told_with_login_and_reason_and_without_a_phone(log, logins):
     owner = rows(log, "select session_user")[0][0]
-    told = [(one["subject"], one["accessed_by"], one["why"]) for one in access.entries(logins["auditor"])][-5:]
+    told = [(one["subject"], one["accessed_by"], one["why"]) for one in access_log.entries(logins["auditor"])][-5:]
     assert told == [
         ("rejected_rows", owner, "退回更正，来电138****5678"),
         ("frequent_callers", owner, "研判"),
@@ -97,10 +102,10 @@ def test_readings_exports_and_releases_are_told_with_login_and_reason_and_withou
         ("export", "log_unit", None),
         ("batch_release", owner, "与热线核对，来电138****5678"),
     ]
-    assert access_chain.check(logins["auditor"]).is_ok
-    assert access_chain.check(logins["evaluator"]) is None, "only auditors and the owner read the log"
+    assert access_log_chain.check(logins["auditor"]).is_ok
+    assert access_log_chain.check(logins["evaluator"]) is None, "only auditors and the owner read the log"
     with pytest.raises(Refused, match="does not read the access log"):
-        access.entries(logins["evaluator"])
+        access_log.entries(logins["evaluator"])
 
 
 def test_the_command_filters_and_verifies(log, logins):
@@ -123,7 +128,7 @@ def test_the_command_filters_and_verifies(log, logins):
 def test_writers_at_once_chain_one_after_the_other(log):
     writers, each = 4, 8
     ready = threading.Barrier(writers, timeout=20)
-    before = access_chain.check(log).rows
+    before = access_log_chain.check(log).rows
 
     def write(number):
         with database.connect(log) as connection:
@@ -134,7 +139,7 @@ def test_writers_at_once_chain_one_after_the_other(log):
 
     with ThreadPoolExecutor(writers) as pool:
         list(pool.map(write, range(writers)))
-    found = access_chain.check(log)
+    found = access_log_chain.check(log)
     assert found.is_ok and found.rows == before + (writers - 1) * each
 
 
@@ -178,14 +183,14 @@ def test_what_a_superuser_changes_is_named(log, how):
     statement, told = TAMPERED[how]
     with database.connect(log) as connection:
         connection.execute(f"set timezone = 'UTC'; set local session_replication_role = replica; {statement}")
-        found = access_chain.check_log(connection)
+        found = access_log_chain.check_log(connection)
         connection.rollback()
     assert not found.is_ok and told in "\n".join(map(str, found.findings))
-    assert access_chain.check(log).is_ok
+    assert access_log_chain.check(log).is_ok
 
 
 def test_rows_cut_off_with_the_registered_end_are_seen_by_who_noted_the_end(log):
-    noted = access_chain.check(log).head
+    noted = access_log_chain.check(log).head
     with database.connect(log) as connection:
         connection.execute("set local session_replication_role = replica")
         connection.execute(
@@ -195,8 +200,8 @@ def test_rows_cut_off_with_the_registered_end_are_seen_by_who_noted_the_end(log)
             "update audit.access_head set (access_id, hash) ="
             " (select access_id, hash from audit.access_log order by access_id desc limit 1)"
         )
-        assert access_chain.check_log(connection).is_ok, "nothing in the database tells"
-        (finding,) = access_chain.check_log(connection, noted).findings
+        assert access_log_chain.check_log(connection).is_ok, "nothing in the database tells"
+        (finding,) = access_log_chain.check_log(connection, noted).findings
         assert "截断或重写" in str(finding)
         connection.rollback()
 
@@ -218,7 +223,7 @@ def test_no_login_reads_what_citizens_sent(log, logins, batch):
         for statement in ("select pg_read_file('/etc/hostname')", "copy (select 1) to program 'cat'"):
             with database.connect(reached) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)
-        with pytest.raises(Refused, match="reads no citizens' data"), access.landed_file(reached, batch, "x"):
+        with pytest.raises(Refused, match="reads no citizens' data"), landed_file(reached, batch, "x"):
             raise AssertionError("answered")
 
 
@@ -227,9 +232,9 @@ READERS = {  # who names what is restricted, or opens a landed file, outside the
         "load/batch.py",
         "load/prune.py",
         "load/rejects.py",
-        "warehouse/callers.py",
+        "watch/callers.py",
     },
-    r"import.*\bopened\b": {"load/__init__.py", "audit/access.py"},
+    r"(import.*|with )\bopened\b": {"load/__init__.py", "load/land.py"},
 }
 
 
@@ -238,26 +243,5 @@ def test_nothing_reads_past_the_log(what):
     sources = {path.relative_to(PROJECT_ROOT / "minhu").as_posix(): path for path in PROJECT_ROOT.glob("minhu/**/*.py")}
     found = {name for name, path in sources.items() if re.search(what, path.read_text(encoding="utf-8"))}
     assert found == READERS[what]
-    readers = {"load/rejects.py", "warehouse/callers.py"} & found
-    assert all("access.reading(" in sources[name].read_text(encoding="utf-8") for name in readers)
-
-
-def test_what_was_logged_before_there_was_a_chain_is_chained(server, home, tmp_path):
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("drop database if exists before_the_chain with (force)")
-        connection.execute("create database before_the_chain template template0")
-    url = sqlalchemy.make_url(server).set(database="before_the_chain").render_as_string(hide_password=False)
-    settings = Settings(home / "chain", PROJECT_ROOT / "config", home / "drop", url)
-    old = tmp_path / "sql"
-    old.mkdir()
-    for path in database.MIGRATIONS.glob("*.sql"):
-        if path.name < "074":
-            shutil.copy(path, old)
-    database.migrate(settings, old)
-    with database.connect(settings) as connection:
-        for why in ("first", "rolled back", "second"):
-            with connection.transaction(force_rollback=why == "rolled back"):
-                connection.execute("insert into audit.access_log (subject, why) values ('frequent_callers', %s)", [why])
-    database.migrate(settings)
-    assert [(one["access_id"], one["why"]) for one in access.entries(settings)] == [(1, "first"), (2, "second")]
-    assert access_chain.check(settings).is_ok
+    readers = {"load/rejects.py", "watch/callers.py"} & found
+    assert all("access_log.reading(" in sources[name].read_text(encoding="utf-8") for name in readers)

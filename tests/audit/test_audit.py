@@ -19,9 +19,9 @@ from minhu.audit.sample import as_file, draw, redraw
 from minhu.audit.trace import trace
 from minhu.audit.trace_text import render_trace
 from minhu.errors import BadDelivery, Refused, SourceAway
+from minhu.glossary.delivered import QUALITY_PART
 from minhu.load import load_delivery, load_file
 from minhu.scoring import explain, render, score
-from minhu.scoring.feed_words import PARTS
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
 from tests import given
@@ -195,7 +195,7 @@ def test_a_later_build_scores_anew_what_changed_and_the_earlier_score_stays(city
     assert (str(completeness.points), int(completeness.numerator)) == ("6.25", 5)
     told = "select * from audit.feed_quality_version where build_id > 1"
     changed = query(city, told)
-    assert {row[:3] for row in changed} <= {("h1", date(2026, 10, 1), part) for part in PARTS}
+    assert {row[:3] for row in changed} <= {("h1", date(2026, 10, 1), part) for part in QUALITY_PART}
     build(city, full_refresh=True)
     assert query(city, told) == changed, "scored whole, it says the same"
 

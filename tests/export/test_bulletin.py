@@ -3,10 +3,10 @@
 from dataclasses import replace
 from string import Formatter
 
-from minhu.export.blocks import Table, Text, texts
 from minhu.export.bulletin import bulletin
 from minhu.export.public import suppress
 from minhu.export.words import TEXT, Words
+from minhu.paper.blocks import Table, Text, texts
 from tests.export.given import LATE, RELEASE, moment, ranked, report, rich
 
 ZH = Words("zh")

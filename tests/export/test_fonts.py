@@ -7,10 +7,10 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 
 from minhu.errors import Refused
-from minhu.export import fonts
-from minhu.export.fonts import Faces, find_faces
-from minhu.export.to_pdf import as_pdf
+from minhu.export.bulletin import bulletin, cover
 from minhu.export.words import Words
+from minhu.paper import fonts, to_pdf
+from minhu.paper.fonts import Faces, find_faces
 from tests.export.given import report
 
 
@@ -81,4 +81,5 @@ def test_a_character_without_a_glyph_is_refused_and_never_a_box():
     faces = find_faces({})
     rare = chr(0x2FFFE)
     with pytest.raises(Refused, match=r"lacks U\+2FFFE; set MINHU_FONT"):
-        as_pdf(report(title=f"镇{rare}办法"), Words("zh"), faces)
+        given, words = report(title=f"镇{rare}办法"), Words("zh")
+        to_pdf.as_pdf(bulletin(given, words), cover(given, words), faces)

@@ -15,24 +15,36 @@ from docx.oxml.ns import qn
 from PIL import Image
 
 from minhu.export import charts
-from minhu.export.fonts import find_faces
-from minhu.export.lines import wrap
+from minhu.export.bulletin import bulletin, cover
 from minhu.export.public import suppress
 from minhu.export.to_csv import as_csv
-from minhu.export.to_docx import as_docx
 from minhu.export.to_json import as_json
-from minhu.export.to_pdf import Paper, as_pdf
 from minhu.export.to_xlsx import as_xlsx
 from minhu.export.words import Words
+from minhu.paper import to_docx, to_pdf
+from minhu.paper.charts import DPI, as_png
+from minhu.paper.fonts import find_faces
+from minhu.paper.lines import wrap
+from minhu.paper.to_pdf import Paper
 from tests.export.given import LATE, RELEASE, cost, group, ranked, rate, report, rich, unit
 
 ZH, EN = Words("zh"), Words("en")
+
+
+def docx_of(given, words, faces, annexes=()):
+    return to_docx.as_docx(bulletin(given, words, annexes), cover(given, words), faces)
+
+
+def pdf_of(given, words, faces, annexes=()):
+    return to_pdf.as_pdf(bulletin(given, words, annexes), cover(given, words), faces)
+
+
 WRITERS = {
     "xlsx": lambda given, words: as_xlsx(given, words, ["D1"]),
     "csv": lambda given, words: as_csv(given, "evidence"),
     "json": lambda given, words: as_json(given),
-    "docx": lambda given, words: as_docx(given, words, find_faces(), ("D1",)),
-    "pdf": lambda given, words: as_pdf(given, words, find_faces(), ("D1",)),
+    "docx": lambda given, words: docx_of(given, words, find_faces(), ("D1",)),
+    "pdf": lambda given, words: pdf_of(given, words, find_faces(), ("D1",)),
 }
 
 
@@ -212,7 +224,7 @@ def test_the_json_holds_the_whole_report_exactly():
 
 
 def test_the_word_file_has_its_headings_repeated_heads_and_pictures():
-    paper = docx.Document(BytesIO(as_docx(report(), ZH, find_faces(), ("D1",))))
+    paper = docx.Document(BytesIO(docx_of(report(), ZH, find_faces(), ("D1",))))
     assert [one.text for one in paper.paragraphs if one.style.name == "Heading 1"] == [
         *("一、总体情况", "二、分组得分", "三、主要指标", "四、扣分较多的单位", "五、说明"),
         "附件1　单位D1失分明细",
@@ -228,7 +240,7 @@ def test_the_word_file_has_its_headings_repeated_heads_and_pictures():
 
 
 def test_the_word_file_names_chinese_fonts_for_every_run_of_its_tables():
-    paper = docx.Document(BytesIO(as_docx(report(), ZH, find_faces())))
+    paper = docx.Document(BytesIO(docx_of(report(), ZH, find_faces())))
     runs = [run for table in paper.tables for run in table._tbl.iter(qn("w:r"))]
     assert len(runs) > 100
     assert {run.rPr.rFonts.get(qn("w:eastAsia")) for run in runs} == {"黑体", "宋体"}
@@ -257,7 +269,7 @@ def large():
 
 
 def test_a_table_repeats_its_head_on_every_page_it_runs_over(written):
-    as_pdf(large(), ZH, find_faces())
+    pdf_of(large(), ZH, find_faces())
     pages = {page for page, line, _ in written if re.fullmatch(r"单位U\d+", line)}
     assert len(pages) >= 6
     assert all((page, "单位") in {(at, line) for at, line, _ in written} for page in pages)
@@ -266,23 +278,23 @@ def test_a_table_repeats_its_head_on_every_page_it_runs_over(written):
 
 
 def test_every_page_has_its_number_and_a_draft_its_mark(written):
-    as_pdf(large(), ZH, find_faces())
+    pdf_of(large(), ZH, find_faces())
     last = max(page for page, _, _ in written)
     for page in range(1, last + 1):
         lines = [line for at, line, _ in written if at == page]
         assert f"— {page} —" in lines and "未发布 · 试算" in lines
     written.clear()
-    as_pdf(replace(large(), release=RELEASE), ZH, find_faces())
+    pdf_of(replace(large(), release=RELEASE), ZH, find_faces())
     assert not any("试算" in line for _, line, _ in written)
 
 
 def test_the_pdf_embeds_its_fonts():
-    content = as_pdf(report(), ZH, find_faces())
+    content = pdf_of(report(), ZH, find_faces())
     assert content.count(b"/FontFile3") == 2 and content.count(b"/CIDToGIDMap") + content.count(b"/CIDFontType0") >= 2
 
 
 def test_nothing_is_written_beyond_the_margins(written):
-    as_pdf(report(), EN, find_faces(), ("D1",))
+    pdf_of(report(), EN, find_faces(), ("D1",))
     assert len(written) > 200
     assert all(20 < x < 190 for _, line, x in written if line != EN("draft"))
 
@@ -315,8 +327,8 @@ def test_bars_are_as_long_as_the_bands_are_large():
 
 def test_a_chart_is_a_picture_in_the_size_it_says():
     drawing = charts.rates(report(), ZH, 160)
-    image = Image.open(BytesIO(charts.as_png(drawing, find_faces())))
-    assert image.width == round(160 / 25.4 * charts.DPI)
+    image = Image.open(BytesIO(as_png(drawing, find_faces())))
+    assert image.width == round(160 / 25.4 * DPI)
     assert len(image.convert("L").getcolors(256)) > 20  # text and lines, not an empty sheet
 
 

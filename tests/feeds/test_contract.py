@@ -9,8 +9,8 @@ import yaml
 
 from minhu.feeds import load_feed, load_feeds
 from minhu.feeds.contract import contract, drift
+from minhu.feeds.contract_files import as_odcs, json_schema
 from minhu.feeds.detect import shape
-from minhu.feeds.export import as_odcs, json_schema
 from minhu.settings import PROJECT_ROOT
 from tests import given
 

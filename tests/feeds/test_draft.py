@@ -17,7 +17,7 @@ from minhu.declaration import read_yaml
 from minhu.errors import BadDelivery
 from minhu.feeds import load_feed, load_feeds
 from minhu.feeds.draft import draft
-from minhu.feeds.preview import preview
+from minhu.load.preview import preview
 from minhu.settings import PROJECT_ROOT, Settings
 from minhu.simulate import write_city
 from tests import given

@@ -55,7 +55,7 @@ class Step:
 
 STEPS = (
     Step("before fetch", "before", "minhu.load:fetch", _PULLED, second=()),
-    Step("before fetch", "before", "minhu.feeds.sources.push:private_folder", ("push",)),
+    Step("before fetch", "before", "minhu.load.push:private_folder", ("push",)),
     Step("in fetch", "before", "minhu.feeds.sources.drop:_settled", ("drop",)),
     Step("in fetch", "before", "asyncssh:SFTPClientFile.read", ("sftp",), (2, 3, 4), ()),
     Step("in fetch", "half_copied", "fsspec.implementations.local:LocalFileSystem.get_file", ("object",)),
@@ -63,7 +63,7 @@ STEPS = (
     Step("in fetch", "before", "minhu.feeds.sources.sql:_hash", ("sql",), (1, 70, 200)),
     Step("in fetch", "half_written", "pathlib:Path.write_bytes", ("push",)),
     Step("after fetch", "before", "minhu.load:load_fetched", _PULLED),
-    Step("after fetch", "before", "minhu.feeds.sources.push:load_fetched", ("push",)),
+    Step("after fetch", "before", "minhu.load.push:load_fetched", ("push",)),
     Step("before landing", "before", "minhu.load:land"),
     Step("in landing", "half_landed", "shutil:copyfileobj"),
     Step("before its place in the landing zone", "before", "minhu.load.store:Folder.keep"),
@@ -90,7 +90,7 @@ STEPS = (
     Step("in archiving", "before_move", "minhu.feeds.sources.drop:os", ("drop",)),
     Step("after archiving", "after", _ARCHIVE, ("drop",)),
     Step("at the end", "after", "minhu.load:load_fetched", _PULLED),
-    Step("at the end", "after", "minhu.feeds.sources.push:load_fetched", ("push",)),
+    Step("at the end", "after", "minhu.load.push:load_fetched", ("push",)),
 )
 START = {kind: f"minhu.{'feeds.sources.push' if kind == 'push' else 'load'}:read_feed" for kind in KINDS}
 """Where a loader begins that is killed at any moment of its life."""
@@ -164,7 +164,7 @@ def main() -> None:
     import httpx  # noqa: F401
 
     from minhu.feeds.formats import encodings, read
-    from minhu.feeds.sources import drop, objects, open311, push, rest, sftp, sql  # noqa: F401
+    from minhu.feeds.sources import sftp, sql
 
     # Small enough that a few hundred rows come in many parts, so that a kill finds the threads at work.
     encodings.BLOCK = sftp._CHUNK = 1 << 13
@@ -265,8 +265,8 @@ def _in_call(call: int, calls: Iterator[int], stand_still: Callable, first: Call
 
 
 def _load(order: dict) -> list:
-    from minhu.feeds.sources.push import receive
     from minhu.load import load_delivery
+    from minhu.load.push import receive
 
     kept = order["settings"]
     paths = {name: Path(kept[name]) for name in ("home", "config", "drop")}

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from minhu import config, database
 from minhu.cli import minhu
 from minhu.errors import BadDeclaration, BadDelivery
-from minhu.feeds.export import json_schema
+from minhu.feeds.contract_files import json_schema
 from minhu.load import load_file, replay
 from minhu.load.prune import Pruned, prune, read_terms
 from minhu.load.store import store_of

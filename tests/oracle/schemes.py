@@ -4,7 +4,7 @@ numbers, points by hand, lists.
 
 import random
 
-from minhu.scoring.catalogue import measures
+from minhu.schemes.catalogue import measures
 
 BOUNDS = {"rate": 100, "share": 100, "mean": 1, "median": 3000, "p90": 3000, "per_10k": 4, "count": 4, "sum": 3000}
 """About how large a value may be, where a scoring function reads it in steps."""

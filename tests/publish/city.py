@@ -7,7 +7,8 @@ from pathlib import Path
 
 import sqlalchemy
 
-from minhu import access, database
+from minhu import database
+from minhu.database import logins
 from minhu.load import load_file
 from minhu.settings import PROJECT_ROOT, Settings
 from minhu.warehouse.build import build
@@ -75,8 +76,8 @@ def login(city: Settings, name: str, group: str, unit: str | None = None) -> Set
     """The city as a login of the group reaches it; made anew, since a login belongs to the whole server."""
     with database.connect(city, autocommit=True) as owner:
         if owner.execute("select 1 from pg_roles where rolname = %s", [name]).fetchone():
-            access.drop_login(owner, name)
-        password = access.add_login(owner, name, group, unit=unit)
+            logins.drop_login(owner, name)
+        password = logins.add_login(owner, name, group, unit=unit)
     url = sqlalchemy.make_url(city.database_url).set(username=name, password=password)
     return replace(city, database_url=url.render_as_string(hide_password=False))
 

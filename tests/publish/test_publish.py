@@ -7,17 +7,17 @@ import psycopg
 import pytest
 
 from minhu import assess, database
-from minhu.audit import access
 from minhu.audit.report.chapters import chapters
 from minhu.audit.report.read import read_audit
 from minhu.audit.trace import trace
 from minhu.audit.trace_text import render_trace
 from minhu.errors import Refused
 from minhu.export import read_report
-from minhu.export.blocks import texts
+from minhu.paper.blocks import texts
+from minhu.privacy import access_log
 from minhu.publish import close, diff, publish, revise, verify
 from minhu.publish.chain import check_chain
-from minhu.publish.released import explain_release
+from minhu.publish.stored_release import explain_release
 from minhu.scoring import explain
 from minhu.scoring import render as render_explanation
 from minhu.warehouse.build import build
@@ -105,7 +105,7 @@ def test_the_way_of_a_number_is_told_from_the_file_to_the_release(city, first):
 
 
 def test_every_act_on_the_way_stands_in_the_access_log(city, first):
-    logged = [(one["subject"], one["accessed_by"], one["act_id"]) for one in access.entries(city)]
+    logged = [(one["subject"], one["accessed_by"], one["act_id"]) for one in access_log.entries(city)]
     owner = first.closed_by
     assert logged[:3] == [
         ("closing", owner, first.closing_id),

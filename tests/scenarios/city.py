@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import sqlalchemy
 from psycopg.rows import dict_row
 
-from minhu import access, assess, database
+from minhu import assess, database
+from minhu.database import logins
 from minhu.load import load_file
 from minhu.settings import PROJECT_ROOT, Settings
 
@@ -107,8 +108,8 @@ def as_evaluator(city: Settings, name: str = "scenario_evaluator") -> Settings:
     """The city as a login of the group evaluator reaches it; made anew, since a login belongs to the whole server."""
     with database.connect(city, autocommit=True) as owner:
         if owner.execute("select 1 from pg_roles where rolname = %s", [name]).fetchone():
-            access.drop_login(owner, name)
-        password = access.add_login(owner, name, "evaluator")
+            logins.drop_login(owner, name)
+        password = logins.add_login(owner, name, "evaluator")
     return reached_as(city, name, password)
 
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from minhu.scoring.words import ANOMALIES
+from minhu.glossary.cases import ANOMALY
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
 from tests.oracle.second_path import SecondPath
@@ -79,7 +79,7 @@ def test_every_anomaly_is_documented_with_its_effect_and_shown_by_a_scenario(fac
     effects = dict(re.findall(r"^    \('(\w+)', '(.+)'\)", model, re.MULTILINE))
     assert len(effects) > 10
     assert dict(re.findall(r"^\| `(\w+)` \| .+ \| (.+) \|$", page, re.MULTILINE)) == effects
-    assert set(ANOMALIES) == set(effects)
+    assert set(ANOMALY) == set(effects)
     shown = {row["anomaly_code"]: row["effect_on_clock"] for row in facts[1]["anomaly"]}
     assert shown == effects
     evidence = {(row["batch_id"], row["row_number"]) for row in facts[1]["anomaly"]}

@@ -11,8 +11,8 @@ import yaml
 
 from minhu import database
 from minhu.errors import BadDeclaration
+from minhu.schemes.catalogue import FOLDER, Aggregate, Measure, measures
 from minhu.scoring import score
-from minhu.scoring.catalogue import FOLDER, Aggregate, Measure, measures
 from minhu.settings import PROJECT_ROOT
 from tests.scoring.city import GIVEN, City, at
 
@@ -264,7 +264,7 @@ import os
 from pathlib import Path
 from minhu import database
 from minhu.scoring import explain, render, score
-from minhu.scoring.period import Period
+from minhu.schemes.period import Period
 from minhu.scoring.score import _choose
 from minhu.settings import Settings
 from minhu.warehouse import dbt

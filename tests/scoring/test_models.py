@@ -1,7 +1,7 @@
 """The models' own worked examples: dbt's unit tests, which a production run leaves out."""
 
 from minhu import database
-from minhu.scoring.period import Period
+from minhu.schemes.period import Period
 from minhu.scoring.score import _choose
 from minhu.warehouse import dbt
 

@@ -9,7 +9,8 @@ from psycopg.types.json import Jsonb
 
 from minhu import database
 from minhu.errors import Refused
-from minhu.scoring import load_scheme, score
+from minhu.schemes import load_scheme
+from minhu.scoring import score
 from minhu.scoring.score import RESULTS
 from minhu.warehouse import dbt
 from tests.scoring.city import GIVEN, City
@@ -232,7 +233,7 @@ def test_lateness_is_judged_as_of_the_end_of_the_data_and_a_changed_scheme_is_an
 
 def _rehash(settings) -> str:
     """Gives the newest scheme entry the version that its content has."""
-    from minhu.scoring import Scheme
+    from minhu.schemes import Scheme
 
     with database.connect(settings) as connection:
         (data,) = connection.execute(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minhu.scoring.arithmetic import split_loss
+from minhu.schemes.arithmetic import split_loss
 
 
 @pytest.mark.parametrize(

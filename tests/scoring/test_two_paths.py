@@ -15,8 +15,8 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from minhu import database
-from minhu.scoring import Scheme
-from minhu.scoring.tally import Given, UnitCounts, tally
+from minhu.schemes import Scheme
+from minhu.schemes.tally import Given, UnitCounts, tally
 
 DAY = date(2026, 10, 1)
 GROUPS = ("group_a", "group_b")

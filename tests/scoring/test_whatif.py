@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from minhu import database
 from minhu.cli import minhu
 from minhu.errors import Refused
-from minhu.scoring import read_scheme, what_if
+from minhu.schemes import read_scheme
+from minhu.scoring import what_if
 from minhu.scoring.whatif import _same_counts
 from tests.scoring.city import GIVEN
 

@@ -8,7 +8,8 @@ import pytest
 
 from minhu.feeds.feed import Feed
 from minhu.feeds.sources import http
-from minhu.feeds.sources.fetch import Fetched, Wanted, fetch
+from minhu.feeds.sources.fetch import fetch
+from minhu.feeds.sources.fetched import Fetched, Wanted
 from minhu.settings import Settings
 from tests import given
 from tests.sources.web import Web

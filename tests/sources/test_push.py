@@ -4,7 +4,7 @@ import pytest
 
 from minhu import database
 from minhu.errors import BadDelivery, Refused
-from minhu.feeds.sources.push import receive
+from minhu.load.push import receive
 from tests import given
 from tests.sources.conftest import DAY
 

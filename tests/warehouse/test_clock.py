@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from minhu import config, database
 from minhu.load import load_file
-from minhu.scoring.scheme import Limit
+from minhu.schemes.scheme import Limit
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse import dbt
 from minhu.warehouse.build import build

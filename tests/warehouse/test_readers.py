@@ -6,7 +6,8 @@ import psycopg
 import pytest
 import sqlalchemy
 
-from minhu import access, database
+from minhu import database
+from minhu.database import logins
 from minhu.errors import Refused
 from minhu.scoring import score
 from minhu.warehouse import build as build_module
@@ -50,7 +51,7 @@ def reader(city):
     build(city)
     score(city, "2026-10")
     with database.connect(city) as owner:
-        password = access.add_login(owner, READER, "bi")
+        password = logins.add_login(owner, READER, "bi")
         owner.execute(OWN)
     url = sqlalchemy.make_url(city.database_url).set(username=READER, password=password)
     try:

@@ -19,7 +19,7 @@ from minhu.errors import BadDeclaration, Refused
 from minhu.load import load_file
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
-from minhu.warehouse.callers import frequent
+from minhu.watch.callers import frequent
 from tests import given
 
 AREAS = """area_code,area_name,parent_area_code,area_level
@@ -136,7 +136,7 @@ def facts(city):
 
 
 def test_matter_and_place_as_the_documents_tell(city):
-    """The worked example of docs/facts.md and of DECISIONS.md, and what stands beside it."""
+    """The worked example of docs/facts.md and of docs/decisions/matters.md, and what stands beside it."""
     lamp, again = "市民来电反映文三路路灯不亮", "文三路路灯还是不亮，没人来修"
     load(
         city,
@@ -610,7 +610,7 @@ def test_frequent_callers_are_told_masked_and_the_look_is_logged_first(handled_c
         ("frequent_callers", None, "高频来电人研判"),
         ("frequent_callers", None, "x"),
     ]
-    monkeypatch.setattr("minhu.warehouse.callers._FREQUENT", "select 1 / 0")
+    monkeypatch.setattr("minhu.watch.callers._FREQUENT", "select 1 / 0")
     with pytest.raises(psycopg.errors.DivisionByZero):
         frequent(handled_city, "x")
     assert query(handled_city, "select count(*) from audit.access_log") == [(3,)], "committed before the answer"

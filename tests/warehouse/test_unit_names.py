@@ -5,9 +5,9 @@ from datetime import date
 import pytest
 
 from minhu import database
-from minhu.feeds.unresolved import unresolved
 from minhu.load import load_file
 from minhu.warehouse.build import build
+from minhu.warehouse.unresolved import unresolved
 from tests import given
 
 HEAD = "unit_code,unit_name,unit_kind,linkage_level,peer_group,aliases,valid_from,valid_to\n"

@@ -3,16 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from minhu.audit import access
 from minhu.audit.report.chapters import chapters, month_zh
 from minhu.audit.report.read import AuditReport, read_audit
 from minhu.errors import Refused
 from minhu.export import put
-from minhu.export.blocks import Cover
-from minhu.export.fonts import find_faces
-from minhu.export.to_html import as_html
-from minhu.export.to_pdf import set_blocks
-from minhu.export.words import Words
+from minhu.paper.blocks import Cover
+from minhu.paper.fonts import find_faces
+from minhu.paper.to_html import as_html
+from minhu.paper.to_pdf import as_pdf
+from minhu.privacy import access_log
 from minhu.settings import Settings
 
 SAMPLE = 10
@@ -40,9 +39,9 @@ def write_report(settings: Settings, month: str, out: Path, *, seed: str | None 
     cover = Cover(title=title, head=title, subject=report.period.text, dated=report.as_of)
     written = {
         out / f"audit-{report.period.text}.html": as_html(blocks, cover).encode(),
-        out / f"audit-{report.period.text}.pdf": set_blocks(blocks, cover, Words("zh"), find_faces()),
+        out / f"audit-{report.period.text}.pdf": as_pdf(blocks, cover, find_faces()),
     }
-    access.record_export(settings, f"audit report {report.period.text}")
+    access_log.record_export(settings, f"audit report {report.period.text}")
     for path, content in written.items():
         put(path, content)
     return Written(report, tuple(written))

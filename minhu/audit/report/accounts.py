@@ -5,26 +5,10 @@ from decimal import Decimal
 
 from minhu.audit.report.lists import capped
 from minhu.audit.report.read import AuditReport
-from minhu.audit.trace_text import STATUS
-from minhu.export.blocks import Block, Column, Row, Table, Text
-from minhu.quality.register import SEVERITY_ZH
-from minhu.scoring.words import moment
-
-WAIVERS = {"in_force": "有效", "expired": "已到期", "revoked": "已撤销"}
-COUNTS = {
-    "score_runs": "评分运行",
-    "scored_units": "评分单位",
-    "units_without_indicators": "无指标的单位",
-    "indicators_without_score": "无得分的单位指标",
-    "points_sum_gaps": "指标分之和与总分不符",
-    "case_sum_gaps": "明细之和与指标不符",
-    "unjudged_batches": "未判定批次",
-    "unbuilt_batches": "未构建批次",
-    "held_batches": "扣留批次",
-    "unofficial_days": "非正式日历日",
-    "unresolved_assignments": "未识别单位的派单",
-    "days_not_over": "未到期末的天数",
-}
+from minhu.glossary.decided import DECISION_STATE
+from minhu.glossary.delivered import BATCH_STATUS, RECONCILED, SEVERITY
+from minhu.paper.blocks import Block, Column, Row, Table, Text
+from minhu.schemes.words import moment
 
 
 def open_matters(report: AuditReport) -> Iterator[Block]:
@@ -76,7 +60,7 @@ def open_matters(report: AuditReport) -> Iterator[Block]:
                 row["subject"],
                 f"{row['waived_by']}\n{moment(row['waived_at'])}",
                 str(row["expires_on"]),
-                WAIVERS[row["state"]],
+                DECISION_STATE.zh(row["state"]),
                 str(row["age_days"]),
             )
             for row in report.waivers
@@ -97,7 +81,7 @@ def open_matters(report: AuditReport) -> Iterator[Block]:
         ),
         [
             (
-                SEVERITY_ZH[row["severity"]],
+                SEVERITY.zh(row["severity"]),
                 f"{row['title_zh']}\n{row['rule_id']}",
                 row["subject"] or "",
                 moment(row["first_failed_at"]),
@@ -127,7 +111,7 @@ def _disposed(row: dict) -> str:
         return f"人工放行\n{row['decided_by']} {moment(row['released_at'])}"
     if row["superseded_by"]:
         return f"由批次 {row['superseded_by']} 取代"
-    return "未处置" if row["status"] == "held" else STATUS[row["status"]]
+    return "未处置" if row["status"] == "held" else BATCH_STATUS.zh(row["status"])
 
 
 def accounts(report: AuditReport) -> Iterator[Block]:
@@ -187,7 +171,7 @@ def accounts(report: AuditReport) -> Iterator[Block]:
         Column("核对", 60),
         *(Column(f"{run['scheme_id']}\n{run['scheme_version'][:12]}", 24, "right") for run in runs),
     )
-    yield Table(columns, tuple(Row((name, *(f"{run[key]:,}" for run in runs))) for key, name in COUNTS.items()))
+    yield Table(columns, tuple(Row((word.zh, *(f"{run[key]:,}" for run in runs))) for key, word in RECONCILED.items()))
 
 
 def rejected(report: AuditReport) -> Iterator[Block]:

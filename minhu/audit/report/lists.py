@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from minhu.export.blocks import Block, Column, Row, Table, Text
+from minhu.paper.blocks import Block, Column, Row, Table, Text
 
 SHOWN = 20
 """So many rows of a long list are shown."""

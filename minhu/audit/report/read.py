@@ -20,8 +20,8 @@ from minhu.audit.sample import Sample, draw_in
 from minhu.audit.trace import Rows, Trace, trace_in
 from minhu.errors import Refused
 from minhu.publish.code import code_version
-from minhu.scoring.period import Period
-from minhu.scoring.plain import plain
+from minhu.schemes.period import Period
+from minhu.schemes.plain import plain
 from minhu.settings import Settings
 
 MONTHS = 6

@@ -3,20 +3,20 @@
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
-from minhu.audit.report.charts import Series, bars, trend
 from minhu.audit.report.lists import SHOWN, capped
 from minhu.audit.report.read import AuditReport
-from minhu.export.blocks import WIDTH, Block, Column, Figure, Row, Table, Text
-from minhu.quality.register import SEVERITY_ZH
-from minhu.scoring.feed_words import PARTS, losses_text
+from minhu.glossary.delivered import QUALITY_PART, SEVERITY
+from minhu.paper.blocks import WIDTH, Block, Column, Figure, Row, Table, Text
+from minhu.paper.trends import Series, bars, trend
+from minhu.schemes.feed_words import losses_text
 
 
 def coverage(report: AuditReport) -> Iterator[Block]:
-    counted = {name: sum(row["severity"] == name for row in report.rules) for name in SEVERITY_ZH}
+    counted = {name: sum(row["severity"] == name for row in report.rules) for name in SEVERITY}
     yield Text(
         "body",
         f"规则台账现行 {len(report.rules)} 条："
-        + "，".join(f"{SEVERITY_ZH[name]} {count} 条" for name, count in counted.items())
+        + "，".join(f"{SEVERITY.zh(name)} {count} 条" for name, count in counted.items())
         + "。下表为每条规则本月的执行与未通过情况；未通过的批次数不含仅提示整次运行的结果。",
     )
     columns = (
@@ -35,7 +35,7 @@ def coverage(report: AuditReport) -> Iterator[Block]:
             (
                 f"{row['title_zh']}\n{row['rule_id']}",
                 row["dimension"],
-                SEVERITY_ZH[row["severity"]],
+                SEVERITY.zh(row["severity"]),
                 row["owner"] or "未登记",
                 str(row["runs"]),
                 str(row["failed_runs"]),
@@ -154,7 +154,7 @@ def scores(report: AuditReport) -> Iterator[Block]:
         yield Figure(drawing)
     columns = (
         Column("来源", 36),
-        *(Column(name, width, "right") for name, width in zip(PARTS.values(), (19, 19, 19, 23), strict=True)),
+        *(Column(word.zh, width, "right") for word, width in zip(QUALITY_PART.values(), (19, 19, 19, 23), strict=True)),
         Column("合计", 13, "right"),
         Column("失分原因（每项最多五条）", 48),
     )
@@ -162,7 +162,7 @@ def scores(report: AuditReport) -> Iterator[Block]:
         Row(
             (
                 f"{score.feed_name}\n{score.feed_code}",
-                *(f"{score.part(name).points}" for name in PARTS),
+                *(f"{score.part(name).points}" for name in QUALITY_PART),
                 str(score.points),
                 _why(score),
             )
@@ -172,7 +172,7 @@ def scores(report: AuditReport) -> Iterator[Block]:
     yield from capped(columns, rows, f"minhu audit feeds {report.period.text}")
     drawing = trend(
         [
-            Series(PARTS[one.name], one.values)
+            Series(QUALITY_PART.zh(one.name), one.values)
             for one in _series(report, report.score_trend, "part", lambda row: row["pct"])
         ],
         report.months,
@@ -186,7 +186,7 @@ def scores(report: AuditReport) -> Iterator[Block]:
 
 def _why(score) -> str:
     told = [
-        f"{PARTS[part.part]}：{losses_text(part.lost)}"
+        f"{QUALITY_PART.zh(part.part)}：{losses_text(part.lost)}"
         for part in score.parts
         if part.points < part.points_max and part.lost
     ]

@@ -345,7 +345,7 @@ class SqlQuery(Declared):
 
 
 class Push(Declared):
-    """Deliveries that a sender posts; `minhu.feeds.sources.push.receive` takes them. There is nothing to fetch."""
+    """Deliveries that a sender posts; `minhu.load.push.receive` takes them. There is nothing to fetch."""
 
     type: Literal["push"]
     max_mb: Annotated[float, Field(gt=0)] = 64

@@ -4,7 +4,6 @@ A file that is gone by the time it is looked at was taken by another loader. One
 stays where it is and is taken next time.
 """
 
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -13,8 +12,8 @@ from functools import partial
 from glob import escape
 from pathlib import Path
 
-from minhu.errors import Retryable
-from minhu.feeds.sources.fetch import Fetched, Wanted
+from minhu.errors import Retryable, foreign
+from minhu.feeds.sources.fetched import Fetched, Wanted, control_total
 
 _PATIENCE = 60  # seconds to wait for a file that keeps growing
 
@@ -38,21 +37,8 @@ def fetch_drop(wanted: Wanted) -> Iterator[Fetched]:
 
 
 def _done(done: Path) -> str:
-    try:
+    with foreign.told("done file", name=done.name):
         return done.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        raise Retryable(f"{done.name} is not there yet: the sender has not finished") from None
-
-
-def control_total(told: str) -> int | None:
-    """The number of rows a done file tells: bare, or ``rows`` of a JSON object; None where it tells none."""
-    text = told.strip()
-    if text.startswith("{"):
-        try:
-            text = str(json.loads(text).get("rows", ""))
-        except json.JSONDecodeError:
-            return None
-    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _settled(path: Path, seconds: float) -> os.stat_result:

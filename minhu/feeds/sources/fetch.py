@@ -1,46 +1,9 @@
 """Fetches what a delivery's source holds for a date, as files that can be landed. One function per kind of source."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
+from collections.abc import Iterator
 
-from minhu.feeds.feed import Delivery, Feed
 from minhu.feeds.sources import DropFolder, ObjectStore, Open311, Push, Rest, Sftp, SqlQuery
-from minhu.settings import Settings
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is asked of a source. ``cursor``: what the last committed fetch of this delivery left behind, if anything.
-
-    ``folder``: a private folder of this fetch, for what is downloaded; it is removed afterwards.
-    """
-
-    settings: Settings
-    feed: Feed
-    delivery: Delivery
-    business_date: date
-    cursor: str | None
-    folder: Path
-
-
-@dataclass(frozen=True)
-class Fetched:
-    """One file that arrived. ``name`` tells people where it came from; it never holds a secret.
-
-    ``control_total``: how many rows the sender says there are. ``cursor``: where the next fetch goes on; it is stored
-    in the transaction that commits the batch. ``identity``: a sha256 that stands for the content where the bytes differ
-    from pull to pull (an API's canonical rows); the bytes' own unless given. ``after_commit`` runs once the rows are
-    safe, also when they were already; it may be run again.
-    """
-
-    path: Path
-    name: str
-    control_total: int | None = None
-    cursor: str | None = None
-    identity: str | None = None
-    after_commit: Callable[[], None] | None = None
+from minhu.feeds.sources.fetched import Fetched, Wanted
 
 
 def fetch(wanted: Wanted) -> Iterator[Fetched]:

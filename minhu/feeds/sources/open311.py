@@ -12,7 +12,7 @@ import httpx
 
 from minhu.errors import BadDelivery, Refused
 from minhu.feeds.sources import Open311
-from minhu.feeds.sources.fetch import Fetched, Wanted
+from minhu.feeds.sources.fetched import Fetched, Wanted
 from minhu.feeds.sources.http import Connection, shown
 from minhu.feeds.sources.pages import Gathered
 from minhu.feeds.sources.rest import pages_of

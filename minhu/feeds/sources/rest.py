@@ -9,7 +9,7 @@ from minhu.errors import BadDelivery, Refused
 from minhu.feeds.sources import ByCursor, ByLink, ByOffset, ByPage, Rest
 from minhu.feeds.sources.cursors import latest, since
 from minhu.feeds.sources.dated import dated
-from minhu.feeds.sources.fetch import Fetched, Wanted
+from minhu.feeds.sources.fetched import Fetched, Wanted
 from minhu.feeds.sources.http import Connection, shown
 from minhu.feeds.sources.pages import Gathered, JsonPages, XmlPages
 

@@ -1,0 +1,90 @@
+"""Everything a city declares, read and held against itself, as entries by (kind, key)."""
+
+from pathlib import Path
+
+from minhu.config.city import City
+from minhu.config.registers import Entries, put, read_registers
+from minhu.declaration import read_declaration
+from minhu.errors import BadDeclaration
+from minhu.feeds import Feed, load_feeds
+from minhu.schemes.scheme import load_schemes
+
+
+def read_config(folder: Path) -> Entries:
+    """Everything a city declares, by (kind, key). Raises BadDeclaration naming file, line and key.
+
+    Only ``city.yml`` and ``feeds/`` are required: a register, calendar or scheme that is not there is empty.
+    """
+    entries: Entries = {}
+    city = read_declaration(City, folder / "city.yml")
+    # Entries of their own: a rule of repeats decides over the cases of its days, the others over no fact.
+    own = {"retention", "feeds", "repeats", "schemes", "gaming", "quality", "feed_quality"}
+    put(entries, "city", city.code, city.model_dump(mode="json", exclude=own), folder / "city.yml")
+    for key, data in city.repeat_rules().items():
+        put(entries, "repeat_rule", key, data, folder / "city.yml")
+    put(entries, "retention", "*", city.retention.model_dump(mode="json"), folder / "city.yml")
+    for feed in load_feeds(folder):
+        path = folder / "feeds" / f"{feed.code}.yml"
+        put(entries, "feed", feed.code, _feed_data(feed), path)
+        if feed.unit:  # an entry of its own: who runs a feed decides over no fact
+            put(entries, "feed_unit", feed.code, {"feed_code": feed.code, "unit_code": feed.unit}, path)
+        put(entries, "retention", feed.code, feed.retention_under(city.retention).model_dump(mode="json"), path)
+        for delivery in feed.deliveries:
+            data = {"feed_code": feed.code, "delivery": delivery.name, "kind": delivery.kind, "mode": delivery.mode}
+            put(entries, "delivery", f"{feed.code}/{delivery.name}", data, path)
+    read_registers(folder, entries)
+    _check_owners(entries, folder)
+    for scheme in load_schemes(folder, schemes_in_force(folder)):
+        for kind, key, data in scheme.entries():
+            put(entries, kind, key, data, folder / "schemes")
+    for kind, dated in (("gaming", city.gaming), ("feed_quality", city.feed_quality), ("quality", city.quality)):
+        for terms in dated:
+            data = terms.model_dump(mode="json", exclude={"example"})
+            put(entries, kind, data["valid_from"], data, folder / "city.yml")
+    return entries
+
+
+def schemes_in_force(folder: Path) -> tuple[str, ...]:
+    """The ids of the schemes that score the city: those that ``city.yml`` names, or all there are."""
+    named = read_declaration(City, folder / "city.yml").schemes
+    return tuple(path.stem for path in sorted((folder / "schemes").glob("*.yml"))) if named is None else named
+
+
+def check_feeds(folder: Path) -> dict[str, int]:
+    """Reads the whole configuration and counts it. Raises BadDeclaration, also where `city.yml` counts otherwise."""
+    entries, declared = read_config(folder), load_feeds(folder)
+    pinned = read_declaration(City, folder / "city.yml").feeds
+    counts = {role: sum(feed.role == role for feed in declared) for role in ("hotline", "response")}
+    for role, number in pinned.items():
+        if counts[role] != number:
+            raise BadDeclaration(
+                f"{folder / 'city.yml'}: feeds.{role} says {number}, {folder / 'feeds'} holds {counts[role]}; bring the"
+                " lost declaration back, or put the new number there"
+            )
+    return {
+        "hotline_feeds": counts["hotline"],
+        "response_feeds": counts["response"],
+        "deliveries": sum(len(feed.deliveries) for feed in declared),
+        "units": len({data["unit_code"] for (kind, _), data in entries.items() if kind == "unit"}),
+        "schemes": sum(kind == "scheme" for kind, _ in entries),
+    }
+
+
+def _feed_data(feed: Feed) -> dict:
+    return {
+        "feed_code": feed.code,
+        "feed_name": feed.name,
+        "owner": feed.owner,
+        "feed_role": feed.role,
+        "feed_group": feed.group,
+        "limit_source": feed.limits,
+    }
+
+
+def _check_owners(entries: Entries, folder: Path) -> None:
+    """Every unit that runs a feed is in the register."""
+    units = {data["unit_code"] for (kind, _), data in entries.items() if kind == "unit"}
+    for (kind, feed), data in entries.items():
+        if kind == "feed_unit" and data["unit_code"] not in units:
+            path = folder / "feeds" / f"{feed}.yml"
+            raise BadDeclaration(f"{path}:1: unit: there is no unit {data['unit_code']!r} in {folder / 'units.csv'}")

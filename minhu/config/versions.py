@@ -1,0 +1,64 @@
+"""What a city declares as versioned rows of ``config``, so that rules reach SQL as data.
+
+A version is a moment at which something differed; an entry keeps the versions between which it held. Reading the same
+folder twice makes no new version.
+"""
+
+import hashlib
+import json
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from minhu import database
+from minhu.config.entries import read_config
+from minhu.config.registers import Entries
+from minhu.errors import Refused
+from minhu.settings import Settings
+
+
+def sync(settings: Settings) -> int:
+    """Writes what changed in the configuration as a new version; returns the version now in force.
+
+    Raises Refused when the warehouse belongs to another city, BadDeclaration when the configuration is wrong.
+    """
+    entries = read_config(settings.config)
+    digest = hashlib.sha256(json.dumps([[*key, data] for key, data in sorted(entries.items())]).encode()).hexdigest()
+    with database.connect(settings) as connection:
+        database.lock(connection, database.LOCK_CONFIG)
+        newest = connection.execute(
+            "select config_version, city, sha256 from config.version order by config_version desc limit 1"
+        ).fetchone()
+        city = next(key for kind, key in entries if kind == "city")
+        if newest and newest[1] != city:
+            raise Refused(
+                f"this warehouse belongs to the city {newest[1]!r}, but {settings.config} configures {city!r}; "
+                "set MINHU_HOME to another folder, or MINHU_CONFIG to the city's own"
+            )
+        if newest and newest[2] == digest:
+            return newest[0]
+        version = connection.execute(
+            "insert into config.version (city, sha256) values (%s, %s) returning config_version", [city, digest]
+        ).fetchone()[0]
+        _write(connection, entries, version)
+        return version
+
+
+def _write(connection: psycopg.Connection, entries: Entries, version: int) -> None:
+    """Closes the entries that went or changed, opens the new ones."""
+    connection.execute("create temp table fresh (kind text, key text, data jsonb) on commit drop")
+    with connection.cursor() as cursor, cursor.copy("copy fresh from stdin") as copy:
+        for (kind, key), data in entries.items():
+            copy.write_row((kind, key, Jsonb(data)))
+    connection.execute(
+        "update config.entry as old set until_version = %s where until_version is null and not exists"
+        " (select from fresh where fresh.kind = old.kind and fresh.key = old.key and fresh.data = old.data)",
+        [version],
+    )
+    connection.execute(
+        "insert into config.entry (kind, key, data, since_version) select kind, key, data, %s from fresh"
+        " where not exists (select from config.entry as old where old.kind = fresh.kind and old.key = fresh.key"
+        " and old.until_version is null)",
+        [version],
+    )
+    connection.execute("analyze config.entry")

@@ -1,0 +1,17 @@
+"""The warehouse database: the server that comes with us, how to reach it, its migrations, its logins."""
+
+from minhu.database.connect import LOCK_BUILD, LOCK_CONFIG, LOCK_MIGRATE, act, connect, lock, url
+from minhu.database.migrate import MIGRATIONS, applied, migrate
+
+__all__ = [
+    "LOCK_BUILD",
+    "LOCK_CONFIG",
+    "LOCK_MIGRATE",
+    "MIGRATIONS",
+    "act",
+    "applied",
+    "connect",
+    "lock",
+    "migrate",
+    "url",
+]

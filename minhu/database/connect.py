@@ -1,0 +1,69 @@
+"""Connections to the warehouse database: where it is, and what is asked of every connection.
+
+The embedded server is started on the first call that needs it. Every connection runs in the city's time zone, so that a
+date cut from a ``timestamptz`` is the city's date whatever the server's own zone.
+"""
+
+import psycopg
+from psycopg import sql
+
+from minhu.business_date import TIMEZONE
+from minhu.database import embedded
+from minhu.errors import foreign
+from minhu.settings import Settings
+
+# Advisory locks. A build, a migration and a load of one feed each exclude only their like.
+LOCK_MIGRATE = "minhu:migrate"
+LOCK_BUILD = "minhu:build"
+LOCK_CONFIG = "minhu:config"
+
+
+def url(settings: Settings, database: str = "warehouse") -> str:
+    """libpq URL of a database; starts the embedded server where no other is configured."""
+    if settings.database_url:
+        from sqlalchemy import make_url  # here: who uses the embedded server need not wait for it
+
+        parsed = make_url(settings.database_url).set(drivername="postgresql")
+        if database != "warehouse":
+            parsed = parsed.set(database=f"{parsed.database}_{database}")
+        return parsed.render_as_string(hide_password=False)
+    return embedded.start(settings).url(database)
+
+
+_reached: dict[Settings, str] = {}
+"""Where an installation's warehouse was last reached, so that a connection need not ask for the server first."""
+
+
+def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connection:
+    """A connection to the warehouse. Raises Retryable when the server cannot be reached."""
+    how = {"autocommit": autocommit, "options": f"-c timezone={TIMEZONE}", "application_name": "minhu"}
+    if settings in _reached:
+        try:
+            return psycopg.connect(_reached[settings], **how)
+        except psycopg.OperationalError:
+            del _reached[settings]  # it may have been restarted elsewhere
+    with foreign.told("connect", what="the warehouse database"):
+        target = url(settings)
+        connection = psycopg.connect(target, **how)
+    _reached[settings] = target
+    return connection
+
+
+def lock(connection: psycopg.Connection, name: str) -> None:
+    """Waits for the lock ``name``; the transaction's end gives it back."""
+    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+
+
+def act(connection: psycopg.Connection, name: str, given: dict[str, object]) -> int:
+    """Does what a person decides: calls the function ``schema.act`` with the arguments by name; returns its id.
+
+    The function records the login of the connection. Arguments that are None are left to their defaults. Raises Refused
+    with the reason that the function gives, or when the login may not do this.
+    """
+    arguments = {key: value for key, value in given.items() if value is not None}
+    call = sql.SQL("select {}({})").format(
+        sql.Identifier(*name.split(".")),
+        sql.SQL(", ").join(sql.SQL("{} => {}").format(sql.Identifier(key), sql.Placeholder(key)) for key in arguments),
+    )
+    with foreign.told("act", user=connection.info.user, act=name):
+        return connection.execute(call, arguments).fetchone()[0]

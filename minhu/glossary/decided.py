@@ -1,0 +1,75 @@
+"""What people decide, close and publish, and what the access log tells of."""
+
+from minhu.glossary.kind import Kind
+
+DECISION = Kind(
+    "decision",
+    {
+        "appeal": ("申诉", "appeal"),
+        "appeal_decision": ("申诉", "appeal"),
+        "exclusion": ("剔除", "exclusion"),
+        "violation": ("效能督查认定", "violation found"),
+    },
+)
+DECISION_STATE = Kind(
+    "decision_state",
+    {
+        "filed": ("待裁定", "to be decided"),
+        "overdue": ("逾期未裁定", "overdue"),
+        "granted": ("获准", "granted"),
+        "denied": ("驳回", "denied"),
+        "withdrawn": ("撤回", "withdrawn"),
+        "awaits_approval": ("待审批", "awaits approval"),
+        "approved": ("审批通过", "approved"),
+        "rejected": ("审批不通过", "not approved"),
+        "next_build": ("待下次构建", "from the next build on"),
+        "in_force": ("有效", "in force"),
+        "expired": ("已到期", "expired"),
+        "revoked": ("已撤销", "revoked"),
+    },
+)
+EXCLUDED_BY = Kind(
+    "excluded_by",
+    {"hotline": ("热线", "hotline"), "decision": ("剔除决定", "decision"), "appeal": ("申诉", "appeal")},
+)
+PUBLISHED = Kind(
+    "published",
+    {
+        "unit_score": ("单位得分", "Scores of units"),
+        "unit_indicator": ("单位指标", "Indicators of units"),
+        "evidence": ("扣分明细", "Evidence"),
+    },
+)
+ROW_CHANGE = Kind("row_change", {"added": ("新增明细", "row added"), "removed": ("撤去明细", "row removed")})
+CONFIG_ENTRY = Kind(
+    "config_entry",
+    {
+        "calendar_day": ("工作日历", "calendar"),
+        "unit": ("单位目录", "register of units"),
+        "unit_name": ("单位名称", "names of units"),
+        "unit_succession": ("单位沿革", "succession of units"),
+        "limit_rule": ("时限规则", "limit rules"),
+        "scheme": ("考核办法", "schemes"),
+        "category": ("诉求分类", "categories"),
+        "area": ("区划", "areas"),
+        "city": ("城市参数", "parameters of the city"),
+        "feed": ("热线", "hotlines"),
+        "delivery": ("交付", "deliveries"),
+    },
+)
+ACCESS = Kind(  # what the access log tells of
+    "access",
+    {
+        "landed_file": ("读取落地文件", "landed file read"),
+        "rejected_rows": ("读取拒收行", "rejected rows read"),
+        "frequent_callers": ("查询高频来电人", "frequent callers read"),
+        "export": ("导出", "export"),
+        "batch_release": ("放行批次", "batch released"),
+        "waiver": ("豁免", "waiver"),
+        "waiver_revocation": ("撤销豁免", "waiver revoked"),
+        "closing": ("关账", "closing"),
+        "revision": ("修订关账", "closing of a revision"),
+        "approval": ("审批", "approval"),
+        "publication": ("发布", "publication"),
+    },
+)

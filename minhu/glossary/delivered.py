@@ -1,0 +1,209 @@
+"""What hotlines deliver, and what the door, the gates and the builds make of it."""
+
+from minhu.glossary.kind import Kind
+
+RECORD = Kind("record", {"case": ("工单", "cases"), "event": ("办理事件", "events"), "callback": ("回访", "callbacks")})
+FEED_ROLE = Kind("feed_role", {"hotline": ("热线与平台", "hotline"), "response": ("承办单位反馈", "response of units")})
+LOAD_OUTCOME = Kind(
+    "load_outcome",
+    {
+        "loaded": ("新装载", "loaded"),
+        "already_loaded": ("已装载过", "loaded before"),
+        "nothing_delivered": ("未送达", "nothing delivered"),
+        "held": ("扣留", "held"),
+        "unreachable": ("数据源不可达", "source out of reach"),
+    },
+)
+BATCH_STATUS = Kind(  # missing: a delivery of which no batch came
+    "batch_status",
+    {
+        "loaded": ("待判定", "to be judged"),
+        "accepted": ("已放行", "accepted"),
+        "held": ("扣留", "held"),
+        "refused": ("整批拒收", "refused"),
+        "superseded": ("已被取代", "superseded"),
+        "missing": ("未送达", "missing"),
+    },
+)
+VERDICT = Kind("verdict", {"accepted": ("放行", "accepted"), "held": ("扣留", "held")})
+PREVIEW = Kind(
+    "preview",
+    {
+        "load": ("可以入库", "would be loaded"),
+        "hold": ("会被扣留，等待放行", "would be held until released"),
+        "refuse": ("会被整批拒收", "would be refused"),
+    },
+)
+MAPPED_AS = Kind(
+    "mapped_as",
+    {
+        "private": ("隐私列，不出装载器", "private, stays in the loader"),
+        "absent": ("文件中没有此列", "not in the file"),
+        "payload": ("原样保留", "kept as it is"),
+        "required": ("必填", "required"),
+    },
+)
+DOOR_REASON = Kind(  # why a row or a whole file was set aside, and what was noted of a row that was taken
+    "door_reason",
+    {
+        "FIELD_COUNT": ("列数与表头不符", "another number of columns than the header"),
+        "MISSING_VALUE": ("必填项为空", "a required value is blank"),
+        "BAD_TIMESTAMP": ("时间无法识别", "a time that cannot be read"),
+        "UNKNOWN_CODE": ("代码不在约定范围", "a code that was not agreed"),
+        "BAD_NUMBER": ("数字无法识别", "a number that cannot be read"),
+        "CLOSE_BEFORE_RECEIPT": ("办结早于受理", "closed before it was received"),
+        "MISSING_COLUMN": ("缺少列", "a column is missing"),
+        "NEW_COLUMN": ("出现新列", "a new column"),
+        "TOO_MANY_REJECTED": ("拒收行过多", "too many rows rejected"),
+        "CONTROL_TOTAL": ("与来件方的行数不符", "another number of rows than the sender counts"),
+        "SAME_FILE_OTHER_DATE": ("与他日文件相同", "the file of another day"),
+        "SNAPSHOT_SHRANK": ("快照缩水", "the snapshot shrank"),
+        "WRONG_ENCODING": ("编码不符", "another encoding"),
+        "WRONG_CONTENT_TYPE": ("来件类型不符", "another type of content"),
+        "NO_FILE": ("文件无法读取", "the file cannot be read"),
+        "EMPTY_FILE": ("空文件", "an empty file"),
+        "TOO_LARGE": ("文件过大", "the file is too large"),
+        "BAD_HEADER": ("表头不能用", "a header that cannot be used"),
+        "UNREADABLE": ("读不出来", "cannot be read"),
+        "MISSING_PAGE": ("缺页", "a page is missing"),
+        "REPEATED_PAGE": ("页面重复", "a page came twice"),
+        "BAD_CURSOR": ("游标无法识别", "a cursor that cannot be read"),
+    },
+)
+GATE = Kind("gate", {"arrival": ("入库门禁", "Arrival gate"), "release": ("发布门禁", "Release gate")})
+SEVERITY = Kind(
+    "severity", {"critical": ("严重", "critical"), "warning": ("警告", "warning"), "info": ("提示", "information")}
+)
+ON_FAILURE = Kind(
+    "on_failure",
+    {
+        "hold": ("扣留批次", "holds the batch"),
+        "stop": ("停止发布", "stops publishing"),
+        "report": ("记录并通报", "is recorded and told"),
+    },
+)
+COMPARED_WITH = Kind(
+    "compared_with",
+    {
+        "weekday": ("同一星期日次", "the same weekday"),
+        "day_kind": ("同类日", "days of its kind"),
+        "recent": ("近期各日", "recent days"),
+    },
+)
+KEPT = Kind(  # what retention deletes
+    "kept",
+    {
+        "landed_file": ("落地文件", "landed file"),
+        "rejected_rows": ("拒收行", "rejected rows"),
+        "identical_rows": ("重复行", "identical rows"),
+    },
+)
+BUILD_STATUS = Kind(
+    "build_status",
+    {"running": ("进行中", "running"), "succeeded": ("成功", "succeeded"), "failed": ("失败", "failed")},
+)
+BUILD_ACTION = Kind("build_action", {"take": ("采用", "taken"), "withdraw": ("撤下", "withdrawn")})
+ROW_OUTCOME = Kind(  # of a delivered row, whatever it tells
+    "row_outcome",
+    {
+        "counted": ("采用", "counted"),
+        "outranked": ("已有更新的版本，不采用", "a newer version counts"),
+        "of_older_version": ("随工单的旧版本，不采用", "goes with an older version of its case"),
+        "tombstone": ("来源声明该事件已撤回", "withdrawn by its source"),
+        "orphan": ("所属工单尚未送达，等待", "waits for its case"),
+        "held": ("批次被扣留，未放行，不参与计算", "its batch is held"),
+        "loaded": ("批次尚未经门禁判定，不参与计算", "its batch is not judged yet"),
+        "superseded": ("批次已被批次 {by} 取代，不参与计算", "its batch was superseded by batch {by}"),
+        "unbuilt": ("批次已放行，尚未构建", "its batch is accepted, and not built yet"),
+    },
+)
+VERSION_OUTCOME = Kind(  # of one version of a case record
+    "version_outcome",
+    {
+        "counted": (
+            "采用：该工单各版本中最新（先比来源更新时间，再比批次次序，再比行号）",
+            "counted: the newest of its case, by update, batch and row",
+        ),
+        "same": (
+            "内容与采用的版本相同（重复送达），以首次送达的行为准",
+            "the same as the one that counts, which came first",
+        ),
+        "older_update": ("来源更新时间早于采用的版本", "updated before the one that counts"),
+        "older_batch": ("批次次序早于采用的版本", "of a batch before that of the one that counts"),
+        "older_row": ("同批行号在采用的版本之前", "a row before the one that counts"),
+        "withdrawn": ("工单已由来源删除", "the case was deleted by its source"),
+        "tombstone": ("来源声明该记录已删除", "the source says that the record is deleted"),
+        "waits": ("尚无采用的版本", "no version counts yet"),
+    },
+)
+QUALITY_PART = Kind(
+    "quality_part",
+    {
+        "completeness": ("数据完整", "complete data"),
+        "content": ("内容完整", "complete content"),
+        "timeliness": ("数据及时", "data in time"),
+        "stability": ("接口稳定性", "stable interface"),
+    },
+)
+QUALITY_CAUSE = Kind(
+    "quality_cause",
+    {
+        "missing_day": ("未送达", "missing"),
+        "empty_column": ("内容为空", "empty content"),
+        "rejected_rows": ("拒收行", "rejected rows"),
+        "late": ("迟到", "late"),
+        "refused": ("整批拒收", "refused"),
+        "unreachable": ("数据源不可达", "source out of reach"),
+        "nothing_arrived": ("全月无送达", "nothing in the whole month"),
+    },
+)
+QUALITY_METRIC = Kind(
+    "quality_metric",
+    {
+        "rejected_pct": ("拒收", "rejected"),
+        "duplicate_pct": ("重复行", "duplicates"),
+        "category_null_pct": ("事项分类为空", "no category"),
+        "request_type_null_pct": ("诉求类型为空", "no request type"),
+        "area_null_pct": ("区域为空", "no area"),
+        "text_null_pct": ("标题与内容为空", "neither title nor text"),
+        "unknown_category_pct": ("分类代码未登记", "category not registered"),
+        "dispatch_unit_null_pct": ("派单单位为空", "dispatched to no unit"),
+        "outcome_null_pct": ("回访结果为空", "callback without an outcome"),
+        "unresolved_unit_pct": ("单位名称未识别", "unit's name not resolved"),
+    },
+)
+RECONCILED = Kind(  # the counts of audit.reconcile_release
+    "reconciled",
+    {
+        "score_runs": ("评分运行", "score runs"),
+        "scored_units": ("评分单位", "scored units"),
+        "units_without_indicators": ("无指标的单位", "units without indicators"),
+        "indicators_without_score": ("无得分的单位指标", "indicators without a score"),
+        "points_sum_gaps": ("指标分之和与总分不符", "points that do not add up"),
+        "case_sum_gaps": ("明细之和与指标不符", "rows that do not add up"),
+        "unjudged_batches": ("未判定批次", "batches not judged"),
+        "unbuilt_batches": ("未构建批次", "batches not built"),
+        "held_batches": ("扣留批次", "batches held"),
+        "unofficial_days": ("非正式日历日", "days not official"),
+        "unresolved_assignments": ("未识别单位的派单", "assignments of no known unit"),
+        "days_not_over": ("未到期末的天数", "days before the end"),
+    },
+)
+AUDIT_INPUT = Kind(  # what an audit report was read from
+    "audit_input",
+    {
+        "batches": (
+            "批次清单（本月各批次的文件哈希、状态与行数）",
+            "list of batches (file hashes, states, rows)",
+        ),
+        "quality_results": ("质量结果（本月各门禁运行的全部结果）", "quality results (every gate run of the month)"),
+        "rules": ("规则台账（各版本）", "register of rules (every version)"),
+        "feed_quality": ("热线数据质量分", "data-quality scores of hotlines"),
+        "config": ("配置（最新版本）", "configuration (newest version)"),
+        "code": ("代码（程序与模型文件）", "code (program and models)"),
+        "sample_frame": ("抽样框（框内全部工单的编号）", "sampling frame (ids of its cases)"),
+        "sample": ("样本（抽中工单的编号）", "sample (ids of its cases)"),
+        "shown": ("本报告所列的全部数据", "all that the report shows"),
+        "release_head": ("发布哈希链末端", "end of the chain of releases"),
+    },
+)

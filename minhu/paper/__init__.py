@@ -1,0 +1,1 @@
+"""Typesetting: blocks and drawings as PDF, DOCX and HTML. Knows no score."""

@@ -1,0 +1,210 @@
+"""Blocks for Word: styles to edit by, tables with a repeated header row, charts as pictures."""
+
+from collections.abc import Sequence
+from datetime import UTC
+from io import BytesIO
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+from docx import Document
+from docx.document import Document as Paper
+from docx.enum.table import WD_ALIGN_VERTICAL, WD_TABLE_ALIGNMENT
+from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_BREAK
+from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
+from docx.shared import Mm, Pt, RGBColor
+from docx.styles.style import ParagraphStyle
+from docx.table import _Cell, _Row
+from docx.text.paragraph import Paragraph
+
+from minhu.paper.blocks import WIDTH, Block, Column, Cover, Figure, PageBreak, Row, Table, Text, texts
+from minhu.paper.charts import Drawing, as_png
+from minhu.paper.fonts import Faces
+
+SERIF, SANS, LATIN = "宋体", "黑体", "Times New Roman"
+"""Named, not embedded: every Chinese Office has them, and others put their own in place."""
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The date of every member of the file, so that the same report gives the same bytes."""
+ALIGN = {
+    "left": WD_ALIGN_PARAGRAPH.LEFT,
+    "middle": WD_ALIGN_PARAGRAPH.CENTER,
+    "right": WD_ALIGN_PARAGRAPH.RIGHT,
+}
+RED, GREY = RGBColor(0xA3, 0x2A, 0x22), RGBColor(0x66, 0x66, 0x66)
+STYLES = {  # role: style of Word, face, size, line height, before, after, alignment
+    "title": ("Title", SERIF, 19, 28, 6, 0, "middle"),
+    "subtitle": ("Subtitle", SERIF, 16, 24, 2, 6, "middle"),
+    "meta": ("通报信息", SANS, 10, 15, 0, 2, "middle"),
+    "notice": ("通报提示", SANS, 10, 15, 0, 0, "left"),
+    "heading": ("Heading 1", SANS, 14, 22, 14, 4, "left"),
+    "subheading": ("Heading 2", SANS, 11.5, 18, 8, 3, "left"),
+    "body": ("Body Text", SERIF, 12, 21, 0, 3, "left"),
+    "item": ("通报说明", SERIF, 10.5, 17, 0, 2, "left"),
+    "small": ("通报附注", SANS, 8.5, 13, 4, 0, "left"),
+}
+
+
+def as_docx(blocks: Sequence[Block], cover: Cover, faces: Faces) -> bytes:
+    """The blocks as DOCX. The same blocks give the same bytes. Raises Refused when a chart's character has no glyph."""
+    faces.check(texts(block for block in blocks if isinstance(block, Figure)))
+    paper = Document()
+    _page(paper, cover)
+    for role in STYLES:
+        _style(paper, role, cover.lang)
+    for block in blocks:
+        match block:
+            case Text(role, text):
+                paper.add_paragraph(text, style=STYLES[role][0])
+            case Table():
+                _table(paper, block)
+            case Figure(drawing):
+                _figure(paper, drawing, faces)
+            case PageBreak():
+                paper.add_paragraph().add_run().add_break(WD_BREAK.PAGE)
+    return _same_bytes(paper)
+
+
+def _page(paper: Paper, cover: Cover) -> None:
+    section = paper.sections[0]
+    section.page_width, section.page_height = Mm(210), Mm(297)
+    section.left_margin = section.right_margin = Mm((210 - WIDTH) / 2)
+    section.top_margin, section.bottom_margin = Mm(26), Mm(24)
+    _number(section.footer.paragraphs[0])
+    if cover.foot:
+        below = section.footer.add_paragraph()
+        below.alignment = ALIGN["middle"]
+        _run(below, cover.foot, SANS, 6.5, GREY)
+    head = section.header.paragraphs[0]
+    mark = f"【{cover.mark}】　" if cover.mark else ""
+    _run(head, f"{mark}{cover.head}", SANS, 8.5, RED if cover.mark else GREY)
+    facts = paper.core_properties
+    facts.title = cover.title
+    facts.author = facts.last_modified_by = "minhu"
+    facts.comments, facts.keywords = "", cover.subject
+    facts.created = facts.modified = cover.dated.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    facts.language = "zh-CN" if cover.lang == "zh" else cover.lang
+
+
+def _style(paper: Paper, role: str, lang: str) -> None:
+    name, face, size, lead, before, after, align = STYLES[role]
+    styles = paper.styles
+    style: ParagraphStyle = styles[name] if name in [one.name for one in styles] else styles.add_style(name, 1)
+    style.base_style = styles["Normal"]
+    _face(style.element.get_or_add_rPr(), face)
+    style.font.size, style.font.bold, style.font.italic = Pt(size), False, False
+    style.font.color.rgb = (
+        RED if role == "notice" else GREY if role in ("meta", "small") else RGBColor(0x22, 0x22, 0x22)
+    )
+    form = style.paragraph_format
+    form.line_spacing, form.space_before, form.space_after = Pt(lead), Pt(before), Pt(after)
+    form.alignment = ALIGN[align]
+    form.keep_with_next = role in ("heading", "subheading")
+    if role == "body" and lang == "zh":
+        form.first_line_indent = Pt(2 * size)
+    borders = style.element.pPr.find(qn("w:pBdr"))
+    if borders is not None:  # Word's own title has a rule below it
+        style.element.pPr.remove(borders)
+
+
+def _face(properties: OxmlElement, face: str) -> None:
+    fonts = properties.get_or_add_rFonts()
+    for kind in ("w:asciiTheme", "w:hAnsiTheme", "w:eastAsiaTheme", "w:cstheme"):
+        fonts.attrib.pop(qn(kind), None)
+    for kind, name in (("w:ascii", LATIN), ("w:hAnsi", LATIN), ("w:eastAsia", face), ("w:cs", LATIN)):
+        fonts.set(qn(kind), name)
+
+
+def _run(paragraph: Paragraph, text: str, face: str, size: float, colour: RGBColor | None = None) -> None:
+    run = paragraph.add_run(text)
+    _face(run._r.get_or_add_rPr(), face)
+    run.font.size = Pt(size)
+    if colour:
+        run.font.color.rgb = colour
+
+
+def _number(paragraph: Paragraph) -> None:
+    """— page —, in the middle of the foot."""
+    paragraph.alignment = ALIGN["middle"]
+    _run(paragraph, "— ", SERIF, 10.5)
+    paragraph._p.append(_element("w:fldSimple", instr="PAGE"))
+    _run(paragraph, " —", SERIF, 10.5)
+
+
+def _figure(paper: Paper, drawing: Drawing, faces: Faces) -> None:
+    paragraph = paper.add_paragraph()
+    paragraph.alignment = ALIGN["middle"]
+    paragraph.paragraph_format.keep_with_next = True
+    paragraph.paragraph_format.space_before = Pt(6)
+    paragraph.add_run().add_picture(BytesIO(as_png(drawing, faces)), width=Mm(drawing.width))
+    picture = paragraph._p.find(f".//{qn('wp:docPr')}")
+    picture.set("descr", drawing.alt)
+    caption = paper.add_paragraph()
+    caption.alignment = ALIGN["middle"]
+    _run(caption, drawing.alt, SANS, 9, GREY)
+
+
+def _table(paper: Paper, table: Table) -> None:
+    grid = paper.add_table(0, len(table.columns))
+    grid.alignment, grid.autofit = WD_TABLE_ALIGNMENT.CENTER, False
+    _rules(grid._tbl.tblPr)
+    share = WIDTH / sum(column.width for column in table.columns)
+    for one, column in zip(grid.columns, table.columns, strict=True):
+        one.width = Mm(column.width * share)
+    _row(grid.add_row(), Row(tuple(column.title for column in table.columns)), table.columns, share, is_head=True)
+    for row in table.rows:
+        _row(grid.add_row(), row, table.columns, share)
+    after = paper.add_paragraph()
+    after.paragraph_format.line_spacing = after.paragraph_format.space_after = Pt(4)
+
+
+def _rules(properties: OxmlElement) -> None:
+    """Thick rules above and below, thin ones between rows, none upright."""
+    borders = OxmlElement("w:tblBorders")
+    for side, width, colour in (("top", 8, "222222"), ("bottom", 8, "222222"), ("insideH", 4, "D5D5D5")):
+        borders.append(_element(f"w:{side}", val="single", sz=str(width), space="0", color=colour))
+    margins = OxmlElement("w:tblCellMar")
+    for side, width in (("top", 28), ("left", 85), ("bottom", 28), ("right", 85)):
+        margins.append(_element(f"w:{side}", w=str(width), type="dxa"))
+    # Word wants them in the order of its schema: borders, layout, margins, look.
+    properties.find(qn("w:tblLayout")).addprevious(borders)
+    properties.find(qn("w:tblLook")).addprevious(margins)
+
+
+def _element(name: str, **values: str) -> OxmlElement:
+    made = OxmlElement(name)
+    for key, value in values.items():
+        made.set(qn(f"w:{key}"), value)
+    return made
+
+
+def _row(line: _Row, row: Row, columns: tuple[Column, ...], share: float, *, is_head: bool = False) -> None:
+    marks = line._tr.get_or_add_trPr()
+    marks.append(OxmlElement("w:cantSplit"))
+    if is_head:
+        marks.append(OxmlElement("w:tblHeader"))
+    for cell, text, column in zip(line.cells, row.cells, columns, strict=True):
+        cell.width = Mm(column.width * share)
+        if is_head or row.is_total:
+            _shade(cell)
+        cell.vertical_alignment = WD_ALIGN_VERTICAL.CENTER
+        parts = [(at, part) for at, part in enumerate(text.split("\n")) if part or not text]
+        for at, part in parts:
+            paragraph = cell.paragraphs[0] if (at, part) == parts[0] else cell.add_paragraph()
+            paragraph.alignment = ALIGN[column.align]
+            paragraph.paragraph_format.space_after = Pt(0)
+            _run(paragraph, part, SANS if is_head else SERIF, 7.5 if at else 9, GREY if at else None)
+
+
+def _shade(cell: _Cell) -> None:
+    cell._tc.get_or_add_tcPr().append(_element("w:shd", val="clear", color="auto", fill="EEF2F6"))
+
+
+def _same_bytes(paper: Paper) -> bytes:
+    """The file with its members in order and no clock in it."""
+    written, out = BytesIO(), BytesIO()
+    paper.save(written)
+    with ZipFile(written) as given, ZipFile(out, "w", ZIP_DEFLATED) as taken:
+        for member in given.infolist():
+            info = ZipInfo(member.filename, EPOCH)
+            info.compress_type, info.external_attr = ZIP_DEFLATED, 0o600 << 16
+            taken.writestr(info, given.read(member))
+    return out.getvalue()

@@ -1,0 +1,191 @@
+"""From counts to points: exact, in fractions. ``dbt_project/macros/scoring_points.sql`` says the same in SQL.
+
+Both take one division for each number and round it once, so that they agree to the last digit: 30 × 853 ÷ 2000 is
+12.795 and becomes 12.80. Nothing here reads a file or a database. ``tests/scoring/test_two_paths.py`` draws random
+schemes and counts and compares the two.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from math import isqrt
+from typing import Literal
+
+KEPT_DECIMALS = 12
+"""Components that are added before they are rounded are kept to so many decimals."""
+SUM_DECIMALS = 9
+"""Their sum is first rounded to so many, so that three thirds are one."""
+CENT = Decimal("0.01")
+Z_95 = Fraction("1.959964")
+Z_998 = Fraction("3.090232")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a scoring function is told: the numbers in force for a peer group on the first day of a period."""
+
+    points: Decimal
+    target: Decimal | None = None
+    per_point: Decimal | None = None
+    floor: Decimal | None = None
+    per_item: Decimal | None = None
+    cap: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a table: ``points`` from ``bound`` on, or up to it."""
+
+    bound: Decimal
+    points: Decimal
+
+
+def half_up(value: Fraction, decimals: int) -> Decimal:
+    """``value`` to so many decimals; a half goes away from zero."""
+    scaled = abs(value) * 10**decimals
+    whole = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
+    return Decimal(whole if value >= 0 else -whole).scaleb(-decimals)
+
+
+def proportional(value: Fraction, terms: Terms) -> Fraction:
+    """points × value ÷ target, full points at most."""
+    return min(Fraction(terms.points), Fraction(terms.points) * value / Fraction(terms.target))
+
+
+def linear_deduction(value: Fraction, terms: Terms, better: Literal["higher", "lower"]) -> Fraction:
+    """Full points at the target, ``per_point`` off for each percentage point on the wrong side, not below ``floor``."""
+    short = Fraction(terms.target) - value if better == "higher" else value - Fraction(terms.target)
+    points = Fraction(terms.points) - Fraction(terms.per_point) * short
+    return max(Fraction(terms.floor), min(Fraction(terms.points), points))
+
+
+def per_item_deduction(count: Fraction, terms: Terms) -> Fraction:
+    """``per_item`` off for each item, ``cap`` at most."""
+    return Fraction(terms.points) - min(Fraction(terms.cap), Fraction(terms.per_item) * count)
+
+
+def per_item_bonus(count: Fraction, terms: Terms) -> Fraction:
+    """``per_item`` for each item, ``cap`` at most."""
+    return min(Fraction(terms.cap), Fraction(terms.per_item) * count)
+
+
+def steps(value: Fraction, table: Sequence[Step], otherwise: Decimal, better: Literal["higher", "lower"]) -> Fraction:
+    """The points of the first step that the value reaches."""
+    for step in table:
+        if value >= step.bound if better == "higher" else value <= step.bound:
+            return Fraction(step.points)
+    return Fraction(otherwise)
+
+
+def manual(given: Fraction, terms: Terms, entry: Literal["earned", "change"]) -> Fraction:
+    """Points that a person entered: what was earned, or the changes to full points, within floor and cap."""
+    points = given + (Fraction(terms.points) if entry == "change" else 0)
+    return max(Fraction(terms.floor), min(Fraction(terms.cap), points))
+
+
+@dataclass(frozen=True)
+class Component:
+    """One indicator of a unit, scored. ``points`` is null where it does not apply to the unit.
+
+    ``is_judged``: something was judged, so that the unit may be ranked by it. ``n``: how much, null where only a rate
+    was given.
+    """
+
+    points: Decimal | None
+    points_max: Decimal
+    is_judged: bool
+    n: Fraction | None = None
+
+
+@dataclass(frozen=True)
+class Total:
+    """What a unit's components make: ``raw_points`` their sum, rounded; ``score_100`` null where nothing was judged."""
+
+    raw_points: Decimal | None
+    score_100: Decimal | None
+    n: Fraction | None
+
+
+def total(components: Iterable[Component], decimals: int) -> Total:
+    """Adds components up. What does not apply is left out of both sides; deductions and bonuses come off the whole:
+
+    score_100 = 100 × earned ÷ available + 100 × changed ÷ total, within 0 and 100.
+    """
+    components = tuple(components)
+    weighed = [part for part in components if part.points_max > 0]
+    judged = [part for part in weighed if part.is_judged]
+    available = _points_max(part for part in weighed if part.points is not None)
+    earned = _sum(part.points for part in weighed)
+    changed = _sum(part.points for part in components if part.points_max == 0)
+    score = None
+    if judged and available:
+        share = earned / available + changed / _points_max(weighed)
+        score = half_up(max(Fraction(), min(Fraction(100), 100 * share)), decimals)
+    raw = half_up(_sum(part.points for part in components), decimals) if available or changed else None
+    return Total(raw, score, max((part.n for part in judged if part.n is not None), default=None))
+
+
+def _points_max(components: Iterable[Component]) -> Fraction:
+    return sum((Fraction(part.points_max) for part in components), Fraction())
+
+
+def _sum(points: Iterable[Decimal | None]) -> Fraction:
+    """What applies added up, to nine decimals: three thirds that were cut after the twelfth are one."""
+    return Fraction(half_up(sum((Fraction(one) for one in points if one is not None), Fraction()), SUM_DECIMALS))
+
+
+def assessed(score_100: Decimal | None, group_points: Decimal, decimals: int) -> Decimal | None:
+    """What a score is worth of the points of its peer group."""
+    return None if score_100 is None else half_up(Fraction(group_points) * Fraction(score_100) / 100, decimals)
+
+
+def ranks(scores: Iterable[Decimal]) -> dict[Decimal, int]:
+    """The place of each score, the highest first; equal scores share one, and the next place is left free."""
+    ordered = sorted(scores, reverse=True)
+    return {score: ordered.index(score) + 1 for score in set(ordered)}
+
+
+def split_loss(lost: Decimal, missed: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
+    """``lost`` in parts over the rows that missed, given as (id, by how much).
+
+    Parts are multiples of 0.01 (or of the last decimal of ``lost``) by largest remainder, ties by id: they sum to
+    ``lost`` exactly.
+    """
+    rows = sorted(missed)
+    step = min(CENT, Decimal(1).scaleb(lost.as_tuple().exponent))
+    steps, weight = int(lost / step), Fraction(sum(by for _, by in rows))
+    exact = {key: steps * Fraction(by) / weight for key, by in rows}
+    whole = {key: int(share) for key, share in exact.items()}
+    left = steps - sum(whole.values())
+    for key in sorted(exact, key=lambda key: (whole[key] - exact[key], key))[:left]:
+        whole[key] += 1
+    return {key: count * step for key, count in whole.items()}
+
+
+def wilson(numerator: Fraction, denominator: Fraction) -> tuple[Decimal, Decimal]:
+    """Wilson's 95 % interval of a rate as shares of 1, to four decimals: 6 of 7 is 0.4869 to 0.9743."""
+    z2 = Z_95**2
+    middle = numerator + z2 / 2
+    inner = Z_95**2 * (numerator * (denominator - numerator) / denominator + z2 / 4)
+    precision = 10**24
+    spread = Fraction(isqrt(inner.numerator * precision**2 // inner.denominator), precision)
+    return half_up((middle - spread) / (denominator + z2), 4), half_up((middle + spread) / (denominator + z2), 4)
+
+
+def funnel(
+    numerator: Fraction, denominator: Fraction, all_numerator: Fraction, all_denominator: Fraction
+) -> str | None:
+    """Whether a unit's rate lies outside the control limits of its peer group, and on which side.
+
+    The limits are those of Spiegelhalter 2005 (doi 10.1002/sim.1970) around the group's own rate: p ± z √(p(1−p)/n)
+    with z for 95 % and 99.8 %. Squared and multiplied out, it takes no root and no division.
+    """
+    if not denominator or not all_denominator:
+        return None
+    off = numerator * all_denominator - all_numerator * denominator
+    spread = denominator * all_numerator * (all_denominator - all_numerator)
+    side = "high" if off > 0 else "low"
+    if off**2 > Z_998**2 * spread:
+        return f"{side}_99_8"
+    return f"{side}_95" if off**2 > Z_95**2 * spread else None

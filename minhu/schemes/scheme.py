@@ -1,0 +1,321 @@
+"""What a scheme is: a published rule set (考核办法) as data, the strict model of one file in ``config/schemes/``.
+
+A scheme says whom it scores (peer groups with the points they carry), over which periods, by which indicators, and
+which time limits bind. An **indicator** combines a measure (what is counted), a moment (what puts a row into the
+period) and a scoring function (how the count becomes points). ``valid_to`` is the first day without, as in
+the register. ``docs/schemes.md`` explains every key to those who write schemes.
+
+A number that no public source gives carries ``example: true``. The version of a scheme is a hash of its content, so a
+changed rule can never pass for the one that was published.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+from itertools import combinations, pairwise
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from minhu.business_date import TIMEZONE
+from minhu.declaration import Declared, read_declaration
+from minhu.errors import BadDeclaration
+from minhu.feeds.feed import ZoneName
+from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.language.limits import Limit
+from minhu.schemes.language.publication import Band, Publication, Rounding
+from minhu.schemes.language.values import Code, Entries, Positive, changes, in_force
+from minhu.schemes.period import Period, PeriodKind
+
+DERIVED = ("is_lower_better", "is_told_by_rows")
+"""What follows from an indicator's rule and SQL has to know: said once, here, and handed on with the entry."""
+
+Aggregation = Literal["recomputed", "mean_of_months", "mean_of_quarters"]
+
+
+class PeerGroup(Declared):
+    """Units that are compared with each other. ``points``: what the item weighs in their yearly assessment."""
+
+    code: Code
+    name_zh: str
+    points: Positive
+    example: bool = False
+
+
+class Basis(Declared):
+    """Where the scheme is written: title, document number, article, and what was read there."""
+
+    title: str
+    number: str | None = None
+    article: str | None = None
+    note: str | None = None
+
+
+class Scheme(Declared):
+    """One assessment scheme."""
+
+    scheme_id: Code = Field(alias="id")
+    title: str
+    legal_basis: Annotated[tuple[Basis, ...], Field(min_length=1)]
+    valid_from: date
+    valid_to: date | None = None
+    timezone: ZoneName = TIMEZONE
+    periods: Annotated[dict[PeriodKind, Literal["indicative", "final"]], Field(min_length=1)]
+    """What a score of each kind of period is: an indication on the way, or the final one."""
+    aggregation: dict[Literal["quarter", "year"], Aggregation] = Field(default_factory=dict)
+    """How a longer period is scored: from its own rows (unless given), or as the mean of the shorter ones."""
+    peer_groups: Annotated[tuple[PeerGroup, ...], Field(min_length=1)]
+    indicators: Annotated[tuple[Indicator, ...], Field(min_length=1)]
+    bands: tuple[Band, ...] = ()
+    rounding: Rounding = Rounding()
+    publication: Publication = Publication()
+    limits: tuple[Limit, ...] = ()
+
+    @model_validator(mode="after")
+    def _coherent(self) -> "Scheme":
+        for what, codes in (
+            ("indicators", [indicator.code for indicator in self.indicators]),
+            ("peer groups", [group.code for group in self.peer_groups]),
+            ("names of peer groups", [group.name_zh for group in self.peer_groups]),
+        ):
+            if len(set(codes)) < len(codes):
+                raise ValueError(f"two {what} have the same code")
+        if not any(entry.value for indicator in self.indicators for entry in indicator.points):
+            raise ValueError("no indicator has points; deductions alone make no score")
+        return self
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Scheme":
+        if self.bands and self.bands[-1].at_least:
+            raise ValueError("the last band must start at 0, so that every score has one")
+        if any(upper.at_least <= lower.at_least for upper, lower in pairwise(self.bands)):
+            raise ValueError("bands go from the best down")
+        for first, last in (self.dates(), *map(self.dates, self.limits)):
+            if last and last <= first:
+                raise ValueError(f"valid_to {last} is not after valid_from {first}; it is the first day without")
+        return self
+
+    @model_validator(mode="after")
+    def _aggregates(self) -> "Scheme":
+        for kind, of in self.aggregation.items():
+            part = {"mean_of_months": "month", "mean_of_quarters": "quarter"}.get(of)
+            if kind not in self.periods or part == kind or (part and part not in self.periods):
+                raise ValueError(f"aggregation.{kind}: {of} needs the periods {kind} and {part or kind}")
+        return self
+
+    @model_validator(mode="after")
+    def _full_points_are_not_rounded(self) -> "Scheme":
+        for indicator in self.indicators if self.rounding.order == "components_first" else ():
+            for entry in indicator.points:
+                if -entry.value.normalize().as_tuple().exponent > self.rounding.decimals:
+                    decimals = self.rounding.decimals
+                    raise ValueError(f"{indicator.code}: {entry.value} points are rounded to {decimals} decimals")
+        return self
+
+    @model_validator(mode="after")
+    def _names_its_own_groups(self) -> "Scheme":
+        groups = [group.code for group in self.peer_groups]
+        for where, entries in self._parameters():
+            for named in {group for entry in entries for group in entry.peer_groups or ()} - set(groups):
+                raise ValueError(f"{where}: there is no peer group {named!r}; the scheme has {', '.join(groups)}")
+        for indicator in self.indicators:
+            for named in set(indicator.peer_groups or ()) - set(groups):
+                raise ValueError(f"{indicator.code}: there is no peer group {named!r}; it has {', '.join(groups)}")
+        return self
+
+    @model_validator(mode="after")
+    def _every_group_has_its_numbers(self) -> "Scheme":
+        for group in (group.code for group in self.peer_groups):
+            for indicator in filter(lambda indicator: indicator.scores(group), self.indicators):
+                for name, entries in indicator.parameters.items():
+                    if name != "min_n" and in_force(entries, group, self.valid_from) is None:
+                        raise ValueError(f"{indicator.code}: {name} has no value for {group} on {self.valid_from}")
+            if not any(self.points_max(group, day) for day in (self.valid_from, *self.changes)):
+                raise ValueError(f"the peer group {group} can earn no points")
+        return self
+
+    def _parameters(self) -> Iterable[tuple[str, Entries]]:
+        yield "publication.min_n", self.publication.min_n or ()
+        for indicator in self.indicators:
+            for name, entries in indicator.parameters.items():
+                yield f"{indicator.code}: {name}", entries
+
+    @cached_property
+    def scheme_version(self) -> str:
+        """The first 12 hex digits of the sha256 of the content, keys sorted.
+
+        What is not written and what is written as it would be anyway are the same, so that a new key of the language
+        changes no version.
+        """
+        content = self.model_dump(mode="json", exclude_defaults=True)
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    @property
+    def changes(self) -> list[date]:
+        """The days on which a number of the scheme changes."""
+        return changes(entries for _, entries in self._parameters())
+
+    def dates(self, limit: Limit | None = None) -> tuple[date, date | None]:
+        """The first day on which the scheme, or one of its limits, is in force, and the first on which it is not."""
+        narrower = (limit.valid_from, limit.valid_to) if limit else (None, None)
+        return narrower[0] or self.valid_from, narrower[1] or self.valid_to
+
+    def covers(self, period: Period) -> bool:
+        """Whether the scheme scores this kind of period and is in force through all of it.
+
+        The mean of shorter periods needs one of them: a scheme may begin within a year.
+        """
+        if period.kind not in self.periods:
+            return False
+        parts = self.parts(period)
+        if parts is not None:
+            return bool(parts)
+        return self._is_in_force_through(period)
+
+    def parts(self, period: Period) -> list[Period] | None:
+        """The shorter periods of which one is the mean, as far as the scheme is in force; None where it is not."""
+        kind = {"mean_of_months": "month", "mean_of_quarters": "quarter"}.get(self.aggregation.get(period.kind, ""))
+        return [part for part in period.parts(kind) if self._is_in_force_through(part)] if kind else None
+
+    def _is_in_force_through(self, period: Period) -> bool:
+        return self.valid_from <= period.first and (self.valid_to is None or period.last < self.valid_to)
+
+    def first_day(self, period: Period) -> date:
+        """The day whose numbers hold for a period: its first, or the scheme's, where that begins within it."""
+        return max(period.first, self.valid_from)
+
+    def changes_within(self, period: Period) -> date | None:
+        """The first day on which a number changes in the middle of a period, so that no one number is its own."""
+        return next((day for day in self.changes if period.first < day <= period.last), None)
+
+    def standing(self, period: Period, is_complete: bool) -> Literal["indicative", "final"]:
+        """What a score of the period is worth: nothing is final while the period's data are incomplete."""
+        return self.periods[period.kind] if is_complete else "indicative"
+
+    def indicator(self, code: str) -> Indicator:
+        for indicator in self.indicators:
+            if indicator.code == code:
+                return indicator
+        offered = ", ".join(indicator.code for indicator in self.indicators)
+        raise BadDeclaration(f"the scheme {self.scheme_id} has no indicator {code!r}; it has {offered}")
+
+    def group(self, named: str) -> PeerGroup | None:
+        """The peer group of this code or Chinese name."""
+        return next((group for group in self.peer_groups if named in (group.code, group.name_zh)), None)
+
+    def points_max(self, peer_group: str, day: date) -> Decimal:
+        """The points of all indicators together, for a peer group on a day."""
+        scored = [indicator for indicator in self.indicators if indicator.scores(peer_group)]
+        return sum((in_force(indicator.points, peer_group, day) or 0 for indicator in scored), Decimal())
+
+    @property
+    def examples(self) -> list[str]:
+        """The parts that stand for something no public source gives, by name."""
+        parts = [*self.peer_groups, *self.indicators, *self.bands, *self.publication.lists]
+        named = [part.name_zh for part in parts if part.example] + [
+            limit.text for limit in self.limits if limit.example
+        ]
+        return [*named, *(["取整"] if self.rounding.example else []), *(["公布"] if self.publication.example else [])]
+
+    def least(self, peer_group: str, day: date) -> Decimal:
+        """A unit of which fewer rows were judged is not ranked."""
+        return in_force(self.publication.min_n or (), peer_group, day) or Decimal(0)
+
+    def entries(self) -> list[tuple[str, str, dict]]:
+        """What SQL reads, as rows (kind, key, data) of ``config.entry``."""
+        whole = self.model_dump(mode="json") | {"scheme_version": self.scheme_version}
+        for told, indicator in zip(whole["indicators"], self.indicators, strict=True):
+            told |= {name: getattr(indicator, name) for name in DERIVED}
+            told["parameters"] = {
+                name: [entry.model_dump(mode="json") for entry in entries]
+                for name, entries in indicator.parameters.items()
+            }
+        rules = [(number, limit) for number, limit in enumerate(self.limits, start=1)]
+        return [
+            ("scheme", self.scheme_id, whole),
+            *(("limit_rule", f"{self.scheme_id}/{number:03}", self._rule(number, limit)) for number, limit in rules),
+        ]
+
+    @classmethod
+    def from_entry(cls, data: dict) -> "Scheme":
+        """The scheme that ``entries`` wrote."""
+        given = {key: value for key, value in data.items() if key != "scheme_version"}
+        given["indicators"] = [
+            {key: value for key, value in told.items() if key not in ("parameters", *DERIVED)}
+            for told in given["indicators"]
+        ]
+        return cls.model_validate(given)
+
+    def _rule(self, number: int, limit: Limit) -> dict:
+        first, last = self.dates(limit)
+        return limit.model_dump(mode="json", exclude={"example"}) | {
+            "scheme_id": self.scheme_id,
+            "rule_no": number,
+            "valid_from": first.isoformat(),
+            "valid_to": last and last.isoformat(),
+            "is_example": limit.example,
+        }
+
+
+def read_scheme(path: Path) -> Scheme:
+    """The scheme declared in ``path``, whatever the file's name. Raises BadDeclaration naming file, line and key."""
+    return read_declaration(Scheme, path)
+
+
+def find_scheme(config: Path, named: str) -> Scheme:
+    """The scheme of this id in the configuration, or in the file of this path. Raises BadDeclaration."""
+    path = Path(named)
+    if path.suffix in (".yml", ".yaml") or path.is_file():
+        return read_scheme(path)
+    declared = config / "schemes" / f"{named}.yml"
+    if not declared.is_file():
+        known = ", ".join(path.stem for path in sorted((config / "schemes").glob("*.yml")))
+        raise BadDeclaration(f"there is no scheme {named!r} in {config / 'schemes'}; it has {known or 'none'}")
+    return load_scheme(declared)
+
+
+def load_scheme(path: Path) -> Scheme:
+    """The scheme declared in ``path``, which is named after it. Raises BadDeclaration naming file, line and key."""
+    scheme = read_scheme(path)
+    if scheme.scheme_id != path.stem:
+        raise BadDeclaration(f"{path}:1: id: the file of scheme {scheme.scheme_id!r} must be {scheme.scheme_id}.yml")
+    return scheme
+
+
+def load_schemes(config: Path, in_force: Iterable[str] | None = None) -> tuple[Scheme, ...]:
+    """The declared schemes sorted by id, or those ``in_force`` in the city (``schemes`` of ``city.yml``).
+
+    Raises BadDeclaration, also when one in force is not there, or limits of two in force bind on one day. Which of two
+    limits binds is decided by their order in a file; between two files there is no order.
+    """
+    folder = config / "schemes"
+    schemes = {path.stem: load_scheme(path) for path in sorted(folder.glob("*.yml"))}
+    if in_force is None:
+        return tuple(schemes.values())
+    for named in in_force:
+        if named not in schemes:
+            raise BadDeclaration(f"{config / 'city.yml'}: schemes: there is no {folder / named}.yml")
+    chosen = tuple(scheme for name, scheme in schemes.items() if name in set(in_force))
+    for one, other in combinations(chosen, 2):
+        for limit in one.limits:
+            if any(_overlap(one.dates(limit), other.dates(rival)) for rival in other.limits):
+                path = folder / f"{other.scheme_id}.yml"
+                raise BadDeclaration(
+                    f"{path}:{_line_of_limits(path)}: limits: they bind on days on which those of "
+                    f"{one.scheme_id}.yml bind; keep limits in one scheme, or end one before the other begins"
+                )
+    return chosen
+
+
+def _line_of_limits(path: Path) -> int:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((number for number, line in enumerate(lines, start=1) if line.startswith("limits:")), 1)
+
+
+def _overlap(one: tuple[date, date | None], other: tuple[date, date | None]) -> bool:
+    return one[0] < (other[1] or date.max) and other[0] < (one[1] or date.max)

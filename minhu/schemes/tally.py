@@ -1,0 +1,260 @@
+"""A scheme applied to counts: points, scores, bands and places of units, without a database.
+
+What SQL computes for `minhu score`, here for a trial (试算) and a what-if. Pure: no file, no clock.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from minhu.schemes import arithmetic
+from minhu.schemes.arithmetic import Component, half_up
+from minhu.schemes.language.indicator import PLAIN, Indicator
+from minhu.schemes.language.publication import Listing
+from minhu.schemes.scheme import Scheme
+
+
+@dataclass(frozen=True)
+class Given:
+    """What is known of a unit by one indicator: counts, or only the value.
+
+    ``value``: a rate in percent, a count, or points entered by hand. ``denominator`` of a share: the group's count,
+    filled in by ``tally`` where it is null.
+    """
+
+    numerator: Fraction | None = None
+    denominator: Fraction | None = None
+    value: Fraction | None = None
+
+
+NOTHING = Given()
+
+
+@dataclass(frozen=True)
+class UnitCounts:
+    """A unit with what is known of it, by indicator. ``has_case``: whether a case was dispatched to it."""
+
+    peer_group: str
+    given: Mapping[str, Given]
+    has_case: bool = True
+
+
+@dataclass(frozen=True)
+class ScoredIndicator:
+    """``value``: the rate in percent to four decimals, or the count. ``points`` is null where it does not apply."""
+
+    code: str
+    numerator: Decimal | None
+    denominator: Decimal | None
+    value: Decimal | None
+    points_max: Decimal
+    points: Decimal | None
+    is_empty: bool
+    wilson_low: Decimal | None = None
+    wilson_high: Decimal | None = None
+    funnel_flag: str | None = None
+
+
+@dataclass(frozen=True)
+class ScoredUnit:
+    """A unit's line, as ``mart.fct_unit_score`` has it."""
+
+    unit: str
+    peer_group: str
+    raw_points: Decimal | None
+    score_100: Decimal | None
+    assessed_points: Decimal | None
+    band: str | None
+    rank_in_group: int | None
+    not_ranked_reason: str | None
+    listed_on: str | None
+    indicators: tuple[ScoredIndicator, ...]
+
+    def indicator(self, code: str) -> ScoredIndicator | None:
+        return next((part for part in self.indicators if part.code == code), None)
+
+
+def tally(scheme: Scheme, day: date, units: Mapping[str, UnitCounts]) -> list[ScoredUnit]:
+    """The scores of ``units`` in the period that begins on ``day``, in the order given."""
+    counted = _with_group_counts(scheme, units)
+    pooled = _pooled(scheme, counted)
+    scored = [_unit(scheme, day, unit, of, pooled) for unit, of in counted.items()]
+    return _placed(scheme, scored)
+
+
+def points_of(scheme: Scheme, indicator: Indicator, peer_group: str, day: date, given: Given) -> Decimal | None:
+    """The points of one indicator for what was counted; null where it does not apply. A share has its denominator."""
+    return _indicator(scheme, indicator, peer_group, day, given).points
+
+
+def _with_group_counts(scheme: Scheme, units: Mapping[str, UnitCounts]) -> dict[str, UnitCounts]:
+    """The units with the denominators that their peer groups make: of a share, the group's count."""
+    shares = [indicator.code for indicator in scheme.indicators if indicator.aggregate == "share"]
+    whole: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
+    for of in units.values():
+        for code in shares:
+            whole[of.peer_group, code] += of.given.get(code, NOTHING).numerator or 0
+    filled = {}
+    for unit, of in units.items():
+        given = {code: of.given.get(code, NOTHING) for code in shares}
+        own = {
+            code: Given(one.numerator or Fraction(), whole[of.peer_group, code])
+            for code, one in given.items()
+            if one.denominator is None and one.value is None
+        }
+        filled[unit] = replace(of, given={**of.given, **own})
+    return filled
+
+
+def _pooled(scheme: Scheme, units: Mapping[str, UnitCounts]) -> dict[tuple[str, str], tuple[Fraction, Fraction]]:
+    """Numerator and denominator of each rate over a peer group, by (group, indicator)."""
+    sums: dict[tuple[str, str], tuple[Fraction, Fraction]] = defaultdict(lambda: (Fraction(), Fraction()))
+    rates = {indicator.code for indicator in scheme.indicators if indicator.is_binomial}
+    for of in units.values():
+        for code, given in of.given.items():
+            if code in rates and given.numerator is not None and given.denominator:
+                above, below = sums[of.peer_group, code]
+                sums[of.peer_group, code] = above + given.numerator, below + given.denominator
+    return sums
+
+
+def _unit(scheme: Scheme, day: date, unit: str, of: UnitCounts, pooled: Mapping) -> ScoredUnit:
+    parts, components = [], []
+    for indicator in scheme.indicators:
+        if not indicator.scores(of.peer_group):
+            continue
+        given = of.given.get(indicator.code, NOTHING)
+        scored = _indicator(scheme, indicator, of.peer_group, day, given)
+        judged = indicator.judges and not scored.is_empty and bool(given.denominator or given.value is not None)
+        components.append(Component(scored.points, scored.points_max, judged, given.denominator))
+        parts.append(_with_statistics(indicator, scored, given, pooled.get((of.peer_group, indicator.code))))
+    decimals = scheme.rounding.decimals
+    made = arithmetic.total(components, decimals)
+    is_enough = made.n is None or made.n >= scheme.least(of.peer_group, day)
+    is_ranked = made.score_100 is not None and is_enough
+    reason = "too_few" if made.score_100 is not None else "nothing_due" if of.has_case else "no_case"
+    group = scheme.group(of.peer_group)
+    return ScoredUnit(
+        unit=unit,
+        peer_group=of.peer_group,
+        raw_points=made.raw_points,
+        score_100=made.score_100,
+        assessed_points=arithmetic.assessed(made.score_100, group.points, decimals),
+        band=_band(scheme, made.score_100) if is_ranked else None,
+        rank_in_group=None,
+        not_ranked_reason=None if is_ranked else reason,
+        listed_on=None,
+        indicators=tuple(parts),
+    )
+
+
+def _indicator(scheme: Scheme, indicator: Indicator, group: str, day: date, given: Given) -> ScoredIndicator:
+    terms = indicator.terms(group, day)
+    value = _value(scheme, indicator, given)
+    if (
+        indicator.least(group, day)
+        and given.denominator is not None
+        and given.denominator < indicator.least(group, day)
+    ):
+        value = None
+    decimals = scheme.rounding.decimals
+    kept = decimals if scheme.rounding.order == "components_first" else arithmetic.KEPT_DECIMALS
+    if value is not None:
+        points = half_up(indicator.scoring.points(value, terms), kept)
+    elif indicator.when_empty == "left_out":
+        points = None
+    else:
+        points = half_up(Fraction(terms.points if indicator.when_empty == "full_points" else 0), kept)
+    if indicator.is_manual:
+        shown = None if value is None else points
+    else:
+        shown = _decimal(value) if indicator.aggregate in PLAIN else _to_four(value)
+    return ScoredIndicator(
+        code=indicator.code,
+        numerator=_decimal(given.numerator),
+        denominator=_decimal(given.denominator),
+        value=shown,
+        points_max=terms.points,
+        points=points,
+        is_empty=value is None,
+    )
+
+
+def _value(scheme: Scheme, indicator: Indicator, given: Given) -> Fraction | None:
+    """What the scoring function reads: a rate in percent, a count, a mean, points entered by hand. None: nothing."""
+    if indicator.is_manual:
+        return given.value if given.value is not None or indicator.scoring.entry == "earned" else Fraction()
+    if indicator.aggregate in PLAIN:
+        found = given.numerator if given.numerator is not None else given.value
+        return found if found is not None else Fraction()
+    rate = given.value
+    if given.numerator is not None and given.denominator is not None:
+        if not given.denominator:
+            return None
+        per = 1 if indicator.aggregate in ("median", "p90") else given.denominator
+        rate = indicator.scale * given.numerator / per
+    if rate is None or scheme.rounding.rate_decimals is None or not indicator.is_percent:
+        return rate
+    return Fraction(half_up(rate, scheme.rounding.rate_decimals))
+
+
+def _with_statistics(
+    indicator: Indicator, scored: ScoredIndicator, given: Given, pooled: tuple | None
+) -> ScoredIndicator:
+    if not indicator.is_binomial or given.numerator is None or not given.denominator:
+        return scored
+    low, high = arithmetic.wilson(given.numerator, given.denominator)
+    flag = arithmetic.funnel(given.numerator, given.denominator, *pooled)
+    return replace(scored, wilson_low=low, wilson_high=high, funnel_flag=flag)
+
+
+def _band(scheme: Scheme, score: Decimal) -> str | None:
+    return next((band.name_zh for band in scheme.bands if score >= band.at_least), None)
+
+
+def _placed(scheme: Scheme, units: list[ScoredUnit]) -> list[ScoredUnit]:
+    """The units with their places among their peers and the lists on which they stand."""
+    ranked = [unit for unit in units if unit.not_ranked_reason is None]
+    places = {
+        group.code: arithmetic.ranks(unit.score_100 for unit in ranked if unit.peer_group == group.code)
+        for group in scheme.peer_groups
+    }
+    named = {unit.unit: [] for unit in units}
+    for listing in scheme.publication.lists:
+        for unit in _listed(listing, ranked):
+            named[unit.unit].append(listing.name_zh)
+    return [
+        replace(
+            unit,
+            rank_in_group=places[unit.peer_group].get(unit.score_100) if unit.not_ranked_reason is None else None,
+            listed_on="、".join(named[unit.unit]) or None,
+        )
+        for unit in units
+    ]
+
+
+def _listed(listing: Listing, ranked: list[ScoredUnit]) -> list[ScoredUnit]:
+    """The units on a list: as many as it holds, and those that share the last place."""
+    sign = 1 if listing.take == "best" else -1
+    pools = defaultdict(list)
+    for unit in ranked:
+        pools[unit.peer_group if listing.within == "peer_group" else ""].append(unit)
+    return [
+        unit
+        for pool in pools.values()
+        for places in [arithmetic.ranks(sign * peer.score_100 for peer in pool)]
+        for unit in pool
+        if places[sign * unit.score_100] <= listing.count
+    ]
+
+
+def _to_four(value: Fraction | None) -> Decimal | None:
+    return None if value is None else half_up(value, 4)
+
+
+def _decimal(value: Fraction | None) -> Decimal | None:
+    """A fraction that was read from a decimal number, as one again."""
+    return None if value is None else half_up(value, 6).normalize() + 0

@@ -1,0 +1,81 @@
+"""The words of explanations in Chinese, as a unit reads them."""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+
+from minhu.glossary.cases import ANSWER, LIMIT_KIND, SUBJECT, VIOLATION
+from minhu.glossary.delivered import QUALITY_PART
+from minhu.glossary.law import PERIOD, STANDING
+from minhu.schemes.feed_words import losses_text
+from minhu.schemes.language.functions import said
+from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.period import Period
+
+_OPENS = ("DISPATCH", "REDISPATCH", "ADD_UNIT", "REWORK")
+CONCERNED = {
+    "sign": (*_OPENS, "SIGN"),
+    "contact": (*_OPENS, "FIRST_CONTACT"),
+    "close": (*_OPENS, "EXTEND_REQUEST", "EXTEND_GRANT", "EXTEND_DENY", "REVIEW_BACK", "CLOSE"),
+}
+"""The events that a limit rests on."""
+FUNNEL = {"low_95": " ↓", "low_99_8": " ↓↓", "high_95": " ↑", "high_99_8": " ↑↑"}
+"""Outside the control limits of the peer group: one arrow for 95 %, two for 99.8 %."""
+
+
+def standing(period: str, kind: str) -> str:
+    """What a score of a period is: 月度参考, 年度."""
+    return PERIOD.zh(Period.parse(period).kind) + (STANDING.zh(kind) if kind == "indicative" else "")
+
+
+def finding(indicator: Indicator, row: dict, as_of: datetime) -> str:
+    """What was found against the unit in one row."""
+    if row["subject_kind"] == "callback":
+        answers = (row["resolution_code"], row["satisfaction_code"])
+        return f"{SUBJECT.zh('callback')}：" + "，".join(ANSWER.said(answer) for answer in answers if answer)
+    if row["subject_kind"] == "violation":
+        code = row["violation_code"]  # none where the finding was taken back after the score
+        return f"{SUBJECT.zh('violation')}：{VIOLATION.said(code) if code else '已撤销'}"
+    if row["subject_kind"] == "feed":
+        return f"{QUALITY_PART.zh(row['quality_part'])}：{losses_text(row['quality_lost'])}"
+    if indicator.counts.limit_kind is None:
+        denied = row["return_deny_count"]
+        return f"退单申请被驳回 {denied} 次" if denied else indicator.counts.name_zh
+    act = LIMIT_KIND.zh(indicator.counts.limit_kind)
+    if row["occurred_at"] is None or row["occurred_at"] > as_of:
+        return f"截至 {limit(as_of)} 未{act}"
+    return f"超时 {span(row['occurred_at'] - row['due_at'])}{act}"
+
+
+def step(indicator: Indicator, subject_kind: str) -> str:
+    """What it was that happened at a row's occurred_at."""
+    if subject_kind == "assignment":
+        return LIMIT_KIND.zh(indicator.counts.limit_kind) if indicator.counts.limit_kind else ""
+    return "评分月" if subject_kind == "feed" else SUBJECT.zh(subject_kind)
+
+
+def scoring_rule(indicator: Indicator, peer_group: str, day: date) -> str:
+    """How an indicator scores a peer group on a day."""
+    terms = indicator.terms(peer_group, day)
+    full = f"满分 {said(terms.points)} 分，" if terms.points else ""
+    return f"{full}{indicator.scoring.text_zh(terms)}"
+
+
+def rule_text(key: str | None, rules: Mapping[str, dict]) -> str | None:
+    """The limit rule that was judged, in the words of the scheme."""
+    return "工单载明的期限" if key == "ticket" else rules.get(key, {}).get("text", key)
+
+
+def span(length: timedelta) -> str:
+    minutes = max(1, int(length.total_seconds() // 60))  # a second late is late
+    parts = ((minutes // 1440, "天"), (minutes // 60 % 24, "小时"), (minutes % 60, "分钟"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
+
+
+def moment(when: datetime) -> str:
+    return f"{when:%Y-%m-%d %H:%M}"
+
+
+def limit(when: datetime) -> str:
+    """The end of a day is 24:00 of that day, not 0:00 of the next."""
+    is_midnight = when.hour == when.minute == when.second == 0
+    return f"{when - timedelta(days=1):%Y-%m-%d} 24:00" if is_midnight else moment(when)

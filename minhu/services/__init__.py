@@ -1,0 +1,5 @@
+"""The local services: PostgreSQL and the processes of Airflow, started, stopped, asked."""
+
+from minhu.services.control import Address, airflow, down, prepare, status, trigger, up, wait
+
+__all__ = ["Address", "airflow", "down", "prepare", "status", "trigger", "up", "wait"]

@@ -1,0 +1,159 @@
+"""Talks to Airflow over its REST API; nothing of Airflow is imported."""
+
+import json
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from minhu.errors import Refused, Retryable, foreign
+
+FINISHED = {"success", "failed"}
+
+
+@dataclass
+class Airflow:
+    """An API server and one of its users. Logs in when it first has to."""
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+    logs: Path | None = None
+    """Where its tasks write, so that a failure can say where to look."""
+    _token: str | None = field(default=None, repr=False)
+
+    def health(self) -> dict[str, tuple[str, datetime | None]]:
+        """Each part of Airflow, its status and when it was last heard of, as Airflow tells it without a login."""
+        told = _request("GET", f"{self.url}/api/v2/monitor/health", timeout=5)
+        return {part: (of["status"], _moment(of.get(f"latest_{part}_heartbeat"))) for part, of in told.items()}
+
+    def get(self, path: str) -> dict:
+        return self._call("GET", path)
+
+    def post(self, path: str, body: dict) -> dict:
+        return self._call("POST", path, body)
+
+    def patch(self, path: str, body: dict) -> dict:
+        return self._call("PATCH", path, body)
+
+    def dags(self) -> list[dict]:
+        """Every DAG that Airflow has read and can run, as its API describes it."""
+        found, offset = [], 0
+        while page := self.get(f"dags?limit=100&offset={offset}&order_by=dag_id")["dags"]:
+            found += [dag for dag in page if not dag["has_import_errors"]]
+            offset += len(page)
+        return found
+
+    def files_read(self, since: datetime) -> set[str]:
+        """The DAG files, relative to their folder, that were read after ``since``."""
+        return {dag["relative_fileloc"] for dag in self.dags() if _moment(dag["last_parsed_time"]) > since}
+
+    def import_errors(self) -> dict[str, tuple[str, datetime]]:
+        """DAG files that cannot be read, each with the last line of why and when that was found."""
+        errors = self.get("importErrors?limit=100")["import_errors"]
+        return {of["filename"]: (of["stack_trace"].strip().splitlines()[-1], _moment(of["timestamp"])) for of in errors}
+
+    def trigger(self, dag_id: str, conf: dict | None = None) -> str:
+        """Starts a run and returns its id. ``conf`` overrides the DAG's params and is checked against them."""
+        run_id = f"manual__{datetime.now(UTC).isoformat()}_{secrets.token_hex(4)}"
+        self.post(f"dags/{quote(dag_id)}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": conf or {}})
+        return run_id
+
+    def states(self, runs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """State of each (dag_id, run_id), in one request for all that are recent."""
+        wanted = set(runs)
+        if not wanted:
+            return {}
+        body = {
+            "dag_ids": sorted({dag_id for dag_id, _ in wanted}),
+            "order_by": "-id",
+            "page_limit": len(wanted) + 20,
+        }
+        page = self.post("dags/~/dagRuns/list", body)["dag_runs"]
+        found = {(run["dag_id"], run["dag_run_id"]): run["state"] for run in page}
+        for dag_id, run_id in wanted - found.keys():
+            found[dag_id, run_id] = self.get(_run(dag_id, run_id))["state"]
+        return {run: found[run] for run in wanted}
+
+    def watch(self, runs: Iterable[tuple[str, str]], timeout: float) -> Iterator[dict[tuple[str, str], str]]:
+        """The state of every run each time they are looked at, the last time when all have finished.
+
+        Raises Retryable after ``timeout`` seconds, naming what is still going on.
+        """
+        states, pending, deadline = {}, set(runs), time.monotonic() + timeout
+        while pending:
+            states |= self.states(pending)
+            yield dict(states)
+            pending = {run for run in pending if states[run] not in FINISHED}
+            if pending and time.monotonic() > deadline:
+                named = ", ".join(f"{dag_id} ({states[dag_id, run_id]})" for dag_id, run_id in sorted(pending)[:5])
+                more = f" and {len(pending) - 5} more" if len(pending) > 5 else ""
+                raise Retryable(f"not finished after {timeout:.0f} s: {named}{more}")
+            if pending:
+                time.sleep(1)
+
+    def failures(self, dag_id: str, run_id: str) -> dict[str, Path | None]:
+        """Tasks of a run that failed, each with the log of its last attempt."""
+        tasks = self.get(f"{_run(dag_id, run_id)}/taskInstances?state=failed&limit=100")["task_instances"]
+        return {task["task_id"]: self._log(dag_id, run_id, task) for task in tasks}
+
+    def _log(self, dag_id: str, run_id: str, task: dict) -> Path | None:
+        folder = f"dag_id={dag_id}/run_id={run_id}/task_id={task['task_id']}"
+        return self.logs / folder / f"attempt={task['try_number']}.log" if self.logs else None
+
+    def _call(self, method: str, path: str, body: dict | None = None) -> dict:
+        url, had_token = f"{self.url}/api/v2/{path}", self._token is not None
+        if not had_token:
+            self._token = self._log_in()
+        try:
+            return _request(method, url, body, self._token)
+        except _Unauthorised:
+            if not had_token:
+                raise
+            self._token = self._log_in()  # it had expired
+            return _request(method, url, body, self._token)
+
+    def _log_in(self) -> str:
+        login = {"username": self.user, "password": self.password}
+        return _request("POST", f"{self.url}/auth/token", login)["access_token"]
+
+
+class _Unauthorised(Refused):
+    """The login is wrong, or has expired."""
+
+
+def _moment(written: str | None) -> datetime | None:
+    return datetime.fromisoformat(written) if written else None
+
+
+def _run(dag_id: str, run_id: str) -> str:
+    return f"dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}"
+
+
+def _request(method: str, url: str, body: dict | None = None, token: str | None = None, timeout: float = 30) -> dict:
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    where = urlsplit(url)
+    connection = HTTPConnection(where.netloc, timeout=timeout)  # straight there, whatever proxy the environment names
+    with closing(connection), foreign.told("airflow", where=where.netloc):
+        target = f"{where.path}?{where.query}" if where.query else where.path
+        connection.request(method, target, None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        said = answer.read()
+        if answer.status >= 400:
+            kind = Retryable if answer.status >= 500 else _Unauthorised if answer.status == 401 else Refused
+            raise kind(f"Airflow answered {answer.status} to {method} {where.path}: {_detail(said)}")
+        return json.loads(said)
+
+
+def _detail(said: bytes) -> str:
+    try:
+        return str(json.loads(said)["detail"])
+    except (ValueError, KeyError, TypeError):
+        return said.decode(errors="replace").strip()[:200]

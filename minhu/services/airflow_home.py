@@ -1,0 +1,200 @@
+"""The local Airflow's home: its settings, its secrets, the environment its processes run in.
+
+Everything is written again at every start, from ``Settings``, the secrets and a port; to change an option for good,
+set Airflow's own variable (``AIRFLOW__SECTION__OPTION``), which is stronger than the file. A city that runs Airflow on
+Celery or Kubernetes brings its own Airflow configuration and only points it at ``dags/``.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import socket
+import sys
+import zlib
+from configparser import RawConfigParser
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from minhu import database
+from minhu.business_date import TIMEZONE
+from minhu.errors import Retryable
+from minhu.settings import PROJECT_ROOT, Settings
+
+HOST, USER = "127.0.0.1", "admin"
+PARALLELISM = 8
+CHATTY = (
+    "http.access",
+    "airflow.api_fastapi.execution_api",
+    "airflow.models.dag",
+    "airflow.serialization.definitions.dag",
+)
+DAGS = PROJECT_ROOT / "dags"
+
+
+@dataclass(frozen=True)
+class AirflowHome:
+    """Files of the local Airflow of one installation."""
+
+    settings: Settings
+    dags: Path = DAGS
+
+    @property
+    def folder(self) -> Path:
+        return self.settings.home / "airflow"
+
+    @property
+    def logs(self) -> Path:
+        return self.settings.logs / "airflow"
+
+    @property
+    def task_logs(self) -> Path:
+        return self.logs / "tasks"
+
+    @property
+    def password(self) -> str:
+        return self.settings.secret("airflow-password")[:20]
+
+    @property
+    def port(self) -> int | None:
+        """The port of the API server, as chosen at the last start."""
+        file = self.folder / "port"
+        return int(file.read_text()) if file.exists() else None
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def choose_port(self) -> int:
+        """The remembered port if it is free, else one that depends on the folder, so that two homes differ."""
+        first = 20000 + zlib.crc32(str(self.folder).encode()) % 10000  # below the ports a kernel hands out by itself
+        for port in (*filter(None, [self.port]), *range(first, first + 100)):
+            if _is_free(port):
+                _write(self.folder / "port", str(port))
+                return port
+        raise Retryable(f"no free port between {first} and {first + 99} for Airflow")
+
+    def write(self) -> bool:
+        """Writes the settings and the password file, readable by their owner alone; whether anything has changed."""
+        parser, text = RawConfigParser(), StringIO()
+        parser.read_dict(self._options())
+        parser.write(text)
+        installed = sorted(pair for pair in self.env().items() if pair[0].startswith("MINHU"))
+        digest = hashlib.sha256(repr((sys.executable, installed)).encode()).hexdigest()
+        note = f"# Written by `minhu up`; Airflow's own variables AIRFLOW__... are stronger. Environment: {digest}\n"
+        changed = _write(self.folder / "airflow.cfg", note + text.getvalue())
+        return _write(self.folder / "passwords.json", json.dumps({USER: self.password})) or changed
+
+    def env(self) -> dict[str, str]:
+        """What its processes need to find this installation, and what keeps them from calling anyone else."""
+        here = {
+            "AIRFLOW_HOME": str(self.folder),
+            "MINHU_HOME": str(self.settings.home),
+            "MINHU_CONFIG": str(self.settings.config),
+            "MINHU_DROP": str(self.settings.drop),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
+            "PYTHONUNBUFFERED": "1",
+            "DO_NOT_TRACK": "1",
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "GX_ANALYTICS_ENABLED": "false",
+        }
+        if self.settings.database_url:
+            here["MINHU_DATABASE_URL"] = self.settings.database_url
+        for name in ("NO_PROXY", "no_proxy"):  # tasks reach the API server over the loopback, never through a proxy
+            here[name] = ",".join(filter(None, [os.environ.get(name), HOST, "localhost"]))
+        outside = {name: value for name, value in os.environ.items() if name != "MINHU_DATABASE_URL"}
+        return outside | here
+
+    def _options(self) -> dict[str, dict[str, object]]:
+        options = {
+            "core": {
+                "dags_folder": self.dags,
+                "plugins_folder": self.folder / "plugins",
+                "executor": "LocalExecutor",
+                "parallelism": PARALLELISM,
+                "load_examples": False,
+                "dags_are_paused_at_creation": False,
+                "default_timezone": TIMEZONE,
+                "hostname_callable": "socket.gethostname",  # the default asks the name server
+                "fernet_key": base64.urlsafe_b64encode(bytes.fromhex(self.settings.secret("airflow-fernet"))).decode(),
+                "simple_auth_manager_users": f"{USER}:admin",
+                "simple_auth_manager_passwords_file": self.folder / "passwords.json",
+                "execution_api_server_url": f"{self.url}/execution/",
+            },
+            "database": self._database(),
+            "logging": {
+                "base_log_folder": self.task_logs,
+                "dag_processor_child_process_log_directory": self.logs / "dag_processor",
+                "colored_console_log": False,
+                # Each says the same of every request, or of every DAG every minute.
+                "namespace_levels": ", ".join(f"{name}=WARNING" for name in CHATTY),
+            },
+            "api": {
+                "host": HOST,
+                "port": self.port,
+                "base_url": self.url,
+                "workers": 1,
+                "secret_key": self.settings.secret("airflow-api"),
+                "instance_name": "民呼",
+                "dag_cache_size": 0,
+            },
+            "api_auth": {"jwt_secret": self.settings.secret("airflow-jwt")},
+            "scheduler": {
+                # A day's feeds are queued within a loop or two, and a free slot is filled at once.
+                "scheduler_idle_sleep_time": 0.2,
+                "max_dagruns_to_create_per_loop": 100,
+                "max_dagruns_per_loop_to_schedule": 100,
+                "max_tis_per_query": 0,
+                "orphaned_tasks_check_interval": 60,  # seconds until tasks of a killed scheduler begin anew
+                "enable_health_check": False,
+            },
+            # The supervisor of a task may miss its end and then sleeps for this long (5 s by default) before it looks
+            # again: measured, for a third of all tasks. Whole seconds only.
+            "workers": {"min_heartbeat_interval": 1, "execution_api_timeout": 30},
+            "dag_processor": {
+                "parsing_processes": 1,
+                "min_file_process_interval": 60,
+                "print_stats_interval": 0,
+                "dag_bundle_storage_path": self.folder / "bundles",  # the default is one folder for all in /tmp
+            },
+        }
+        return {section: {key: _escaped(value) for key, value in of.items()} for section, of in options.items()}
+
+    def _database(self) -> dict[str, str]:
+        from sqlalchemy import make_url  # here: `minhu status` has no use for it
+
+        at = make_url(database.url(self.settings, "airflow"))
+        # asyncpg reads `ssl` where libpq reads `sslmode`; the values are the same.
+        query = {"ssl" if key == "sslmode" else key: value for key, value in at.query.items()}
+        sync, awaited = at.set(drivername="postgresql+psycopg2"), at.set(drivername="postgresql+asyncpg", query=query)
+        return {
+            "sql_alchemy_conn": sync.render_as_string(hide_password=False),
+            "sql_alchemy_conn_async": awaited.render_as_string(hide_password=False),
+        }
+
+
+def _escaped(value: object) -> str:
+    return str(value).replace("%", "%%")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+def _write(path: Path, text: str) -> bool:
+    """Writes a file that only its owner can read, whole or not at all; whether it changed."""
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600)
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+    return True

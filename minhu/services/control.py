@@ -1,0 +1,273 @@
+"""Starts, stops and tells the local services: PostgreSQL and the four processes of Airflow.
+
+Under ``MINHU_HOME``: ``airflow/`` (settings, port, pid files), ``logs/airflow/`` (one log per process, ``tasks/`` per
+attempt). Everything may be killed at any moment; ``up`` mends what is missing and leaves alone what runs.
+"""
+
+import fcntl
+import importlib.metadata
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+
+import psycopg
+from psycopg import conninfo, sql
+
+from minhu import database
+from minhu.database import embedded
+from minhu.errors import MinhuError, Refused, Retryable, foreign
+from minhu.services import daemons
+from minhu.services.airflow_api import FINISHED, Airflow
+from minhu.services.airflow_home import DAGS, USER, AirflowHome
+from minhu.services.daemons import Daemon
+from minhu.settings import Settings
+
+Progress = Callable[[str], None]
+
+API_SERVER = "api-server"
+COMMANDS = {
+    API_SERVER: [API_SERVER],
+    "scheduler": ["scheduler", "--skip-serve-logs"],  # the API server reads the logs from the same disk
+    "dag-processor": ["dag-processor"],
+    "triggerer": ["triggerer", "--skip-serve-logs"],
+}
+READY_WITHIN = 120  # seconds
+PATIENCE = {"triggerer": 2}  # it may take ten seconds, and has nothing to lose: triggers are in the database
+# Tasks are forks of the scheduler's workers. What these import first no task has to: over a second of work for each.
+PRELOADED = "minhu.load, airflow.providers.standard.decorators.python"
+LAUNCH = {"scheduler": ["-c", f"import {PRELOADED}; from airflow.__main__ import main; main()"]}
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where Airflow is, and its login."""
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+
+
+def up(settings: Settings, progress: Progress = lambda _: None, dags: Path = DAGS) -> Address:
+    """Starts what does not run and returns once every DAG can be triggered. Harmless when all of it runs.
+
+    ``dags`` is the folder of the DAG files. Raises Retryable when a service ends or does not come up in time, Refused
+    when a DAG file cannot be read.
+    """
+    home = AirflowHome(settings, dags)
+    with _alone(home):
+        _prepare(home, progress)
+        _bring_up(home, progress)
+    return Address(home.url, USER, home.password)
+
+
+def prepare(settings: Settings, progress: Progress = lambda _: None) -> None:
+    """All of ``up`` but the processes of Airflow: databases, settings, secrets. For containers, which run those."""
+    home = AirflowHome(settings)
+    with _alone(home):
+        _prepare(home, progress)
+
+
+def down(settings: Settings) -> list[str]:
+    """Stops Airflow, then the embedded PostgreSQL; returns the names of what ran."""
+    home = AirflowHome(settings)
+    stopped = []
+    if home.folder.exists():
+        with _alone(home):
+            stopped = _stop_airflow(home)
+    if not settings.database_url and embedded.stop(settings):
+        stopped.append("PostgreSQL")
+    return stopped
+
+
+def status(settings: Settings) -> dict[str, dict]:
+    """Each service: its state, where it is, what it says of its health. Starts and changes nothing."""
+    home = AirflowHome(settings)
+    health = {}
+    if home.port:
+        with suppress(MinhuError):
+            health = _client(home).health()
+    if settings.database_url:
+        server = {"state": "external"}
+    else:
+        found = asdict(embedded.status(settings))
+        server = {"state": "running" if found.pop("running") else "stopped"}
+        server |= {key: str(value) for key, value in found.items() if value is not None}
+    told = {"home": {"folder": str(settings.home), "logs": str(settings.logs)}, "postgres": server}
+    told["airflow"] = {"address": home.url, "user": USER} if home.port else {"state": "never started"}
+    for daemon in _daemons(home):
+        state = "running" if daemon.is_well else "orphaned" if daemon.is_alive else "stopped"
+        told[daemon.name] = {"state": state}
+        if state == "running":
+            told[daemon.name] |= {"pid": daemon.session, "log": str(daemon.log)}
+            part = "metadatabase" if daemon.name == API_SERVER else daemon.name.replace("-", "_")
+            told[daemon.name]["health"], _ = health.get(part, ("unknown", None))
+    return told
+
+
+def airflow(settings: Settings) -> Airflow:
+    """A client of the local Airflow."""
+    home = AirflowHome(settings)
+    if home.port is None:
+        raise Refused(f"Airflow has never been started in {settings.home}: run `minhu up`")
+    return _client(home)
+
+
+def trigger(settings: Settings, dag_id: str, conf: dict | None = None) -> str:
+    """Starts a run of a DAG and returns its id; ``conf`` overrides the DAG's params."""
+    return airflow(settings).trigger(dag_id, conf)
+
+
+def wait(
+    settings: Settings, runs: Iterable[tuple[str, str]], timeout: float, progress: Progress = lambda _: None
+) -> dict[str, str]:
+    """State of each awaited (dag_id, run_id) by DAG, ``success`` or ``failed``, once all have finished.
+
+    ``progress`` is told how far they are, and of each failed task where its log is. Of several runs of one DAG a failed
+    one counts. Raises Retryable after ``timeout`` seconds, naming what is still going on.
+    """
+    client, told, states, said_at = airflow(settings), set(), {}, 0.0
+    for states in client.watch(runs, timeout):
+        for run in sorted(run for run, state in states.items() if state == "failed" and run not in told):
+            told.add(run)
+            for task, log in client.failures(*run).items():
+                progress(f"{run[0]} 的任务 {task} 失败，日志：{log}")
+        tally = Counter(states.values())
+        if FINISHED.issuperset(tally) or time.monotonic() - said_at > 3:
+            progress(f"完成 {tally['success']} / {len(states)}，运行中 {tally['running']}，失败 {tally['failed']}")
+            said_at = time.monotonic()
+    return {dag_id: state for (dag_id, _), state in sorted(states.items(), key=lambda item: item[1] == "failed")}
+
+
+# Starting and stopping
+
+
+def _prepare(home: AirflowHome, progress: Progress) -> None:
+    progress("启动 PostgreSQL，更新数据库结构")
+    database.migrate(home.settings)
+    if home.port is None or not _daemons(home)[0].is_alive:
+        home.choose_port()
+    if home.write() and any(daemon.is_alive for daemon in _daemons(home)):
+        progress("设置有变，停止旧的 Airflow 进程")
+        _stop_airflow(home)
+    _migrate(home, progress)
+
+
+def _bring_up(home: AirflowHome, progress: Progress) -> None:
+    """Starts each process that does not run, once, and waits until all are ready."""
+    started, deadline = set(), time.monotonic() + READY_WITHIN
+    while True:
+        dead = [daemon for daemon in _daemons(home) if not daemon.is_well]
+        for daemon in dead:
+            if daemon.name in started:
+                raise Retryable(f"the {daemon.name} ended while starting; see {daemon.log}")
+        if dead:  # later rounds too: one that ran may have been dying, for want of a database
+            progress(f"启动 Airflow（{'、'.join(daemon.name for daemon in dead)}）")
+            _start(home, dead)
+            started |= {daemon.name for daemon in dead}
+        missing = _missing(home)
+        if missing is None:
+            return
+        if time.monotonic() > deadline:
+            raise Retryable(f"{missing} within {READY_WITHIN} s; see {home.logs}")
+        time.sleep(0.25)
+
+
+def _start(home: AirflowHome, dead: list[Daemon]) -> None:
+    daemons.stop(dead, at_once=True)  # what a killed one left behind
+    for daemon in dead:
+        launch = LAUNCH.get(daemon.name, ["-m", "airflow"])
+        daemon.start([sys.executable, *launch, *COMMANDS[daemon.name]], home.env())
+
+
+def _migrate(home: AirflowHome, progress: Progress) -> None:
+    """Brings Airflow's metadata database to the installed version; skipped where the last start did."""
+    _make_database(home.settings)
+    record, version = home.folder / "metadata.json", importlib.metadata.version("apache-airflow-core")
+    if record.exists() and json.loads(record.read_text()) == [version, _revision(home)]:
+        return
+    progress("更新 Airflow 元数据库")
+    log = home.logs / "db-migrate.log"
+    with log.open("a") as out:
+        command = [sys.executable, "-m", "airflow", "db", "migrate"]
+        done = subprocess.run(command, env=home.env(), cwd=home.folder, stdout=out, stderr=out, check=False)
+    if done.returncode:
+        raise Refused(f"Airflow's metadata database could not be migrated; see {log}")
+    record.write_text(json.dumps([version, _revision(home)]))
+
+
+def _make_database(settings: Settings) -> None:
+    """Makes Airflow's metadata database beside the warehouse where it is missing."""
+    name = conninfo.conninfo_to_dict(database.url(settings, "airflow"))["dbname"]
+    with database.connect(settings, autocommit=True) as connection:
+        if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
+            with foreign.told("make database", user=connection.info.user, name=name):
+                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+
+
+def _revision(home: AirflowHome) -> str | None:
+    """The revision of Airflow's metadata database; None before the first."""
+    try:
+        with (
+            foreign.told("connect", what="Airflow's metadata database"),
+            psycopg.connect(database.url(home.settings, "airflow")) as connection,
+        ):
+            return connection.execute("select version_num from alembic_version").fetchone()[0]
+    except psycopg.errors.UndefinedTable:
+        return None
+
+
+def _missing(home: AirflowHome) -> str | None:
+    """What keeps a DAG from being run: one thing in words, or None."""
+    client = _client(home)
+    server, *others = _daemons(home)
+    try:
+        # What Airflow heard of a process, and what it read, before this one was started says nothing.
+        health = client.health()
+        for daemon in others:
+            state, heard_at = health[daemon.name.replace("-", "_")]
+            if state != "healthy" or heard_at is None or heard_at < daemon.started_at:
+                return f"the {daemon.name} did not come to life"
+        since = next(daemon.started_at for daemon in others if daemon.name == "dag-processor")
+        for file, (why, found_at) in client.import_errors().items():
+            if found_at > since:
+                raise Refused(f"the DAG file {file} cannot be read: {why}")
+        unread = {path.name for path in home.dags.glob("*.py")} - client.files_read(since)
+        return f"the DAGs of {', '.join(sorted(unread))} were not read" if unread else None
+    except Retryable:
+        return f"the {server.name} did not answer at {client.url}"
+
+
+def _stop_airflow(home: AirflowHome) -> list[str]:
+    server, *others = _daemons(home)
+    # The tasks' last words go to the API server: it ends after them.
+    return daemons.stop(others) + daemons.stop([server])
+
+
+def _daemons(home: AirflowHome) -> list[Daemon]:
+    return [Daemon(name, home.folder, home.logs / f"{name}.log", PATIENCE.get(name, 10)) for name in COMMANDS]
+
+
+def _client(home: AirflowHome) -> Airflow:
+    return _logged_in(home.url, home.password, home.task_logs)
+
+
+@cache
+def _logged_in(url: str, password: str, logs: Path) -> Airflow:
+    return Airflow(url, USER, password, logs)
+
+
+@contextmanager
+def _alone(home: AirflowHome) -> Iterator[None]:
+    """One ``up`` or ``down`` of an installation at a time."""
+    for folder in (home.folder, home.logs):
+        folder.mkdir(parents=True, exist_ok=True)
+    with open(home.folder / "services.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

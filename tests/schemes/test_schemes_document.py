@@ -1,0 +1,64 @@
+"""docs/schemes.md: its example comes out as its table says, and every key of the language is explained."""
+
+import re
+from decimal import Decimal
+
+import pytest
+
+from minhu.schemes import find_scheme, try_scheme
+from minhu.schemes.language import functions
+from minhu.schemes.language.indicator import Answers, Indicator
+from minhu.schemes.language.publication import Publication, Rounding
+from minhu.schemes.scheme import Scheme
+from minhu.settings import PROJECT_ROOT
+
+TEXT = (PROJECT_ROOT / "docs" / "schemes.md").read_text(encoding="utf-8")
+
+
+def block(language: str) -> str:
+    (found,) = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+    return found
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("document")
+    (folder / "xining.yml").write_text(block("yaml"), encoding="utf-8")
+    (folder / "counts.csv").write_text(block("csv"), encoding="utf-8")
+    return try_scheme(find_scheme(folder, str(folder / "xining.yml")), folder / "counts.csv")
+
+
+def test_the_example_comes_out_as_the_document_reckons(trial):
+    told = re.findall(r"^\| (\S*) ?\| .* \| \**([\d.]+)\** \|$", TEXT, re.MULTILINE)
+    stated, unit = {}, ""
+    for name, points in told:
+        unit = name or unit
+        stated.setdefault(unit, []).append(Decimal(points))
+    computed = {
+        tried.scored.unit: [
+            *(part.points for part in tried.scored.indicators if part.code not in tried.assumed),
+            tried.scored.raw_points,
+        ]
+        for tried in trial.units
+    }
+    assert computed == stated
+    assert len(stated["城东区"]) == 6
+
+
+def test_bands_and_reasons_are_those_the_document_names(trial):
+    first, second = (tried.scored for tried in trial.units)
+    assert (first.band, first.not_ranked_reason) == ("黄", None)
+    assert (second.band, second.not_ranked_reason) == (None, "too_few")
+    assert trial.notes == ("表扬加分（praise）未给出数据，按无加减分计：市某局（2024-03）",)
+
+
+@pytest.mark.parametrize("model", [Scheme, Indicator, Answers, Rounding, Publication])
+def test_every_key_is_explained(model):
+    names = {field.alias or name for name, field in model.model_fields.items()} - {"mode", "example"}
+    assert sorted(name for name in names if f"`{name}" not in TEXT) == []
+
+
+def test_every_scoring_function_is_explained():
+    named = re.findall(r"^\| `(\w+)` \| .* \| .* \|$", TEXT.partition("### Scoring functions")[2], re.MULTILINE)
+    known = [kind.model_fields["function"].annotation.__args__[0] for kind in functions.Function.__subclasses__()]
+    assert named[1 : len(known) + 1] == known  # after the head of the table

@@ -1,0 +1,238 @@
+"""The local services, for real: a PostgreSQL and an Airflow of their own, started, used, killed, mended and stopped."""
+
+import os
+import re
+import signal
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from minhu import services
+from minhu.database import embedded
+from minhu.errors import Refused, Retryable
+from minhu.services import control
+from minhu.services.airflow_api import Airflow
+from minhu.services.airflow_home import AirflowHome
+from minhu.settings import PROJECT_ROOT, Settings
+
+DAGS = '''
+"""An airflow DAG that greets, one that refuses, one that is in trouble at first."""
+
+from datetime import timedelta
+
+from airflow.sdk import ExceptionRetryPolicy, Param, RetryAction, RetryRule, dag, task
+
+from minhu.errors import Refused, Retryable
+
+POLICY = {
+    "retries": 1,
+    "retry_delay": timedelta(seconds=1),
+    "retry_policy": ExceptionRetryPolicy([RetryRule(Refused, RetryAction.FAIL)]),
+}
+
+
+@dag(schedule=None, params={"business_date": Param(None, type=["null", "string"], format="date")}, default_args=POLICY)
+def greets():
+    @task
+    def greet(*, params=None, dag_run=None):
+        import os
+
+        return [params["business_date"], os.environ["MINHU_HOME"], os.environ["MINHU_CONFIG"]]
+
+    greet()
+
+
+@dag(schedule=None, default_args=POLICY)
+def refuses():
+    @task
+    def refuse():
+        raise Refused("the file has 3 columns, 5 are declared")
+
+    refuse()
+
+
+@dag(schedule=None, default_args=POLICY)
+def waits():
+    @task
+    def wait(*, ti=None):
+        if ti.try_number == 1:
+            raise Retryable("the server is away")
+
+    wait()
+
+
+greets(), refuses(), waits()
+'''
+
+
+@pytest.fixture(scope="module")
+def settings(home: Path) -> Settings:
+    own = home / "services"
+    return Settings(home=own, config=PROJECT_ROOT / "config", drop=own / "drop", database_url=None)
+
+
+@pytest.fixture(scope="module")
+def dags(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dags")
+    (folder / "greetings.py").write_text(DAGS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def running(settings: Settings, dags: Path) -> Iterator[services.Address]:
+    yield services.up(settings, dags=dags)
+    services.down(settings)
+
+
+def test_up_gives_an_address_on_this_machine_alone_and_a_login(running: services.Address, settings: Settings):
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", running.url)
+    assert {dag["dag_id"] for dag in Airflow(running.url, running.user, running.password).dags()} == {
+        "greets",
+        "refuses",
+        "waits",
+    }
+    with pytest.raises(Refused, match="401"):
+        Airflow(running.url, running.user, "guess").dags()
+
+
+def test_runs_go_to_the_end_and_a_failed_one_names_its_log(running: services.Address, settings: Settings):
+    said = []
+    runs = [
+        ("greets", services.trigger(settings, "greets", {"business_date": "2026-10-31"})),
+        ("refuses", services.trigger(settings, "refuses")),
+        ("waits", services.trigger(settings, "waits")),
+    ]
+    assert services.wait(settings, runs, 60, said.append) == {
+        "greets": "success",
+        "refuses": "failed",
+        "waits": "success",
+    }
+    client = services.airflow(settings)
+    value = client.get(f"dags/greets/dagRuns/{runs[0][1]}/taskInstances/greet/xcomEntries/return_value")["value"]
+    assert value == ["2026-10-31", str(settings.home), str(settings.config)]
+    tries = {dag: client.get(f"dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"][0] for dag, run in runs}
+    assert tries["refuses"]["try_number"] == 1  # trying again would not help
+    assert tries["waits"]["try_number"] == 2
+    told = next(line for line in said if "refuses" in line)
+    log = Path(told.rpartition("：")[2])
+    assert log.is_relative_to(settings.logs)
+    assert "the file has 3 columns" in log.read_text()
+
+
+def test_what_cannot_be_triggered_is_refused_in_one_line(running: services.Address, settings: Settings):
+    with pytest.raises(Refused, match="'nobody' not found"):
+        services.trigger(settings, "nobody")
+    with pytest.raises(Refused, match="business_date"):
+        services.trigger(settings, "greets", {"business_date": "yesterday"})
+
+
+def test_waiting_ends_with_what_is_still_going_on(running: services.Address, settings: Settings):
+    run = services.trigger(settings, "waits")
+    with pytest.raises(Retryable, match=r"not finished after 0 s: waits \((queued|running)\)"):
+        services.wait(settings, [("waits", run)], 0)
+    assert services.wait(settings, [("waits", run)], 60) == {"waits": "success"}
+    assert services.wait(settings, [], 0) == {}
+
+
+def test_up_again_leaves_alone_what_runs(running: services.Address, settings: Settings, dags: Path):
+    before = pids(settings)
+    said = []
+    assert services.up(settings, said.append, dags=dags) == running
+    assert pids(settings) == before
+    assert not [line for line in said if "启动 Airflow" in line]
+
+
+def test_status_tells_each_service(running: services.Address, settings: Settings):
+    told = services.status(settings)
+    assert told["airflow"]["address"] == running.url
+    assert told["postgres"]["state"] == "running"
+    for name in control.COMMANDS:
+        assert (told[name]["state"], told[name]["health"]) == ("running", "healthy")
+        assert Path(told[name]["log"]).is_file()
+
+
+def test_nothing_listens_beyond_this_machine_and_nothing_calls_out(running: services.Address, settings: Settings):
+    for process in members(settings):
+        for connection in process.net_connections("inet"):
+            assert connection.laddr.ip == "127.0.0.1", process
+            assert not connection.raddr or connection.raddr.ip == "127.0.0.1", process
+
+
+def test_secrets_are_readable_by_their_owner_alone(running: services.Address, settings: Settings):
+    folder = AirflowHome(settings).folder
+    for path in [*(settings.home / "secrets").iterdir(), folder / "airflow.cfg", folder / "passwords.json"]:
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+    logs = "".join(path.read_text(errors="replace") for path in settings.logs.rglob("*.log"))
+    assert running.password not in logs
+
+
+def test_a_killed_scheduler_is_seen_and_the_next_up_mends_it(running: services.Address, settings: Settings, dags: Path):
+    before, old = pids(settings), scheduler(settings).processes()
+    os.kill(before["scheduler"], signal.SIGKILL)
+    while scheduler(settings).is_well:
+        time.sleep(0.02)
+    assert services.status(settings)["scheduler"]["state"] == "orphaned"  # its workers wait for it for ever
+    assert services.up(settings, dags=dags) == running
+    assert [process for process in old if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []
+    assert {name for name, pid in pids(settings).items() if pid != before[name]} == {"scheduler"}
+    run = services.trigger(settings, "greets")
+    assert services.wait(settings, [("greets", run)], 60) == {"greets": "success"}
+
+
+@pytest.mark.long
+def test_a_killed_database_takes_others_with_it_and_up_mends_them_all(
+    running: services.Address, settings: Settings, dags: Path
+):
+    os.kill(embedded.status(settings).pid, signal.SIGKILL)
+    time.sleep(3)  # some of them notice at once, some only while `up` is at work
+    assert services.up(settings, dags=dags) == running
+    assert {services.status(settings)[name]["state"] for name in control.COMMANDS} == {"running"}
+    run = services.trigger(settings, "greets")
+    assert services.wait(settings, [("greets", run)], 60) == {"greets": "success"}
+
+
+def test_down_leaves_no_process_and_again_does_nothing(running: services.Address, settings: Settings):
+    left = members(settings)
+    assert services.down(settings) == [*list(control.COMMANDS)[1:], "api-server", "PostgreSQL"]
+    assert [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []
+    assert {services.status(settings)[name]["state"] for name in control.COMMANDS} == {"stopped"}
+    assert services.status(settings)["postgres"]["state"] == "stopped"
+    assert services.down(settings) == []
+    with pytest.raises(Retryable, match="does not answer"):
+        services.trigger(settings, "greets")
+
+
+def test_before_the_first_up_there_is_nothing_to_stop_or_to_trigger(tmp_path: Path):
+    settings = Settings(home=tmp_path / "new", config=tmp_path, drop=tmp_path, database_url=None)
+    assert services.down(settings) == []
+    assert services.status(settings)["airflow"] == {"state": "never started"}
+    with pytest.raises(Refused, match="minhu up"):
+        services.trigger(settings, "greets")
+    assert not (tmp_path / "new" / "airflow").exists()
+
+
+def test_two_homes_choose_different_ports_and_keep_them(tmp_path: Path):
+    homes = [
+        AirflowHome(Settings(home=tmp_path / name, config=tmp_path, drop=tmp_path, database_url=None)) for name in "ab"
+    ]
+    for home in homes:
+        home.folder.mkdir(parents=True)
+    first = [home.choose_port() for home in homes]
+    assert len(set(first)) == 2
+    assert [home.choose_port() for home in homes] == first
+
+
+def pids(settings: Settings) -> dict[str, int]:
+    return {name: services.status(settings)[name]["pid"] for name in control.COMMANDS}
+
+
+def members(settings: Settings) -> list[psutil.Process]:
+    return [process for daemon in control._daemons(AirflowHome(settings)) for process in daemon.processes()]
+
+
+def scheduler(settings: Settings):
+    return next(daemon for daemon in control._daemons(AirflowHome(settings)) if daemon.name == "scheduler")
