@@ -9,7 +9,7 @@ from minhu.paper.blocks import Column, Row, Table
 
 @dataclass(frozen=True)
 class Field:
-    """A column of a list. ``cell``: a pattern over the row's columns, such as ``{rows:,}``, or what makes it of a row."""
+    """A column of a list. ``cell``: a pattern over the row's columns, such as ``{rows:,}``, or a function of it."""
 
     title: str
     width: float
