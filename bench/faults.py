@@ -32,7 +32,7 @@ from minhu.feeds import Delivery, Feed, load_feeds
 from minhu.feeds.sources.fetched import Fetched
 from minhu.glossary.delivered import BATCH_STATUS, DOOR_REASON, SEVERITY
 from minhu.load import LoadResult, batch, load_fetched
-from minhu.quality import ROOT, judge_arrivals, read_rules, release
+from minhu.quality import ROOT, judge_arrivals, read_rules, release_batch
 from minhu.quality.measure import measure as measure_batches
 from minhu.settings import PROJECT_ROOT, Settings
 from minhu.simulate.invert import numeric_columns, to_source
@@ -156,18 +156,11 @@ def plant(
     rounds = _rounds(truth, told, faults)
     for at, placed in enumerate(rounds, start=1):
         with _copy(settings, f"round_{at}") as copy:
-            came = {key: _deliver(copy, fault, _given(truth, told, key)) for key, fault in placed.items()}
-            findings, held = _judge_day(copy)
-            gaps = set(missing(copy, DAY))
-            for key, fault in placed.items():
-                rules = [pair for pair in findings.get(key, []) if pair not in baseline.get(key, [])]
-                found[fault.id] = _found(copy, fault, key, came[key], rules, key in gaps, _on(told[key], DAY).height)
-            names = {"/".join(key): fault.id for key, fault in placed.items()}
-            bystanders += [
-                (", ".join(names.values()), name, rule)
-                for name, rule in held
-                if name not in names and (name, rule) not in {(of, by) for _, of, by in bystanders}
-            ]
+            struck, held = _strike(copy, truth, told, placed, baseline)
+        found |= struck
+        known = {(name, rule) for _, name, rule in bystanders}
+        names = ", ".join(fault.id for fault in placed.values())
+        bystanders += [(names, name, rule) for name, rule in held if (name, rule) not in known]
         tell(f"round {at} of {len(rounds)}: " + ", ".join(f"{f.id} {found[f.id].outcome}" for f in placed.values()))
     return Report(city, tuple(found[fault.id] for fault in faults), *judged, tuple(bystanders))
 
@@ -323,7 +316,7 @@ def _judge_history(
                                    held.batch_id)[0])  # fmt: skip
             false_critical += [(day, name, rule) for rule in held.rule_ids]
             tell(f"{day} {name}: {held.reason}")
-            release(settings, held.batch_id, "a clean day")
+            release_batch(settings, held.batch_id, "a clean day")
         if (at - city.warm) % 10 == 9:
             _analyze(settings)
             tell(f"judged {at - city.warm + 1} of {city.clean} clean days, {len(false_critical)} false critical")
@@ -338,6 +331,25 @@ def _judge_history(
 
 
 # -- the day -------------------------------------------------------------------------------------------------------
+
+
+def _strike(
+    settings: Settings,
+    truth: Truth,
+    told: dict[Key, pl.DataFrame],
+    placed: dict[Key, Fault],
+    baseline: dict[Key, list[tuple[str, str]]],
+) -> tuple[dict[str, Found], list[tuple[str, str]]]:
+    """What comes of the faults of one round, by their ids; the other deliveries that are held, with the rules."""
+    came = {key: _deliver(settings, fault, _given(truth, told, key)) for key, fault in placed.items()}
+    findings, held = _judge_day(settings)
+    gaps = set(missing(settings, DAY))
+    found = {}
+    for key, fault in placed.items():
+        rules = [pair for pair in findings.get(key, []) if pair not in baseline.get(key, [])]
+        found[fault.id] = _found(settings, fault, key, came[key], rules, key in gaps, _on(told[key], DAY).height)
+    names = {"/".join(key) for key in placed}
+    return found, [(name, rule) for name, rule in held if name not in names]
 
 
 def _load_day(settings: Settings, truth: Truth, told: dict[Key, pl.DataFrame], tell: Progress) -> None:

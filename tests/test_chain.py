@@ -5,11 +5,13 @@ import io
 import json
 import re
 from datetime import date
+from pathlib import Path
 
 import fastexcel
 import pytest
 from lxml import etree
 
+from bench import moved
 from minhu import database
 from minhu.feeds import load_feeds
 from minhu.load import LoadResult, load_feed_day
@@ -20,6 +22,8 @@ from minhu.simulate import write_city
 from minhu.warehouse.build import build
 from minhu.warehouse.completeness import missing
 
+SCORES = Path(__file__).parent / "consistency" / "scores.csv"
+"""What this city's units scored at the last commit."""
 START, DAYS, LAST = date(2026, 10, 9), 16, date(2026, 10, 24)
 
 
@@ -126,6 +130,16 @@ def test_lost_points_have_cases_whose_values_sum_to_the_indicator(city, scored):
     assert wrong == []
     [(lost,)] = query(city, "select count(*) from mart.fct_unit_indicator where points < points_max")
     assert lost > 20, "a city in which nobody loses a point proves nothing"
+
+
+def test_no_score_moves_unless_it_is_meant_to(city, scored, request):
+    with database.connect(city) as connection:
+        now = moved.read(connection, "mart.fct_")
+    if request.config.getoption("--accept-scores"):
+        moved.write_file(SCORES, now)
+    found = moved.moves(moved.read_file(SCORES), now)
+    accept = "if it is meant: pytest tests/test_chain.py --accept-scores, and commit the file with the reason"
+    assert not found, f"{moved.render(found)}\n{accept}"
 
 
 def test_all_first_level_units_are_scored_in_their_groups(scored):

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from minhu import services
-from minhu.services import airflow_home
+from minhu.services import airflow_home, control
 from minhu.services.airflow_home import AirflowHome
 from minhu.settings import PROJECT_ROOT, Settings
 
@@ -24,10 +23,10 @@ def known_options() -> set[tuple[str, str]]:
 
 def test_the_four_processes_have_a_container_each_and_the_same_command():
     commands = {name: container["command"] for name, container in COMPOSE["services"].items() if "command" in container}
-    assert {name: commands[name] for name in services.COMMANDS} == {
-        name: ["airflow", *command] for name, command in services.COMMANDS.items()
+    assert {name: commands[name] for name in control.COMMANDS} == {
+        name: ["airflow", *command] for name, command in control.COMMANDS.items()
     }
-    assert COMPOSE["services"].keys() == {"postgres", "prepare", *services.COMMANDS}
+    assert COMPOSE["services"].keys() == {"postgres", "prepare", *control.COMMANDS}
 
 
 def test_every_image_is_pinned_and_names_no_registry():

@@ -1,6 +1,7 @@
 """The documents tell the truth: every command they show exists, and both languages show the same."""
 
 import re
+from pathlib import Path
 
 import click
 import pytest
@@ -9,8 +10,18 @@ from minhu import database
 from minhu.cli import minhu
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.dictionary import dictionary
+from tests.test_house import LAYERS
 
 READMES = ("README.md", "README.zh-CN.md")
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "config/README.md", "bench/README.md")
+    for path in PROJECT_ROOT.glob(pattern)
+)
+
+
+def named(page: Path) -> str:
+    return page.relative_to(PROJECT_ROOT).as_posix()
 
 
 def commands(group: click.Group, prefix: tuple[str, ...] = ()) -> dict[tuple[str, ...], click.Command]:
@@ -43,6 +54,50 @@ def test_every_path_of_the_table_exists(name):
     paths = re.findall(r"^\| `([a-z_/]+/)` \|", text, re.MULTILINE)
     assert len(paths) > 8
     assert [path for path in paths if not (PROJECT_ROOT / path).is_dir()] == []
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_every_room_and_every_page_stands_in_the_table(name):
+    text = (PROJECT_ROOT / name).read_text(encoding="utf-8")
+    rooms = {path.parent.name for path in (PROJECT_ROOT / "minhu").glob("*/__init__.py")}
+    assert rooms - set(re.findall(r"^\| `minhu/([a-z_]+)/` \|", text, re.MULTILINE)) == set()
+    pages = {path.name for path in (PROJECT_ROOT / "docs").glob("*.md")}
+    assert pages - set(re.findall(r"\(docs/([a-z-]+\.md)\)", text)) == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_link_leads_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    wrong = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)):
+        name, _, anchor = target.partition("#")
+        other = (page.parent / name).resolve() if name else page
+        if not target.startswith("https://") and not (other.exists() and (not anchor or anchor in anchors(other))):
+            wrong.append(target)
+    assert wrong == []
+
+
+def anchors(page: Path) -> set[str]:
+    """What links may name of a page: its headings as the usual renderers spell them, and anchors of its own."""
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings} | set(
+        re.findall(r'<a id="(.+?)">', text)
+    )
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=named)
+def test_every_path_named_exists(page):
+    text = page.read_text(encoding="utf-8")
+    told = re.findall(r"`((?:minhu|dags|dbt_project|expectations|sql|tests|bench|docs)/[\w./-]+)`", text)
+    assert [name for name in told if not (PROJECT_ROOT / name).exists()] == []
+
+
+def test_the_layers_are_told_as_the_law_has_them():
+    text = (PROJECT_ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = re.search(r"<!-- layers.*?-->(.*?)<!-- /layers -->", text, re.DOTALL)[1]
+    told = [tuple(re.findall(r"`(\w+)`", line.split("|")[1])) for line in table.splitlines() if line.startswith("| `")]
+    assert [set(line) for line in told[::-1]] == [set(line) for line in LAYERS]
 
 
 def test_every_make_target_shown_exists():

@@ -3,8 +3,8 @@
 -- what counts for nobody are written here.
 
 {#
-    One row per assignment. The SQL in the arguments may name `assignments` (fct_timeliness with in_force_due_at, the
-    limit as extensions moved it) and `cases` (fct_case).
+    One row per assignment. The SQL in the arguments may name `assignments` (fct_timeliness with judged_due_at, the
+    limit that a row stands by) and `cases` (fct_case).
 
     numerator    what the row adds above; null while it cannot be told
     occurred_at  when what is judged happened; later than the period is scored it has not happened yet
@@ -18,7 +18,7 @@
     measure_code,
     numerator,
     occurred_at='null',
-    due_at='assignments.in_force_due_at',
+    due_at='assignments.judged_due_at',
     only='true',
     uncounted='null',
     excluded=true,
@@ -65,7 +65,7 @@ final as (
     select
         {{ measure_row(
             measure_code, 'callback', 'callbacks.callback_id', 'callbacks', numerator, 'callbacks.called_at',
-            'assignments.in_force_due_at', 'callbacks.callback_id', 'callbacks.called_at'
+            'assignments.judged_due_at', 'callbacks.callback_id', 'callbacks.called_at'
         ) }},
         coalesce(
             {{ assignment_exclusion('assignments', 'excluded_cases') }},
@@ -99,7 +99,7 @@ final as (
     select
         {{ measure_row(
             measure_code, 'violation', 'violations.violation_id', 'violations', '1', 'violations.found_at',
-            'assignments.in_force_due_at'
+            'assignments.judged_due_at'
         ) }},
         {{ assignment_exclusion('assignments', 'excluded_cases') }} as excluded_reason,
         null::text as answer_code
@@ -121,7 +121,8 @@ select * from final
 assignments as (
     select
         *,
-        coalesce(extended_due_at, due_at) as in_force_due_at
+        -- where the limit in force lies beyond the calendar the first one stands in: closed by then is in time
+        case when is_limit_unknown then due_at else due_in_force_at end as judged_due_at
     from {{ source('mart', 'fct_timeliness') }}
 ),
 
@@ -211,10 +212,7 @@ excluded_cases as (
 #}
 {% macro limit_unknown(assignments) -%}
     case
-        when
-            {{ assignments }}.is_limit_unknown
-            and ({{ assignments }}.closed_at is null or {{ assignments }}.closed_at > {{ assignments }}.due_at)
-            then 'limit_unknown'
+        when {{ assignments }}.is_limit_unknown and {{ assignments }}.is_closed_on_time is not true then 'limit_unknown'
     end
 {%- endmacro %}
 

@@ -8,7 +8,7 @@ import psycopg
 from minhu import database
 from minhu.assess.files import Problem, read_rows, refusal
 from minhu.errors import Refused
-from minhu.privacy.text import mask_line
+from minhu.privacy.line import mask_line
 from minhu.settings import Settings
 
 FREE_TEXT = ("statement", "reason")

@@ -145,17 +145,16 @@ def _places(path: Path, columns: tuple[Column, ...], header: list[str]) -> dict[
     known = {label: column.name for column in columns for label in (column.name, column.name_zh)}
     names = [known.get(label.strip()) for label in header]
     layout = ", ".join(column.header for column in columns)
-    unknown = [place for place, name in enumerate(names, 1) if name is None]
     missing = [column.header for column in columns if column.is_required and column.name not in names]
-    if unknown or missing or len(set(names)) < len(names):
-        what = (
-            f"lacks {', '.join(missing)}"
-            if missing
-            else f"has a name we do not know in column {unknown[0]}"
-            if unknown
-            else "has a column twice"
-        )
-        raise Refused(f"{path.name}: line 1: the header {what}; the columns are {layout}")
+    wrong = None
+    if missing:
+        wrong = f"lacks {', '.join(missing)}"
+    elif None in names:
+        wrong = f"has a name we do not know in column {names.index(None) + 1}"
+    elif len(set(names)) < len(names):
+        wrong = "has a column twice"
+    if wrong:
+        raise Refused(f"{path.name}: line 1: the header {wrong}; the columns are {layout}")
     return {name: place for place, name in enumerate(names)}
 
 

@@ -1,10 +1,9 @@
 """Reading what was decided. What a login sees is the database's matter: a unit's its own appeals, no more."""
 
-import psycopg
 from psycopg.rows import dict_row
 
 from minhu import database
-from minhu.errors import Refused
+from minhu.errors import foreign
 from minhu.settings import Settings
 
 LISTINGS = {
@@ -115,8 +114,9 @@ LISTINGS = {
 
 def listing(settings: Settings, what: str, **wanted: str | None) -> list[dict]:
     """The rows of one of LISTINGS. ``wanted``: period, unit, state; None for all."""
-    with database.connect(settings) as connection, connection.cursor(row_factory=dict_row) as cursor:
-        try:
-            return cursor.execute(LISTINGS[what], {"period": None, "unit": None, "state": None} | wanted).fetchall()
-        except psycopg.errors.InsufficientPrivilege:
-            raise Refused(f"the login {connection.info.user} does not read {what}; see `minhu logins list`") from None
+    with (
+        database.connect(settings) as connection,
+        connection.cursor(row_factory=dict_row) as cursor,
+        foreign.told("read", user=connection.info.user, what=what, instead="see `minhu logins list`"),
+    ):
+        return cursor.execute(LISTINGS[what], {"period": None, "unit": None, "state": None} | wanted).fetchall()

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from minhu import database
 from minhu.business_date import TIMEZONE
 from minhu.declaration import Declared
-from minhu.errors import Refused
+from minhu.errors import Refused, foreign
 from minhu.schemes.period import Period
 from minhu.settings import Settings
 
@@ -121,10 +121,10 @@ def draw_in(
 
 def redraw(settings: Settings, file: Path) -> Comparison:
     """Draws the sample of ``file`` again and compares. Raises Refused when the file is no sample."""
+    with foreign.told("read file", file=file):
+        content = file.read_bytes()
     try:
-        kept = Sample.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise Refused(f"{file} cannot be read: {error.strerror}") from None
+        kept = Sample.model_validate_json(content)
     except ValueError:
         raise Refused(f"{file} is no sample: `minhu audit sample … --out FILE` writes one") from None
     again = draw(settings, kept.frame.period, kept.n, kept.seed, kept.frame.feeds, by_feed=kept.by_feed)

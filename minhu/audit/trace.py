@@ -70,13 +70,7 @@ def trace_in(connection: psycopg.Connection, settings: Settings, feed_code: str,
     """As ``trace``, on an open connection that gives rows as dicts."""
     asked = {"feed_code": feed_code, "case_no": case_no}
     cases = connection.execute(queries.CASES, asked).fetchall()
-    keys = cases or [asked]
-    chain = {
-        "feeds": [case["feed_code"] for case in keys],
-        "numbers": [case["case_no"] for case in keys],
-        "ids": [case["case_id"] for case in cases],
-        "root": cases[0]["root_case_id"] if cases else None,
-    }
+    chain = _chain(cases, asked)
     versions, events = (connection.execute(query, chain).fetchall() for query in (queries.VERSIONS, queries.EVENTS))
     callbacks = connection.execute(queries.CALLBACKS, chain).fetchall()
     if not (versions or events or callbacks):
@@ -85,11 +79,7 @@ def trace_in(connection: psycopg.Connection, settings: Settings, feed_code: str,
     wanted = {"batches": sorted({row["batch_id"] for row in told})}
     batches = {row["batch_id"]: row for row in connection.execute(queries.BATCHES, wanted)}
     _with_gates(connection, settings, batches, wanted)
-    assignments = connection.execute(queries.ASSIGNMENTS, chain).fetchall()
-    rules = {row["key"]: row["data"] for row in connection.execute(queries.RULES)}
-    for row in assignments:
-        for limit in ("sign_limit_rule", "contact_limit_rule", "limit_rule"):
-            row[f"{limit}_zh"] = rule_text(row[limit], rules)
+    assignments = _assignments(connection, chain)
     _judge_versions(versions, batches)
     _judge_events(events, batches, assignments, versions)
     for row in callbacks:
@@ -109,6 +99,27 @@ def trace_in(connection: psycopg.Connection, settings: Settings, feed_code: str,
         indicators=tuple(connection.execute(queries.INDICATORS, chain).fetchall()) if has_scores and cases else (),
         published=tuple(connection.execute(queries.PUBLISHED, chain).fetchall()) if cases else (),
     )
+
+
+def _chain(cases: list[dict], asked: dict[str, str]) -> dict[str, object]:
+    """What the case and those it is merged with are known by; where there is no case yet, what was asked for."""
+    keys = cases or [asked]
+    return {
+        "feeds": [case["feed_code"] for case in keys],
+        "numbers": [case["case_no"] for case in keys],
+        "ids": [case["case_id"] for case in cases],
+        "root": cases[0]["root_case_id"] if cases else None,
+    }
+
+
+def _assignments(connection: psycopg.Connection, chain: dict[str, object]) -> list[dict]:
+    """The assignments, with the rule behind each of their limits in words."""
+    rows = connection.execute(queries.ASSIGNMENTS, chain).fetchall()
+    rules = {row["key"]: row["data"] for row in connection.execute(queries.RULES)}
+    for row in rows:
+        for limit in ("sign_limit_rule", "contact_limit_rule", "limit_rule"):
+            row[f"{limit}_zh"] = rule_text(row[limit], rules)
+    return rows
 
 
 # What became of each row

@@ -247,6 +247,8 @@ select
     duty.contact_limit_rule,
     duty.due_at,
     duty.extended_due_at,
+    duty.due_in_force_at,
+    duty.is_limit_unknown,
     duty.closed_at,
     duty.is_closed_on_time,
     duty.limit_rule,

@@ -100,8 +100,10 @@ def _assignments(found: Trace) -> Iterator[str]:
         yield f"  派单 {moment(row['dispatched_at'])}（{_place(row, 'dispatch_')}）"
         for limit_of in _LIMITS:
             yield from _limited(row, *limit_of)
-        if row["extended_due_at"]:
-            yield f"  原时限 {limit(row['due_at'])}，延期至 {limit(row['extended_due_at'])}"
+        first, moved = row["due_at"], row["extended_due_at"]
+        if moved or (first and row["is_limit_unknown"]):
+            told = limit(first) if first else "超出工作日历"
+            yield f"  原时限 {told}，延期{f'至 {limit(moved)}' if moved else '超出工作日历'}"
         if row["natural_minutes_to_close"] is not None:
             clock = CLOCK.zh(row["clock"])
             yield (
@@ -115,7 +117,7 @@ def _assignments(found: Trace) -> Iterator[str]:
 _LIMITS = (
     ("sign", "sign_due_at", "signed_at", "is_signed_on_time", "sign_limit_rule_zh", "sign_"),
     ("contact", "contact_due_at", "contacted_at", "is_contacted_on_time", "contact_limit_rule_zh", None),
-    ("close", "due_at", "closed_at", "is_closed_on_time", "limit_rule_zh", "close_"),
+    ("close", "due_in_force_at", "closed_at", "is_closed_on_time", "limit_rule_zh", "close_"),
 )
 """What is limited, and the columns of its limit, its doing, the verdict, the rule and the row that told it."""
 
@@ -124,11 +126,12 @@ def _limited(
     row: dict, kind: str, due_at: str, done_at: str, verdict: str, rule: str, step: str | None
 ) -> Iterator[str]:
     due, done, name = row[due_at], row[done_at], LIMIT_KIND.zh(kind)
-    due = (row["extended_due_at"] or due) if kind == "close" else due
-    if due is None and done is None:
+    is_unknown = kind == "close" and row["is_limit_unknown"]
+    if due is None and done is None and not is_unknown:
         return
-    told = [f"时限 {limit(due)}" if due else "无时限", f"{name} {moment(done)}" if done else f"未{name}"]
-    told += [{True: "按时", False: "超时", None: "未判"}[row[verdict]]] if due else []
+    none = "时限超出工作日历" if is_unknown else "无时限"
+    told = [f"时限 {limit(due)}" if due else none, f"{name} {moment(done)}" if done else f"未{name}"]
+    told += [{True: "按时", False: "超时", None: "未判"}[row[verdict]]] if due or is_unknown else []
     told += [f"规则：{row[rule]}"] if row[rule] else []
     told += [_place(row, step)] if step and row[f"{step}batch_id"] else []
     yield f"  {name}：{'，'.join(told)}"

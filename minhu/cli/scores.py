@@ -166,11 +166,12 @@ def explain(
     as_json: bool,
 ) -> None:
     """Say why UNIT lost its points in PERIOD: rows, clocks and events, files, and what each row is worth."""
-    from minhu.publish.released import explain_release
     from minhu.scoring import explain as run
     from minhu.scoring import render
 
     if revision:
+        from minhu.publish.stored_release import explain_release
+
         found = explain_release(settings, unit, period, indicator, revision=revision, scheme_id=scheme_id)
     else:
         found = run(settings, unit, period, indicator, scheme_id=scheme_id)

@@ -1,6 +1,6 @@
 """The warehouse database: the server that comes with us, how to reach it, its migrations, its logins."""
 
-from minhu.database.connect import LOCK_BUILD, LOCK_CONFIG, LOCK_MIGRATE, act, connect, engine, lock, url
+from minhu.database.connect import LOCK_BUILD, LOCK_CONFIG, LOCK_MIGRATE, act, connect, lock, url
 from minhu.database.migrate import MIGRATIONS, applied, migrate
 
 __all__ = [
@@ -11,7 +11,6 @@ __all__ = [
     "act",
     "applied",
     "connect",
-    "engine",
     "lock",
     "migrate",
     "url",

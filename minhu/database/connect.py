@@ -5,12 +5,11 @@ date cut from a ``timestamptz`` is the city's date whatever the server's own zon
 """
 
 import psycopg
-import sqlalchemy
 from psycopg import sql
 
 from minhu.business_date import TIMEZONE
 from minhu.database import embedded
-from minhu.errors import Refused, Retryable
+from minhu.errors import foreign
 from minhu.settings import Settings
 
 # Advisory locks. A build, a migration and a load of one feed each exclude only their like.
@@ -22,7 +21,9 @@ LOCK_CONFIG = "minhu:config"
 def url(settings: Settings, database: str = "warehouse") -> str:
     """libpq URL of a database; starts the embedded server where no other is configured."""
     if settings.database_url:
-        parsed = sqlalchemy.make_url(settings.database_url).set(drivername="postgresql")
+        from sqlalchemy import make_url  # here: who uses the embedded server need not wait for it
+
+        parsed = make_url(settings.database_url).set(drivername="postgresql")
         if database != "warehouse":
             parsed = parsed.set(database=f"{parsed.database}_{database}")
         return parsed.render_as_string(hide_password=False)
@@ -41,19 +42,11 @@ def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connecti
             return psycopg.connect(_reached[settings], **how)
         except psycopg.OperationalError:
             del _reached[settings]  # it may have been restarted elsewhere
-    try:
+    with foreign.told("connect", what="the warehouse database"):
         target = url(settings)
         connection = psycopg.connect(target, **how)
-    except psycopg.OperationalError as error:
-        raise Retryable(f"the warehouse database cannot be reached: {str(error).splitlines()[0]}") from None
     _reached[settings] = target
     return connection
-
-
-def engine(settings: Settings) -> sqlalchemy.Engine:
-    """SQLAlchemy engine on the warehouse, for queries and for Great Expectations."""
-    target = sqlalchemy.make_url(url(settings)).set(drivername="postgresql+psycopg")
-    return sqlalchemy.create_engine(target, connect_args={"options": f"-c timezone={TIMEZONE}"})
 
 
 def lock(connection: psycopg.Connection, name: str) -> None:
@@ -72,9 +65,5 @@ def act(connection: psycopg.Connection, name: str, given: dict[str, object]) -> 
         sql.Identifier(*name.split(".")),
         sql.SQL(", ").join(sql.SQL("{} => {}").format(sql.Identifier(key), sql.Placeholder(key)) for key in arguments),
     )
-    try:
+    with foreign.told("act", user=connection.info.user, act=name):
         return connection.execute(call, arguments).fetchone()[0]
-    except psycopg.errors.RaiseException as error:
-        raise Refused(error.diag.message_primary) from None
-    except psycopg.errors.InsufficientPrivilege:
-        raise Refused(f"the login {connection.info.user} may not do this ({name}); see `minhu logins list`") from None

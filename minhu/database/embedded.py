@@ -17,7 +17,6 @@ Every process of the server holds ``data/PG_VERSION`` locked, so the lock tells 
 reused after a restart, stays behind as a zombie in a container, and means another process in the next container.
 """
 
-import errno
 import fcntl
 import hashlib
 import importlib.metadata
@@ -44,14 +43,13 @@ import psutil
 import psycopg
 
 from minhu.business_date import TIMEZONE
-from minhu.errors import Refused, Retryable
+from minhu.errors import Refused, Retryable, foreign
 from minhu.settings import Settings
 
 HOST, ROLE, DATABASES = "127.0.0.1", "minhu", ("warehouse", "airflow")
 PORTS = range(15432, 32768)  # below those a kernel hands out by itself
 PATIENCE = 60  # seconds to start or stop
 FALLBACKS = Path("/var/lib/minhu"), Path(tempfile.gettempdir(), "minhu")
-PASSING = {errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN}
 
 CONF = """\
 # Written at every start. Your own settings go into data/postgresql.conf, below the line that includes this file.
@@ -144,7 +142,7 @@ def stop(settings: Settings) -> bool:
 
 def status(settings: Settings) -> Status:
     """Where the server is and how it is; creates nothing and waits for nobody."""
-    with _plainly(settings):
+    with foreign.told("embedded server", home=settings.home):
         cluster, version = _cluster(settings), None
         found = cluster.postmaster() if cluster.is_alive() else None
         if found and found.state == "ready":
@@ -386,13 +384,8 @@ def _ready(cluster: Cluster, password: str) -> psycopg.Connection | None:
 
 
 def _connect(server: Server) -> psycopg.Connection:
-    try:
+    with foreign.told("embedded server: password", data=server.data_dir):
         return psycopg.connect(f"{server.url('postgres')}?sslmode=disable&connect_timeout=5", autocommit=True)
-    except psycopg.OperationalError as error:
-        if "password authentication failed" not in str(error):
-            raise
-        mend = "put the former secrets/postgres-password back into MINHU_HOME"
-        raise Refused(f"the server of {server.data_dir} was made with another password: {mend}") from None
 
 
 def _stop(cluster: Cluster) -> bool:
@@ -456,25 +449,11 @@ def _is_free(port: int) -> bool:
 
 @contextmanager
 def _alone(settings: Settings) -> Iterator[int]:
-    with _plainly(settings):
+    with foreign.told("embedded server", home=settings.home):
         settings.home.mkdir(parents=True, exist_ok=True)
         with open(settings.home / "postgres.lock", "a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield lock.fileno()
-
-
-@contextmanager
-def _plainly(settings: Settings) -> Iterator[None]:
-    """An error of the file system or of the connection becomes one line for the owner."""
-    try:
-        yield
-    except PermissionError as error:
-        raise Refused(f"{error.filename}: permission denied; run as the user who began this MINHU_HOME") from error
-    except psycopg.Error as error:
-        raise Retryable(str(error).split("\n")[0]) from error
-    except OSError as error:
-        kind = Retryable if error.errno in PASSING else Refused
-        raise kind(f"{error.filename or settings.home}: {error.strerror}") from error
 
 
 def _failed(what: str, output: str) -> Retryable | Refused:

@@ -16,7 +16,7 @@ import secrets
 import psycopg
 from psycopg import sql
 
-from minhu.errors import Refused
+from minhu.errors import Refused, foreign
 
 GROUPS = ("bi", "evaluator", "auditor", "unit")
 SEES = {"evaluator": "mart, assess", "unit": "assess"}
@@ -40,14 +40,12 @@ def add_login(
         raise Refused(f"{timeout!r} is no time limit; write 60s or 5min")
     password = secrets.token_urlsafe(24)
     login = sql.Identifier(name)
-    try:
+    with foreign.told("make login", name=name):
         connection.execute(
             sql.SQL("create role {} login password {} in role {}").format(
                 login, sql.Literal(password), sql.Identifier(f"minhu_{group}")
             )
         )
-    except psycopg.errors.DuplicateObject:
-        raise Refused(f"there is a login {name!r} already") from None
     for key, value in {
         "statement_timeout": timeout,
         "idle_in_transaction_session_timeout": "10min",
@@ -62,10 +60,8 @@ def add_login(
 
 
 def _speaks_for(connection: psycopg.Connection, name: str, unit: str, *, is_active: bool) -> None:
-    try:
+    with foreign.told("act", user=connection.info.user, act="assess.set_unit_login"):
         connection.execute("select assess.set_unit_login(%s, %s, %s)", [name, unit, is_active])
-    except psycopg.errors.RaiseException as error:
-        raise Refused(error.diag.message_primary) from None
 
 
 def drop_login(connection: psycopg.Connection, name: str) -> None:

@@ -5,18 +5,22 @@ from pathlib import Path
 
 import psycopg
 
+from minhu.database import adopt
 from minhu.database.connect import LOCK_MIGRATE, connect, lock
 from minhu.errors import Refused
 from minhu.settings import PROJECT_ROOT, Settings
 
 MIGRATIONS = PROJECT_ROOT / "sql"
+LATER = "200"
+"""Migrations numbered below this are the baseline: the schema as it was when earlier migrations were gathered."""
 
 
 def migrate(settings: Settings, folder: Path = MIGRATIONS) -> list[str]:
     """Applies the migrations not yet applied, in order, each recorded with its sha256; returns their names.
 
-    Forward only. Safe to run twice and from two processes at once. Raises Refused when a migration already applied
-    has been changed since.
+    Forward only. Safe to run twice and from two processes at once. A database that the chain before the baseline made
+    is adopted first: the baseline is recorded and not applied. Raises Refused when a migration already applied has been
+    changed since, or the database is not what the baseline makes.
     """
     with connect(settings) as connection:
         lock(connection, LOCK_MIGRATE)
@@ -24,19 +28,21 @@ def migrate(settings: Settings, folder: Path = MIGRATIONS) -> list[str]:
             "create table if not exists public.minhu_migration ("
             " name text primary key, sha256 text not null, applied_at timestamptz not null default clock_timestamp())"
         )
+        files = {path.name: path.read_bytes() for path in sorted(folder.glob("[0-9]*.sql"))}
+        baseline = {name: text for name, text in files.items() if name < LATER}
         before, fresh = applied(connection), []
-        for path in sorted(folder.glob("[0-9]*.sql")):
-            text = path.read_bytes()
-            digest = hashlib.sha256(text).hexdigest()
-            if path.name not in before:
+        if before and before.keys().isdisjoint(baseline):
+            adopt.check(connection, before, list(baseline.values()), folder)
+            _record(connection, baseline)
+            before = applied(connection)
+        for name, text in files.items():
+            if name not in before:
                 connection.execute(text)
-                connection.execute(
-                    "insert into public.minhu_migration (name, sha256) values (%s, %s)", [path.name, digest]
-                )
-                fresh.append(path.name)
-            elif before[path.name] != digest:
+                _record(connection, {name: text})
+                fresh.append(name)
+            elif before[name] != _sha256(text):
                 raise Refused(
-                    f"sql/{path.name} was changed after it was applied to this database; "
+                    f"sql/{name} was changed after it was applied to this database; "
                     "restore the file and put the change into a new migration"
                 )
         return fresh
@@ -47,3 +53,15 @@ def applied(connection: psycopg.Connection) -> dict[str, str]:
     if connection.execute("select to_regclass('public.minhu_migration')").fetchone()[0] is None:
         return {}
     return dict(connection.execute("select name, sha256 from public.minhu_migration").fetchall())
+
+
+def _record(connection: psycopg.Connection, files: dict[str, bytes]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into public.minhu_migration (name, sha256) values (%s, %s)",
+            [(name, _sha256(text)) for name, text in files.items()],
+        )
+
+
+def _sha256(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from minhu.errors import Refused
+from minhu.errors import Refused, foreign
 from minhu.export.bulletin import bulletin, cover
 from minhu.export.public import suppress
 from minhu.export.read import read_report
@@ -116,11 +116,11 @@ def put(out: Path, content: bytes) -> None:
     """Writes a file, whole or not at all. Raises Refused where it cannot."""
     fresh = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        fresh.write_bytes(content)
-        fresh.replace(out)
-    except OSError as error:
+        with foreign.told("write file", file=out):
+            fresh.write_bytes(content)
+            fresh.replace(out)
+    finally:
         fresh.unlink(missing_ok=True)
-        raise Refused(f"cannot write {out}: {error.strerror}") from None
 
 
 __all__ = ["FORMATS", "Asked", "Report", "export", "put", "read_report", "suppress", "write"]

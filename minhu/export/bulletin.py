@@ -1,6 +1,6 @@
 """The bulletin (通报): its chapters as blocks."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from minhu.export import charts
 from minhu.export.annex import annex
@@ -73,9 +73,10 @@ def _overview(report: Report, words: Words) -> Iterator[Block]:
     yield Text("body", words("join").join((said, counted)))
     if report.bands:
         yield Text("body", words("join").join(_group_in_words(report, group, words) for group in groups))
-    if missed := [_miss(report, group, one, words) for group in groups for one in group.totals if _misses(report, one)]:
+    totals = [(group, one) for group in groups for one in group.totals if one.target is not None]
+    if missed := [_miss(report, group, one, words) for group, one in totals if _misses(report, one)]:
         yield Text("body", words("said_below", indicators=words("semicolon").join(missed)))
-    elif any(one.target is not None for group in groups for one in group.totals):
+    elif totals:
         yield Text("body", words("said_none_below"))
     for chart in charts.ALL:
         if drawing := chart(report, words, WIDTH):
@@ -179,21 +180,24 @@ def _indicators(report: Report, words: Words) -> Iterator[Block]:
     rated = [one for one in report.indicators if one.is_rate]
     counted = [one for one in report.indicators if not one.is_rate]
     chunks = [rated[at : at + RATES_ABREAST] for at in range(0, len(rated), RATES_ABREAST)] or [[]]
+    parts = [(chunk, []) for chunk in chunks[:-1]] + [(chunks[-1], counted)]
     for group in report.groups:
-        if not group.units:
-            continue
-        yield Text("subheading", group.name)
-        for at, chunk in enumerate(chunks):
-            plain = counted if at == len(chunks) - 1 else []
-            columns = (
-                Column(words("unit"), 30),
-                *(Column(one.name, 22, "right") for one in chunk),
-                *(Column(one.name, 11, "right") for one in plain),
-            )
-            shown = (*chunk, *plain)
-            rows = [Row((unit.name, *(_cell(one, unit.by(one.code), words) for one in shown))) for unit in group.units]
-            total = Row((words("total"), *(_cell(one, group.total(one.code), words) for one in shown)), is_total=True)
-            yield Table(columns, (*rows, total))
+        if group.units:
+            yield Text("subheading", group.name)
+            yield from (_values(group, *part, words) for part in parts)
+
+
+def _values(group: Group, rated: Sequence[Indicator], counted: Sequence[Indicator], words: Words) -> Table:
+    """A row for each unit with the value of each indicator, and the group's total."""
+    columns = (
+        Column(words("unit"), 30),
+        *(Column(one.name, 22, "right") for one in rated),
+        *(Column(one.name, 11, "right") for one in counted),
+    )
+    shown = (*rated, *counted)
+    rows = [Row((unit.name, *(_cell(one, unit.by(one.code), words) for one in shown))) for unit in group.units]
+    total = Row((words("total"), *(_cell(one, group.total(one.code), words) for one in shown)), is_total=True)
+    return Table(columns, (*rows, total))
 
 
 def _cell(indicator: Indicator, one: Measured | None, words: Words) -> str:

@@ -4,7 +4,7 @@ Both are stored in the same columns (``Stored``), so both are read by the same q
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import psycopg
@@ -16,12 +16,12 @@ from minhu.export.report import Band, Cost, Group, Indicator, Measured, Release,
 from minhu.progress import progress
 from minhu.publish.close import find_release, read_releases
 from minhu.publish.diff import diff
-from minhu.publish.released import stored_release
+from minhu.publish.stored_release import stored_release
 from minhu.schemes.period import Period
 from minhu.schemes.words import scoring_rule
 from minhu.scoring import explanation
 from minhu.scoring.explain import explain_units, find_unit
-from minhu.scoring.score import is_stale, stored_runs
+from minhu.scoring.score import Run, is_stale, stored_runs
 from minhu.scoring.stored import Stored
 from minhu.settings import Settings
 
@@ -54,19 +54,12 @@ def read_report(
         has_newer_facts = is_stale(connection, stored.run)
         units = _units(connection, stored)
         told = _costs(connection, stored, units, explained)
+    units = {code: [_with_costs(unit, told, explained is None) for unit in members] for code, members in units.items()}
     run, scheme = stored.run, stored.run.scheme
     indicators = tuple(
         Indicator(one.code, one.name_zh, one.is_percent, one.is_lower_better, one.note, one.example)
         for one in scheme.indicators
     )
-    order = {band.name_zh: place for place, band in enumerate(scheme.bands)}
-    groups = []
-    for group in scheme.peer_groups:
-        members = sorted(units.get(group.code, ()), key=lambda unit: _place(unit, order))
-        shown = tuple(_with_costs(unit, told, explained is None) for unit in members)
-        scoring = [one for one in scheme.indicators if members and one.scores(group.code)]
-        rules = tuple((one.code, scoring_rule(one, group.code, scheme.first_day(wanted))) for one in scoring)
-        groups.append(Group(group.code, group.name_zh, group.points, rules, shown, totals(indicators, shown)))
     return Report(
         scheme_id=scheme.scheme_id,
         scheme_version=scheme.scheme_version,
@@ -87,11 +80,22 @@ def read_report(
         lists=tuple(one.name_zh for one in scheme.publication.lists),
         bands=tuple(Band(one.name_zh, one.at_least) for one in scheme.bands),
         indicators=indicators,
-        groups=tuple(groups),
+        groups=tuple(_groups(stored.run, indicators, units)),
         release=release,
         diff=diff(settings, period, release.revision, scheme.scheme_id) if release and release.revision > 1 else None,
         number=number,
     )
+
+
+def _groups(run: Run, indicators: tuple[Indicator, ...], units: dict[str, list[Unit]]) -> Iterator[Group]:
+    """The groups with the rules by which they are scored, their units in the order of its table."""
+    scheme = run.scheme
+    order = {band.name_zh: place for place, band in enumerate(scheme.bands)}
+    for group in scheme.peer_groups:
+        members = tuple(sorted(units.get(group.code, ()), key=lambda unit: _place(unit, order)))
+        scoring = [one for one in scheme.indicators if members and one.scores(group.code)]
+        rules = tuple((one.code, scoring_rule(one, group.code, scheme.first_day(run.period))) for one in scoring)
+        yield Group(group.code, group.name_zh, group.points, rules, members, totals(indicators, members))
 
 
 def _stored(

@@ -242,21 +242,7 @@ def _unit(book: Book, group: Group, unit: Unit) -> None:
     for indicator in report.indicators:
         if (one := unit.by(indicator.code)) is None:
             continue
-        value = one.value / 100 if indicator.is_rate and one.value is not None else one.value
-        cells = (
-            (indicator.name, "text"),
-            (one.numerator, "plain"),
-            (one.denominator, "plain"),
-            (words("not_applicable"), "grey") if value is None else (value, "share" if indicator.is_rate else "plain"),
-            (interval(one), "grey"),
-            (words.flag(one.funnel_flag), "text"),
-            (one.target, "percent"),
-            (one.points_max, "plain"),
-            (one.points, "points"),
-            (one.lost, "points"),
-            *([(one.shrunken_value, "percent2")] if report.is_shrunken else []),
-        )
-        line(book, sheet, row, 0, cells, WIDTHS)
+        line(book, sheet, row, 0, _indicator_cells(indicator, one, report, words), WIDTHS)
         row += 1
     row += 1
     book.put(sheet, row, 0, words.of(PUBLISHED, "evidence"), "bold")
@@ -266,6 +252,23 @@ def _unit(book: Book, group: Group, unit: Unit) -> None:
         _cost_line(book, sheet, at, 0, one, cost)
     if not costs:
         book.put(sheet, row + 2, 0, words("no_costs"), "text")
+
+
+def _indicator_cells(indicator: Indicator, one: Measured, report: Report, words: Words) -> tuple[tuple, ...]:
+    value = one.value / 100 if indicator.is_rate and one.value is not None else one.value
+    return (
+        (indicator.name, "text"),
+        (one.numerator, "plain"),
+        (one.denominator, "plain"),
+        (words("not_applicable"), "grey") if value is None else (value, "share" if indicator.is_rate else "plain"),
+        (interval(one), "grey"),
+        (words.flag(one.funnel_flag), "text"),
+        (one.target, "percent"),
+        (one.points_max, "plain"),
+        (one.points, "points"),
+        (one.lost, "points"),
+        *([(one.shrunken_value, "percent2")] if report.is_shrunken else []),
+    )
 
 
 COSTS = (

@@ -4,8 +4,10 @@ A contract is never written by hand and never committed: the declaration is the 
 `minhu.feeds.contract_files` hands it to a sender as an Open Data Contract Standard file.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from functools import partial
 
 import polars as pl
 
@@ -146,20 +148,31 @@ def drift(delivery: Delivery, columns_in_file: list[str], rows: pl.DataFrame, ti
     agreed = _columns(delivery)
     present = [name for name in columns_in_file if name != FIELD_COUNT]
     known = {column.source for column in agreed} | {column.name for column in delivery.layout_columns}
-    wanted = {column.source for column in agreed if column.source and column.canonical and not column.may_lack}
     new = [name for name in present if name not in known]
-    missing = [name for name in dict.fromkeys(column.source for column in agreed) if name in wanted - set(present)]
+    wanted = _must_come(agreed)
+    missing = [name for name in wanted if name not in present]
     found = [(column, _text(rows, column.source, delivery)) for column in agreed if column.source in present]
     mapped = [(column, text) for column, text in found if column.canonical]
+
+    def seen(look: Callable[[ContractColumn, pl.Series], list[dict]]) -> tuple[dict, ...]:
+        return tuple(row for column, text in mapped for row in look(column, text))
+
     headless = len(missing) > len(wanted) / 2  # then the header may be a row of data: its cells are values
+    names = [] if headless else [name for name in new if number_free(name)]
     return Drift(
-        new_columns=tuple(name if number_free(name) and not headless else shape(name) for name in new),
+        new_columns=tuple(name if name in names else shape(name) for name in new),
         missing_columns=tuple(missing),
-        renamed=() if headless else tuple(_renamed(missing, [name for name in new if number_free(name)])),
-        unknown_codes=tuple(row for column, text in mapped for row in _unknown_codes(column, text)),
-        unread_times=tuple(row for column, text in mapped for row in _unread_times(column, text, timezone)),
-        blank_columns=tuple(row for column, text in mapped for row in _blank(column, text)),
+        renamed=tuple(_renamed(missing, names)),
+        unknown_codes=seen(_unknown_codes),
+        unread_times=seen(partial(_unread_times, timezone=timezone)),
+        blank_columns=seen(_blank),
     )
+
+
+def _must_come(agreed: Iterable[ContractColumn]) -> list[str]:
+    """The source columns that no file may lack, each once."""
+    mapped = (column for column in agreed if column.canonical and not column.may_lack)
+    return list(dict.fromkeys(column.source for column in mapped if column.source))
 
 
 def _text(rows: pl.DataFrame, name: str, delivery: Delivery) -> pl.Series:

@@ -25,13 +25,14 @@ from dataclasses import dataclass
 import polars as pl
 import polars_hash as plh
 
-from minhu import privacy
 from minhu.errors import BadDelivery
 from minhu.feeds import times
 from minhu.feeds.canonical import LAYOUTS, Column
 from minhu.feeds.feed import Delivery, Feed, Mapping
 from minhu.feeds.formats.read import FIELD_COUNT
 from minhu.feeds.seen import Seen
+from minhu.privacy.callers import caller_links, tokenise
+from minhu.privacy.text import half_width, mask_text
 
 ROW = "__row"
 """Number of a row in its file, from 1; under a name that no sender uses for a column."""
@@ -247,9 +248,9 @@ def _read(column: Column, mapping: Mapping, delivery: Delivery, present: list[st
             lower = text.str.to_lowercase()
             return pl.when(lower.is_in(_TRUE)).then(True).when(lower.is_in(_FALSE)).then(False)
         case "number":
-            return privacy.half_width(text).cast(pl.Float64, strict=False)
+            return half_width(text).cast(pl.Float64, strict=False)
         case "integer":
-            return privacy.half_width(text).cast(pl.Int64, strict=False)
+            return half_width(text).cast(pl.Int64, strict=False)
         case "code" if column.codes:
             return pl.when(text.is_in(column.codes)).then(text)
         case _:
@@ -338,15 +339,15 @@ def _stage(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The staging table's columns, free text masked and the caller tokenised, each row with its hash; caller links."""
     canonical = read.select(column.name for column in delivery.layout_columns)
-    links = privacy.caller_links(canonical["caller_phone"] if delivery.kind == "case" else _NOBODY, caller_keys)
+    links = caller_links(canonical["caller_phone"] if delivery.kind == "case" else _NOBODY, caller_keys)
     if delivery.kind == "case":
-        caller = privacy.tokenise(canonical["caller_phone"], caller_keys[0])
+        caller = tokenise(canonical["caller_phone"], caller_keys[0])
         milestones = read.with_columns(milestones=_milestones(delivery)).select("milestones")
         canonical = canonical.drop("caller_phone").hstack(caller).hstack(milestones)
     payload = _payload(cleaned, read, delivery, unknown)
     free = [column.name for column in delivery.layout_columns if column.is_free]
     staged = canonical.with_columns(payload).with_columns(
-        privacy.mask_text(series) for series in [*canonical.select(free), payload]
+        mask_text(series) for series in [*canonical.select(free), payload]
     )
     if delivery.tombstone:
         gone = _text(Mapping(source=delivery.tombstone.source), cleaned.columns).is_in(delivery.tombstone.one_of)

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from minhu import privacy
 from minhu.feeds import times
 from minhu.feeds.canonical import LAYOUTS
 from minhu.feeds.detect import is_like_name, number_free, shape, showable
 from minhu.feeds.feed import Delivery
 from minhu.feeds.names import Lexicon, code_of, plain
+from minhu.privacy.numbers import mask_number
 
 TIMES = (
     *("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "iso", "%Y-%m-%d", "%Y/%m/%d"),
@@ -138,7 +138,7 @@ def _is_private(name: str, given: pl.Series, known: Lexicon) -> bool:
         return True
     if re.search(r"单位|部门|机构|类|状态|方式|渠道|意见|结果", name):
         return False
-    return _share(given, is_like_name) >= 0.6 or _share(given, lambda text: privacy.mask_number(text) != text) >= 0.5
+    return _share(given, is_like_name) >= 0.6 or _share(given, lambda text: mask_number(text) != text) >= 0.5
 
 
 def _is_phone(text: str) -> bool:

@@ -59,19 +59,24 @@ def _learn(known: Lexicon, layout: dict) -> None:
         return
     known.private |= {plain(name) for name in layout.get("private", ())}
     for canonical, given in (layout.get("columns") or {}).items():
-        source = given.get("from") if isinstance(given, dict) else given
+        source, words = _mapping(given)
         if source:
             names.setdefault(plain(source), canonical)
-        if isinstance(given, dict) and given.get("map"):
-            words = known.codes.setdefault(canonical, {})
-            words.update({word: code for word, code in given["map"].items() if code and word not in words})
+        for word, code in words.items():
+            if code:
+                known.codes.setdefault(canonical, {}).setdefault(word, code)
     for milestone in layout.get("milestones", ()):
         for name, given in milestone["columns"].items():
-            source = given.get("from") if isinstance(given, dict) else given
+            source, _ = _mapping(given)
             if name == "unit_name":
                 known.units.add(plain(source))
             else:
                 names.setdefault(plain(source), f"{milestone['event_type']}.{name}")
+
+
+def _mapping(given: dict | str) -> tuple[str | None, dict]:
+    """The source column and the words of a column as it is declared, in short or at length."""
+    return (given.get("from"), given.get("map") or {}) if isinstance(given, dict) else (given, {})
 
 
 def code_of(known: Lexicon, canonical: str, word: str) -> str | None:

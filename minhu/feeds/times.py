@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from minhu.privacy import half_width
+from minhu.privacy.text import half_width
 
 _FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC)
 _CHINA = ("Asia/Shanghai", "Asia/Chongqing", "Asia/Urumqi", "PRC")

@@ -25,10 +25,9 @@ from minhu.feeds.sources.fetched import Fetched, Wanted
 from minhu.load import batch
 from minhu.load.ahead import ahead
 from minhu.load.batch import LoadResult, Source
-from minhu.load.land import land, opened
+from minhu.load.land import land, landed_file, opened
 from minhu.load.links import key_in_use
 from minhu.load.store import private_folder
-from minhu.privacy import access_log
 from minhu.settings import Settings
 
 __all__ = ["LoadResult", "load_delivery", "load_feed_day", "load_fetched", "load_file", "read_feed", "replay"]
@@ -96,7 +95,7 @@ def replay(settings: Settings, batch_id: int) -> LoadResult:
         feed = read_feed(settings, old.feed_code)
         delivery = feed.delivery(old.delivery)
         source = Source(feed, delivery, old.business_date, old.source_name, old.source_sha256, old.source_bytes, _now())
-        with access_log.landed_file(settings, batch_id, "replay") as landed:
+        with landed_file(settings, batch_id, "replay") as landed:
             return _commit(connection, settings, source, landed, control_total=old.control_total, replays=old)
 
 

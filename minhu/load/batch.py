@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from minhu import database
-from minhu.errors import BadDelivery, Refused, Retryable
+from minhu.errors import BadDelivery, Refused, Retryable, foreign
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door, Judged, Tally
 from minhu.feeds.feed import Delivery, Feed
@@ -343,16 +343,9 @@ def _copy(connection: psycopg.Connection, table: str, frames: Iterable[pl.DataFr
     command = sql.SQL("copy {} ({}) from stdin").format(
         sql.Identifier(*table.split(".")), sql.SQL(", ").join(map(sql.Identifier, first.columns))
     )
-    try:
-        with connection.cursor() as cursor, cursor.copy(command) as copy:
-            for frame in chain([first], frames):
-                copy.write(_copy_text(frame.select(first.columns)))
-    except psycopg.errors.Error as error:
-        if isinstance(error, psycopg.OperationalError):
-            raise Retryable(f"the database went away while {table} was written; load the delivery again") from None
-        # The server's own words quote the row; they must not reach a log.
-        where = f", column {error.diag.column_name}" if error.diag.column_name else ""
-        raise Refused(f"{table} does not take these rows: {type(error).__name__}{where} ({error.sqlstate})") from None
+    with foreign.told("copy", table=table), connection.cursor() as cursor, cursor.copy(command) as copy:
+        for frame in chain([first], frames):
+            copy.write(_copy_text(frame.select(first.columns)))
 
 
 def _copy_text(frame: pl.DataFrame) -> memoryview:

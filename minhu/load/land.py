@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from minhu.errors import BadDelivery, Refused, Retryable
+from minhu.errors import BadDelivery, Refused, foreign
 from minhu.load import seal
 from minhu.load.store import Store, name_of, private_folder, store_of
 from minhu.privacy.access_log import reading
@@ -38,23 +38,20 @@ def land(settings: Settings, source: Path) -> Landed:
     """
     keys = seal.read_keys(settings)
     store = store_of(settings)
-    try:
+    with foreign.told("delivered file", source=source):
         given = source.open("rb")
-    except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise BadDelivery("NO_FILE", f"{source} cannot be read: {error.strerror}") from None
     with given:
         descriptor, fresh = tempfile.mkstemp(dir=store.drafts(), prefix=".arriving-")
         try:
-            plain = seal.Hashed(given)
-            with os.fdopen(descriptor, "wb") as copy:
-                seal.encrypt(plain, copy, keys[0]) if keys else shutil.copyfileobj(plain, copy, _CHUNK)
-                copy.flush()
-                os.fsync(copy.fileno())
-            store.keep(Path(fresh), name_of(plain.sha256, is_encrypted=bool(keys)))
-            if keys:  # landed before there was a key: the plain file has had its day
-                store.remove(name_of(plain.sha256))
-        except OSError as error:
-            raise Retryable(f"{source.name} cannot be kept in {store.told}: {error.strerror or error}") from None
+            with foreign.told("landing", name=source.name, where=store.told):
+                plain = seal.Hashed(given)
+                with os.fdopen(descriptor, "wb") as copy:
+                    seal.encrypt(plain, copy, keys[0]) if keys else shutil.copyfileobj(plain, copy, _CHUNK)
+                    copy.flush()
+                    os.fsync(copy.fileno())
+                store.keep(Path(fresh), name_of(plain.sha256, is_encrypted=bool(keys)))
+                if keys:  # landed before there was a key: the plain file has had its day
+                    store.remove(name_of(plain.sha256))
         finally:
             Path(fresh).unlink(missing_ok=True)
     return Landed(plain.sha256, plain.bytes)
@@ -97,14 +94,15 @@ def landed_file(settings: Settings, batch_id: int, why: str) -> Iterator[Path]:
 
 def _bring_back(settings: Settings, store: Store, name: str, copy: Path) -> None:
     told = f"the landed file {name} in {store.told}"
-    try:
-        with store.open(name) as kept, open(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            plain = seal.Hashed(file)
-            if name.endswith(seal.SUFFIX):
-                seal.decrypt(kept, plain, seal.read_keys(settings), told)
-            else:
-                shutil.copyfileobj(kept, plain, _CHUNK)
-    except OSError as error:
-        raise Retryable(f"{told} cannot be brought back: {error.strerror or type(error).__name__}") from None
+    with (
+        foreign.told("landed file", name=told),
+        store.open(name) as kept,
+        open(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file,
+    ):
+        plain = seal.Hashed(file)
+        if name.endswith(seal.SUFFIX):
+            seal.decrypt(kept, plain, seal.read_keys(settings), told)
+        else:
+            shutil.copyfileobj(kept, plain, _CHUNK)
     if plain.sha256 != copy.name:
         raise Refused(f"{told} is not what was landed; restore it from a backup, or ask the sender again")

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import polars as pl
 import psycopg
 
-from minhu import database, privacy
-from minhu.errors import Retryable
+from minhu import database
+from minhu.errors import foreign
 from minhu.privacy import keys
 from minhu.settings import Settings
 
@@ -96,11 +96,6 @@ def rotate_key(settings: Settings, wait_seconds: float = 10) -> str:
     """
     with database.connect(settings, autocommit=True) as connection:
         connection.execute("select set_config('lock_timeout', %s, false)", [f"{round(wait_seconds * 1000)}ms"])
-        try:
+        with foreign.told("wait for loads", seconds=wait_seconds):
             connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [LOCK_KEY])
-        except psycopg.errors.LockNotAvailable:
-            raise Retryable(
-                f"loads are running and did not end within {wait_seconds:g} seconds; the key is as it was. Rotate"
-                " between loads, or wait longer"
-            ) from None
-        return privacy.rotate(settings)
+        return keys.rotate(settings)

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import pyrage
 from pyrage.x25519 import Identity
 
-from minhu.errors import Refused
+from minhu.errors import Refused, foreign
 from minhu.settings import Settings
 
 SUFFIX = ".age"
@@ -94,8 +94,5 @@ def decrypt(sealed: BinaryIO, plain: Hashed, keys: tuple[Identity, ...], name: s
     try:
         pyrage.decrypt_io(source, plain, list(keys))
     except (pyrage.DecryptError, OSError) as error:
-        if failure := source.error or plain.error:
-            raise failure from None
-        if "matching keys" in str(error):
-            raise Refused(f"{name} was encrypted with another key than {VARIABLE} or secrets/{FILE} hold") from None
-        raise Refused(f"{name} is damaged: {error}; restore it from a backup, or ask the sender again") from None
+        holders = f"{VARIABLE} or secrets/{FILE}"
+        raise source.error or plain.error or foreign.as_ours(error, "unseal", name=name, holders=holders) from None

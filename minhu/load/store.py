@@ -9,13 +9,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from minhu.errors import MinhuError, Refused, Retryable
+from minhu.errors import Retryable, foreign
 from minhu.load import seal
 from minhu.settings import Settings
 
@@ -90,7 +90,7 @@ class Folder:
         self.told = str(root)
 
     def drafts(self) -> Path:
-        with _as_retryable(self.told):
+        with foreign.told("landing folder", where=self.told):
             self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
             sweep(self._root)
         return self._root
@@ -121,7 +121,7 @@ class Folder:
             return None
 
     def remove(self, name: str) -> None:
-        with _as_retryable(self.told):
+        with foreign.told("landing folder", where=self.told):
             (self._root / name).unlink(missing_ok=True)
 
 
@@ -135,18 +135,12 @@ class Bucket:
         url = settings.landing_url
         parts = urlsplit(url)
         self.told = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-        try:
+        with foreign.told("landing store: backend", where=self.told):
             self._fs, root = fsspec.url_to_fs(url)
-        except ImportError as error:
-            raise Refused(f"the landing zone {self.told} needs a package that is missing: {error}") from None
-        except ValueError as error:
-            raise Refused(f"MINHU_LANDING: {error}") from None
-        except Exception as error:
-            raise Retryable(f"the landing zone {self.told} cannot be reached: {type(error).__name__}") from None
         self._root = root.rstrip("/")
 
     def drafts(self) -> Path:
-        with _as_retryable(str(self._settings.transit)):
+        with foreign.told("landing folder", where=self._settings.transit):
             self._settings.transit.mkdir(parents=True, exist_ok=True, mode=0o700)
             sweep(self._settings.transit)
         return self._settings.transit
@@ -210,20 +204,5 @@ class Bucket:
         with self._reached(), suppress(FileNotFoundError):
             self._fs.rm_file(f"{self._root}/{name}")
 
-    @contextmanager
-    def _reached(self) -> Iterator[None]:
-        """A backend raises whatever its library does, and its words may hold a secret: only the kind is told."""
-        try:
-            yield
-        except (MinhuError, FileNotFoundError):
-            raise
-        except Exception as error:
-            raise Retryable(f"the landing zone {self.told} cannot be reached: {type(error).__name__}") from None
-
-
-@contextmanager
-def _as_retryable(where: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise Retryable(f"the landing zone {where} cannot be used: {error.strerror}") from None
+    def _reached(self) -> AbstractContextManager[None]:
+        return foreign.told("landing store", where=self.told)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 from minhu.paper.charts import BAND_COLOURS, BLUE, GREY, INK, RULE, Box, Dot, Drawing, Label, Line, Shape
 
@@ -43,14 +43,12 @@ def trend(series: Sequence[Series], months: Sequence[date], alt: str, unit: str,
         shapes += [Line(LEFT, y, right, y), Label(LEFT - 1.5, y, _said(value), 7, "right", GREY)]
     shapes += [Label(place(at), base + 3.5, f"{month:%Y-%m}", 7, "middle", GREY) for at, month in enumerate(months)]
     ends: list[tuple[float, str, str]] = []
-    for no, one in enumerate(series):
-        colour = COLOURS[no % len(COLOURS)]
-        points = [(place(at), level(value)) for at, value in enumerate(one.values) if value is not None]
+    for one, colour in zip(series, cycle(COLOURS), strict=False):
+        told = [(at, value) for at, value in enumerate(one.values) if value is not None]
+        points = [(place(at), level(value)) for at, value in told]
         shapes += [Line(*a, *b, colour, 0.5) for a, b in pairwise(points)]
         shapes += [Dot(x, y, 0.9, colour) for x, y in points]
-        last = next((value for value in reversed(one.values) if value is not None), None)
-        if last is not None:
-            ends.append((level(last), f"{one.name} {_said(last)}", colour))
+        ends += [(level(value), f"{one.name} {_said(value)}", colour) for _, value in told[-1:]]
     shapes += [Label(right + 2.5, y, text, 7.5, "left", colour) for y, text, colour in _apart(ends)]
     return Drawing(width, height, tuple(shapes), alt)
 

@@ -8,11 +8,6 @@ pattern gives them away. What is promised, and the measured recall, is in ``docs
     keys       the key of an installation: read, rotated
     numbers    one run of digits: which part identifies a person
     text       rows of free text; Python sees only distinct runs of digits
+    line       one line of it
+    access_log what opened citizens' data, took results away or let them out
 """
-
-from minhu.privacy.callers import caller_links, mask_phone, tokenise
-from minhu.privacy.keys import key_id, rotate
-from minhu.privacy.numbers import mask_number
-from minhu.privacy.text import half_width, mask_text
-
-__all__ = ["caller_links", "half_width", "key_id", "mask_number", "mask_phone", "mask_text", "rotate", "tokenise"]

@@ -1,7 +1,7 @@
 """The one way to citizens' data as they were sent, and the log of who read them, took results away or let them out.
 
 A reading is recorded and committed before it is answered; so is an export. Releases of held batches, waivers, closings,
-approvals and publications are recorded by the database itself, in the transaction of the act (`sql/074`, `sql/075`),
+approvals and publications are recorded by the database itself, in the transaction of the act (`sql/`),
 whatever program acts. `minhu.publish.access_log_chain` checks the chain of the rows.
 """
 
@@ -13,8 +13,8 @@ import psycopg
 from psycopg.rows import dict_row
 
 from minhu import database
-from minhu.errors import Refused
-from minhu.privacy.text import mask_line
+from minhu.errors import Refused, foreign
+from minhu.privacy.line import mask_line
 from minhu.settings import Settings
 
 
@@ -29,16 +29,12 @@ def reading(
     if not why.strip():
         raise Refused("say why citizens' data is to be read")
     with database.connect(settings) as connection:
-        try:
+        with foreign.told("read citizens' data", user=connection.info.user):
             connection.execute(
                 "insert into audit.access_log (subject, batch_id, about, why) values (%s, %s, %s, %s)",
                 [subject, batch_id, about, mask_line(why.strip())],
             )
             connection.commit()
-        except psycopg.errors.RaiseException as error:
-            raise Refused(error.diag.message_primary) from None
-        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction):
-            raise Refused(f"the login {connection.info.user} reads no citizens' data; the loader's own does") from None
         yield connection
 
 
@@ -63,11 +59,12 @@ def entries(
     Raises Refused where the login does not read it.
     """
     wanted = {"since": since, "until": until, "subject": subject, "by": by, "batch_id": batch_id}
-    with database.connect(settings) as connection, connection.cursor(row_factory=dict_row) as cursor:
-        try:
-            return cursor.execute(_ENTRIES, wanted).fetchall()
-        except psycopg.errors.InsufficientPrivilege:
-            raise Refused(f"the login {connection.info.user} does not read the access log; an auditor's does") from None
+    with (
+        database.connect(settings) as connection,
+        connection.cursor(row_factory=dict_row) as cursor,
+        foreign.told("read", user=connection.info.user, what="the access log", instead="an auditor's does"),
+    ):
+        return cursor.execute(_ENTRIES, wanted).fetchall()
 
 
 _ENTRIES = """

@@ -83,11 +83,6 @@ def mask_text(texts: pl.Series) -> pl.Series:
     return masked
 
 
-def mask_line(text: str) -> str:
-    """`mask_text` of one text, as people write reasons."""
-    return mask_text(pl.Series([text]))[0]
-
-
 def _apply(texts: pl.Series, rows: pl.Series, mask: Callable[[pl.Series], pl.Series]) -> pl.Series:
     """``mask`` on some of the rows."""
     if not rows.any():

@@ -6,7 +6,7 @@ from importlib.metadata import version as package_version
 from minhu.hashing import files_sha256
 from minhu.settings import PROJECT_ROOT
 
-DECIDES = {"minhu": ("*.py", "*.sql", "*.yml"), "dbt_project": ("*.sql", "*.yml", "*.csv")}
+DECIDES = {"minhu": ("*.py", "*.sql", "*.yml"), "dbt_project": ("*.sql", "*.yml", "*.csv"), "sql": ("*.sql",)}
 """Folders, and which of their files count."""
 
 

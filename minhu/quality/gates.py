@@ -17,8 +17,8 @@ import psycopg
 from psycopg import sql
 
 from minhu import database
-from minhu.errors import Refused, Retryable
-from minhu.privacy.text import mask_line
+from minhu.errors import Refused, foreign
+from minhu.privacy.line import mask_line
 from minhu.quality import failing, gx, register, results
 from minhu.quality.gx import Finding
 from minhu.quality.measure import measure
@@ -85,7 +85,7 @@ def judge_release(
         return _finish(connection, run_id, "release", subject, period, outcomes)
 
 
-def release(settings: Settings, batch_id: int, why: str) -> None:
+def release_batch(settings: Settings, batch_id: int, why: str) -> None:
     """A person lets a held batch in; the next build takes it. Recorded with the database login, the time and why.
 
     Raises Refused when the batch is not held, or no reason is given.
@@ -197,12 +197,9 @@ def _silent(message: str) -> None:
 @contextmanager
 def _transaction(settings: Settings) -> Iterator[psycopg.Connection]:
     """The transaction in which a gate run decides; gate runs wait for each other."""
-    try:
-        with database.connect(settings) as connection:
-            database.lock(connection, LOCK_GATE)
-            yield connection
-    except psycopg.OperationalError:
-        raise Retryable(gx.GONE) from None
+    with foreign.told("gate"), database.connect(settings) as connection:
+        database.lock(connection, LOCK_GATE)
+        yield connection
 
 
 def _finish(

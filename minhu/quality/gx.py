@@ -14,18 +14,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import sqlalchemy
 
 from minhu import database
 from minhu.business_date import TIMEZONE
-from minhu.errors import BadDeclaration, Retryable
+from minhu.errors import BadDeclaration, MinhuError, Retryable, foreign
 from minhu.quality.rules import Gate, Rule
 from minhu.settings import Settings
 
 KEPT_RUNS = 30
 """Runs of which Data Docs keep pages; audit.quality_run keeps all."""
-GONE = "the warehouse database went away while a gate was judging; nothing was decided"
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,8 @@ def _opened(gx, settings: Settings, root: Path, gate: Gate, named: dict[str, str
         context = gx.get_context(mode="file", context_root_dir=str(root), runtime_environment=surroundings)
         yield context, context.checkpoints.get(gate)
     except Exception as error:
-        if _is_gone(error):
-            raise Retryable(GONE) from None
+        if gone := _gone(error):
+            raise gone from None
         # pydantic's errors are ValueErrors; a ProgrammingError comes from the query of an asset.
         if isinstance(error, gx.exceptions.GreatExpectationsError | ValueError | sqlalchemy.exc.ProgrammingError):
             raise BadDeclaration(f"{root}: Great Expectations cannot use the files of {gate}: {error}") from None
@@ -117,13 +115,13 @@ def _assert_loaded(checkpoint, rules: list[Rule]) -> None:
             )
 
 
-def _is_gone(error: BaseException | None) -> bool:
-    """Whether the error stems from a database that went away."""
+def _gone(error: BaseException | None) -> MinhuError | None:
+    """Our error, where this one stems from a database that went away."""
     while error is not None:
-        if isinstance(error, sqlalchemy.exc.OperationalError | psycopg.OperationalError):
-            return True
+        if ours := foreign.as_ours(error, "gate"):
+            return ours
         error = error.__cause__ or error.__context__
-    return False
+    return None
 
 
 def _finding(result) -> Finding:
@@ -133,7 +131,7 @@ def _finding(result) -> Finding:
         count = result.result.get("unexpected_count", result.result.get("observed_value"))
         return Finding(bool(result.success), False, {"unexpected": count})
     if "OperationalError" in trouble:
-        raise Retryable(GONE)
+        raise Retryable(foreign.GONE)
     kinds = re.findall(r"psycopg\.errors\.(\w+)", trouble) or re.findall(r"^[\w.]*?(\w+):", trouble, re.MULTILINE)
     return Finding(False, True, {"error": kinds[-1] if kinds else "unknown"})
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 import psycopg
 from psycopg.types.json import Jsonb
 
-from minhu.errors import BadDeclaration
+from minhu.errors import foreign
 from minhu.quality.rules import Gate, Rule, Severity
 
 
@@ -86,14 +86,9 @@ def keep_failed_rows(connection: psycopg.Connection, run_id: int, outcome: Outco
         f" from ({outcome.query}) as failing returning batch_id)"
         " select batch_id, count(*) from written group by batch_id"
     )
-    try:
-        with connection.transaction():
-            return dict(connection.execute(text).fetchall())
-    except psycopg.ProgrammingError as error:
-        raise BadDeclaration(
-            f"{outcome.rule.path}: {outcome.rule.id}: what failed cannot be listed ({type(error).__name__});"
-            " mend meta.rows or the query"
-        ) from None
+    rule = f"{outcome.rule.path}: {outcome.rule.id}"
+    with foreign.told("list what failed", rule=rule), connection.transaction():
+        return dict(connection.execute(text).fetchall())
 
 
 def keep_results(connection: psycopg.Connection, run_id: int, whole: str, outcomes: Iterable[Outcome]) -> None:

@@ -114,23 +114,25 @@ def total(components: Iterable[Component], decimals: int) -> Total:
     """
     components = tuple(components)
     weighed = [part for part in components if part.points_max > 0]
-    applied = [part for part in weighed if part.points is not None]
-    whole = sum((Fraction(part.points_max) for part in weighed), Fraction())
-    available = sum((Fraction(part.points_max) for part in applied), Fraction())
-    earned = _sum(part.points for part in applied)
-    changed = _sum(part.points for part in components if part.points_max == 0 and part.points is not None)
     judged = [part for part in weighed if part.is_judged]
+    available = _points_max(part for part in weighed if part.points is not None)
+    earned = _sum(part.points for part in weighed)
+    changed = _sum(part.points for part in components if part.points_max == 0)
     score = None
     if judged and available:
-        score = half_up(max(Fraction(), min(Fraction(100), 100 * earned / available + 100 * changed / whole)), decimals)
-    raw = half_up(_sum(part.points for part in components if part.points is not None), decimals)
-    known = [part.n for part in judged if part.n is not None]
-    return Total(raw if available or changed else None, score, max(known) if known else None)
+        share = earned / available + changed / _points_max(weighed)
+        score = half_up(max(Fraction(), min(Fraction(100), 100 * share)), decimals)
+    raw = half_up(_sum(part.points for part in components), decimals) if available or changed else None
+    return Total(raw, score, max((part.n for part in judged if part.n is not None), default=None))
 
 
-def _sum(points: Iterable[Decimal]) -> Fraction:
-    """Components added up, to nine decimals: three thirds that were cut after the twelfth are one."""
-    return Fraction(half_up(sum(map(Fraction, points), Fraction()), SUM_DECIMALS))
+def _points_max(components: Iterable[Component]) -> Fraction:
+    return sum((Fraction(part.points_max) for part in components), Fraction())
+
+
+def _sum(points: Iterable[Decimal | None]) -> Fraction:
+    """What applies added up, to nine decimals: three thirds that were cut after the twelfth are one."""
+    return Fraction(half_up(sum((Fraction(one) for one in points if one is not None), Fraction()), SUM_DECIMALS))
 
 
 def assessed(score_100: Decimal | None, group_points: Decimal, decimals: int) -> Decimal | None:

@@ -73,17 +73,16 @@ def _listed(what: str, old: tuple, new: tuple, groups: dict[str, str], summary) 
             changes += _fields(where, was, now, groups, leave=("code", "scoring"))
             if isinstance(was, Indicator):
                 changes += _scoring(where, was, now, groups)
-    kept = [code for code in before if code in after]
-    if kept != [code for code in after if code in before]:
-        changes.append(
-            Change(
-                what,
-                "顺序",
-                "、".join(before[c].name_zh for c in kept),
-                "、".join(after[c].name_zh for c in after if c in before),
-            )
-        )
-    return changes
+    return changes + _order(what, before, after)
+
+
+def _order(what: str, before: dict, after: dict) -> list[Change]:
+    """Whether what stayed stands in another order."""
+    was, now = ([code for code in before if code in after], [code for code in after if code in before])
+    if was == now:
+        return []
+    stood, stand = ("、".join(of[code].name_zh for code in codes) for of, codes in ((before, was), (after, now)))
+    return [Change(what, "顺序", stood, stand)]
 
 
 def _scoring(where: str, old: Indicator, new: Indicator, groups: dict[str, str]) -> list[Change]:
@@ -106,23 +105,25 @@ def _fields(where: str, old: object, new: object, groups: dict[str, str], leave:
 
 def _value(name: str, value: object, groups: dict[str, str]) -> str | None:
     """A value as people say it."""
-    if value is None or value == ():
-        return None
-    if name == "peer_groups":
-        return "、".join(groups[code] for code in value)
-    if isinstance(value, tuple) and isinstance(value[0], Entry):
-        return _parameter(value, groups)
-    if isinstance(value, bool | str):
-        return WORDS.get(value, value)
-    if isinstance(value, dict):
-        return "，".join(f"{WORDS.get(key, key)} {_value(key, one, groups)}" for key, one in value.items()) or "无"
-    if isinstance(value, tuple):
-        return "；".join(str(_value(name, one, groups)) for one in value)
-    if isinstance(value, Declared):
-        given = type(value).model_fields
-        told = ((SCHEME_FIELD.said(key), _value(key, getattr(value, key), groups)) for key in given)
-        return "，".join(f"{key} {one}" for key, one in told if one is not None)
-    return said(value) if isinstance(value, Decimal) else str(value)
+    match value:
+        case None | ():
+            return None
+        case tuple() if name == "peer_groups":
+            return "、".join(groups[code] for code in value)
+        case (Entry(), *_):
+            return _parameter(value, groups)
+        case tuple():
+            return "；".join(str(_value(name, one, groups)) for one in value)
+        case bool() | str():
+            return WORDS.get(value, value)
+        case dict():
+            return "，".join(f"{WORDS.get(key, key)} {_value(key, one, groups)}" for key, one in value.items()) or "无"
+        case Declared():
+            told = ((SCHEME_FIELD.said(key), _value(key, one, groups)) for key, one in value)
+            return "，".join(f"{key} {one}" for key, one in told if one is not None)
+        case Decimal():
+            return said(value)
+    return str(value)
 
 
 def _parameter(entries: Entries, groups: dict[str, str]) -> str:

@@ -86,6 +86,10 @@ class Scheme(Declared):
                 raise ValueError(f"two {what} have the same code")
         if not any(entry.value for indicator in self.indicators for entry in indicator.points):
             raise ValueError("no indicator has points; deductions alone make no score")
+        return self
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Scheme":
         if self.bands and self.bands[-1].at_least:
             raise ValueError("the last band must start at 0, so that every score has one")
         if any(upper.at_least <= lower.at_least for upper, lower in pairwise(self.bands)):
@@ -113,7 +117,7 @@ class Scheme(Declared):
         return self
 
     @model_validator(mode="after")
-    def _every_group_has_its_numbers(self) -> "Scheme":
+    def _names_its_own_groups(self) -> "Scheme":
         groups = [group.code for group in self.peer_groups]
         for where, entries in self._parameters():
             for named in {group for entry in entries for group in entry.peer_groups or ()} - set(groups):
@@ -121,7 +125,11 @@ class Scheme(Declared):
         for indicator in self.indicators:
             for named in set(indicator.peer_groups or ()) - set(groups):
                 raise ValueError(f"{indicator.code}: there is no peer group {named!r}; it has {', '.join(groups)}")
-        for group in groups:
+        return self
+
+    @model_validator(mode="after")
+    def _every_group_has_its_numbers(self) -> "Scheme":
+        for group in (group.code for group in self.peer_groups):
             for indicator in filter(lambda indicator: indicator.scores(group), self.indicators):
                 for name, entries in indicator.parameters.items():
                     if name != "min_n" and in_force(entries, group, self.valid_from) is None:

@@ -227,9 +227,13 @@ class _Reader:
             self._refuse(line, "value", "is above 100 percent")
         if value is not None and above is not None and below:
             made = indicator.scale * above / (1 if indicator.aggregate in ("median", "p90") else below)
-            decimals = len(written.rstrip("%").partition(".")[2])
-            if half_up(made, decimals) != Decimal(written.rstrip("%")):
-                self._refuse(line, "value", f"{written} is not what the counts make: {half_up(made, max(decimals, 2))}")
+            self._compare(line, made, written)
+
+    def _compare(self, line: int, made: Fraction, written: str) -> None:
+        """A value that is given beside its counts must be what they make, to the decimals that are written."""
+        decimals = len(written.rstrip("%").partition(".")[2])
+        if half_up(made, decimals) != Decimal(written.rstrip("%")):
+            self._refuse(line, "value", f"{written} is not what the counts make: {half_up(made, max(decimals, 2))}")
 
     def _number(self, line: int, name: str, text: str) -> Fraction | None:
         if not text:

@@ -159,7 +159,7 @@ class Behind:
         if row["due_at"] is None or row["dispatched_at"] is None:
             return None
         closing, key = judged == "close", row[f"{judged}_rule"]
-        if closing and row["due_at"] != (row["extended_due_at"] or row["first_due_at"]):
+        if closing and row["due_at"] != row["due_in_force_at"]:
             return None  # the limit was moved after the score: its arithmetic is no longer in the facts
         judged_row = row | {
             "first_due_at": row["first_due_at"] if closing else row["due_at"],
@@ -399,6 +399,7 @@ select
     assignments.contacted_at,
     assignments.due_at as first_due_at,
     assignments.extended_due_at,
+    assignments.due_in_force_at,
     assignments.closed_at,
     assignments.unit_name_raw,
     coalesce(assignments.extension_count, 0) as extension_count,

@@ -1,5 +1,6 @@
 """Scores and explanations as text for a terminal, in Chinese."""
 
+from collections.abc import Iterator
 from io import StringIO
 
 from rich import box
@@ -7,11 +8,13 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from minhu.glossary.law import NOT_RANKED
+from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.tally import ScoredIndicator
 from minhu.schemes.trial import Trial
 from minhu.schemes.words import FUNNEL, limit, moment, standing
 from minhu.scoring.explanation import Cost, Explanation, IndicatorPart, ManualEntry
 from minhu.scoring.score import GroupScores, ScoreResult
-from minhu.scoring.whatif import WhatIf
+from minhu.scoring.whatif import Move, WhatIf
 
 MAX_UNUSED = 3
 """So many events that did not count are told of a row."""
@@ -45,15 +48,7 @@ def render_trial(trial: Trial) -> str:
         for title in ("分子", "分母", "指标值", "95% 区间", "满分", "得分"):
             table.add_column(title, justify="right")
         for part in scored.indicators:
-            indicator = trial.scheme.indicator(part.code)
-            table.add_row(
-                indicator.name_zh + ("（未给出）" if part.code in tried.assumed else ""),
-                *("" if number is None else f"{number:f}" for number in (part.numerator, part.denominator)),
-                "" if part.value is None else f"{_number(part.value)}{'%' if indicator.is_percent else ''}",
-                f"{part.wilson_low:.1%}–{part.wilson_high:.1%}" if part.wilson_low is not None else "",
-                _number(part.points_max),
-                "—" if part.points is None else str(part.points),
-            )
+            table.add_row(*_tried(part, trial.scheme.indicator(part.code), part.code in tried.assumed))
         score = (
             "未评分"
             if scored.score_100 is None
@@ -66,6 +61,15 @@ def render_trial(trial: Trial) -> str:
             table,
         ]
     return _text(*lines, *(f"注：{note}" for note in trial.notes))
+
+
+def _tried(part: ScoredIndicator, indicator: Indicator, is_assumed: bool) -> Iterator[str]:
+    yield indicator.name_zh + ("（未给出）" if is_assumed else "")
+    yield from ("" if number is None else f"{number:f}" for number in (part.numerator, part.denominator))
+    yield "" if part.value is None else f"{_number(part.value)}{'%' if indicator.is_percent else ''}"
+    yield f"{part.wilson_low:.1%}–{part.wilson_high:.1%}" if part.wilson_low is not None else ""
+    yield _number(part.points_max)
+    yield _or_dash(part.points)
 
 
 def render_what_if(found: WhatIf, limit_units: int = 50) -> str:
@@ -86,19 +90,24 @@ def render_what_if(found: WhatIf, limit_units: int = 50) -> str:
     table.add_column("新档次")
     table.add_column("主要原因")
     for move in moved[:limit_units]:
-        reason = f"{move.reason.name_zh} {move.reason.effect:+}" if move.reason else ""
-        numbers = (move.was.score_100, move.now.score_100, move.change, move.was.rank_in_group, move.now.rank_in_group)
-        table.add_row(
-            move.unit_name,
-            *("—" if number is None else f"{number:+}" if number is move.change else str(number) for number in numbers),
-            move.was.band or "",
-            move.now.band or "",
-            reason,
-        )
+        table.add_row(*_moved(move))
     counts = f"{len(moved)} 个单位有变化，{len(found.moves) - len(moved)} 个不变"
     hidden = [f"其余 {len(moved) - limit_units} 个未列出，用 --json 查看"] if len(moved) > limit_units else []
     changes = [change.text for change in found.changes] or ["两个版本内容相同"]
     return _text(*head, "", *changes, "", counts, *([table] if moved else []), *hidden)
+
+
+def _moved(move: Move) -> Iterator[str]:
+    yield move.unit_name
+    yield from (_or_dash(number) for number in (move.was.score_100, move.now.score_100))
+    yield "—" if move.change is None else f"{move.change:+}"
+    yield from (_or_dash(number) for number in (move.was.rank_in_group, move.now.rank_in_group))
+    yield from (move.was.band or "", move.now.band or "")
+    yield f"{move.reason.name_zh} {move.reason.effect:+}" if move.reason else ""
+
+
+def _or_dash(number: object) -> str:
+    return "—" if number is None else str(number)
 
 
 def _text(*parts: RenderableType) -> str:

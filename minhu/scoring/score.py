@@ -160,7 +160,7 @@ def _score(settings: Settings, wanted: Period, scheme_id: str | None) -> ScoreRe
         with database.connect(settings) as connection:
             for table in RESULTS:  # anew, though it be the same: from now on it is a score of its own time
                 replace_rows(connection, table, OF_RUN, parameters=run.key, keeps_same=False)
-            comment_columns(connection, settings)
+            comment_columns(connection, settings, run.variables)
             result = _result(connection, run)
             tell_changes(connection)
         analyze_changed(keeper, "mart")

@@ -4,13 +4,14 @@ import json
 import secrets
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from minhu.errors import Refused, Retryable
+from minhu.errors import Refused, Retryable, foreign
 
 FINISHED = {"success", "failed"}
 
@@ -140,7 +141,7 @@ def _request(method: str, url: str, body: dict | None = None, token: str | None 
         headers["Authorization"] = f"Bearer {token}"
     where = urlsplit(url)
     connection = HTTPConnection(where.netloc, timeout=timeout)  # straight there, whatever proxy the environment names
-    try:
+    with closing(connection), foreign.told("airflow", where=where.netloc):
         target = f"{where.path}?{where.query}" if where.query else where.path
         connection.request(method, target, None if body is None else json.dumps(body), headers)
         answer = connection.getresponse()
@@ -149,10 +150,6 @@ def _request(method: str, url: str, body: dict | None = None, token: str | None 
             kind = Retryable if answer.status >= 500 else _Unauthorised if answer.status == 401 else Refused
             raise kind(f"Airflow answered {answer.status} to {method} {where.path}: {_detail(said)}")
         return json.loads(said)
-    except (OSError, HTTPException, ValueError) as error:
-        raise Retryable(f"Airflow does not answer at {where.netloc}: {error}") from None
-    finally:
-        connection.close()
 
 
 def _detail(said: bytes) -> str:

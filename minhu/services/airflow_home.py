@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-import sqlalchemy
-
 from minhu import database
 from minhu.business_date import TIMEZONE
 from minhu.errors import Retryable
@@ -164,17 +162,16 @@ class AirflowHome:
         return {section: {key: _escaped(value) for key, value in of.items()} for section, of in options.items()}
 
     def _database(self) -> dict[str, str]:
-        url = sqlalchemy.make_url(database.url(self.settings, "airflow"))
+        from sqlalchemy import make_url  # here: `minhu status` has no use for it
+
+        at = make_url(database.url(self.settings, "airflow"))
         # asyncpg reads `ssl` where libpq reads `sslmode`; the values are the same.
-        query = {"ssl" if key == "sslmode" else key: value for key, value in url.query.items()}
+        query = {"ssl" if key == "sslmode" else key: value for key, value in at.query.items()}
+        sync, awaited = at.set(drivername="postgresql+psycopg2"), at.set(drivername="postgresql+asyncpg", query=query)
         return {
-            "sql_alchemy_conn": _rendered(url.set(drivername="postgresql+psycopg2")),
-            "sql_alchemy_conn_async": _rendered(url.set(drivername="postgresql+asyncpg", query=query)),
+            "sql_alchemy_conn": sync.render_as_string(hide_password=False),
+            "sql_alchemy_conn_async": awaited.render_as_string(hide_password=False),
         }
-
-
-def _rendered(url: sqlalchemy.URL) -> str:
-    return url.render_as_string(hide_password=False)
 
 
 def _escaped(value: object) -> str:

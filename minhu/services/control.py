@@ -18,12 +18,11 @@ from functools import cache
 from pathlib import Path
 
 import psycopg
-import sqlalchemy
-from psycopg import sql
+from psycopg import conninfo, sql
 
 from minhu import database
 from minhu.database import embedded
-from minhu.errors import MinhuError, Refused, Retryable
+from minhu.errors import MinhuError, Refused, Retryable, foreign
 from minhu.services import daemons
 from minhu.services.airflow_api import FINISHED, Airflow
 from minhu.services.airflow_home import DAGS, USER, AirflowHome
@@ -205,25 +204,23 @@ def _migrate(home: AirflowHome, progress: Progress) -> None:
 
 def _make_database(settings: Settings) -> None:
     """Makes Airflow's metadata database beside the warehouse where it is missing."""
-    name = sqlalchemy.make_url(database.url(settings, "airflow")).database
+    name = conninfo.conninfo_to_dict(database.url(settings, "airflow"))["dbname"]
     with database.connect(settings, autocommit=True) as connection:
         if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
-            try:
+            with foreign.told("make database", user=connection.info.user, name=name):
                 connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-            except psycopg.errors.InsufficientPrivilege:
-                user = connection.info.user
-                raise Refused(f"user {user} may not make the database {name}, which Airflow needs: make it") from None
 
 
 def _revision(home: AirflowHome) -> str | None:
     """The revision of Airflow's metadata database; None before the first."""
     try:
-        with psycopg.connect(database.url(home.settings, "airflow")) as connection:
+        with (
+            foreign.told("connect", what="Airflow's metadata database"),
+            psycopg.connect(database.url(home.settings, "airflow")) as connection,
+        ):
             return connection.execute("select version_num from alembic_version").fetchone()[0]
     except psycopg.errors.UndefinedTable:
         return None
-    except psycopg.OperationalError as error:
-        raise Retryable(f"Airflow's metadata database cannot be reached: {str(error).splitlines()[0]}") from None
 
 
 def _missing(home: AirflowHome) -> str | None:

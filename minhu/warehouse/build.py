@@ -116,7 +116,7 @@ def _build(settings: Settings, full_refresh: bool) -> BuildResult:
             rows = _apply(connection)
             connection.execute("select audit.score_feeds(%s)", [build_id])
             _finish(connection, build_id, "succeeded", None)
-            comment_columns(connection, settings)
+            comment_columns(connection, settings, variables)
             tell_changes(connection)
         analyze_changed(keeper, "mart", "audit")
         return _result(keeper, build_id, rows, run)

@@ -1,16 +1,15 @@
 """Puts the dbt project's descriptions on the tables people read: 中文 label first, English after it."""
 
-import json
-
 import psycopg
 from psycopg import sql
 
 from minhu.settings import Settings
+from minhu.warehouse import dbt
 
 
-def comment_columns(connection: psycopg.Connection, settings: Settings) -> int:
-    """Writes the comments that differ from the project's; returns their number."""
-    manifest = json.loads((settings.home / "dbt" / "target" / "manifest.json").read_text(encoding="utf-8"))
+def comment_columns(connection: psycopg.Connection, settings: Settings, variables: dict[str, object]) -> int:
+    """Writes the comments that differ from the project's as ``variables`` shape it; returns their number."""
+    project = dbt.manifest(settings, variables)
     known = {
         (table, column): comment
         for table, column, comment in connection.execute(
@@ -19,19 +18,14 @@ def comment_columns(connection: psycopg.Connection, settings: Settings) -> int:
             " where relnamespace = 'mart'::regnamespace and relkind in ('r', 'p', 'v')"
         )
     }
-    models = {node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model"}
+    row = project.nodes["model.minhu.measured_row"].columns
     written = 0
-    for node in (*models.values(), *manifest["sources"].values()):
-        columns = models["measured_row"]["columns"] if "measure" in node["tags"] else node["columns"]
-        for name, column in columns.items():
-            text = _comment(column)
-            if text and known.get((node["name"], name), text) != text:
-                place = sql.Identifier("mart", node["name"], name)
+    models = (node for node in project.nodes.values() if node.resource_type == "model")
+    for node in (*models, *project.sources.values()):
+        for name, column in (row if "measure" in node.tags else node.columns).items():
+            text = " — ".join(filter(None, (column.config.meta.get("label_zh"), column.description.strip())))
+            if text and known.get((node.name, name), text) != text:
+                place = sql.Identifier("mart", node.name, name)
                 connection.execute(sql.SQL("comment on column {} is {}").format(place, sql.Literal(text)))
                 written += 1
     return written
-
-
-def _comment(column: dict) -> str:
-    label = (column.get("config", {}).get("meta") or column.get("meta") or {}).get("label_zh", "")
-    return " — ".join(filter(None, (label, column.get("description", "").strip())))

@@ -1,18 +1,21 @@
 """Drives dbt. The only module that imports it."""
 
+import hashlib
 import json
 import os
+import pickle
+import platform
+import tempfile
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, fields
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import psycopg
-import sqlalchemy
 
 from minhu import database
 from minhu.business_date import TIMEZONE
@@ -22,6 +25,7 @@ from minhu.settings import PROJECT_ROOT, Settings
 PROJECT = PROJECT_ROOT / "dbt_project"
 _SHAPING = ("measures", "moments", "answered", "asked_again", "changed_scheme", "scratch")
 """The variables by which models choose what they refer to, and where they lie. A parsed project holds no others."""
+_KEPT = 16  # projects as they were read, 1.5 MB each
 
 # What the server or the client library says when the fault lies with neither a model nor the data.
 _OUTAGES = (
@@ -113,9 +117,9 @@ def run(
     chosen = ["--select", select]
     if exclude:
         chosen += ["--exclude", *exclude]
-    wanted: set[str] = set()
     if not unit_tests:
         chosen += ["--exclude-resource-type", "unit_test"]
+    wanted: set[str] = set()
     if done:
         listed = _invoke(
             settings,
@@ -125,9 +129,7 @@ def run(
         )
         if listed.exception or not listed.success:
             return DbtRun((), str(listed.exception or "the nodes of the project cannot be listed"))
-        ids = {json.loads(line)["unique_id"] for line in listed.result}
-        wanted = {unique_id for unique_id in ids if unique_id.startswith(("model.", "test."))}
-        wanted = {unique_id for unique_id in wanted if _name(unique_id) not in done}
+        wanted = _left_to_do(listed.result, done)
         if not wanted:
             return DbtRun(())
         # by their own names, and no test for the sake of a model that it stands on
@@ -142,13 +144,19 @@ def run(
     return DbtRun(nodes, error)
 
 
+def _left_to_do(listed: Iterable[str], done: Collection[str]) -> set[str]:
+    """The ids of the models and tests that dbt lists, less those that an earlier run has done."""
+    ids = {json.loads(line)["unique_id"] for line in listed}
+    return {one for one in ids if one.startswith(("model.", "test.")) and _name(one) not in done}
+
+
 @contextmanager
-def read_ahead(settings: Settings, variables: dict[str, object], work: str = "dbt") -> Iterator[None]:
-    """Reads the project, which a process does once, beside whatever the caller does; a later `run` need not wait."""
+def read_ahead(settings: Settings, variables: dict[str, object]) -> Iterator[None]:
+    """Reads the project beside whatever the caller does; a later `run` need not wait."""
 
     def read() -> None:
-        with _environment(settings), suppress(Exception):  # the run will say what is wrong
-            _parsed(settings, settings.home / work, _shape(variables), code_hash())
+        with suppress(Exception):  # the run will say what is wrong
+            manifest(settings, variables)
 
     reader = threading.Thread(target=read, name="dbt")
     reader.start()
@@ -183,23 +191,95 @@ def _invoke(
     with _environment(settings):
         from dbt.cli.main import dbtRunner
 
-        parsed = _parsed(settings, work, _shape(variables), code_hash())
-        if parsed.result is None:
-            return parsed
-        runner = dbtRunner(manifest=parsed.result.deepcopy(), callbacks=[heard])
+        _stay_connected()
+        try:
+            runner = dbtRunner(manifest=manifest(settings, variables), callbacks=[heard])
+        except _Unreadable as told:
+            return told.args[0]
         return runner.invoke([*arguments, "--vars", repr(variables), *_options(work)])
 
 
-@lru_cache(maxsize=8)
-def _parsed(settings: Settings, work: Path, variables: str, code: str) -> Any:
-    """The project as dbt reads it, once per process and text: reading takes longer than many a build."""
+@cache
+def _stay_connected() -> None:
+    """Has dbt's threads keep their connections from node to node. By itself dbt connects anew for each of them."""
+    from dbt.adapters.postgres.connections import PostgresConnectionManager
+
+    close = PostgresConnectionManager.release
+
+    def release(manager: PostgresConnectionManager) -> None:
+        connection = manager.get_if_exists()
+        if connection is None or connection.state != "open" or connection.handle.closed:
+            return close(manager)
+        try:
+            connection.handle.rollback()  # also what psycopg2 began without dbt: its locks would stay
+        except Exception:  # the server is gone: the next node shall see for itself
+            return close(manager)
+        connection.transaction_open = False
+        return None
+
+    PostgresConnectionManager.release = release
+
+
+class _Unreadable(Exception):
+    """dbt cannot read the project. Carries what its runner returned."""
+
+
+def manifest(settings: Settings, variables: dict[str, object]) -> Any:
+    """The project as dbt reads it with ``variables``; the caller's own, for a run writes into it.
+
+    Read at most once per home, text of the project and variables that shape it: reading takes longer than many a build.
+    """
+    from dbt.contracts.graph.manifest import Manifest
+    from sqlalchemy import make_url  # here: who only reads what dbt built need not wait for it
+
+    read = Manifest(**pickle.loads(_project(settings, variables)))  # noqa: S301  # written below, into our own home
+    name = make_url(database.url(settings)).database
+    for node in (*read.nodes.values(), *read.sources.values()):
+        if node.relation_name:
+            node.relation_name = node.relation_name.replace(f'"{node.database}"', f'"{name}"', 1)
+        node.database = name
+    read.build_flat_graph()
+    return read
+
+
+def _project(settings: Settings, variables: dict[str, object]) -> bytes:
+    """What was kept of the project; nothing in it is of one database but the name."""
+    shape = repr({name: variables[name] for name in _SHAPING if name in variables})
+    versions = [platform.python_version(), *(version(f"dbt-{part}") for part in ("adapters", "common"))]
+    key = hashlib.sha256("\n".join([str(PROJECT), code_hash(), *versions, shape]).encode()).hexdigest()
+    kept = settings.home / "dbt" / "read" / key
+    try:
+        content = kept.read_bytes()
+        os.utime(kept)
+    except FileNotFoundError:
+        with _environment(settings):
+            content = _read(shape)
+        _keep(kept, content)
+    return content
+
+
+def _read(shape: str) -> bytes:
     from dbt.cli.main import dbtRunner
 
-    return dbtRunner().invoke(["parse", "--vars", variables, *_options(work)])
+    with tempfile.TemporaryDirectory() as work:
+        told = dbtRunner().invoke(["parse", "--no-partial-parse", "--vars", shape, *_options(Path(work))])
+    if told.result is None:
+        raise _Unreadable(told)
+    # its fields, not itself: dbt's own way of pickling a manifest gives back another one
+    names = (field.name for field in fields(told.result) if not field.name.startswith("_"))
+    return pickle.dumps({name: getattr(told.result, name) for name in names})
 
 
-def _shape(variables: dict[str, object]) -> str:
-    return repr({name: variables[name] for name in _SHAPING if name in variables})
+def _keep(path: Path, content: bytes) -> None:
+    """Writes a project for later runs, whole or not at all; those not used for longest go."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+        file.write(content)
+        os.fsync(file.fileno())
+    os.replace(file.name, path)
+    latest_first = sorted(path.parent.iterdir(), key=lambda kept: kept.stat().st_mtime, reverse=True)
+    for kept in latest_first[_KEPT:]:
+        kept.unlink(missing_ok=True)
 
 
 def _options(work: Path) -> list[str]:
@@ -207,7 +287,7 @@ def _options(work: Path) -> list[str]:
         *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
         *("--target-path", str(work / "target"), "--log-path", str(work / "logs")),
         *("--log-level-file", "none"),  # what became of each node is recorded in the database
-        *("--quiet", "--no-version-check"),
+        *("--quiet", "--no-version-check", "--no-write-json"),
     ]
 
 
@@ -244,7 +324,9 @@ def _result(unique_id: str, status: str, seconds: float, rows: object, message: 
 @contextmanager
 def _environment(settings: Settings) -> Iterator[None]:
     """dbt reads the connection from the environment; what stood there before comes back."""
-    at = sqlalchemy.make_url(database.url(settings))
+    from sqlalchemy import make_url
+
+    at = make_url(database.url(settings))
     ours = {
         "MINHU_DBT_HOST": at.host or "",
         "MINHU_DBT_PORT": str(at.port or 5432),

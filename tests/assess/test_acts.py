@@ -34,18 +34,17 @@ POINT = {
 
 
 @pytest.fixture(scope="module")
-def city(scratch, tmp_path_factory):
-    settings = scratch()
+def city(either, tmp_path_factory):
     scheme = tmp_path_factory.mktemp("scheme") / "exam.yml"
     by_hand = (
         "  - {code: reply_quality, name_zh: 答复规范, points: 10, scoring: {function: manual, entry: change}}\nlimits:"
     )
     scheme.write_text((GIVEN / "exam.yml").read_text(encoding="utf-8").replace("limits:", by_hand, 1), encoding="utf-8")
-    with City(settings) as hand_made:
+    with City(either) as hand_made:
         hand_made.run("delete from config.entry")
         hand_made.scheme(scheme)
         fill(hand_made)
-    return settings
+    return either
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +17,7 @@ from minhu.errors import Refused
 from minhu.load.land import landed_file
 from minhu.privacy import access_log
 from minhu.publish import access_log_chain
-from minhu.settings import PROJECT_ROOT, Settings
+from minhu.settings import PROJECT_ROOT
 
 GROUPS = {"bi": None, "evaluator": None, "auditor": None, "unit": "U1"}
 
@@ -26,6 +25,11 @@ GROUPS = {"bi": None, "evaluator": None, "auditor": None, "unit": "U1"}
 def rows(settings, text, *parameters):
     with database.connect(settings) as connection:
         return connection.execute(text, parameters).fetchall()
+
+
+@pytest.fixture(scope="module")
+def warehouse(either):
+    return either
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +76,7 @@ def log(warehouse, batch, logins):
         pass
     access_log.record_export(logins["bi"], "linan 2026-10 draft xlsx", "通报")
     access_log.record_export(logins["unit"], "linan 2026-10 draft csv evidence U1")
-    quality.release(warehouse, batch, "与热线核对，来电13812345678")
+    quality.release_batch(warehouse, batch, "与热线核对，来电13812345678")
     return warehouse
 
 
@@ -241,24 +245,3 @@ def test_nothing_reads_past_the_log(what):
     assert found == READERS[what]
     readers = {"load/rejects.py", "watch/callers.py"} & found
     assert all("access_log.reading(" in sources[name].read_text(encoding="utf-8") for name in readers)
-
-
-def test_what_was_logged_before_there_was_a_chain_is_chained(server, home, tmp_path):
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("drop database if exists before_the_chain with (force)")
-        connection.execute("create database before_the_chain template template0")
-    url = sqlalchemy.make_url(server).set(database="before_the_chain").render_as_string(hide_password=False)
-    settings = Settings(home / "chain", PROJECT_ROOT / "config", home / "drop", url)
-    old = tmp_path / "sql"
-    old.mkdir()
-    for path in database.MIGRATIONS.glob("*.sql"):
-        if path.name < "074":
-            shutil.copy(path, old)
-    database.migrate(settings, old)
-    with database.connect(settings) as connection:
-        for why in ("first", "rolled back", "second"):
-            with connection.transaction(force_rollback=why == "rolled back"):
-                connection.execute("insert into audit.access_log (subject, why) values ('frequent_callers', %s)", [why])
-    database.migrate(settings)
-    assert [(one["access_id"], one["why"]) for one in access_log.entries(settings)] == [(1, "first"), (2, "second")]
-    assert access_log_chain.check(settings).is_ok

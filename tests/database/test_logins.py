@@ -9,6 +9,11 @@ from minhu.database import logins
 from minhu.errors import Refused
 
 
+@pytest.fixture(scope="module")
+def warehouse(either):
+    return either
+
+
 @pytest.fixture
 def login(warehouse):
     """``login("bi")`` is a connection of a fresh login of that group."""

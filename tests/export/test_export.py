@@ -170,7 +170,7 @@ def test_any_number_of_units_is_explained_as_each_of_them_is(scored, monkeypatch
 def test_facts_that_changed_since_never_change_what_a_release_says(scored, tmp_path):
     """A limit that was extended after publication: the published one stays, its arithmetic is not made up."""
     before = table(scored, tmp_path / "a.csv", "evidence", revision=1)
-    extend = "update mart.fct_timeliness set extended_due_at = %s where assignment_id = 'a0008'"
+    extend = "update mart.fct_timeliness set due_in_force_at = %s where assignment_id = 'a0008'"
     with database.connect(scored) as connection:
         connection.execute(extend, [at("10-30 00:00")])
         connection.execute(

@@ -11,10 +11,12 @@ import polars as pl
 import psycopg
 import pytest
 
-from minhu import database, privacy
+from minhu import database
 from minhu.errors import Refused, Retryable
 from minhu.load import batch, load_file
 from minhu.load.links import key_in_use, rotate_key, write_links
+from minhu.privacy.callers import caller_links, tokenise
+from minhu.privacy.keys import key_id, rotate
 from minhu.privacy.keys import read as caller_keys
 from minhu.settings import PROJECT_ROOT
 from tests import given
@@ -39,12 +41,12 @@ def links(warehouse):
 
 def phone(connection, number, *keys):
     """Writes the links of a load that knows ``keys``, the one that writes first; how many were new or changed."""
-    return write_links(connection, privacy.caller_links(pl.Series([number]), keys))
+    return write_links(connection, caller_links(pl.Series([number]), keys))
 
 
 def stands_for(connection, number, key):
     """What a case of the caller under ``key`` is recognised by."""
-    token = privacy.tokenise(pl.Series([number]), key)["caller_token"][0]
+    token = tokenise(pl.Series([number]), key)["caller_token"][0]
     row = connection.execute(
         "select current_token from restricted.caller_link where earlier_token = %s", [token]
     ).fetchone()
@@ -60,7 +62,7 @@ def test_a_caller_who_missed_a_key_is_linked_under_all(links):
     assert is_one_caller(links, ANNA, K1, K2, K3)
     assert not is_one_caller(links, BEN, K1, K3)
     told = links.execute("select earlier_key_id from restricted.caller_link order by 1").fetchall()
-    assert told == sorted((privacy.key_id(key),) for key in (K1, K2))
+    assert told == sorted((key_id(key),) for key in (K1, K2))
 
 
 def test_a_link_of_before_goes_on_to_the_newest_key(links):
@@ -111,8 +113,8 @@ def test_links_stand_or_fall_with_the_transaction(links):
 def test_two_loads_of_the_same_callers_in_opposite_orders_do_not_deadlock(warehouse, links):
     callers = pl.Series([f"138{number:08}" for number in range(20_000)])
     # links of before, so that both loads insert some rows and change others
-    write_links(links, privacy.caller_links(callers.gather_every(3), (K2, K1)))
-    pairs = privacy.caller_links(callers, (K3, K2, K1))
+    write_links(links, caller_links(callers.gather_every(3), (K2, K1)))
+    pairs = caller_links(callers, (K3, K2, K1))
     both = threading.Barrier(2)
     failures = []
 
@@ -144,7 +146,7 @@ def test_a_rotation_waits_for_a_load_and_says_so(warehouse):
             assert caller_keys(warehouse)[0] == current, "nothing has changed"
         fresh = rotate_key(warehouse, wait_seconds=0.1)
         with key_in_use(load, warehouse) as keys:
-            assert privacy.key_id(keys[0]) == fresh and keys[1] == current
+            assert key_id(keys[0]) == fresh and keys[1] == current
 
 
 def load(city, number, day):
@@ -154,7 +156,7 @@ def load(city, number, day):
 
 def test_a_load_holds_off_a_rotation_until_it_has_committed(scratch, tmp_path, monkeypatch):
     city = scratch(given.config(tmp_path / "config"))
-    old = privacy.key_id(caller_keys(city)[0])
+    old = key_id(caller_keys(city)[0])
     real = batch.commit
 
     def commit_while_somebody_rotates(*arguments, **more):
@@ -188,9 +190,9 @@ def test_a_load_that_begins_during_a_rotation_takes_the_new_key(warehouse):
         thread.start()
         thread.join(0.3)
         assert taken == []
-        fresh = privacy.rotate(warehouse)
+        fresh = rotate(warehouse)
     thread.join()
-    assert privacy.key_id(taken[0]) == fresh and taken[0] != old
+    assert key_id(taken[0]) == fresh and taken[0] != old
     assert caller_keys(warehouse)[0] == taken[0], "settings keep no key"
 
 

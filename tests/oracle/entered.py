@@ -1,4 +1,4 @@
-"""Points by hand, read from schema assess, and those of them that are in force (docs/decisions.md)."""
+"""Points by hand, read from schema assess, and those of them that are in force (docs/appeals-and-approvals.md)."""
 
 from collections import defaultdict
 from fractions import Fraction

@@ -11,10 +11,11 @@ from tests.oracle.lifecycle import Assignment, City, level
 IDENTITY = ("dispatched_at", "unit_name_raw", "unit_role")
 LIMITS_AND_LIFE = (
     "round", "unit_code", "sign_due_at", "signed_at", "contact_due_at", "contacted_at", "due_at", "extended_due_at",
-    "closed_at", "voided_at", "void_reason", "is_excluded", "exclusion_reason", "clock", "is_calendar_provisional",
-    "is_limit_unknown", "is_signed_on_time", "is_contacted_on_time", "is_closed_on_time", "working_minutes_to_close",
-    "natural_minutes_to_close", "return_request_count", "return_deny_count", "extension_count", "urge_count",
-    "urged_at", "supervise_count", "supervised_at", "review_back_count", "sent_back_at", "reworked_at",
+    "due_in_force_at", "closed_at", "voided_at", "void_reason", "is_excluded", "exclusion_reason", "clock",
+    "is_calendar_provisional", "is_limit_unknown", "is_signed_on_time", "is_contacted_on_time", "is_closed_on_time",
+    "working_minutes_to_close", "natural_minutes_to_close", "return_request_count", "return_deny_count",
+    "extension_count", "urge_count", "urged_at", "supervise_count", "supervised_at", "review_back_count",
+    "sent_back_at", "reworked_at",
 )  # fmt: skip
 CASE = (
     "request_type", "category_code", "area_code", "channel", "urgency", "received_at", "first_dispatched_at",

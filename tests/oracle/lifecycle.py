@@ -1,4 +1,4 @@
-"""The life-cycle of every case, event after event: DECISIONS.md and docs/lifecycle.md read aloud in plain loops.
+"""The life-cycle of every case, event after event: docs/decisions and docs/lifecycle.md read aloud in plain loops.
 
 chain          which numbers of several hotlines are one matter
 standing       of what several senders tell of one event, the best sender's word
@@ -374,6 +374,7 @@ class City:
             "contact_due_at": ends["contact"].ends_at,
             "due_at": first[0],
             "extended_due_at": moved[0] if moved else None,
+            "due_in_force_at": in_force,
             "clock": ends["close"].clock,
             "is_limit_unknown": is_unknown,
             "is_calendar_provisional": ends["sign"].is_provisional or ends["contact"].is_provisional or is_provisional,

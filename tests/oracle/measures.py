@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
-from tests.oracle.decisions import Decided, Exclusion, whole
+from tests.oracle.decided import Decided, Exclusion, whole
 from tests.oracle.lifecycle import Assignment, City, Matter, level
 
 
@@ -58,7 +58,8 @@ def rows(city: City, decided: Decided, measure: str, with_support: bool = False)
 
 
 def _limit(one: Assignment) -> datetime | None:
-    return one.facts["extended_due_at"] or one.facts["due_at"]
+    """The limit that a row stands by: the one in force; where that lies beyond the calendar, the first."""
+    return one.facts["due_at" if one.facts["is_limit_unknown"] else "due_in_force_at"]
 
 
 def _done(one: Assignment) -> datetime | None:

@@ -1,6 +1,7 @@
 """Two independent paths from what was staged to the last score agree in every number.
 
-The warehouse reckons in SQL; ``tests/oracle`` in plain loops and fractions, from DECISIONS.md and the text of schemes.
+The warehouse reckons in SQL; ``tests/oracle`` in plain loops and fractions, from docs/decisions and the text of
+schemes.
 """
 
 import random

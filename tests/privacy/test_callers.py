@@ -5,9 +5,9 @@ import stat
 import polars as pl
 import pytest
 
-from minhu import privacy
 from minhu.errors import Refused
-from minhu.privacy.keys import kept_keys
+from minhu.privacy.callers import caller_links, mask_phone, tokenise
+from minhu.privacy.keys import kept_keys, key_id, rotate
 from minhu.privacy.keys import read as caller_keys
 from minhu.settings import Settings
 
@@ -26,31 +26,31 @@ def no_keys_in_the_environment(monkeypatch):
 
 
 def test_a_token_is_keyed_and_the_same_for_one_caller():
-    one = privacy.tokenise(SPELT, KEY)
+    one = tokenise(SPELT, KEY)
     assert one["caller_token"][0] == one["caller_token"][1] == one["caller_token"][2]
     assert one["caller_masked"].to_list() == ["138****1111"] * 3 + [None, "******21"]
     assert one["caller_token"][3] is None and one["caller_key_id"][3] is None
-    other = privacy.tokenise(SPELT, b"\x01" * 32)
+    other = tokenise(SPELT, b"\x01" * 32)
     assert other["caller_token"][0] != one["caller_token"][0]
     assert other["caller_key_id"][0] != one["caller_key_id"][0]
 
 
 def test_a_masked_column_is_the_masked_phone():
     phones = pl.Series(["13800001111", "057187654321", "12", "1", "", "anonymous"])
-    masked = privacy.tokenise(phones, KEY)["caller_masked"].to_list()
-    assert masked == [privacy.mask_phone(phone) if phone.isdigit() else None for phone in phones]
+    masked = tokenise(phones, KEY)["caller_masked"].to_list()
+    assert masked == [mask_phone(phone) if phone.isdigit() else None for phone in phones]
 
 
 def test_the_current_key_writes_and_earlier_ones_are_kept_through_two_rotations(tmp_path):
     first = caller_keys(settings(tmp_path))[0]
-    ids = [privacy.rotate(settings(tmp_path)) for _ in range(2)]
+    ids = [rotate(settings(tmp_path)) for _ in range(2)]
     keys = caller_keys(settings(tmp_path))
     assert len(keys) == 3 and keys[-1] == first
-    assert [privacy.key_id(key) for key in keys[:2]] == ids[::-1]
-    assert privacy.tokenise(SPELT, caller_keys(settings(tmp_path))[0])["caller_key_id"][0] == ids[-1]
+    assert [key_id(key) for key in keys[:2]] == ids[::-1]
+    assert tokenise(SPELT, caller_keys(settings(tmp_path))[0])["caller_key_id"][0] == ids[-1]
     files = [path for path in (tmp_path / "secrets").iterdir() if not path.name.endswith(".lock")]
     assert sorted(path.name for path in files) == sorted(
-        ["caller-key", f"caller-key.{ids[0]}", f"caller-key.{privacy.key_id(first)}"]
+        ["caller-key", f"caller-key.{ids[0]}", f"caller-key.{key_id(first)}"]
     )
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
@@ -59,16 +59,16 @@ def test_a_rotation_that_stopped_half_way_changed_nothing(tmp_path, monkeypatch)
     first = caller_keys(settings(tmp_path))[0]
     monkeypatch.setattr("minhu.privacy.keys.secrets.token_bytes", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        privacy.rotate(settings(tmp_path))
+        rotate(settings(tmp_path))
     assert caller_keys(settings(tmp_path)) == (first,)
 
 
 def test_keys_are_listed_by_id_and_never_shown(tmp_path, monkeypatch):
     assert kept_keys(settings(tmp_path)) == (), "no key is made by looking"
     first = caller_keys(settings(tmp_path))[0]
-    fresh = privacy.rotate(settings(tmp_path))
+    fresh = rotate(settings(tmp_path))
     kept = kept_keys(settings(tmp_path))
-    assert [(one.key_id, one.role) for one in kept] == [(fresh, "current"), (privacy.key_id(first), "earlier")]
+    assert [(one.key_id, one.role) for one in kept] == [(fresh, "current"), (key_id(first), "earlier")]
     assert all(one.since and one.kept_in.startswith(str(tmp_path)) for one in kept)
     monkeypatch.setenv("MINHU_CALLER_KEYS_OLD", "02" * 32)
     told = [one.summary() for one in kept_keys(settings(tmp_path))]
@@ -81,8 +81,8 @@ def test_settings_read_the_keys_anew(tmp_path):
     """A process that lives through a rotation does not go on with the key it read before."""
     long_lived = settings(tmp_path)
     first = caller_keys(long_lived)[0]
-    fresh = privacy.rotate(settings(tmp_path))
-    assert privacy.key_id(caller_keys(long_lived)[0]) == fresh
+    fresh = rotate(settings(tmp_path))
+    assert key_id(caller_keys(long_lived)[0]) == fresh
     assert caller_keys(long_lived)[1:] == (first,)
 
 
@@ -91,7 +91,7 @@ def test_keys_from_the_environment_go_first_and_are_not_rotated_here(tmp_path, m
     monkeypatch.setenv("MINHU_CALLER_KEYS_OLD", f"{'02' * 32}, {'03' * 32}")
     assert caller_keys(settings(tmp_path)) == (b"\x01" * 32, b"\x02" * 32, b"\x03" * 32)
     with pytest.raises(Refused, match="MINHU_CALLER_KEYS_OLD"):
-        privacy.rotate(settings(tmp_path))
+        rotate(settings(tmp_path))
     monkeypatch.setenv("MINHU_CALLER_KEYS_OLD", "not hex")
     with pytest.raises(Refused, match="hex digits"):
         _ = caller_keys(settings(tmp_path))
@@ -100,16 +100,16 @@ def test_keys_from_the_environment_go_first_and_are_not_rotated_here(tmp_path, m
 def test_links_join_the_tokens_of_one_caller_across_a_rotation(tmp_path):
     """Cases of two callers before a rotation, cases of one of them after it: what a repeat search partitions by."""
     old = caller_keys(settings(tmp_path))[0]
-    before = privacy.tokenise(pl.Series(["13800001111", "13800002222"]), old)
-    privacy.rotate(settings(tmp_path))
+    before = tokenise(pl.Series(["13800001111", "13800002222"]), old)
+    rotate(settings(tmp_path))
     keys = caller_keys(settings(tmp_path))
     later = pl.Series(["+86 13800001111", "13800003333", None, "138 0000 1111"])
-    after = privacy.tokenise(later, keys[0])
+    after = tokenise(later, keys[0])
     assert set(before["caller_token"]).isdisjoint(after["caller_token"])
 
-    links = privacy.caller_links(later, keys)
+    links = caller_links(later, keys)
     assert links.height == 2 and links["earlier_token"].n_unique() == 2  # one per distinct caller, seen before or not
-    assert set(links["earlier_key_id"]) == {privacy.key_id(old)}
+    assert set(links["earlier_key_id"]) == {key_id(old)}
     cases = pl.concat([before, after]).join(links, left_on="caller_token", right_on="earlier_token", how="left")
     caller = cases.select(pl.coalesce("current_token", "caller_token")).to_series().to_list()
     assert caller[0] == caller[2] == caller[5]
@@ -120,14 +120,14 @@ def test_after_two_rotations_every_earlier_token_leads_to_the_current_one(tmp_pa
     phone = pl.Series(["13800001111"])
     tokens = []
     for _ in range(3):
-        tokens.append(privacy.tokenise(phone, caller_keys(settings(tmp_path))[0])["caller_token"][0])
-        privacy.rotate(settings(tmp_path))
+        tokens.append(tokenise(phone, caller_keys(settings(tmp_path))[0])["caller_token"][0])
+        rotate(settings(tmp_path))
     keys = caller_keys(settings(tmp_path))
-    links = privacy.caller_links(phone, keys)
+    links = caller_links(phone, keys)
     assert set(links["earlier_token"]) == set(tokens)
-    assert links["current_token"].unique().to_list() == privacy.tokenise(phone, keys[0])["caller_token"].to_list()
+    assert links["current_token"].unique().to_list() == tokenise(phone, keys[0])["caller_token"].to_list()
 
 
 def test_there_are_no_links_without_an_earlier_key():
-    links = privacy.caller_links(SPELT, (KEY,))
+    links = caller_links(SPELT, (KEY,))
     assert links.is_empty() and links.columns == ["earlier_token", "earlier_key_id", "current_token"]

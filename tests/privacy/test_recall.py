@@ -7,7 +7,7 @@ import phonenumbers
 import polars as pl
 import pytest
 
-from minhu.privacy import mask_text
+from minhu.privacy.text import mask_text
 from minhu.settings import PROJECT_ROOT
 from tests.privacy.corpus import corpus
 

@@ -5,7 +5,7 @@ import random
 import polars as pl
 import pytest
 
-from minhu import privacy
+from minhu.privacy.text import mask_text
 
 CASES = [
     ("请回电13812345678谢谢", "请回电138****5678谢谢"),
@@ -42,7 +42,7 @@ CASES = [
 
 @pytest.mark.parametrize(("text", "masked"), CASES)
 def test_free_text_is_masked(text, masked):
-    assert privacy.mask_text(pl.Series([text, None])).to_list() == [masked, None]
+    assert mask_text(pl.Series([text, None])).to_list() == [masked, None]
 
 
 def test_planted_phones_and_ids_do_not_survive():
@@ -52,7 +52,7 @@ def test_planted_phones_and_ids_do_not_survive():
            f"{draw.randrange(1000):03}{draw.choice('0123456789X')}" for _ in range(2000)]  # fmt: skip
     around = ["，", "电话", "（", " ", "号", "a", "："]
     texts = [f"反映{draw.choice(around)}{number}{draw.choice(around)}请处理" for number in phones + ids]
-    masked = privacy.mask_text(pl.Series(texts)).to_list()
+    masked = mask_text(pl.Series(texts)).to_list()
     survived = [number for number, text in zip(phones + ids, masked, strict=True) if number in text]
     assert survived == []
 
@@ -60,17 +60,17 @@ def test_planted_phones_and_ids_do_not_survive():
 def test_the_texts_that_were_given_stay_as_they_were():
     given = pl.Series("content", ["请回电13812345678", None, "浙A12345", "联系人：王小丽"])
     kept = given.to_list()
-    masked = privacy.mask_text(given)
+    masked = mask_text(given)
     assert given.to_list() == kept and masked.name == "content" and None in masked.to_list()
     assert not set(masked.drop_nulls()) & set(kept)
 
 
 def test_what_was_masked_is_not_masked_again():
     texts = pl.Series([text for text, _ in CASES])
-    once = privacy.mask_text(texts)
-    assert privacy.mask_text(once).to_list() == once.to_list()
+    once = mask_text(texts)
+    assert mask_text(once).to_list() == once.to_list()
 
 
 def test_a_phone_within_a_longer_number_of_another_row_changes_nothing_there():
     texts = pl.Series(["请回电13812345678", "工单9913812345678001", "订单20261001138123456789"])
-    assert privacy.mask_text(texts).to_list() == ["请回电138****5678", *texts[1:]]
+    assert mask_text(texts).to_list() == ["请回电138****5678", *texts[1:]]

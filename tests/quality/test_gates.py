@@ -291,10 +291,10 @@ def test_a_held_batch_stays_out_until_somebody_says_why(settings: Settings, give
     assert json.loads(json.dumps(held)) == held
     assert (held["batch_id"], held["business_date"], held["reason_code"]) == (batch_id, DAY, "arrival.category_present")
     with pytest.raises(Refused, match="say why"):
-        quality.release(settings, batch_id, " \n")
+        quality.release_batch(settings, batch_id, " \n")
     assert given.status(batch_id) == "held"
 
-    quality.release(settings, batch_id, " 与热线核对无误 ")
+    quality.release_batch(settings, batch_id, " 与热线核对无误 ")
     assert given.status(batch_id) == "accepted"
     assert quality.list_held(settings) == []
     verdicts = given.sql(
@@ -310,9 +310,9 @@ def test_a_held_batch_stays_out_until_somebody_says_why(settings: Settings, give
 def test_only_a_held_batch_is_released(settings: Settings, given: Given):
     batch_id = given.batch()
     with pytest.raises(Refused, match=f"batch {batch_id} is loaded, not held"):
-        quality.release(settings, batch_id, "ok")
+        quality.release_batch(settings, batch_id, "ok")
     with pytest.raises(Refused, match="there is no batch 999999"):
-        quality.release(settings, 999999, "ok")
+        quality.release_batch(settings, 999999, "ok")
     assert given.sql("select count(*) from audit.batch_verdict") == [(0,)]
 
 

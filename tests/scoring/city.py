@@ -19,6 +19,13 @@ def at(moment: str | None) -> str | None:
     return moment and f"2026-{moment}+08"
 
 
+def _is_on_time(closed: str | None, due: str | None, is_unknown: bool) -> bool | None:
+    """Moments written as ``at`` takes them stand in the order of their text."""
+    if closed is None or due is None:
+        return None
+    return closed <= due or (None if is_unknown else False)
+
+
 class City:
     """Writes facts the way a build would. Every row has a line of its own in one of three source files."""
 
@@ -92,12 +99,16 @@ class City:
         due: str | None = None,
         closed: str | None = None,
         extended: str | None = None,
+        is_unknown: bool = False,
         voided: str | None = None,
         role: str = "lead",
         denied: int = 0,
         excluded: str | None = None,
     ) -> str:
-        """An assignment and its case; returns the assignment's id, ``a0001`` and so on."""
+        """An assignment and its case; returns the assignment's id, ``a0001`` and so on.
+
+        ``is_unknown``: extended beyond the calendar.
+        """
         key = self.next_row("a")
         case = f"k{key}"
         self.insert(
@@ -128,14 +139,17 @@ class City:
             signed_at=at(signed),
             due_at=at(due),
             extended_due_at=at(extended),
+            due_in_force_at=None if is_unknown else at(extended or due),
             closed_at=at(closed),
             voided_at=at(voided),
             void_reason=voided and "returned",
             clock="working",
-            is_calendar_provisional=False,
+            is_calendar_provisional=is_unknown,
+            is_limit_unknown=is_unknown,
+            is_closed_on_time=_is_on_time(closed, extended or due, is_unknown),
             return_request_count=denied,
             return_deny_count=denied,
-            extension_count=int(extended is not None),
+            extension_count=int(extended is not None or is_unknown),
             limit_rule="exam/002" if due else None,
             dispatch_batch_id=2,
             dispatch_row_number=1000 + self.rows,

@@ -14,6 +14,7 @@ import pytest
 from minhu import services
 from minhu.database import embedded
 from minhu.errors import Refused, Retryable
+from minhu.services import control
 from minhu.services.airflow_api import Airflow
 from minhu.services.airflow_home import AirflowHome
 from minhu.settings import PROJECT_ROOT, Settings
@@ -149,7 +150,7 @@ def test_status_tells_each_service(running: services.Address, settings: Settings
     told = services.status(settings)
     assert told["airflow"]["address"] == running.url
     assert told["postgres"]["state"] == "running"
-    for name in services.COMMANDS:
+    for name in control.COMMANDS:
         assert (told[name]["state"], told[name]["health"]) == ("running", "healthy")
         assert Path(told[name]["log"]).is_file()
 
@@ -189,16 +190,16 @@ def test_a_killed_database_takes_others_with_it_and_up_mends_them_all(
     os.kill(embedded.status(settings).pid, signal.SIGKILL)
     time.sleep(3)  # some of them notice at once, some only while `up` is at work
     assert services.up(settings, dags=dags) == running
-    assert {services.status(settings)[name]["state"] for name in services.COMMANDS} == {"running"}
+    assert {services.status(settings)[name]["state"] for name in control.COMMANDS} == {"running"}
     run = services.trigger(settings, "greets")
     assert services.wait(settings, [("greets", run)], 60) == {"greets": "success"}
 
 
 def test_down_leaves_no_process_and_again_does_nothing(running: services.Address, settings: Settings):
     left = members(settings)
-    assert services.down(settings) == [*list(services.COMMANDS)[1:], "api-server", "PostgreSQL"]
+    assert services.down(settings) == [*list(control.COMMANDS)[1:], "api-server", "PostgreSQL"]
     assert [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []
-    assert {services.status(settings)[name]["state"] for name in services.COMMANDS} == {"stopped"}
+    assert {services.status(settings)[name]["state"] for name in control.COMMANDS} == {"stopped"}
     assert services.status(settings)["postgres"]["state"] == "stopped"
     assert services.down(settings) == []
     with pytest.raises(Retryable, match="does not answer"):
@@ -226,12 +227,12 @@ def test_two_homes_choose_different_ports_and_keep_them(tmp_path: Path):
 
 
 def pids(settings: Settings) -> dict[str, int]:
-    return {name: services.status(settings)[name]["pid"] for name in services.COMMANDS}
+    return {name: services.status(settings)[name]["pid"] for name in control.COMMANDS}
 
 
 def members(settings: Settings) -> list[psutil.Process]:
-    return [process for daemon in services._daemons(AirflowHome(settings)) for process in daemon.processes()]
+    return [process for daemon in control._daemons(AirflowHome(settings)) for process in daemon.processes()]
 
 
 def scheduler(settings: Settings):
-    return next(daemon for daemon in services._daemons(AirflowHome(settings)) if daemon.name == "scheduler")
+    return next(daemon for daemon in control._daemons(AirflowHome(settings)) if daemon.name == "scheduler")

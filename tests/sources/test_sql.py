@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy import exc
 
-from minhu.errors import BadDelivery, Refused, Retryable
+from minhu.errors import BadDelivery, Refused, Retryable, foreign
 from minhu.feeds.formats import Csv
 from minhu.feeds.formats.read import read
 from minhu.feeds.sources import sql
@@ -197,7 +197,7 @@ def test_mysql_still_sends_while_the_first_rows_are_written(from_mysql, pull, my
 @pytest.mark.parametrize(("code", "told"), [(1205, Retryable), (1317, Retryable), (2013, Retryable), (1054, Refused)])
 def test_an_error_of_mysql_that_passes_is_asked_again_later(code, told):
     failure = exc.OperationalError("select 1", {}, pymysql.err.OperationalError(code, "s3cr3t-value"))
-    answer = sql._told(failure, sqlalchemy.make_url("mysql+pymysql://reader@here/base"))
+    answer = foreign.as_ours(failure, "sql", where="here")
     assert isinstance(answer, told) and f"here: OperationalError {code}" in str(answer) and "s3cr3t" not in str(answer)
 
 

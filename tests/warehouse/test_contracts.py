@@ -1,11 +1,10 @@
 """The contracts of the dbt project, the tables of the database and those who read them say the same."""
 
-import json
-
 import pytest
 
 from minhu.scoring import score
 from minhu.scoring.score import RESULTS
+from minhu.warehouse import dbt
 from minhu.warehouse.build import DIMENSIONS, EVIDENCE, FACTS, BuildFailed, build
 from tests.warehouse import test_build, test_readers
 from tests.warehouse.test_build import case, facts, load, query
@@ -28,7 +27,7 @@ def built(scratch, tmp_path_factory):
     load(made, "cases", [case(1)])
     build(made)
     score(made, "2026-10")
-    return made, json.loads((made.home / "dbt" / "target" / "manifest.json").read_text(encoding="utf-8"))
+    return made, dbt.manifest(made, {}).writable_manifest().to_dict(omit_none=True)
 
 
 def contract(city, model):

@@ -136,7 +136,7 @@ def facts(city):
 
 
 def test_matter_and_place_as_the_documents_tell(city):
-    """The worked example of docs/facts.md and of DECISIONS.md, and what stands beside it."""
+    """The worked example of docs/facts.md and of docs/decisions/matters.md, and what stands beside it."""
     lamp, again = "市民来电反映文三路路灯不亮", "文三路路灯还是不亮，没人来修"
     load(
         city,

@@ -56,7 +56,7 @@ def test_every_answer_keeps_its_scale_and_has_its_level(city):
         ("four", "unrated", None),
     ]
     weighed = [NUMBERS[level] for scale, _, level in told if level and scale == "four"]
-    assert sum(weighed) == pytest.approx(2.4), "the example of 赵巷镇's weights in DECISIONS.md"
+    assert sum(weighed) == pytest.approx(2.4), "the example of 赵巷镇's weights in docs/decisions/satisfaction.md"
 
 
 def test_reached_refused_and_unreachable_are_told_apart(city):

@@ -63,7 +63,7 @@ in_force as (
         assignments.*,
         extended.extended_due_at,
         case when extended.assignment_id is null then assignments.due_at else extended.extended_due_at end
-            as in_force_due_at,
+            as due_in_force_at,
         coalesce(extended.is_provisional, assignments.is_provisional) as is_in_force_provisional,
         reworked.reworked_at
     from assignments
@@ -86,6 +86,7 @@ final as (
         in_force.contacted_at,
         in_force.due_at,
         in_force.extended_due_at,
+        in_force.due_in_force_at,
         in_force.closed_at,
         in_force.voided_at,
         in_force.void_reason,
@@ -93,12 +94,12 @@ final as (
         excluded.reason_code as exclusion_reason,
         in_force.clock,
         in_force.is_other_provisional or in_force.is_in_force_provisional as is_calendar_provisional,
-        in_force.in_force_due_at is null and in_force.is_in_force_provisional as is_limit_unknown,
+        in_force.due_in_force_at is null and in_force.is_in_force_provisional as is_limit_unknown,
         in_force.signed_at <= in_force.sign_due_at as is_signed_on_time,
         in_force.contacted_at <= in_force.contact_due_at as is_contacted_on_time,
         -- in time by the first limit is in time, even where the calendar does not reach to the extended one
         coalesce(
-            in_force.closed_at <= in_force.in_force_due_at,
+            in_force.closed_at <= in_force.due_in_force_at,
             nullif(in_force.closed_at <= in_force.due_at, false)
         ) as is_closed_on_time,
         {{ working_minutes_between('in_force.dispatched_at', 'dispatched_day', 'in_force.closed_at', 'closed_day') }}

@@ -28,7 +28,7 @@ assignments as (
         timeliness.voided_at,
         timeliness.void_reason,
         timeliness.due_at,
-        timeliness.extended_due_at,
+        timeliness.due_in_force_at,
         lived.designated_at,
         lived.first_closed_at
     from {{ ref('int_assignment__opened') }} as opened
@@ -44,7 +44,7 @@ attached as (
         assignments.voided_at,
         assignments.void_reason,
         assignments.due_at as limit_due_at,
-        assignments.extended_due_at,
+        assignments.due_in_force_at,
         assignments.designated_at,
         assignments.first_closed_at,
         events.occurred_at < assignments.dispatched_at - city.clock_tolerance as is_before_dispatch
@@ -82,7 +82,7 @@ of_assignments as (
             when
                 event_type = 'EXTEND_REQUEST'
                 and occurred_at > limit_due_at
-                and (extended_due_at is null or occurred_at > extended_due_at)
+                and occurred_at > due_in_force_at
                 then 'extension_asked_late'
         end as anomaly_code
     from attached

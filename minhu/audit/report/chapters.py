@@ -73,18 +73,24 @@ def _checks(report: AuditReport) -> Iterator[tuple[str, str, str]]:
         not urgent,
         f"待处置 {len(report.findings)} 项，其中严重 {len(urgent)} 项、已豁免 {waived} 项（第六章）",
     )
+    yield _scores_agree(report)
+    yield _releases_are_linked(report)
+
+
+def _scores_agree(report: AuditReport) -> tuple[str, str, str]:
+    what = "事实、指标与得分相符"
+    if not report.releases_checked:
+        return what, "未评分", "本月尚未评分"
     bad = [row for row in report.releases_checked if any(row[name] for name in _ZERO)]
-    scored = f"{len(report.releases_checked)} 次评分，{len(bad)} 次有不符（第七章）"
-    yield (
-        _check("事实、指标与得分相符", bool(report.releases_checked) and not bad, scored)
-        if (report.releases_checked)
-        else ("事实、指标与得分相符", "未评分", "本月尚未评分")
-    )
-    if report.releases:
-        broken = [row for row in report.releases if not row["is_linked"]]
-        yield _check("发布哈希链首尾相接", not broken, f"{len(report.releases)} 次发布；逐行校验用 minhu verify")
-    else:
-        yield ("发布哈希链首尾相接", "未发布", "本月结果尚未发布")
+    return _check(what, not bad, f"{len(report.releases_checked)} 次评分，{len(bad)} 次有不符（第七章）")
+
+
+def _releases_are_linked(report: AuditReport) -> tuple[str, str, str]:
+    what = "发布哈希链首尾相接"
+    if not report.releases:
+        return what, "未发布", "本月结果尚未发布"
+    is_whole = all(row["is_linked"] for row in report.releases)
+    return _check(what, is_whole, f"{len(report.releases)} 次发布；逐行校验用 minhu verify")
 
 
 _ZERO = (

@@ -41,28 +41,33 @@ def _lineage(no: int, one: Trace) -> tuple[str, ...]:
     kept = {True: "文件在存", False: "文件已清除", None: "落地区不可见"}[source["is_landed"]]
     gate = "、".join(dict.fromkeys(BATCH_STATUS.zh(row["status"]) for row in one.batches))
     counted = sum(row["outcome"] == "counted" for row in one.events)
-    duties = [
-        f"{row['unit_name'] or '未识别单位'}：{_closing(row)}" for row in one.assignments if not row["voided_at"]
-    ] or ["无有效派单"]
-    scored = [f"{row['indicator_zh']} {_counted(row)}" for row in one.indicators]
-    units = dict.fromkeys((row["period"], row["unit_code"], row["score_100"]) for row in one.indicators)
-    scored_units = [f"{period} {unit} 得分 {score}" for period, unit, score in units if score is not None]
-    more = [f"另 {len(scored) - 6} 项"] if len(scored) > 6 else []
-    released = sorted({f"{row['period']} 第 {row['revision']} 次发布" for row in one.published})
+    duties = [f"{row['unit_name'] or '未识别单位'}：{_closing(row)}" for row in one.assignments if not row["voided_at"]]
     return (
         f"{no}. {case['feed_code']}\n{case['case_no']}",
         f"{source['source_name']} 第 {case['source_row_number']} 行\nsha256 {source['source_sha256'][:16]}… {kept}",
         f"{'、'.join(str(key) for key in batches)}\n{gate}",
         f"{len(one.versions)} 个版本\n事件 {counted}/{len(one.events)} 采用\n回访 {len(one.callbacks)}",
-        "\n".join(["", *duties]),
-        "\n".join(["", *(scored[:6] or ["未计入任何指标"]), *more, *scored_units, *released]),
+        "\n".join(["", *(duties or ["无有效派单"])]),
+        "\n".join(["", *_scored(one)]),
     )
 
 
+def _scored(one: Trace) -> Iterator[str]:
+    """What counted the case, the scores that rest on it, and the releases that hold them."""
+    counted = [f"{row['indicator_zh']} {_counted(row)}" for row in one.indicators]
+    yield from counted[:6] or ["未计入任何指标"]
+    if len(counted) > 6:
+        yield f"另 {len(counted) - 6} 项"
+    units = dict.fromkeys((row["period"], row["unit_code"], row["score_100"]) for row in one.indicators)
+    yield from (f"{period} {unit} 得分 {score}" for period, unit, score in units if score is not None)
+    yield from sorted({f"{row['period']} 第 {row['revision']} 次发布" for row in one.published})
+
+
 def _closing(row: dict) -> str:
-    due = row["extended_due_at"] or row["due_at"]
+    due = row["due_in_force_at"]
+    told = f"{limit(due)[5:]} 限" if due else "时限超出工作日历" if row["is_limit_unknown"] else "无时限"
     done = f"{row['closed_at']:%m-%d %H:%M} 办结" if row["closed_at"] else "未办结"
-    return f"{moment(row['dispatched_at'])[5:]} 派，{f'{limit(due)[5:]} 限' if due else '无时限'}，{done}"
+    return f"{moment(row['dispatched_at'])[5:]} 派，{told}，{done}"
 
 
 def _counted(row: dict) -> str:

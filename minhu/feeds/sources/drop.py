@@ -12,7 +12,7 @@ from functools import partial
 from glob import escape
 from pathlib import Path
 
-from minhu.errors import Retryable
+from minhu.errors import Retryable, foreign
 from minhu.feeds.sources.fetched import Fetched, Wanted, control_total
 
 _PATIENCE = 60  # seconds to wait for a file that keeps growing
@@ -37,10 +37,8 @@ def fetch_drop(wanted: Wanted) -> Iterator[Fetched]:
 
 
 def _done(done: Path) -> str:
-    try:
+    with foreign.told("done file", name=done.name):
         return done.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        raise Retryable(f"{done.name} is not there yet: the sender has not finished") from None
 
 
 def _settled(path: Path, seconds: float) -> os.stat_result:

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import httpx
 
-from minhu.errors import BadDelivery, Refused, Retryable, SourceAway
+from minhu.errors import BadDelivery, Refused, Retryable, SourceAway, foreign
 from minhu.feeds.sources import ApiKey, Basic, Bearer, HmacSigned, Http
 from minhu.feeds.sources.secrets import secret
 
@@ -98,11 +98,13 @@ class Connection:
         return bytes(body)
 
     def _wait_or_give_up(self, error: Exception, attempt: int, where: str) -> None:
-        source, why = self.source, _why(error)
+        source = self.source
         if attempt == source.attempts:
             if isinstance(error, Unreadable):
-                raise BadDelivery("UNREADABLE", f"{where} answers what cannot be read: {why}") from None
-            raise SourceAway(f"{where}: {why}, {attempt} times") from None
+                raise BadDelivery("UNREADABLE", f"{where} answers what cannot be read: {error}") from None
+            if isinstance(error, _Again):
+                raise SourceAway(f"{where}: {error}, {attempt} times") from None
+            raise foreign.as_ours(error, "http", where=where, times=attempt) from None
         wait = getattr(error, "wait", None)
         if wait is not None and wait > source.max_wait_seconds:
             raise Retryable(f"{where} asks to be left in peace for {wait:g} s") from None
@@ -113,14 +115,6 @@ class Connection:
 def shown(url: httpx.URL) -> str:
     """An address as messages show it: without user, password and query."""
     return f"{url.scheme}://{url.host}{f':{url.port}' if url.port else ''}{url.path}"
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, httpx.TimeoutException):
-        return "no answer in time"
-    if isinstance(error, httpx.RemoteProtocolError):
-        return "the answer broke off"
-    return "no connection" if isinstance(error, httpx.TransportError) else str(error)
 
 
 def _judge_status(response: httpx.Response, source: Http) -> None:

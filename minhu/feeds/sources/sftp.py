@@ -18,7 +18,7 @@ from pathlib import Path
 
 import asyncssh
 
-from minhu.errors import Refused, Retryable, SourceAway
+from minhu.errors import Retryable, foreign
 from minhu.feeds.sources import Sftp
 from minhu.feeds.sources.dated import dated
 from minhu.feeds.sources.fetched import Fetched, Wanted, control_total
@@ -36,18 +36,8 @@ def fetch_sftp(wanted: Wanted) -> Iterator[Fetched]:
     """
     source = wanted.delivery.source
     where = f"{source.host}:{source.port}"
-    try:
+    with foreign.told("sftp", where=where, user=source.user):
         yield from asyncio.run(_download_all(wanted))
-    except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed):
-        raise Refused(
-            f"{where} shows another host key than the declared one: ask its owner before you change it"
-        ) from None
-    except asyncssh.PermissionDenied:
-        raise Refused(f"{where} does not let {source.user!r} in; look at the declared user and secret") from None
-    except asyncssh.SFTPPermissionDenied:
-        raise Refused(f"{where}: {source.user!r} may not read there; ask the server's owner") from None
-    except (OSError, asyncssh.Error) as error:
-        raise SourceAway(f"{where} is away or broke off ({type(error).__name__})") from None
 
 
 async def _download_all(wanted: Wanted) -> list[Fetched]:
@@ -92,10 +82,8 @@ async def _connect(source: Sftp) -> asyncssh.SSHClientConnection:
 
 def _private_key(source: Sftp) -> asyncssh.SSHKey:
     passphrase = secret(source.auth.passphrase) if source.auth.passphrase else None
-    try:
+    with foreign.told("sftp: private key", file=source.auth.file):
         return asyncssh.read_private_key(source.auth.file, passphrase)
-    except (OSError, asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
-        raise Refused(f"the private key {source.auth.file} cannot be read ({type(error).__name__})") from None
 
 
 def _pinned(host_key: str) -> tuple[str, str | tuple]:
@@ -106,11 +94,9 @@ def _pinned(host_key: str) -> tuple[str, str | tuple]:
     """
     if host_key.startswith("SHA256:"):
         return host_key, ()
-    try:
+    with foreign.told("sftp: host key"):
         line = re.search(r"(ssh|ecdsa|sk)-\S+ \S+", host_key)[0]  # a line of known_hosts begins with the host's name
         key = asyncssh.import_public_key(line)
-    except asyncssh.KeyImportError:
-        raise Refused("source.host_key is no public key: write `ssh-ed25519 AAAA…` or `SHA256:…`") from None
     return key.get_fingerprint("sha256"), "^" + ",".join(name.decode() for name in key.sig_algorithms)
 
 
@@ -145,21 +131,17 @@ async def _look(client: asyncssh.SFTPClient, pattern: str) -> Seen:
 
 
 async def _done(client: asyncssh.SFTPClient, path: str, suffix: str) -> int | None:
-    try:
+    with foreign.told("done file", name=posixpath.basename(path) + suffix):
         async with client.open(path + suffix, "rb") as file:
             return control_total((await file.read(_CHUNK)).decode("utf-8", errors="replace"))
-    except asyncssh.SFTPNoSuchFile:
-        raise Retryable(f"{posixpath.basename(path)}{suffix} is not there yet: the sender has not finished") from None
 
 
 async def _download(client: asyncssh.SFTPClient, path: str, seen: tuple[int, int], wanted: Wanted, at: int) -> Path:
     """The file, whole: as long as it was said to be, and unchanged at the end."""
     source, partial = wanted.delivery.source, _partial(wanted, path, seen)
     with partial.open("ab") as file:
-        try:
+        with foreign.told("download", name=posixpath.basename(path)):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Retryable(f"another load is downloading {posixpath.basename(path)}") from None
         async with client.open(path, "rb") as remote:
             while chunk := await asyncio.wait_for(remote.read(_CHUNK, file.tell()), source.read_seconds):
                 file.write(chunk)

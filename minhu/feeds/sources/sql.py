@@ -13,7 +13,7 @@ import sqlalchemy
 from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
-from minhu.errors import BadDelivery, Refused, SourceAway
+from minhu.errors import BadDelivery, Refused, foreign
 from minhu.feeds.sources import SqlQuery
 from minhu.feeds.sources.cursors import latest, point, since
 from minhu.feeds.sources.fetched import Fetched, Wanted
@@ -26,9 +26,6 @@ _DRIVERS = {
     "mysql": "mysql+pymysql",
     "mariadb": "mysql+pymysql",
 }
-_NOT_LET_IN = {"28000", "28P01", "42501", 1044, 1045, 1142, 1143}  # of PostgreSQL, of MySQL
-_MYSQL_BUSY = {1040, 1053, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1317, 1927}
-"""Errors of MySQL that pass: too many connections, a shutdown, a lock, a killed query. From 2000 its client speaks."""
 
 
 def fetch_sql(wanted: Wanted) -> Iterator[Fetched]:
@@ -39,14 +36,10 @@ def fetch_sql(wanted: Wanted) -> Iterator[Fetched]:
     source = wanted.delivery.source
     path = wanted.folder / "rows.csv"
     url = _address(source)
-    try:
+    with foreign.told("sql", where=url.host or url.drivername, driver=url.drivername):
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool, connect_args=_connect_args(url))
         with engine.connect() as connection:
             count, cursor, identity = _write(connection, engine, wanted, path)
-    except (exc.NoSuchModuleError, ImportError):
-        raise Refused(f"there is no driver here for {url.drivername}") from None
-    except exc.DBAPIError as error:
-        raise _told(error, url) from None
     if count:
         yield Fetched(path, f"{url.host or url.drivername}/{url.database or ''}", None, cursor, identity)
 
@@ -153,24 +146,3 @@ def _duration(value: timedelta) -> str:
 
 def _hash(row: Sequence[str]) -> bytes:
     return hashlib.sha256(json.dumps(row).encode()).digest()
-
-
-def _told(error: exc.DBAPIError, url: URL) -> SourceAway | Refused:
-    """The driver's words may hold values or the password: only the kind of error is told, with its code."""
-    original = error.orig
-    code = _code(original)
-    told = f"{url.host or url.drivername}: {type(original).__name__}{f' {code}' if code else ''}"
-    if code in _NOT_LET_IN:
-        return Refused(f"{told}: it does not let us in; look at the declared user and secret")
-    if isinstance(code, int) and (code in _MYSQL_BUSY or 2000 <= code < 3000):
-        return SourceAway(told)
-    passes = error.connection_invalidated or isinstance(error, exc.OperationalError | exc.InterfaceError)
-    if passes and not (isinstance(code, int) and code >= 1000):
-        return SourceAway(told)
-    return Refused(f"{told}: look at the declared query")
-
-
-def _code(original: BaseException | None) -> int | str | None:
-    """MySQL's number, else the state of the SQL standard: PyMySQL tells both, and its classes say less than either."""
-    first = original.args[0] if original and original.args else None
-    return first if isinstance(first, int) else getattr(original, "sqlstate", None)

@@ -164,15 +164,21 @@ class Indicator(Declared):
         if self.aggregate not in self.counts.aggregates:
             makes = ", ".join(self.counts.aggregates)
             raise ValueError(f"the measure {self.measure} makes no {self.aggregate}; it makes {makes}")
+        if self.min_n and self.aggregate not in ("rate", "mean", "median", "p90"):
+            raise ValueError(f"min_n counts the rows behind a rate or a mean; `aggregate: {self.aggregate}` has none")
+        return self
+
+    @model_validator(mode="after")
+    def _knows_its_answers(self) -> "Indicator":
+        if self.is_manual or not self.answers:
+            return self
         known = self.counts.answers
-        for code in (*(self.answers.weights or ()), *self.answers.recheck) if self.answers else ():
+        for code in (*(self.answers.weights or ()), *self.answers.recheck):
             if code not in known:
                 raise ValueError(
                     f"the measure {self.measure} has no answer {code!r}; it has {', '.join(known) or 'none'}"
                 )
-        if self.min_n and self.aggregate not in ("rate", "mean", "median", "p90"):
-            raise ValueError(f"min_n counts the rows behind a rate or a mean; `aggregate: {self.aggregate}` has none")
-        if self.answers and self.answers.weights and self.aggregate != "mean":
+        if self.answers.weights and self.aggregate != "mean":
             raise ValueError("answers.weights go with `aggregate: mean`")
         return self
 
@@ -189,14 +195,13 @@ class Indicator(Declared):
     def _points_fit(self) -> "Indicator":
         function = self.scoring.function
         for terms in self.corners():
-            if not terms.points and function in ("proportional", "linear_deduction", "steps"):
-                raise ValueError(f"{function} needs points above 0; only a deduction or bonus may have none")
-            if function == "per_item_deduction" and terms.points and terms.cap > terms.points:
-                raise ValueError(f"the cap {terms.cap} is above the points {terms.points}")
-            if function == "per_item_bonus" and terms.points and terms.cap != terms.points:
-                raise ValueError(f"the cap {terms.cap} must be the points {terms.points}, or the points 0")
-            if function == "manual" and terms.points and terms.cap > terms.points:
-                raise ValueError(f"the cap {terms.cap} is above the points {terms.points}")
+            match function:
+                case "per_item_deduction" | "manual" if terms.points and terms.cap > terms.points:
+                    raise ValueError(f"the cap {terms.cap} is above the points {terms.points}")
+                case "per_item_bonus" if terms.points and terms.cap != terms.points:
+                    raise ValueError(f"the cap {terms.cap} must be the points {terms.points}, or the points 0")
+                case "proportional" | "linear_deduction" | "steps" if not terms.points:
+                    raise ValueError(f"{function} needs points above 0; only a deduction or bonus may have none")
             if terms.floor is not None and terms.floor > max(terms.points, terms.cap or 0):
                 raise ValueError(f"the floor {terms.floor} is above the points {terms.points}")
             for step in getattr(self.scoring, "steps", ()):

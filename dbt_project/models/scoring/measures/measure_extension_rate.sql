@@ -2,5 +2,5 @@
 {{ measure_of_assignments(
     'extension_rate',
     numerator='(assignments.extension_count > 0)::integer',
-    only='assignments.in_force_due_at is not null'
+    only='assignments.judged_due_at is not null'
 ) }}

@@ -1,0 +1,41 @@
+"""Errors, as a tree by what the caller should do.
+
+    MinhuError            base; the command line prints its message in one line and exits 1
+    ├── Retryable         nothing is wrong with the request; try again later (a file still growing, a disk full)
+    │   └── SourceAway        a feed's source cannot be reached or broke off; its data-quality score counts it
+    └── Refused           trying again will not help; tell the owner
+        ├── BadDeclaration    a declaration, register or scheme a city edits is wrong: names file, line and key
+        └── BadDelivery       a delivery cannot be taken: names feed, file, line, column and the mend
+
+A row that cannot be taken is not an exception: the door sets it aside with a reason code and the batch goes on.
+A message never carries a value of a citizen's data, only its shape. What others raise becomes one of ours by the table
+of `minhu.errors.foreign`.
+"""
+
+
+class MinhuError(Exception):
+    """Base of every error this project raises on purpose."""
+
+
+class Retryable(MinhuError):
+    """The same request may succeed later."""
+
+
+class SourceAway(Retryable):
+    """A feed's server, store or database is away or broke off."""
+
+
+class Refused(MinhuError):
+    """The same request will fail again until somebody mends its cause."""
+
+
+class BadDeclaration(Refused):
+    """Something in ``config/`` is wrong."""
+
+
+class BadDelivery(Refused):
+    """A delivery is refused whole. ``code`` goes into the manifest beside the message."""
+
+    def __init__(self, code: str, message: str):
+        super().__init__(message)
+        self.code = code
