@@ -6,6 +6,7 @@ from minhu.audit.report.lists import capped
 from minhu.audit.report.read import AuditReport
 from minhu.audit.sample import FRAME_ZH
 from minhu.audit.trace import Trace
+from minhu.audit.trace_text import NO_LIMIT
 from minhu.glossary.delivered import AUDIT_INPUT, BATCH_STATUS, BUILD_STATUS
 from minhu.paper.blocks import Block, Column, Row, Table, Text
 from minhu.paper.tables import Field
@@ -66,7 +67,7 @@ def _scored(one: Trace) -> Iterator[str]:
 
 def _closing(row: dict) -> str:
     due = row["due_in_force_at"]
-    told = f"{limit(due)[5:]} 限" if due else "时限超出工作日历" if row["is_limit_unknown"] else "无时限"
+    told = f"{limit(due)[5:]} 限" if due else NO_LIMIT[row["is_limit_unknown"]]
     done = f"{row['closed_at']:%m-%d %H:%M} 办结" if row["closed_at"] else "未办结"
     return f"{moment(row['dispatched_at'])[5:]} 派，{told}，{done}"
 
