@@ -12,7 +12,7 @@ from minhu import database
 from minhu.scoring import explain, score
 from minhu.watch.gaming import gaming
 from tests.scoring.city import City
-from tests.scoring.test_gaming import OCTOBER
+from tests.watch.test_gaming import OCTOBER
 
 MONTH = "2026-12"
 DUE = {"dispatched": "12-21 09:00", "due": "12-28 00:00"}
