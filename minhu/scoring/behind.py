@@ -12,6 +12,7 @@ from itertools import chain
 from operator import attrgetter
 
 import psycopg
+from psycopg.rows import DictRow
 
 from minhu.glossary.cases import EVENT_TYPE, LIMIT_KIND, LOST_REASON, SUBJECT
 from minhu.schemes.arithmetic import split_loss
@@ -28,7 +29,7 @@ IN_ORDER = attrgetter("at", "batch_id", "row_number")
 class Behind:
     """Reads what stands behind a stored score, by indexes on the units, their cases and their assignments."""
 
-    def __init__(self, connection: psycopg.Connection, stored: Stored):
+    def __init__(self, connection: psycopg.Connection[DictRow], stored: Stored):
         self.connection, self.stored = connection, stored
         self.scheme, self.period, self.as_of = stored.run.scheme, stored.run.period, stored.run.as_of
         version = {"config_version": stored.run.config_version}

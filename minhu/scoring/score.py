@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 import psycopg
 from psycopg.rows import class_row, tuple_row
@@ -174,7 +175,7 @@ def last_score(settings: Settings, period: str) -> ScoreResult:
         return _result(connection, stored_runs(connection, wanted)[0])
 
 
-def stored_runs(connection: psycopg.Connection, period: Period, scheme_id: str | None = None) -> list[Run]:
+def stored_runs(connection: psycopg.Connection[Any], period: Period, scheme_id: str | None = None) -> list[Run]:
     """The runs that scored ``period``, by all schemes or by one, newest first. Raises Refused when there is none."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         found = cursor.execute(_STORED, {"period": period.text, "scheme_id": scheme_id}).fetchall()
@@ -184,12 +185,12 @@ def stored_runs(connection: psycopg.Connection, period: Period, scheme_id: str |
     return [Run(Scheme.from_entry(data), period, *rest) for data, *rest in found]
 
 
-def is_stale(connection: psycopg.Connection, run: Run) -> bool:
+def is_stale(connection: psycopg.Connection[Any], run: Run) -> bool:
     """Whether the facts were built anew after they were scored."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        return cursor.execute(
-            "select %s < max(build_id) from audit.build where status = 'succeeded'", [run.build_id]
-        ).fetchone()[0]
+        return database.one(
+            cursor, "select %s < max(build_id) from audit.build where status = 'succeeded'", [run.build_id]
+        )[0]
 
 
 # The text of a scheme is that of its version, whichever configuration brought it.
@@ -207,9 +208,9 @@ order by run.scored_at desc
 
 
 def _choose(connection: psycopg.Connection, period: Period, scheme_id: str | None) -> Run:
-    config_version = connection.execute("select max(config_version) from config.version").fetchone()[0]
+    config_version = database.one(connection, "select max(config_version) from config.version")[0]
     scheme = _scheme(connection, period, scheme_id)
-    build_id, last_day = connection.execute(_BUILT).fetchone()
+    build_id, last_day = database.one(connection, _BUILT)
     if build_id is None:
         raise Refused("no build has succeeded yet: run `minhu build` first")
     starts_at, ends_at = period.bounds(scheme.timezone)

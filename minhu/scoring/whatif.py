@@ -15,7 +15,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 
 from minhu import database
 from minhu.errors import Refused
@@ -112,8 +112,7 @@ def what_if(settings: Settings, scheme_id: str, changed: Scheme, period: str) ->
     wanted = Period.parse(period)
     with database.connect(settings, autocommit=True) as keeper:
         keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [database.LOCK_BUILD])
-        with database.connect(settings) as connection:
-            connection.row_factory = dict_row
+        with database.connect(settings, rows=dict_row) as connection:
             run = stored_runs(connection, wanted, scheme_id)[0]
             has_newer_facts = is_stale(connection, run)
             _judge(run.scheme, changed, wanted)
@@ -149,7 +148,7 @@ def _judge(old: Scheme, changed: Scheme, period: Period) -> None:
         raise Refused(f"the numbers of the changed scheme change on {day}, inside {period.text}")
 
 
-def _stored(connection: psycopg.Connection, scheme: Scheme, key: dict, schema: str) -> dict[str, ScoredUnit]:
+def _stored(connection: psycopg.Connection[DictRow], scheme: Scheme, key: dict, schema: str) -> dict[str, ScoredUnit]:
     """The scores of a run as they stand in ``schema``, by unit."""
     parts = defaultdict(list)
     order = [indicator.code for indicator in scheme.indicators]
@@ -178,7 +177,7 @@ def _stored(connection: psycopg.Connection, scheme: Scheme, key: dict, schema: s
     }
 
 
-def _names(connection: psycopg.Connection, period: Period) -> dict[str, str]:
+def _names(connection: psycopg.Connection[DictRow], period: Period) -> dict[str, str]:
     rows = connection.execute(
         "select unit_code, unit_name from mart.dim_unit where valid_from <= %(day)s"
         " and (valid_to is null or valid_to > %(day)s)",
@@ -219,7 +218,11 @@ def _counts_alike(one: Indicator, other: Indicator) -> bool:
 
 
 def _counts(
-    connection: psycopg.Connection, run: Run, was: dict[str, ScoredUnit], changed: Scheme, sources: dict[str, str]
+    connection: psycopg.Connection[DictRow],
+    run: Run,
+    was: dict[str, ScoredUnit],
+    changed: Scheme,
+    sources: dict[str, str],
 ) -> dict[str, UnitCounts]:
     """What was counted of each unit, under the codes of the changed scheme."""
     entered = _entered(connection, run)
@@ -249,7 +252,7 @@ def _given(indicator: Indicator, counted: ScoredIndicator | None, entered: dict[
     return Given(above, None if indicator.aggregate == "share" else below)
 
 
-def _entered(connection: psycopg.Connection, run: Run) -> dict[str, dict[str, list[Decimal]]]:
+def _entered(connection: psycopg.Connection[DictRow], run: Run) -> dict[str, dict[str, list[Decimal]]]:
     """Points entered by hand, by unit and indicator, the newest last."""
     rows = connection.execute(
         "select unit_code, indicator_code, points from assess.manual_point_in_force"
@@ -274,8 +277,7 @@ def _recounted(settings: Settings, run: Run, changed: Scheme) -> dict[str, Score
     computed = dbt.run(settings, "tag:scoring", {**trial.variables, **key, "changed_scheme": literal})
     if not computed.is_ok:
         raise Refused(f"simulating {run.period.text} failed and changed nothing: {computed.complaint}")
-    with database.connect(settings) as connection:
-        connection.row_factory = dict_row
+    with database.connect(settings, rows=dict_row) as connection:
         return _stored(connection, changed, key, "build")
 
 

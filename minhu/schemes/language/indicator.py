@@ -11,7 +11,7 @@ from minhu.declaration import Declared
 from minhu.schemes.arithmetic import Terms
 from minhu.schemes.catalogue import Aggregate, Measure, Moment, measures
 from minhu.schemes.language.functions import Scoring
-from minhu.schemes.language.values import Code, Entries, NotNegative, changes, in_force, varying
+from minhu.schemes.language.values import Code, Entries, Entry, NotNegative, Varying, changes, in_force
 
 PLAIN = ("count", "sum")
 """Aggregates that are the numerator itself."""
@@ -59,7 +59,7 @@ class Indicator(Declared):
     numerator; ``mean``, ``median`` and ``p90`` of what the rows hold (minutes); ``per_10k``, the numerator per 10,000
     inhabitants of the unit.
     """
-    points: varying(NotNegative)
+    points: Varying[Entry[NotNegative]]
     peer_groups: Annotated[tuple[Code, ...], Field(min_length=1)] | None = None
     """Whom it scores; all groups unless given."""
     scoring: Scoring
@@ -68,7 +68,7 @@ class Indicator(Declared):
     support_units: Literal["out", "in"] = "out"
     """Whether support units (协办) answer too, or the lead alone."""
     answers: Answers | None = None
-    min_n: varying(NotNegative) | None = None
+    min_n: Varying[Entry[NotNegative]] | None = None
     """With fewer rows the indicator does not apply (see ``when_empty``)."""
     note: str | None = None
     example: bool = False
