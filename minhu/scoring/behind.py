@@ -41,7 +41,8 @@ class Behind:
         numbers = {_place(row): row for row in self._read(_NUMBERS, groups)}
         codes = [one.code for one in indicators]
         downward = [one.code for one in indicators if one.is_lower_better]
-        excluded, missed = Counter(), []
+        excluded: Counter[tuple[str, str]] = Counter()
+        missed = []
         for row in self._read(_ROWS, groups, codes=codes, downward=downward):
             if row["excluded_reason"]:
                 excluded[_place(row)] += 1
@@ -147,7 +148,9 @@ class Behind:
             occurred_zh=happened,
             clock=self._clock(judged, row) if judged else None,
             events=tuple(UsedEvent(code, EVENT_TYPE.zh(code), row[column]) for code, column in _EVENTS if row[column]),
-            unused_events=tuple(event for event in row["unused"] if event.event_type in CONCERNED.get(judged, ())),
+            unused_events=tuple(
+                event for event in row["unused"] if event.event_type in CONCERNED.get(judged or "", ())
+            ),
             sources=tuple(
                 SourceRow(name, *(row[f"{which}_{part}"] for part in ("feed", "file", "row", "batch")))
                 for name, which in ((EVENT_TYPE.zh("DISPATCH"), "dispatch"), (happened, told))
@@ -183,7 +186,7 @@ def _on_duty(duty: list[dict], dispatched_at: datetime | None) -> bool:
 
 def _entries(indicator: Indicator, entered: list[dict], marginal: Marginal) -> tuple[ManualEntry, ...]:
     """The points entered by hand, the newest last, with what each is worth."""
-    is_earned = indicator.is_manual and indicator.scoring.entry == "earned"
+    is_earned = indicator.is_manual and not indicator.takes_changes
     made = []
     for row in entered:
         left = [other["points"] for other in entered if other is not row]
@@ -204,7 +207,7 @@ def _entry_costs(indicator: Indicator, entries: tuple[ManualEntry, ...], lost: D
     """The entries that cost points: of points earned the one that counts, of changes those below zero."""
     if not lost:
         return []
-    if indicator.scoring.function == "manual" and indicator.scoring.entry == "earned":
+    if indicator.is_manual and not indicator.takes_changes:
         missed = {entry.manual_point_id: (entry, Decimal(1)) for entry in entries[-1:]}
     else:
         missed = {entry.manual_point_id: (entry, -entry.points) for entry in entries if entry.points < 0}

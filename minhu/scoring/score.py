@@ -48,7 +48,7 @@ class Run:
     """The scores that a longer period is the mean of: scheme_version and period of each."""
 
     @property
-    def key(self) -> dict[str, str]:
+    def key(self) -> dict[str, Any]:
         return {
             "scheme_id": self.scheme.scheme_id,
             "scheme_version": self.scheme.scheme_version,
@@ -62,10 +62,9 @@ class Run:
         ``asked_again``: of which of them other answers about an assignment decide what counts.
         """
         moments: dict[str, list[str]] = {}
-        for indicator in filter(lambda indicator: indicator.measure, self.scheme.indicators):
-            of_measure = moments.setdefault(indicator.measure, [])
-            if indicator.moment not in of_measure:
-                of_measure.append(indicator.moment)
+        for measure, moment in ((one.measure, one.moment) for one in self.scheme.indicators):
+            if measure and moment and moment not in moments.setdefault(measure, []):
+                moments[measure].append(moment)
         return {
             **self.key,
             "starts_at": self.starts_at.isoformat(),
@@ -76,7 +75,7 @@ class Run:
             "measures": list(measures()),
             "holding_points": [code for code, measure in measures().items() if not measure.is_yes_or_no],
             "answered": [code for code, measure in measures().items() if measure.answers],
-            "asked_again": sorted({indicator.measure for indicator in self.scheme.indicators if indicator.asks_again}),
+            "asked_again": sorted({one.measure for one in self.scheme.indicators if one.measure and one.asks_again}),
             "moments": moments,
             "parts": list(self.parts),
         }
@@ -236,7 +235,7 @@ def _parts(connection: psycopg.Connection, scheme: Scheme, period: Period, last_
             )
         return ()
     begun = [part.text for part in parts if part.first <= last_day]
-    newest = dict(
+    newest: dict[str, str] = dict(
         connection.execute(
             "select distinct on (period) period, scheme_version from mart.score_run where scheme_id = %s"
             " and period = any(%s) order by period, scored_at desc",

@@ -98,8 +98,8 @@ class WhatIf:
         told = plain(self)
         for move, given in zip(told["moves"], self.moves, strict=True):
             move["is_moved"], move["reason"] = given.is_moved, given.reason and given.reason.code
-        for change, given in zip(told["changes"], self.changes, strict=True):
-            change["text"] = given.text
+        for change, one in zip(told["changes"], self.changes, strict=True):
+            change["text"] = one.text
         return told
 
 
@@ -245,7 +245,9 @@ def _given(indicator: Indicator, counted: ScoredIndicator | None, entered: dict[
         entries = entered.get(indicator.code, [])
         if not entries:
             return Given()
-        return Given(value=Fraction(entries[-1] if indicator.scoring.entry == "earned" else sum(entries)))
+        return Given(value=Fraction(sum(entries) if indicator.takes_changes else entries[-1]))
+    if counted is None:
+        raise LookupError(f"{indicator.code} was not counted")
     above, below = Fraction(counted.numerator or 0), Fraction(counted.denominator or 0)
     if indicator.aggregate in ("median", "p90"):
         return Given(above, below, None if counted.value is None else Fraction(counted.value))
@@ -288,23 +290,26 @@ def _moves(
     changed: Scheme, was: dict[str, ScoredUnit], now: dict[str, ScoredUnit], names: dict[str, str]
 ) -> Iterable[Move]:
     """Every unit, those that moved most first."""
-    found = [_move(changed, was.get(unit), now.get(unit), names.get(unit, unit)) for unit in sorted({*was, *now})]
+    found = [_move(changed, unit, was.get(unit), now.get(unit), names.get(unit, unit)) for unit in sorted({*was, *now})]
     return sorted(found, key=lambda move: (-abs(move.change or 0), move.unit_code))
 
 
-def _move(changed: Scheme, was: ScoredUnit | None, now: ScoredUnit | None, name: str) -> Move:
+def _move(changed: Scheme, unit: str, was: ScoredUnit | None, now: ScoredUnit | None, name: str) -> Move:
     before, after = _standing(was), _standing(now)
-    either = None in (before.score_100, after.score_100)
-    unranked = None in (before.rank_in_group, after.rank_in_group)
+    change = climbed = None
+    if before.score_100 is not None and after.score_100 is not None:
+        change = after.score_100 - before.score_100
+    if before.rank_in_group is not None and after.rank_in_group is not None:
+        climbed = before.rank_in_group - after.rank_in_group
     return Move(
-        unit_code=(now or was).unit,
+        unit_code=unit,
         unit_name=name,
-        peer_group=(now or was).peer_group,
+        peer_group=next(scored.peer_group for scored in (now, was) if scored),
         was=before,
         now=after,
-        change=None if either else after.score_100 - before.score_100,
-        climbed=None if unranked else before.rank_in_group - after.rank_in_group,
-        shifts=tuple(_shifts(changed, was, now)) if was and now and not either else (),
+        change=change,
+        climbed=climbed,
+        shifts=tuple(_shifts(changed, was, now)) if was and now and change is not None else (),
     )
 
 
@@ -319,12 +324,13 @@ def _shifts(changed: Scheme, was: ScoredUnit, now: ScoredUnit) -> Iterable[Shift
     for code in dict.fromkeys(part.code for part in (*now.indicators, *was.indicators)):
         before, after = was.indicator(code), now.indicator(code)
         effect = _cost(was, before) - _cost(now, after)
-        if effect or (before and before.points) != (after and after.points):
+        old, new = (part.points if part else None for part in (before, after))
+        if effect or old != new:
             yield Shift(
                 code=code,
                 name_zh=titles.get(code, code),
-                was=before and before.points,
-                now=after and after.points,
+                was=old,
+                now=new,
                 effect=half_up(effect, 2),
             )
 

@@ -27,7 +27,7 @@ Better = Literal["higher", "lower"]
 
 def said(number: Decimal | None) -> str:
     """A number as a rule says it, without trailing zeros."""
-    return f"{number.normalize():f}"
+    return "" if number is None else f"{number.normalize():f}"
 
 
 class Function(Declared):
@@ -141,7 +141,7 @@ class Step(Declared):
 
     @property
     def bound(self) -> Decimal:
-        return self.at_most if self.at_least is None else self.at_least
+        return Decimal(self.at_most or 0) if self.at_least is None else self.at_least
 
 
 class Steps(Function):

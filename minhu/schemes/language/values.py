@@ -55,9 +55,8 @@ class Entry(Declared, Generic[Kind]):
 
     def clashes(self, other: "Entry[Kind]") -> bool:
         """Whether two entries speak of one peer group from one day on."""
-        if self.since != other.since or bool(self.peer_groups) != bool(other.peer_groups):
-            return False
-        return not self.peer_groups or bool(set(self.peer_groups) & set(other.peer_groups))
+        mine, others = set(self.peer_groups or ()), set(other.peer_groups or ())
+        return self.since == other.since and (bool(mine & others) or not (mine or others))
 
 
 Entries = tuple[Entry[Decimal], ...]
@@ -67,7 +66,7 @@ def in_force(entries: Entries, peer_group: str | None, day: date) -> Decimal | N
     """The number in force: one for the peer group before one for all, of those the latest. None where there is none."""
     fitting = [entry for entry in entries if entry.fits(peer_group, day)]
     best = max(fitting, key=lambda entry: (bool(entry.peer_groups), entry.since or date.min), default=None)
-    return best and best.value
+    return best.value if best else None
 
 
 def changes(parameters: Iterable[Entries]) -> list[date]:
