@@ -72,4 +72,4 @@ def _seconds(call: Callable[[], object]) -> float:
 
 def _one(month: Settings, query: str) -> int:
     with database.connect(month) as connection:
-        return connection.execute(query).fetchone()[0]
+        return database.one(connection, query)[0]

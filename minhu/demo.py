@@ -135,7 +135,7 @@ def _tell(settings: Settings) -> str:
             " where r.quality_run_id = q.quality_run_id and r.is_passed) from audit.quality_run as q"
             " where finished_at is not null order by gate, quality_run_id desc"
         ).fetchall()
-        [held] = connection.execute("select count(*) from audit.batch where status = 'held'").fetchone()
+        [held] = database.one(connection, "select count(*) from audit.batch where status = 'held'")
     _step("每一行都有去处（every row accounted for）")
     _say("  类别   批次      收到      入库    拒收    重复")
     for kind, batches, *counts in rows:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 
 from minhu import database
 from minhu.business_date import TIMEZONE
@@ -77,14 +77,13 @@ def draw(
 
     Raises Refused when the period is malformed, nothing was built or nothing was received.
     """
-    with database.connect(settings) as connection:
+    with database.connect(settings, rows=dict_row) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.row_factory = dict_row
         return draw_in(connection, period, n, seed, feeds, by_feed=by_feed)
 
 
 def draw_in(
-    connection: psycopg.Connection,
+    connection: psycopg.Connection[DictRow],
     period: str,
     n: int,
     seed: str,

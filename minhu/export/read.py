@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 
 from minhu import database
 from minhu.errors import Refused
@@ -47,9 +47,8 @@ def read_report(
     named, or when a unit is unknown.
     """
     wanted = Period.parse(period)
-    with database.connect(settings) as connection:
+    with database.connect(settings, rows=dict_row) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.row_factory = dict_row
         stored, release = _stored(connection, wanted, scheme_id, revision, is_draft)
         has_newer_facts = is_stale(connection, stored.run)
         units = _units(connection, stored)
@@ -99,7 +98,7 @@ def _groups(run: Run, indicators: tuple[Indicator, ...], units: dict[str, list[U
 
 
 def _stored(
-    connection: psycopg.Connection, period: Period, scheme_id: str | None, revision: int | None, is_draft: bool
+    connection: psycopg.Connection[DictRow], period: Period, scheme_id: str | None, revision: int | None, is_draft: bool
 ) -> tuple[Stored, Release | None]:
     """The score that is shown, and the release that it is, if it is one."""
     of_period = "period = %(period)s and (%(scheme)s::text is null or scheme_id = %(scheme)s)"
@@ -121,7 +120,7 @@ def _place(unit: Unit, bands: dict[str, int]) -> tuple:
     return (unit.reason is not None, unit.rank or 0, bands.get(unit.band, len(bands)), unit.code)
 
 
-def _units(connection: psycopg.Connection, stored: Stored) -> dict[str, list[Unit]]:
+def _units(connection: psycopg.Connection[DictRow], stored: Stored) -> dict[str, list[Unit]]:
     """The units by peer group, with their indicators in the order of the scheme."""
     scheme, key = stored.run.scheme, stored.key | {"last_day": stored.run.period.last}
     measured = defaultdict(list)
@@ -177,7 +176,10 @@ where {condition}
 
 
 def _costs(
-    connection: psycopg.Connection, stored: Stored, units: dict[str, list[Unit]], explained: Sequence[str] | None
+    connection: psycopg.Connection[DictRow],
+    stored: Stored,
+    units: dict[str, list[Unit]],
+    explained: Sequence[str] | None,
 ) -> Costs:
     """The rows behind the lost points of the units named, or of all that lost any; read a few hundred units at a time.
 

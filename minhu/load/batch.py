@@ -130,9 +130,7 @@ def find_loaded(connection: psycopg.Connection, source: Source) -> int | None:
 def date_of(connection: psycopg.Connection, feed_code: str, delivery: str, sha256: str) -> date | None:
     """The date under which these very bytes were loaded before."""
     parameters = {"feed_code": feed_code, "delivery": delivery, "content": sha256}
-    return connection.execute(
-        f"select max(business_date) from audit.batch where {_SAME_CONTENT}", parameters
-    ).fetchone()[0]
+    return database.one(connection, f"select max(business_date) from audit.batch where {_SAME_CONTENT}", parameters)[0]
 
 
 def read_cursor(connection: psycopg.Connection, feed_code: str, delivery: str) -> str | None:
@@ -160,7 +158,7 @@ def commit(
     database.lock(connection, f"minhu:load:{source.feed.code}")
     if replays is None and (batch_id := find_loaded(connection, source)) is not None:
         return record_attempt(connection, source, "already_loaded", batch_id)
-    batch_id = connection.execute("select nextval(pg_get_serial_sequence('audit.batch', 'batch_id'))").fetchone()[0]
+    batch_id = database.one(connection, "select nextval(pg_get_serial_sequence('audit.batch', 'batch_id'))")[0]
     rejected, links = [], []
 
     def staged() -> Iterator[pl.DataFrame]:

@@ -153,7 +153,7 @@ def _of_release(
     observed = found.observed
     if rule.asset == "reconciliation" and (column := rule.kwargs.get("column")):  # one row: tell the count itself
         query = sql.SQL("select {} from {}").format(sql.Identifier(column), sql.Identifier(kept))
-        observed = {column: connection.execute(query).fetchone()[0]}
+        observed = {column: database.one(connection, query)[0]}
     return replace(outcome, observed=observed, failed_rows=sum(counts.values()))
 
 

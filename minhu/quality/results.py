@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 import psycopg
 from psycopg.types.json import Jsonb
 
+from minhu import database
 from minhu.errors import foreign
 from minhu.quality.rules import Gate, Rule, Severity
 
@@ -73,9 +74,11 @@ class Outcome:
 
 
 def start_run(connection: psycopg.Connection, gate: Gate, subject: str) -> int:
-    return connection.execute(
-        "insert into audit.quality_run (gate, subject) values (%s, %s) returning quality_run_id", [gate, subject]
-    ).fetchone()[0]
+    return database.one(
+        connection,
+        "insert into audit.quality_run (gate, subject) values (%s, %s) returning quality_run_id",
+        [gate, subject],
+    )[0]
 
 
 def keep_failed_rows(connection: psycopg.Connection, run_id: int, outcome: Outcome) -> dict[int | None, int]:

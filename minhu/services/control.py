@@ -218,7 +218,7 @@ def _revision(home: AirflowHome) -> str | None:
             foreign.told("connect", what="Airflow's metadata database"),
             psycopg.connect(database.url(home.settings, "airflow")) as connection,
         ):
-            return connection.execute("select version_num from alembic_version").fetchone()[0]
+            return database.one(connection, "select version_num from alembic_version")[0]
     except psycopg.errors.UndefinedTable:
         return None
 

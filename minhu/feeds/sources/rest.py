@@ -19,7 +19,7 @@ def fetch_rest(wanted: Wanted) -> Iterator[Fetched]:
 
     Raises Retryable, Refused, BadDelivery (WRONG_CONTENT_TYPE, UNREADABLE, REPEATED_PAGE, MISSING_PAGE, BAD_CURSOR).
     """
-    source, zone = wanted.delivery.source, wanted.feed.timezone
+    source, zone = wanted.source(Rest), wanted.feed.timezone
     pages = pages_of(source.format, source.records)
     gathered = Gathered(wanted.folder / f"records.{source.format}", pages, source.volatile)
     total, cursor = None, wanted.cursor
@@ -48,7 +48,7 @@ def pages_of(format: str, records: str) -> JsonPages | XmlPages:
 
 def _pages(wanted: Wanted, connection: Connection, url: str, pages: JsonPages | XmlPages) -> Iterator[Any]:
     """Page after page, up to an empty one or one that names none after it."""
-    source = wanted.delivery.source
+    source = wanted.source(Rest)
     place: dict[str, str] | None = _first(source)
     params, asked, received = _params(wanted), set(), 0
     for _ in range(source.max_pages):
@@ -70,7 +70,7 @@ def _pages(wanted: Wanted, connection: Connection, url: str, pages: JsonPages | 
 
 
 def _params(wanted: Wanted) -> dict[str, str]:
-    source = wanted.delivery.source
+    source = wanted.source(Rest)
     params = {name: dated(value, wanted.business_date) for name, value in source.params.items()}
     if source.cursor:
         start = since(source.cursor, wanted.cursor, wanted.feed.timezone)

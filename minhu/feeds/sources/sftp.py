@@ -34,14 +34,14 @@ def fetch_sftp(wanted: Wanted) -> Iterator[Fetched]:
 
     Raises Retryable when the server is away or a file still grows, Refused for a wrong key, password or host key.
     """
-    source = wanted.delivery.source
+    source = wanted.source(Sftp)
     where = f"{source.host}:{source.port}"
     with foreign.told("sftp", where=where, user=source.user):
         yield from asyncio.run(_download_all(wanted))
 
 
 async def _download_all(wanted: Wanted) -> list[Fetched]:
-    source = wanted.delivery.source
+    source = wanted.source(Sftp)
     pattern = dated(source.path, wanted.business_date)
     async with await _connect(source) as connection, connection.start_sftp_client() as client:
         seen = await _settled(client, pattern, source)
@@ -138,7 +138,7 @@ async def _done(client: asyncssh.SFTPClient, path: str, suffix: str) -> int | No
 
 async def _download(client: asyncssh.SFTPClient, path: str, seen: tuple[int, int], wanted: Wanted, at: int) -> Path:
     """The file, whole: as long as it was said to be, and unchanged at the end."""
-    source, partial = wanted.delivery.source, _partial(wanted, path, seen)
+    source, partial = wanted.source(Sftp), _partial(wanted, path, seen)
     with partial.open("ab") as file:
         with foreign.told("download", name=posixpath.basename(path)):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -162,6 +162,6 @@ def _partial(wanted: Wanted, path: str, seen: tuple[int, int]) -> Path:
         with suppress(FileNotFoundError):
             if time.time() - stray.stat().st_mtime > _STRAY_AFTER:
                 stray.unlink()
-    source = wanted.delivery.source
+    source = wanted.source(Sftp)
     known = "\0".join([source.host, str(source.port), source.user, path, *map(str, seen)])
     return folder / hashlib.sha256(known.encode()).hexdigest()

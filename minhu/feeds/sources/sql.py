@@ -33,7 +33,7 @@ def fetch_sql(wanted: Wanted) -> Iterator[Fetched]:
 
     Raises Retryable when the database is away, Refused when it does not let us in or the query is wrong.
     """
-    source = wanted.delivery.source
+    source = wanted.source(SqlQuery)
     path = wanted.folder / "rows.csv"
     url = _address(source)
     with foreign.told("sql", where=url.host or url.drivername, driver=url.drivername):
@@ -62,7 +62,7 @@ def _connect_args(url: URL) -> dict[str, Any]:
 
 def _write(connection: Connection, engine: Engine, wanted: Wanted, path: Any) -> tuple[int, str | None, str]:
     """Writes the file; returns the number of rows, the new cursor, and what stands for the content."""
-    source, hashes, cursor = wanted.delivery.source, [], wanted.cursor
+    source, hashes, cursor = wanted.source(SqlQuery), [], wanted.cursor
     options = {"stream_results": True, "max_row_buffer": _CHUNK}
     if engine.dialect.name == "postgresql":
         options["postgresql_readonly"] = True
@@ -88,7 +88,7 @@ def _write(connection: Connection, engine: Engine, wanted: Wanted, path: Any) ->
 
 def _binds(wanted: Wanted) -> dict[str, Any]:
     """What the query names of ``:date`` and ``:cursor``; a cursor is bound as the number or time that it is."""
-    source = wanted.delivery.source
+    source = wanted.source(SqlQuery)
     binds: dict[str, Any] = {"date": wanted.business_date}
     if source.cursor:
         start = since(source.cursor, wanted.cursor, wanted.feed.timezone)
