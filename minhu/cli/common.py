@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 
 import click
@@ -15,6 +15,17 @@ class Commands(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(self.commands)
+
+
+class OneOf(click.Choice):
+    """A choice among what some module lists; it is asked when somebody chooses, not when the commands are made."""
+
+    def __init__(self, listed: Callable[[], Iterable[str]]):
+        self.listed, self.case_sensitive = listed, True
+
+    @property
+    def choices(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(self.listed())
 
 
 def example(*lines: str) -> str:

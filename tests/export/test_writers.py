@@ -5,6 +5,7 @@ import json
 import re
 import time
 from dataclasses import replace
+from functools import partial
 from io import BytesIO, StringIO
 from zipfile import ZipFile
 
@@ -14,7 +15,7 @@ import pytest
 from docx.oxml.ns import qn
 from PIL import Image
 
-from minhu.export import charts
+from minhu.export import FORMATS, Asked, charts, write
 from minhu.export.bulletin import bulletin, cover
 from minhu.export.public import suppress
 from minhu.export.to_csv import as_csv
@@ -31,6 +32,11 @@ from tests.export.given import LATE, RELEASE, cost, group, ranked, rate, report,
 ZH, EN = Words("zh"), Words("en")
 
 
+def by_name(form: str, given, words) -> bytes:
+    """The report in one of the formats, as `minhu export` writes it."""
+    return write(given, Asked(form, words.lang, units=("D1",), table="evidence"))
+
+
 def docx_of(given, words, faces, annexes=()):
     return to_docx.as_docx(bulletin(given, words, annexes), cover(given, words), faces)
 
@@ -39,13 +45,7 @@ def pdf_of(given, words, faces, annexes=()):
     return to_pdf.as_pdf(bulletin(given, words, annexes), cover(given, words), faces)
 
 
-WRITERS = {
-    "xlsx": lambda given, words: as_xlsx(given, words, ["D1"]),
-    "csv": lambda given, words: as_csv(given, "evidence"),
-    "json": lambda given, words: as_json(given),
-    "docx": lambda given, words: docx_of(given, words, find_faces(), ("D1",)),
-    "pdf": lambda given, words: pdf_of(given, words, find_faces(), ("D1",)),
-}
+WRITERS = {form: partial(by_name, form) for form in FORMATS}
 
 
 @pytest.mark.parametrize("form", WRITERS)
