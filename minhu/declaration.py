@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from minhu.errors import BadDeclaration, foreign
 
-Model = TypeVar("Model", bound="Declared")
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Declared(BaseModel):

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from minhu.business_date import TIMEZONE
 from minhu.declaration import Declared
-from minhu.feeds.canonical import EVENT_TYPES
+from minhu.feeds.canonical import EventType
 from minhu.feeds.feed import Retention, ZoneName
 
 AreaLevel = Literal["city", "district", "town", "village", "grid"]
@@ -130,7 +130,7 @@ class City(Declared):
     """When a case repeats an earlier one of its caller; on a day without a rule none does."""
     clock_tolerance_minutes: int = Field(default=30, ge=0)
     """Two senders' times of one event, and a deed and its dispatch, differ by no more than this."""
-    unit_tells: tuple[Literal[*EVENT_TYPES], ...] = (
+    unit_tells: tuple[EventType, ...] = (
         "SIGN",
         "FIRST_CONTACT",
         "RETURN_REQUEST",

@@ -5,7 +5,7 @@ them. A feed's rows arrive here as text; the type says how the door reads it.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Kind = Literal["case", "event", "callback"]
 ColumnType = Literal["text", "code", "timestamp", "boolean", "number", "integer"]
@@ -22,11 +22,13 @@ class Column:
     is_free: bool = False
 
 
-REQUEST_TYPES = ("consult", "help", "suggest", "complaint", "report", "praise", "invalid", "other")
-URGENCIES = ("normal", "urgent", "emergency")
+RequestType = Literal["consult", "help", "suggest", "complaint", "report", "praise", "invalid", "other"]
+REQUEST_TYPES: tuple[RequestType, ...] = get_args(RequestType)
+Urgency = Literal["normal", "urgent", "emergency"]
+URGENCIES: tuple[Urgency, ...] = get_args(Urgency)
 ACCEPT_MODES = ("direct", "dispatched", "transferred", "rejected")
 
-EVENT_TYPES = [
+EventType = Literal[
     "ACCEPT",
     "DIRECT",
     "TRANSFER_EMERGENCY",
@@ -61,6 +63,7 @@ EVENT_TYPES = [
     "EXCLUDE_DENY",
     "VIOLATION",
 ]
+EVENT_TYPES: list[EventType] = list(get_args(EventType))
 """Life-cycle events, named after the published rules of hotline work."""
 
 VIOLATIONS = ("not_handled", "late_handling", "improper_handling")

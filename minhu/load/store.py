@@ -132,7 +132,7 @@ class Bucket:
         import fsspec
 
         self._settings = settings
-        url = settings.landing_url
+        url = settings.landing_url or ""
         parts = urlsplit(url)
         self.told = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         with foreign.told("landing store: backend", where=self.told):

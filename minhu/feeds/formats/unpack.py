@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from minhu.errors import BadDelivery
 from minhu.feeds.formats import Format
@@ -18,7 +18,7 @@ _DAMAGE = (EOFError, OSError, RuntimeError, ValueError, zlib.error, lzma.LZMAErr
 
 
 @contextmanager
-def unpacked(path: Path, format: Format) -> Iterator["BinaryIO | _Inside"]:
+def unpacked(path: Path, format: Format) -> Iterator["IO[bytes] | _Inside"]:
     """The file's own bytes, to be read and to go back to the start of.
 
     Raises BadDelivery UNREADABLE; reading raises it too, and TOO_LARGE and EMPTY_FILE.
@@ -56,7 +56,7 @@ def looks_like(file: BinaryIO) -> str:
 class _Inside:
     """What a compressed file holds, counted as it is read."""
 
-    def __init__(self, file: BinaryIO, kind: str, max_bytes: int):
+    def __init__(self, file: "IO[bytes] | gzip.GzipFile", kind: str, max_bytes: int):
         self._file, self._kind, self._max_bytes, self._given = file, kind, max_bytes, 0
 
     def read(self, size: int = -1) -> bytes:
@@ -83,7 +83,7 @@ class _Inside:
 
 
 @contextmanager
-def _member(file: BinaryIO, format: Format) -> Iterator[BinaryIO]:
+def _member(file: BinaryIO, format: Format) -> Iterator[IO[bytes]]:
     """The one file of a zip that is meant."""
     try:
         archive = zipfile.ZipFile(file)

@@ -64,12 +64,9 @@ def _is_record(element: etree._Element, tags: list[str]) -> bool:
 
 def _is_at(element: etree._Element, tags: list[str]) -> bool:
     """Whether the elements around it are those of the path."""
-    above = element
-    for tag in reversed(tags[:-1]):
-        above = above.getparent()
-        if above is None or not _fits(above.tag, tag):
-            return False
-    return True
+    around = list(element.iterancestors())
+    wanted = tags[-2::-1]
+    return len(around) >= len(wanted) and all(map(_fits, (above.tag for above in around), wanted))
 
 
 def _fits(found: str, wanted: str) -> bool:
