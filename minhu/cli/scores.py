@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -216,7 +217,7 @@ def export(
     is_draft: bool,
     units: tuple[str, ...],
     is_public: bool,
-    lang: str,
+    lang: Literal["zh", "en"],
     table: str | None,
     number: str | None,
     why: str | None,

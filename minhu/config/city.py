@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
@@ -163,7 +163,7 @@ class City(Declared):
 
     @model_validator(mode="after")
     def _rules_follow_each_other(self) -> "City":
-        for rule, following in pairwise([*self.repeats, None]):
+        for rule, following in zip_longest(self.repeats, self.repeats[1:]):
             if rule.valid_to and rule.valid_to <= rule.valid_from:
                 raise ValueError(f"repeats: valid_to {rule.valid_to} is not after valid_from {rule.valid_from}")
             if following and following.valid_from < (rule.valid_to or rule.valid_from + timedelta(days=1)):

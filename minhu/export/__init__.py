@@ -68,7 +68,8 @@ def export(
 
 def write(report: Report, asked: Asked) -> bytes:
     """The report in the format asked for; a bulletin or workbook with a part of its own for each unit asked for."""
-    words, units = Words(asked.lang), ()
+    words = Words(asked.lang)
+    units: tuple[str, ...] = ()
     if asked.units:
         units = tuple(unit.code for _, unit in report.units() if any(one.costs is not None for one in unit.measured))
     match asked.format:

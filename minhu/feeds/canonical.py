@@ -63,7 +63,7 @@ EventType = Literal[
     "EXCLUDE_DENY",
     "VIOLATION",
 ]
-EVENT_TYPES: list[EventType] = list(get_args(EventType))
+EVENT_TYPES: list[str] = list(get_args(EventType))
 """Life-cycle events, named after the published rules of hotline work."""
 
 VIOLATIONS = ("not_handled", "late_handling", "improper_handling")

@@ -6,6 +6,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
@@ -138,13 +139,13 @@ def _rows(lines: list[str], delimiter: str) -> list[tuple[int, list[str]]]:
     return found
 
 
-def _usual_width(rows: list[list]) -> tuple[int, int]:
+def _usual_width(rows: Sequence[Sequence]) -> tuple[int, int]:
     """The commonest number of fields above one, and how many rows have it."""
     counts = Counter(len(row) for row in rows if len(row) > 1)
     return max(counts.items(), key=lambda one: (one[1], one[0]), default=(1, 0))
 
 
-def _titles(rows: list[list[str | None]]) -> int:
+def _titles(rows: Sequence[Sequence[str | None]]) -> int:
     """How many rows stand before the header: the first that fills three quarters of what the fullest one fills.
 
     Only rows of the usual width tell what is full: one with stray delimiters must not pass for a header.

@@ -118,7 +118,7 @@ def accounts(report: AuditReport) -> Iterator[Block]:
     yield Text("body", "从送达文件到得分逐级核对，每一步的两侧应相等。")
     yield Text("subheading", "收到 = 入库 + 拒收 + 重复")
     yield Text("body", "按来源汇总本月未被拒收、未被取代的批次；已清理为按保存期限删除、已入账的行。末行为合计。")
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("来源", 46),
         Column("批次", 12, "right"),
         Column("收到", 18, "right"),
@@ -180,7 +180,7 @@ def rejected(report: AuditReport) -> Iterator[Block]:
         return
     whole = sum(row["rows"] for row in report.rejected)
     yield Text("body", f"拒收 {whole:,} 行，按原因与列汇总；行内容不在本报告中，须说明理由并留痕后方可查看。")
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("原因代码", 44),
         Column("列", 34),
         Column("行数", 18, "right"),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
+from minhu.audit.feeds import FeedScore
 from minhu.audit.report.lists import SHOWN, capped
 from minhu.audit.report.read import AuditReport
 from minhu.glossary.delivered import QUALITY_PART, SEVERITY
@@ -184,7 +185,7 @@ def scores(report: AuditReport) -> Iterator[Block]:
         yield Figure(drawing)
 
 
-def _why(score) -> str:
+def _why(score: FeedScore) -> str:
     told = [
         f"{QUALITY_PART.zh(part.part)}：{losses_text(part.lost)}"
         for part in score.parts

@@ -11,7 +11,6 @@ import io
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import BinaryIO
 
 import numpy as np
 import polars as pl
@@ -20,6 +19,7 @@ from minhu.errors import BadDelivery
 from minhu.feeds.formats import Csv
 from minhu.feeds.formats.common import FIELD_COUNT, header
 from minhu.feeds.formats.encodings import utf8_blocks
+from minhu.feeds.formats.unpack import Readable
 
 _HEAD = 1 << 20
 _WINDOW = 1 << 22
@@ -29,7 +29,7 @@ _LONGEST_FIELD = 1 << 30
 _LINES = 1 << 15
 
 
-def read_csv(file: BinaryIO, format: Csv) -> Iterator[pl.DataFrame]:
+def read_csv(file: Readable, format: Csv) -> Iterator[pl.DataFrame]:
     """The records of ``file`` in parts; one part comes even when there are none. ``file`` can go back to its start."""
     try:
         yield from _parts(utf8_blocks(file, format.encoding), format)
@@ -99,8 +99,9 @@ def _end(text: bytes, format: Csv) -> int:
 
 def _reader(lines: io.TextIOBase, format: Csv) -> Iterator[list[str]]:
     csv.field_size_limit(_LONGEST_FIELD)
-    quoting = csv.QUOTE_MINIMAL if format.quote else csv.QUOTE_NONE
-    return csv.reader(lines, delimiter=format.delimiter, strict=True, quotechar=format.quote, quoting=quoting)
+    if format.quote:
+        return csv.reader(lines, delimiter=format.delimiter, strict=True, quotechar=format.quote)
+    return csv.reader(lines, delimiter=format.delimiter, strict=True, quotechar=None, quoting=csv.QUOTE_NONE)
 
 
 def _read(body: bytes, names: list[str], format: Csv) -> pl.DataFrame:

@@ -83,13 +83,13 @@ def _record(element: etree._Element) -> dict[str, str]:
 
 def _collect(element: etree._Element, prefix: str, fields: dict[str, list[str]]) -> None:
     for name, value in element.attrib.items():
-        fields.setdefault(f"{prefix}@{name.rpartition('}')[2]}", []).append(value)
+        fields.setdefault(f"{prefix}@{str(name).rpartition('}')[2]}", []).append(str(value))
     for child in element:
         if not isinstance(child.tag, str):
             continue
         name = prefix + child.tag.rpartition("}")[2]
         is_leaf = not any(isinstance(inner.tag, str) for inner in child)
-        text = "".join(child.itertext()) if is_leaf else _own_text(child)
+        text = "".join(map(str, child.itertext())) if is_leaf else _own_text(child)
         if is_leaf or text:
             fields.setdefault(name, []).append(text)
         _collect(child, f"{name}.", fields)

@@ -60,7 +60,7 @@ def _pages(wanted: Wanted, connection: Connection, url: str, pages: JsonPages | 
         received += rows
         if isinstance(source.pagination, ByLink):
             url, params = _linked(headers), {}
-            following = {} if url else None
+            following: dict[str, str] | None = {} if url else None
         else:
             following = _next(source, pages, page, rows, received, place)
         if following is None:
