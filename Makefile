@@ -8,7 +8,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup demo test test-long bench bench-quick lint format clean
+.PHONY: help setup demo test test-long bench bench-quick moved lint format clean
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -47,6 +47,9 @@ bench: setup .bench/.ready  ## Measure, side by side with what it is compared to
 
 bench-quick: setup .bench/.ready  ## The same at a tenth of the size
 	$(BIN)/python -m bench --quick
+
+moved: setup  ## Which scores of a simulated month this tree moves against a commit: make moved REF=main
+	$(BIN)/python -m bench.moved $(REF)
 
 lint: setup  ## Check style of Python and SQL
 	$(BIN)/ruff check .

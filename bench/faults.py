@@ -32,7 +32,7 @@ from minhu.feeds import Delivery, Feed, load_feeds
 from minhu.feeds.sources.fetched import Fetched
 from minhu.glossary.delivered import BATCH_STATUS, DOOR_REASON, SEVERITY
 from minhu.load import LoadResult, batch, load_fetched
-from minhu.quality import ROOT, judge_arrivals, read_rules, release
+from minhu.quality import ROOT, judge_arrivals, read_rules, release_batch
 from minhu.quality.measure import measure as measure_batches
 from minhu.settings import PROJECT_ROOT, Settings
 from minhu.simulate.invert import numeric_columns, to_source
@@ -316,7 +316,7 @@ def _judge_history(
                                    held.batch_id)[0])  # fmt: skip
             false_critical += [(day, name, rule) for rule in held.rule_ids]
             tell(f"{day} {name}: {held.reason}")
-            release(settings, held.batch_id, "a clean day")
+            release_batch(settings, held.batch_id, "a clean day")
         if (at - city.warm) % 10 == 9:
             _analyze(settings)
             tell(f"judged {at - city.warm + 1} of {city.clean} clean days, {len(false_critical)} false critical")

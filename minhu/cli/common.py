@@ -22,6 +22,17 @@ class Commands(click.Group):
         return list(self.commands)
 
 
+class OneOf(click.Choice):
+    """A choice among what some module lists; it is asked when somebody chooses, not when the commands are made."""
+
+    def __init__(self, listed: Callable[[], Iterable[str]]):
+        self.listed, self.case_sensitive = listed, True
+
+    @property
+    def choices(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(self.listed())
+
+
 def example(*lines: str) -> str:
     """The epilog of a command: how it is called."""
     return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)

@@ -46,9 +46,9 @@ def quality_held(settings: Settings, as_json: bool) -> None:
 @click.pass_obj
 def quality_release(settings: Settings, batch_id: int, why: str) -> None:
     """Let a held batch into the next build."""
-    from minhu.quality import release
+    from minhu.quality import release_batch
 
-    release(settings, batch_id, why)
+    release_batch(settings, batch_id, why)
     click.echo(f"batch {batch_id} is accepted; it enters the next build")
 
 

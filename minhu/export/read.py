@@ -16,7 +16,7 @@ from minhu.export.report import Band, Cost, Group, Indicator, Measured, Release,
 from minhu.progress import progress
 from minhu.publish.close import find_release, read_releases
 from minhu.publish.diff import diff
-from minhu.publish.released import stored_release
+from minhu.publish.stored_release import stored_release
 from minhu.schemes.period import Period
 from minhu.schemes.scheme import Scheme
 from minhu.schemes.words import scoring_rule

@@ -6,6 +6,7 @@ one kind arrive and which of the sender's columns mean what. It says only how it
 ``config/layouts/`` whose keys it takes over and may override.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
@@ -24,6 +25,7 @@ DeliveryName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,30}$
 SourceColumn = str
 
 
+@cache
 def _known_zone(name: str) -> str:
     if name not in available_timezones():
         raise ValueError(f"{name!r} is not a time zone of the IANA database")

@@ -23,7 +23,7 @@ from minhu.publish import access_log_chain
 from minhu.publish.chain import Finding, check_chain
 from minhu.publish.close import Release, find_release
 from minhu.publish.code import code_version
-from minhu.publish.released import run_of
+from minhu.publish.stored_release import run_of
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
 from minhu.scoring.score import Run

@@ -9,7 +9,7 @@ results     what is recorded of a run
 register    the rules as people read them; coverage: which columns they guard
 """
 
-from minhu.quality.gates import judge_arrivals, judge_release, list_held, release
+from minhu.quality.gates import judge_arrivals, judge_release, list_held, release_batch
 from minhu.quality.results import FailedRule, GateResult, HeldBatch
 from minhu.quality.rules import ROOT, read_rules
 
@@ -22,5 +22,5 @@ __all__ = [
     "judge_release",
     "list_held",
     "read_rules",
-    "release",
+    "release_batch",
 ]

@@ -85,7 +85,7 @@ def judge_release(
         return _finish(connection, run_id, "release", subject, period, outcomes)
 
 
-def release(settings: Settings, batch_id: int, why: str) -> None:
+def release_batch(settings: Settings, batch_id: int, why: str) -> None:
     """A person lets a held batch in; the next build takes it. Recorded with the database login, the time and why.
 
     Raises Refused when the batch is not held, or no reason is given.

@@ -27,11 +27,12 @@ from minhu.schemes.scheme import PeerGroup, Scheme
 
 MOMENTS = ("received_at", "dispatched_at", "due_at", "closed_at", "called_at", "occurred_at")
 CHOSEN = (AGGREGATE, ANSWER, CHOICE, LIMIT_KIND, LIMIT_START, LIMIT_UNIT, PERIOD, REQUEST_TYPE, SCORING, STANDING)
-WORDS = (
-    {code: kind.zh(code) for kind in (*CHOSEN, URGENCY, WHEN_EMPTY) for code in kind}
-    | {code: COLUMN.zh(code) for code in MOMENTS}
-    | {True: "是", False: "否"}
-)
+WORDS: dict[object, str] = {
+    **{code: kind.zh(code) for kind in (*CHOSEN, URGENCY, WHEN_EMPTY) for code in kind},
+    **{code: COLUMN.zh(code) for code in MOMENTS},
+    True: "是",
+    False: "否",
+}
 """What a scheme's values are called, whatever they are values of."""
 
 Part = TypeVar("Part", PeerGroup, Indicator)

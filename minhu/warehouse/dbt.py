@@ -23,8 +23,6 @@ from minhu.hashing import files_sha256
 from minhu.settings import PROJECT_ROOT, Settings
 
 PROJECT = PROJECT_ROOT / "dbt_project"
-_SHAPING = ("measures", "moments", "answered", "asked_again", "changed_scheme", "scratch")
-"""The variables by which models choose what they refer to, and where they lie. A parsed project holds no others."""
 _KEPT = 16  # projects as they were read, 1.5 MB each
 
 # What the server or the client library says when the fault lies with neither a model nor the data.
@@ -225,9 +223,9 @@ class _Unreadable(Exception):
 
 
 def manifest(settings: Settings, variables: Mapping[str, object]) -> Any:
-    """The project as dbt reads it with ``variables``; the caller's own, for a run writes into it.
+    """The project as dbt reads it for runs with ``variables``; the caller's own, for a run writes into it.
 
-    Read at most once per home, text of the project and variables that shape it: reading takes longer than many a build.
+    Read once per home and text of the project, for it takes longer than many a build.
     """
     from dbt.contracts.graph.manifest import Manifest
     from sqlalchemy import make_url  # here: who only reads what dbt built need not wait for it
@@ -243,8 +241,13 @@ def manifest(settings: Settings, variables: Mapping[str, object]) -> Any:
 
 
 def _project(settings: Settings, variables: Mapping[str, object]) -> bytes:
-    """What was kept of the project; nothing in it is of one database but the name."""
-    shape = repr({name: variables[name] for name in _SHAPING if name in variables})
+    """What was kept of the project. Nothing in it is of one database but the name, of one run but the schema.
+
+    To dbt a model refers to what it may refer to: whatever a run counts, to every measure.
+    """
+    measures = sorted(path.stem.removeprefix("measure_") for path in PROJECT.glob("models/scoring/measures/*.sql"))
+    moments: dict[str, list] = {measure: [] for measure in measures}
+    shape = repr({"measures": measures, "moments": moments, "scratch": variables.get("scratch", "")})
     versions = [platform.python_version(), *(version(f"dbt-{part}") for part in ("adapters", "common"))]
     key = hashlib.sha256("\n".join([str(PROJECT), code_hash(), *versions, shape]).encode()).hexdigest()
     kept = settings.home / "dbt" / "read" / key

@@ -174,7 +174,7 @@ def test_a_held_batch_is_released_not_waived(gates, ping):
     assert f"minhu quality release {batch_id}" in assess.waiting(gates.settings)
     with pytest.raises(Refused, match="a batch that it holds is released"):
         waive(ping, BAD, feed_code="f4")
-    quality.release(ping, batch_id, "已核对")
+    quality.release_batch(ping, batch_id, "已核对")
     assert gates.open("f4") == {}
     assert access_log.entries(gates.settings, batch_id=batch_id)[-1]["accessed_by"] == login_of(ping)
 

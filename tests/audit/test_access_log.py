@@ -76,7 +76,7 @@ def log(warehouse, batch, logins):
         pass
     access_log.record_export(logins["bi"], "linan 2026-10 draft xlsx", "通报")
     access_log.record_export(logins["unit"], "linan 2026-10 draft csv evidence U1")
-    quality.release(warehouse, batch, "与热线核对，来电13812345678")
+    quality.release_batch(warehouse, batch, "与热线核对，来电13812345678")
     return warehouse
 
 

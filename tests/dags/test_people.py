@@ -108,7 +108,7 @@ def test_what_nobody_releases_stays_held_and_what_is_released_is_built_at_once(c
     assert run_states(run)[2] == "skipped" and status(city, batch_id) == ("held", False)
     run = Run(city, "review")
     run.until("decide", WAITS)
-    quality.release(shen, batch_id, "已向报送方核实")
+    quality.release_batch(shen, batch_id, "已向报送方核实")
     run.answer("decide", "Approve")
     assert run_states(run) == ("success", "success", "success")
     assert status(city, batch_id) == ("accepted", True)

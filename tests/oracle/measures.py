@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
-from tests.oracle.decisions import Decided, Exclusion, whole
+from tests.oracle.decided import Decided, Exclusion, whole
 from tests.oracle.lifecycle import Assignment, City, Matter, level
 
 

@@ -11,7 +11,7 @@ from math import ceil
 from minhu.schemes.period import Period
 from tests.oracle import fairness
 from tests.oracle.answers import weighed
-from tests.oracle.decisions import Decided
+from tests.oracle.decided import Decided
 from tests.oracle.entered import Entries
 from tests.oracle.functions import FUNCTIONS
 from tests.oracle.lifecycle import City

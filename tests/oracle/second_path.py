@@ -8,7 +8,7 @@ from functools import cache
 
 from minhu.schemes import load_scheme
 from minhu.settings import Settings
-from tests.oracle import decisions, entered, facts, scores, staged
+from tests.oracle import decided, entered, facts, scores, staged
 from tests.oracle.lifecycle import City
 from tests.oracle.register import Register
 
@@ -32,8 +32,8 @@ class SecondPath:
         self.told = facts.told(settings)
         self.assignments = facts.identify(self.city, self.told["fct_timeliness"])
         facts.name_callbacks(self.city, self.told["fct_satisfaction"])
-        acts = decisions.read(settings)
-        self.decided = decisions.decided(self.city, acts, self.assignments)
+        acts = decided.read(settings)
+        self.decided = decided.decided(self.city, acts, self.assignments)
         self.entered = entered.in_force(acts["manual_point"], acts["approval"])
         batches = facts.table(settings, "select * from audit.batch")
         self.last_day = max(batch["business_date"] for batch in batches if batch["status"] == "accepted")

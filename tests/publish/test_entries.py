@@ -5,7 +5,7 @@ import pytest
 from minhu import assess
 from minhu.export import Asked, export
 from minhu.publish import close, diff, publish, revise, verify
-from minhu.publish.released import explain_release
+from minhu.publish.stored_release import explain_release
 from minhu.scoring import explain
 from tests.publish import city as world
 from tests.publish.city import login

@@ -17,7 +17,7 @@ from minhu.paper.blocks import texts
 from minhu.privacy import access_log
 from minhu.publish import close, diff, publish, revise, verify
 from minhu.publish.chain import check_chain
-from minhu.publish.released import explain_release
+from minhu.publish.stored_release import explain_release
 from minhu.scoring import explain
 from minhu.scoring import render as render_explanation
 from minhu.warehouse.build import build

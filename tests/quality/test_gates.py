@@ -16,7 +16,7 @@ import pytest
 
 from minhu import database, quality
 from minhu.errors import BadDeclaration, Refused, Retryable
-from minhu.feeds.canonical import EVENT_TYPES, REQUEST_TYPES, SATISFACTION_SCALES, URGENCIES
+from minhu.feeds.canonical import REQUEST_TYPES, SATISFACTION_SCALES, URGENCIES
 from minhu.quality import gx
 from minhu.settings import Settings
 from tests.quality.planted import BAD, DAY, GOOD, ID_NUMBER, MOBILE, ODD, Given
@@ -291,10 +291,10 @@ def test_a_held_batch_stays_out_until_somebody_says_why(settings: Settings, give
     assert json.loads(json.dumps(held)) == held
     assert (held["batch_id"], held["business_date"], held["reason_code"]) == (batch_id, DAY, "arrival.category_present")
     with pytest.raises(Refused, match="say why"):
-        quality.release(settings, batch_id, " \n")
+        quality.release_batch(settings, batch_id, " \n")
     assert given.status(batch_id) == "held"
 
-    quality.release(settings, batch_id, " 与热线核对无误 ")
+    quality.release_batch(settings, batch_id, " 与热线核对无误 ")
     assert given.status(batch_id) == "accepted"
     assert quality.list_held(settings) == []
     verdicts = given.sql(
@@ -310,9 +310,9 @@ def test_a_held_batch_stays_out_until_somebody_says_why(settings: Settings, give
 def test_only_a_held_batch_is_released(settings: Settings, given: Given):
     batch_id = given.batch()
     with pytest.raises(Refused, match=f"batch {batch_id} is loaded, not held"):
-        quality.release(settings, batch_id, "ok")
+        quality.release_batch(settings, batch_id, "ok")
     with pytest.raises(Refused, match="there is no batch 999999"):
-        quality.release(settings, 999999, "ok")
+        quality.release_batch(settings, 999999, "ok")
     assert given.sql("select count(*) from audit.batch_verdict") == [(0,)]
 
 
@@ -500,7 +500,6 @@ def test_the_suites_speak_the_vocabulary_of_the_canonical_layout():
     rules = {rule.id: dict(rule.kwargs) for rule in quality.read_rules(quality.ROOT, "arrival")}
     assert rules["arrival.request_type"]["value_set"] == list(REQUEST_TYPES)
     assert rules["arrival.urgency"]["value_set"] == list(URGENCIES)
-    assert rules["arrival.event_type"]["value_set"] == EVENT_TYPES
     named = re.findall(r"'(\w+)'", rules["arrival.satisfaction_code"]["unexpected_rows_query"])
     assert named == ["unrated", *(word for scale, codes in SATISFACTION_SCALES.items() for word in (scale, *codes))]
 

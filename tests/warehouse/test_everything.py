@@ -179,7 +179,7 @@ def story(city, step):
     held = city.load("callbacks", [callback(1, "10-17 10:00:00"), callback(2, "10-17 10:30:00")], day=15, status="held")
     step("a held batch")
     assert city.query("select count(*) from mart.fct_satisfaction") == [(0,)]
-    quality.release(city.settings, held, "电话核实无误")
+    quality.release_batch(city.settings, held, "电话核实无误")
     step("the held batch is released")
 
     city.load("cases", [case(4, 分类="0202", 主要内容="路面破损")], day=16)

@@ -19,7 +19,6 @@ from minhu.schemes.language.values import (
     Positive,
     PositivePercent,
     Varying,
-    constant,
 )
 
 Better = Literal["higher", "lower"]
@@ -55,7 +54,7 @@ class Proportional(Function):
 
     varies: ClassVar[tuple[str, ...]] = ("target",)
     function: Literal["proportional"]
-    target: Varying[Entry[PositivePercent]] = constant(100)
+    target: Varying[Entry[PositivePercent]] = Field(default=100, validate_default=True)
 
     def points(self, value: Fraction, terms: Terms) -> Fraction:
         return arithmetic.proportional(value, terms)
@@ -72,7 +71,7 @@ class LinearDeduction(Function):
     function: Literal["linear_deduction"]
     target: Varying[Entry[Percent]]
     per_point: Varying[Entry[Positive]]
-    floor: Varying[Entry[NotNegative]] = constant(0)
+    floor: Varying[Entry[NotNegative]] = Field(default=0, validate_default=True)
     better: Better = "higher"
 
     @property
@@ -185,7 +184,7 @@ class Manual(Function):
     varies: ClassVar[tuple[str, ...]] = ("floor", "cap")
     function: Literal["manual"]
     entry: Literal["earned", "change"] = "earned"
-    floor: Varying[Entry[Number]] = constant(0)
+    floor: Varying[Entry[Number]] = Field(default=0, validate_default=True)
     cap: Varying[Entry[NotNegative]] | None = None
 
     def points(self, value: Fraction, terms: Terms) -> Fraction:

@@ -93,8 +93,3 @@ def _listed(given: object, entries: ValidatorFunctionWrapHandler) -> object:
 
 Varying = Annotated[tuple[Of, ...], Field(min_length=1), AfterValidator(_unambiguous), WrapValidator(_listed)]
 """A parameter: one number, or a list of ``{value, from, peer_groups}``."""
-
-
-def constant(value: int) -> Entries:
-    """A parameter that is the same for all and for ever."""
-    return (Entry[Number](value=Decimal(value)),)

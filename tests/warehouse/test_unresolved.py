@@ -10,7 +10,7 @@ from minhu.load import load_file
 from minhu.warehouse.build import build
 from minhu.warehouse.unresolved import unresolved
 from tests import given
-from tests.feeds.test_preview import CATEGORIES, UNITS
+from tests.load.test_preview import CATEGORIES, UNITS
 
 
 @pytest.fixture(scope="module")
