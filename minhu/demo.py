@@ -129,7 +129,7 @@ def _tell(settings: Settings) -> str:
         facts = connection.execute(
             "select (select count(*) from mart.fct_case), (select count(*) from mart.fct_timeliness),"
             " (select count(*) from mart.fct_satisfaction), (select count(*) from mart.fct_violation)"
-        ).fetchone()
+        ).fetchall()[0]
         gates = connection.execute(
             "select distinct on (gate) gate, is_passed, (select count(*) from audit.quality_result as r"
             " where r.quality_run_id = q.quality_run_id and r.is_passed) from audit.quality_run as q"

@@ -95,8 +95,8 @@ def draw_in(
     wanted = Period.parse(period)
     starts_at, ends_at = wanted.bounds(TIMEZONE)
     asked = {"starts_at": starts_at, "ends_at": ends_at, "feeds": sorted(set(feeds)) or None, "seed": seed}
-    frame = connection.execute(_FRAME, asked).fetchone()
-    build_id = connection.execute("select max(build_id) as id from audit.build where status = 'succeeded'").fetchone()
+    frame = database.one(connection, _FRAME, asked)
+    build_id = database.one(connection, "select max(build_id) as id from audit.build where status = 'succeeded'")
     if not frame["cases"]:
         of = f" by {', '.join(feeds)}" if feeds else ""
         raise Refused(f"no built case was received in {period}{of}: there is nothing to draw from")

@@ -1,6 +1,7 @@
 """A trace as text for a terminal, in Chinese: numbered like the way that the case went."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from minhu.audit.trace import Trace
 from minhu.glossary.cases import ANSWER, CLOCK, EVENT_TYPE, LEFT_OUT, LIMIT_KIND, REQUEST_TYPE, UNIT_ROLE, VIOLATION
@@ -198,5 +199,5 @@ def _place(row: dict, step: str = "") -> str:
     return f"批次 {row[f'{step}batch_id']} 第 {row[f'{step}row_number']} 行"
 
 
-def _number(value: object) -> str:
+def _number(value: Decimal | None) -> str:
     return "—" if value is None else f"{value.normalize():f}"

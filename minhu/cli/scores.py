@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -225,7 +226,7 @@ def export(
     is_draft: bool,
     units: tuple[str, ...],
     is_public: bool,
-    lang: str,
+    lang: Literal["zh", "en"],
     table: str | None,
     number: str | None,
     why: str | None,

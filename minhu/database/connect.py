@@ -8,7 +8,7 @@ from typing import Any, overload
 
 import psycopg
 from psycopg import sql
-from psycopg.abc import Params, Query
+from psycopg.abc import Params, QueryNoTemplate
 from psycopg.rows import Row, RowFactory, tuple_row
 
 from minhu.business_date import TIMEZONE
@@ -71,7 +71,9 @@ def _connect(target: str, autocommit: bool, rows: RowFactory[Row]) -> psycopg.Co
     )
 
 
-def one(asked: psycopg.Connection[Row] | psycopg.Cursor[Row], query: Query, given: Params | None = None) -> Row:
+def one(
+    asked: psycopg.Connection[Row] | psycopg.Cursor[Row], query: QueryNoTemplate, given: Params | None = None
+) -> Row:
     """The first row of a query that always gives one."""
     row = asked.execute(query, given).fetchone()
     if row is None:

@@ -18,6 +18,7 @@ from minhu.publish.close import find_release, read_releases
 from minhu.publish.diff import diff
 from minhu.publish.stored_release import stored_release
 from minhu.schemes.period import Period
+from minhu.schemes.scheme import Scheme
 from minhu.schemes.words import scoring_rule
 from minhu.scoring import explanation
 from minhu.scoring.explain import explain_units, find_unit
@@ -64,7 +65,7 @@ def read_report(
         scheme_version=scheme.scheme_version,
         title=scheme.title,
         basis=tuple(f"《{one.title}》{f'（{one.number}）' if one.number else ''}" for one in scheme.legal_basis),
-        has_examples=any(one.example for one in (*scheme.indicators, *scheme.bands, scheme.rounding)),
+        has_examples=_has_examples(scheme),
         period=wanted.text,
         first=wanted.first,
         last=wanted.last,
@@ -84,6 +85,12 @@ def read_report(
         diff=diff(settings, period, release.revision, scheme.scheme_id) if release and release.revision > 1 else None,
         number=number,
     )
+
+
+def _has_examples(scheme: Scheme) -> bool:
+    """Whether a part that decides points stands for something no public source gives."""
+    of_indicators = any(one.example for one in scheme.indicators)
+    return of_indicators or any(one.example for one in scheme.bands) or scheme.rounding.example
 
 
 def _groups(run: Run, indicators: tuple[Indicator, ...], units: dict[str, list[Unit]]) -> Iterator[Group]:
@@ -117,7 +124,7 @@ def _stored(
 
 def _place(unit: Unit, bands: dict[str, int]) -> tuple:
     """Where a unit stands in its group's table: by rank where there is one, else by band, those listed apart last."""
-    return (unit.reason is not None, unit.rank or 0, bands.get(unit.band, len(bands)), unit.code)
+    return (unit.reason is not None, unit.rank or 0, bands.get(unit.band or "", len(bands)), unit.code)
 
 
 def _units(connection: psycopg.Connection[DictRow], stored: Stored) -> dict[str, list[Unit]]:

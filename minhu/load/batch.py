@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from itertools import chain
+from typing import cast
 
 import polars as pl
 import psycopg
@@ -219,10 +220,10 @@ def _shrunk_snapshot(connection: psycopg.Connection, source: Source, tally: Tall
         " and status in ('loaded', 'accepted') and business_date <= %(business_date)s order by order_key desc limit 1",
         source.identity,
     ).fetchone()
-    least = (row[0] if row else 0) * (100 - source.delivery.max_shrink_pct) / 100
-    if tally.staged >= least:
+    before = row[0] if row else 0
+    if tally.staged >= before * (100 - source.delivery.max_shrink_pct) / 100:
         return None
-    return Hold("SNAPSHOT_SHRANK", f"{tally.staged} rows, the snapshot before had {row[0]}")
+    return Hold("SNAPSHOT_SHRANK", f"{tally.staged} rows, the snapshot before had {before}")
 
 
 def _withdraw(connection: psycopg.Connection, old: Batch) -> None:
@@ -279,11 +280,11 @@ def _facts(source: Source) -> dict:
 
 
 def _same_content_other_date(connection: psycopg.Connection, source: Source) -> date | None:
-    row = connection.execute(
+    return database.one(
+        connection,
         f"select max(business_date) from audit.batch where {_SAME_CONTENT} and business_date <> %(business_date)s",
         source.identity,
-    ).fetchone()
-    return row[0]
+    )[0]
 
 
 def _insert_batch(
@@ -367,8 +368,8 @@ def _moment_text(moments: pl.Series) -> pl.Series:
     if len(moments) < _MANY or (moments.to_physical() % 1_000_000 != 0).any():
         return moments.dt.to_string("%Y-%m-%d %H:%M:%S%.6f+00")
     days, seconds = moments.dt.date().to_physical(), moments.to_physical() // 1_000_000 % 86_400
-    first = days.min() or 0
-    names = pl.int_range(first, (days.max() or 0) + 1, eager=True).cast(pl.Int32).cast(pl.Date).cast(pl.String)
+    first, last = (cast("int | None", end) or 0 for end in (days.min(), days.max()))
+    names = pl.int_range(first, last + 1, eager=True).cast(pl.Int32).cast(pl.Date).cast(pl.String)
     return pl.select(
         pl.concat_str(names.gather(days - first), _times_of_day().gather(seconds)).alias(moments.name)
     ).to_series()

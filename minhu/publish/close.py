@@ -148,7 +148,7 @@ def close(
         return read_closing(connection, closing_id)
 
 
-def revise(settings: Settings, period: str, scheme_id: str | None = None, *, why: str, **how: object) -> Closing:
+def revise(settings: Settings, period: str, scheme_id: str | None = None, *, why: str, **how: Any) -> Closing:
     """Closes a published period anew, as its next revision. Raises Refused as `close` does."""
     if not why.strip():
         raise Refused("say why the result is revised: a revision without a reason is not recorded")

@@ -112,8 +112,8 @@ def _verify(
         where = release.release_id, release.period, release.revision
         findings.append(Finding(*where, "release", None, f"哈希为 {release.hash}，不是所给的 {expected}"))
     with database.connect(settings) as connection:
-        inputs = connection.execute("select inputs from publish.release where release_id = %s", [release.release_id])
-        recorded = inputs.fetchone()[0]
+        query = "select inputs from publish.release where release_id = %s"
+        recorded = database.one(connection, query, [release.release_id])[0]
         run = run_of(connection, release)
         retained, lost = (None, None) if chain_only else _gone(connection, release)
         changed = () if chain_only else _changed_inputs(connection, release, recorded)

@@ -70,7 +70,7 @@ class Outcome:
     batch_queries: dict[int, str] = field(default_factory=dict)
     """batch_id → the same list of that batch alone."""
     failed_rows: int | None = None
-    batch_failed_rows: dict[int, int] = field(default_factory=dict)
+    batch_failed_rows: dict[int | None, int] = field(default_factory=dict)
 
 
 def start_run(connection: psycopg.Connection, gate: Gate, subject: str) -> int:

@@ -79,7 +79,7 @@ def _listed(
         was, now = before.get(code), after.get(code)
         where = f"{what}“{next(part.name_zh for part in (now, was) if part)}”"
         if was is None or now is None:
-            changes.append(Change(where, what, was and summary(was), now and summary(now)))
+            changes.append(Change(where, what, summary(was) if was else None, summary(now) if now else None))
         else:
             changes += _fields(where, was, now, groups, leave=("code", "scoring"))
             if isinstance(was, Indicator) and isinstance(now, Indicator):
@@ -123,7 +123,7 @@ def _value(name: str, value: object, groups: dict[str, str]) -> str | None:
             return None
         case tuple() if name == "peer_groups":
             return "、".join(groups[code] for code in value)
-        case (Entry(), *_):
+        case tuple() if isinstance(value[0], Entry):
             return _parameter(value, groups)
         case tuple():
             return "；".join(str(_value(name, one, groups)) for one in value)

@@ -17,7 +17,7 @@ from decimal import Decimal
 from functools import cached_property
 from itertools import combinations, pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -181,7 +181,8 @@ class Scheme(Declared):
 
     def parts(self, period: Period) -> list[Period] | None:
         """The shorter periods of which one is the mean, as far as the scheme is in force; None where it is not."""
-        kind = PARTS.get(self.aggregation[period.kind]) if period.kind in self.aggregation else None
+        of = None if period.kind == "month" else self.aggregation.get(period.kind)
+        kind = PARTS.get(of) if of else None
         return [part for part in period.parts(kind) if self._is_in_force_through(part)] if kind else None
 
     def _is_in_force_through(self, period: Period) -> bool:
@@ -222,7 +223,7 @@ class Scheme(Declared):
     @property
     def examples(self) -> list[str]:
         """The parts that stand for something no public source gives, by name."""
-        parts = [*self.peer_groups, *self.indicators, *self.bands, *self.publication.lists]
+        parts: list[Any] = [*self.peer_groups, *self.indicators, *self.bands, *self.publication.lists]
         named = [part.name_zh for part in parts if part.example] + [
             limit.text for limit in self.limits if limit.example
         ]

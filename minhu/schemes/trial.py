@@ -213,7 +213,7 @@ class _Reader:
         if given.value is None:
             return given
         terms = indicator.terms(group.code, self.scheme.first_day(period))
-        if not terms.floor <= given.value <= terms.cap:
+        if not (terms.floor or 0) <= given.value <= (terms.cap or 0):
             self._refuse(line, "value", f"{indicator.code} has points from {terms.floor} to {terms.cap}")
         return Given(value=given.value - (Fraction(terms.points) if indicator.takes_changes else 0))
 

@@ -259,4 +259,4 @@ def _entry_lines(entries: tuple[ManualEntry, ...]) -> list[str]:
 
 
 def _number(value: Decimal | None) -> str:
-    return f"{value.normalize():f}"
+    return "" if value is None else f"{value.normalize():f}"

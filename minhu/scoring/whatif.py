@@ -288,10 +288,10 @@ def _recounted(settings: Settings, run: Run, changed: Scheme) -> dict[str, Score
 
 def _moves(
     changed: Scheme, was: dict[str, ScoredUnit], now: dict[str, ScoredUnit], names: dict[str, str]
-) -> Iterable[Move]:
+) -> list[Move]:
     """Every unit, those that moved most first."""
     found = [_move(changed, unit, was.get(unit), now.get(unit), names.get(unit, unit)) for unit in sorted({*was, *now})]
-    return sorted(found, key=lambda move: (-abs(move.change or 0), move.unit_code))
+    return sorted(found, key=lambda move: (-abs(move.change or Decimal()), move.unit_code))
 
 
 def _move(changed: Scheme, unit: str, was: ScoredUnit | None, now: ScoredUnit | None, name: str) -> Move:

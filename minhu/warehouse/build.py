@@ -74,7 +74,7 @@ def build(settings: Settings, *, full_refresh: bool = False) -> BuildResult:
         result = _build(settings, full_refresh)
         if result.build_id and told.is_on:
             told.reads(*STAGING_TABLE.values(), *_batches(settings, result.build_id))
-            for table, rows in result.rows.items():
+            for table, rows in (result.rows or {}).items():
                 told.writes(f"mart.{table}", rows)
         return result
 

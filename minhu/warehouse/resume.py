@@ -73,5 +73,5 @@ def _is_there(connection: psycopg.Connection, model: str, rows: int | None) -> b
     kind = connection.execute("select relkind from pg_class where oid = to_regclass(%s)", [f"build.{model}"]).fetchone()
     if kind is None or kind[0] == "v":
         return kind is not None
-    counted = connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier("build", model)))
-    return counted.fetchone()[0] == rows
+    query = sql.SQL("select count(*) from {}").format(sql.Identifier("build", model))
+    return database.one(connection, query)[0] == rows

@@ -24,7 +24,7 @@ def sample(report: AuditReport) -> Iterator[Block]:
         f"种子“{report.sample.seed}”，抽取 {len(report.sample.cases)} 件。每件的次序由 "
         "sha256(种子|工单编号) 决定，与行的先后无关；用 minhu audit sample 可重新抽取并比对。",
     )
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("工单", 42),
         Column("来源文件与行", 48),
         Column("批次与门禁", 26),
@@ -104,7 +104,7 @@ RELEASES = (
 
 def versions(report: AuditReport) -> Iterator[Block]:
     yield Text("body", "本报告只由下列输入得出。输入指纹相同的两份报告逐字节相同；报告中没有生成时刻。")
-    columns = (Column("输入", 56), Column("sha256", 84))
+    columns: tuple[Column, ...] = (Column("输入", 56), Column("sha256", 84))
     yield Table(
         columns,
         (
@@ -139,7 +139,7 @@ def signatures(report: AuditReport) -> Iterator[Block]:
     yield Text(
         "body", f"以上内容由输入指纹 {report.fingerprint} 所指的数据得出。签署人对所核查的范围负责，意见可附页。"
     )
-    columns = (Column("角色", 36), Column("意见", 66), Column("签名", 34), Column("日期", 40))
+    columns: tuple[Column, ...] = (Column("角色", 36), Column("意见", 66), Column("签名", 34), Column("日期", 40))
     roles = ("编制（数据管理）", "复核（数据质量）", "审计", "批准")
     yield Table(
         columns, tuple(Row((role, "\u3000\n\u3000\n\u3000", "", "\u3000\u3000年\u3000月\u3000日")) for role in roles)

@@ -7,6 +7,7 @@ ages are counted up to it, so that the same state gives the same report on any d
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -135,7 +136,7 @@ def _sample(connection: psycopg.Connection[DictRow], period: Period, seed: str, 
         return None
 
 
-def _inputs(rows, sample: Sample | None, releases: Rows) -> dict[str, str]:
+def _inputs(rows: Callable[[str], Rows], sample: Sample | None, releases: Rows) -> dict[str, str]:
     code = code_version()
     told = {row["name"]: row["sha256"] for row in rows(queries.DIGESTS)}
     told["code"] = code["sha256"]

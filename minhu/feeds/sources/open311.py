@@ -46,7 +46,7 @@ def discover(source: Open311) -> list[dict]:
     with Connection(source, url) as connection:
         page, _ = connection.ask(url, _jurisdiction(source), pages.parse)
     if source.format == "json":
-        return pages.rows(page)
+        return list(pages.rows(page))
     return [{child.tag: child.text for child in row if isinstance(child.tag, str)} for row in pages.rows(page)]
 
 

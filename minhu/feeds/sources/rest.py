@@ -49,8 +49,9 @@ def pages_of(format: str, records: str) -> JsonPages | XmlPages:
 def _pages(wanted: Wanted, connection: Connection, url: str, pages: JsonPages | XmlPages) -> Iterator[Any]:
     """Page after page, up to an empty one or one that names none after it."""
     source = wanted.source(Rest)
-    place: dict[str, str] | None = _first(source)
-    params, asked, received = _params(wanted), set(), 0
+    place, params = _first(source), _params(wanted)
+    asked: set[tuple[str, ...]] = set()
+    received = 0
     for _ in range(source.max_pages):
         page, headers = connection.ask(url, params | place, pages.parse, source.method)
         yield page
@@ -59,11 +60,12 @@ def _pages(wanted: Wanted, connection: Connection, url: str, pages: JsonPages | 
         received += rows
         if isinstance(source.pagination, ByLink):
             url, params = _linked(headers), {}
-            place = {} if url else None
+            following: dict[str, str] | None = {} if url else None
         else:
-            place = _next(source, pages, page, rows, received, place)
-        if place is None:
+            following = _next(source, pages, page, rows, received, place)
+        if following is None:
             return
+        place = following
         if (url, *place.values()) in asked:
             raise BadDelivery("REPEATED_PAGE", "the answer names as its next page one that came before")
     raise Refused(f"more than {source.max_pages} pages; raise max_pages if that is right")

@@ -212,7 +212,8 @@ class Indicator(Declared):
                     raise ValueError(f"{function} needs points above 0; only a deduction or bonus may have none")
             if terms.floor is not None and terms.floor > max(terms.points, cap):
                 raise ValueError(f"the floor {terms.floor} is above the points {terms.points}")
-            for step in self.scoring.steps if isinstance(self.scoring, Steps) else ():
-                if max(step.points, self.scoring.otherwise) > terms.points:
-                    raise ValueError(f"a step of {step.points} is above the points {terms.points}")
+            if isinstance(self.scoring, Steps):
+                for step in self.scoring.steps:
+                    if max(step.points, self.scoring.otherwise) > terms.points:
+                        raise ValueError(f"a step of {step.points} is above the points {terms.points}")
         return self
