@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from itertools import combinations
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -95,6 +95,6 @@ Varying = Annotated[tuple[Of, ...], Field(min_length=1), AfterValidator(_unambig
 """A parameter: one number, or a list of ``{value, from, peer_groups}``."""
 
 
-def constant(value: int) -> Entries:
-    """A parameter that is the same for all and for ever."""
-    return (Entry[Number](value=Decimal(value)),)
+def constant(value: int) -> Any:
+    """The default of a parameter: the same for all and for ever, an entry of its kind as if it had been given."""
+    return Field(default=value, validate_default=True)
