@@ -19,6 +19,7 @@ from minhu.schemes.language.values import (
     Positive,
     PositivePercent,
     Varying,
+    constant,
 )
 
 Better = Literal["higher", "lower"]
@@ -54,7 +55,7 @@ class Proportional(Function):
 
     varies: ClassVar[tuple[str, ...]] = ("target",)
     function: Literal["proportional"]
-    target: Varying[Entry[PositivePercent]] = Field(default=100, validate_default=True)
+    target: Varying[Entry[PositivePercent]] = constant(Entry[PositivePercent], 100)
 
     def points(self, value: Fraction, terms: Terms) -> Fraction:
         return arithmetic.proportional(value, terms)
@@ -71,7 +72,7 @@ class LinearDeduction(Function):
     function: Literal["linear_deduction"]
     target: Varying[Entry[Percent]]
     per_point: Varying[Entry[Positive]]
-    floor: Varying[Entry[NotNegative]] = Field(default=0, validate_default=True)
+    floor: Varying[Entry[NotNegative]] = constant(Entry[NotNegative], 0)
     better: Better = "higher"
 
     @property
@@ -184,7 +185,7 @@ class Manual(Function):
     varies: ClassVar[tuple[str, ...]] = ("floor", "cap")
     function: Literal["manual"]
     entry: Literal["earned", "change"] = "earned"
-    floor: Varying[Entry[Number]] = Field(default=0, validate_default=True)
+    floor: Varying[Entry[Number]] = constant(Entry[Number], 0)
     cap: Varying[Entry[NotNegative]] | None = None
 
     def points(self, value: Fraction, terms: Terms) -> Fraction:

@@ -60,6 +60,7 @@ class Entry(Declared, Generic[Kind]):
 
 
 Entries = tuple[Entry[Decimal], ...]
+AnyEntry = TypeVar("AnyEntry", bound=Entry[Decimal])
 
 
 def in_force(entries: Entries, peer_group: str | None, day: date) -> Decimal | None:
@@ -93,3 +94,11 @@ def _listed(given: object, entries: ValidatorFunctionWrapHandler) -> object:
 
 Varying = Annotated[tuple[Of, ...], Field(min_length=1), AfterValidator(_unambiguous), WrapValidator(_listed)]
 """A parameter: one number, or a list of ``{value, from, peer_groups}``."""
+
+
+def constant(entry: type[AnyEntry], value: int) -> tuple[AnyEntry, ...]:
+    """A parameter that is the same for all and for ever.
+
+    It is written as entries: what a scheme leaves out and what it writes as it would be anyway are one version of it.
+    """
+    return (entry(value=Decimal(value)),)
