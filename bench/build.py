@@ -116,7 +116,7 @@ def _compare(settings: Settings) -> None:
 
 def _one(settings: Settings, query: str) -> tuple:
     with database.connect(settings) as connection:
-        return connection.execute(query).fetchone()
+        return database.one(connection, query)
 
 
 @contextmanager

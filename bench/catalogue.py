@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -42,7 +43,7 @@ class Given:
     seed: int = 7
 
     def source(self, canonical: str) -> str:
-        return self.delivery.mapping(canonical).source
+        return self.delivery.mapping(canonical).source or ""
 
     def word(self, canonical: str, code: str) -> str:
         """What the sender writes for a code of ours."""
@@ -349,7 +350,15 @@ _MISSING = ("arrived",)
 
 
 def _f(
-    fault: str, zh: str, title: str, kind: Kind, expects: str, by: tuple[str, ...], plant: Plant, *needs: str, **how
+    fault: str,
+    zh: str,
+    title: str,
+    kind: Kind,
+    expects: str,
+    by: tuple[str, ...],
+    plant: Plant,
+    *needs: str,
+    **how: Any,
 ) -> Fault:
     return Fault(fault, zh, title, kind, expects, by, plant, needs, **how)
 

@@ -187,7 +187,7 @@ def _load_history(settings: Settings, truth: Truth, told: dict[Key, pl.DataFrame
                 DAY - timedelta(1),
             )
             before = np.cumsum([1, *(part.height for part in parts[:-1])]).tolist()
-            starts.append((result.batch_id, before))
+            starts.append((result.batch_id or 0, before))
         if feed is truth.feeds[-1] or truth.feeds.index(feed) % 20 == 19:
             tell(f"loaded the history of {truth.feeds.index(feed) + 1} of {len(truth.feeds)} feeds")
     with _open(settings) as connection:
@@ -419,7 +419,7 @@ def _given(truth: Truth, told: dict[Key, pl.DataFrame], key: Key) -> Given:
     )
 
 
-def _deliver(settings: Settings, fault: Fault, given: Given) -> LoadResult | BadDelivery | None:
+def _deliver(settings: Settings, fault: Fault, given: Given) -> LoadResult | BadDelivery:
     """Takes the clean batch away and lets the faulty file in, if the door does."""
     feed, delivery = given.feed, given.delivery
     with _open(settings) as connection:
@@ -484,7 +484,7 @@ def _found(
     settings: Settings,
     fault: Fault,
     key: Key,
-    came: LoadResult | BadDelivery | None,
+    came: LoadResult | BadDelivery,
     rules: list[tuple[str, str]],
     is_missing: bool,
     rows: int,
@@ -620,7 +620,7 @@ def _copy(settings: Settings, name: str) -> Iterator[Settings]:
             [url.database],
         )
         connection.execute(
-            sql.SQL("create database {} template {}").format(sql.Identifier(copied), sql.Identifier(url.database))
+            sql.SQL("create database {} template {}").format(sql.Identifier(copied), sql.Identifier(url.database or ""))
         )
         try:
             yield replace(settings, database_url=url.set(database=copied).render_as_string(hide_password=False))

@@ -190,9 +190,9 @@ def _tell(table: str, before: Path, after: Path, old: dict, new: dict, every: bo
     both = sorted(set(sides[0]["columns"]) & set(sides[1]["columns"]))
     has_key = sides[0]["key"] == sides[1]["key"] and set(sides[0]["key"]) <= set(both)
     key = (has_key and sides[0]["key"]) or both
-    rows = [_read(path, table, side["columns"], both) for path, side in ((before, sides[0]), (after, sides[1]))]
+    was, now = (_read(path, table, side["columns"], both) for path, side in ((before, sides[0]), (after, sides[1])))
     lines = [f"  -{name}" for name in gone] + [f"  +{name}, not compared" for name in come]
-    changed = list(_changes(*rows, both, key, every))
+    changed = list(_changes(was, now, both, key, every))
     if lines or changed:
         click.echo("\n".join([f"{table}: {sides[0]['rows']} rows, {sides[1]['rows']} after", *lines, *changed]))
     return bool(gone or changed)
@@ -220,8 +220,8 @@ def _changes(before: list[tuple], after: list[tuple], columns: list[str], key: l
                 pairs.setdefault((was[place], now[place]), []).append(one)
         if pairs:
             yield f"  {column}: {sum(map(len, pairs.values()))} rows differ, in {len(pairs)} ways"
-        for (was, now), keys in list(pairs.items())[: None if every else 1]:
-            yield f"    {len(keys)} rows, first {_said(key, keys[0])}:\n      {was}\n      {now}"
+        for (stood, stands), keys in list(pairs.items())[: None if every else 1]:
+            yield f"    {len(keys)} rows, first {_said(key, keys[0])}:\n      {stood}\n      {stands}"
 
 
 def _said(key: list[str], values: tuple[str, ...]) -> str:

@@ -72,10 +72,11 @@ def fill(settings: Settings, *, copies: int = 1, months: int = 1, since: int = 0
 def accept_day(settings: Settings) -> int:
     """Lets the day's batches into the next build; returns their rows."""
     with database.connect(settings) as connection:
-        return connection.execute(
+        return database.one(
+            connection,
             "with day as (update audit.batch set status = 'accepted' where status = 'loaded' returning staged_rows)"
-            " select sum(staged_rows)::integer from day"
-        ).fetchone()[0]
+            " select sum(staged_rows)::integer from day",
+        )[0]
 
 
 def remember(settings: Settings, months: int) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from bench.case_file import FEED, make
+from bench.case_file import FEED, csv_of, make
 from bench.scratch import warehouse
 from minhu import database
 from minhu.feeds import Delivery
@@ -102,10 +102,10 @@ def _copy(settings: Settings, path: Path, delivery: Delivery) -> float:
 def _columns(path: Path, delivery: Delivery) -> dict[str, str]:
     """The file's columns and their PostgreSQL types."""
     types = {column.name: column.type for column in delivery.layout_columns}
-    canonical = {mapping.source: types[target] for target, mapping in delivery.columns.items()}
-    names = path.open(encoding=delivery.format.encoding).readline().strip().lstrip("\ufeff").split(",")
+    canonical = {mapping.source or "": types[target] for target, mapping in delivery.columns.items()}
+    names = path.open(encoding=csv_of(delivery).encoding).readline().strip().lstrip("\ufeff").split(",")
     known = {"number": "double precision", "timestamp": "timestamptz"}
-    return {name: known.get(canonical.get(name), "text") for name in names}
+    return {name: known.get(canonical.get(name, ""), "text") for name in names}
 
 
 def _send(connection: psycopg.Connection, path: Path) -> None:
@@ -120,7 +120,14 @@ def _vs_dlt(mode: str, settings: Settings, path: Path, delivery: Delivery) -> fl
     if not DLT.exists():
         return None
     columns = json.dumps(_columns(path, delivery), ensure_ascii=False)
-    command = [DLT, Path(__file__).parent / "dlt_load.py", mode, path, database.url(settings), columns]
+    command: list[str | Path] = [
+        DLT,
+        Path(__file__).parent / "dlt_load.py",
+        mode,
+        path,
+        database.url(settings),
+        columns,
+    ]
     ratios = []
     for at in range(3):
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -48,7 +48,7 @@ def read(connection: psycopg.Connection, tables: str = "publish.") -> list[dict[
 
     A cell that has no value, or that its row does not have, is empty.
     """
-    names = dict(
+    names: dict[str, str] = dict(
         connection.execute("select unit_code, max(unit_name) from mart.dim_unit group by unit_code").fetchall()
     )
     rows = []

@@ -8,6 +8,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from bench.scratch import minhu
@@ -42,7 +43,7 @@ def measure_on(month: Settings) -> dict[str, float]:
     if not told["ranked"]:
         raise RuntimeError("nothing was scored")
     units = _units(month)
-    explained = [_seconds(lambda unit=unit: explain(month, unit, MONTH)) * 1000 for unit in units]
+    explained = [_seconds(partial(explain, month, unit, MONTH)) * 1000 for unit in units]
     draft = month.config / "schemes" / f"{SCHEME}.yml"
     draft.write_text(draft.read_text(encoding="utf-8").replace("target: 95", "target: 90"), encoding="utf-8")
     changed = read_scheme(draft)
@@ -72,4 +73,4 @@ def _seconds(call: Callable[[], object]) -> float:
 
 def _one(month: Settings, query: str) -> int:
     with database.connect(month) as connection:
-        return connection.execute(query).fetchone()[0]
+        return database.one(connection, query)[0]

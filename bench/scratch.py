@@ -36,7 +36,7 @@ def minhu(settings: Settings, *command: str) -> tuple[float, dict]:
     world = {
         "MINHU_HOME": str(settings.home),
         "MINHU_CONFIG": str(settings.config),
-        "MINHU_DATABASE_URL": settings.database_url,
+        "MINHU_DATABASE_URL": settings.database_url or "",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
     began = time.perf_counter()

@@ -1,6 +1,7 @@
 """The monthly assessment: closes the month that is over, waits until another person has approved it, publishes it."""
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import (
@@ -47,11 +48,11 @@ class Approval(BaseSensorOperator):
 
     template_fields = ("closed",)
 
-    def __init__(self, *, closed: dict, **how):
+    def __init__(self, *, closed: Any, **how: Any):
         super().__init__(**how)
         self.closed = closed
 
-    def poke(self, context) -> PokeReturnValue:
+    def poke(self, context: Any) -> PokeReturnValue:
         from minhu import publish
         from minhu.settings import Settings
 
@@ -81,7 +82,7 @@ class Approval(BaseSensorOperator):
 )
 def assessment():
     @task(multiple_outputs=False, task_display_name="关账")
-    def close(*, params=None, dag_run=None) -> dict:
+    def close(*, params: Any = None, dag_run: Any = None) -> dict:
         import logging
 
         from minhu import publish
@@ -105,7 +106,7 @@ def assessment():
     )
 
     @task(multiple_outputs=False, task_display_name="发布")
-    def publish(closed: dict) -> dict:
+    def publish(closed: Any) -> dict:
         from minhu.publish import publish_closing
         from minhu.settings import Settings
 

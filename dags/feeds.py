@@ -6,6 +6,7 @@ A declaration that cannot be read must not hide the other feeds: it becomes a DA
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from airflow.sdk import (
     Asset,
@@ -89,7 +90,7 @@ def feed_dag(feed: Feed, schedule: CronTriggerTimetable) -> None:
 
 
 @task(multiple_outputs=False)  # a dict is one value, not one request to the API server for each key
-def load(feed_code: str, delivery: str, *, params=None, dag_run=None) -> list[dict]:
+def load(feed_code: str, delivery: str, *, params: Any = None, dag_run: Any = None) -> list[dict]:
     from minhu.business_date import business_date
     from minhu.load import load_delivery
 

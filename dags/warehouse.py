@@ -1,6 +1,7 @@
 """The nightly build at the cut-off: who is missing, what may enter, the facts, the indicative scores of the month."""
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import CronTriggerTimetable, ExceptionRetryPolicy, Param, RetryAction, RetryRule, dag, task
 
@@ -45,7 +46,7 @@ DOC = """
 )
 def warehouse():
     @task(multiple_outputs=False, task_display_name="到齐情况")
-    def completeness(*, params=None, dag_run=None) -> dict:
+    def completeness(*, params: Any = None, dag_run: Any = None) -> dict:
         import logging
 
         from minhu.business_date import business_date
@@ -73,7 +74,7 @@ def warehouse():
         return build(Settings.from_env()).summary()
 
     @task(multiple_outputs=False, task_display_name="当月试算")
-    def score(*, params=None, dag_run=None) -> dict:
+    def score(*, params: Any = None, dag_run: Any = None) -> dict:
         from minhu import scoring
         from minhu.business_date import business_date, month
         from minhu.settings import Settings

@@ -1,14 +1,14 @@
 """Reads what a city writes in YAML into strict models, so that a slip names its file, line and key."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from minhu.errors import BadDeclaration, foreign
 
-Model = TypeVar("Model", bound="Declared")
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Declared(BaseModel):
@@ -17,7 +17,13 @@ class Declared(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+if TYPE_CHECKING:
+    _SafeLoader = yaml.SafeLoader
+else:
+    _SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _StrictLoader(_SafeLoader):
     """PyYAML keeps the last of two equal keys silently; this loader refuses the second."""
 
 
@@ -67,7 +73,7 @@ def read_declaration(model: type[Model], path: Path) -> Model:
     return validate(model, read_yaml(path), path)
 
 
-def _is_union_tag(data: object, loc: tuple, part: object) -> bool:
+def _is_union_tag(data: Any, loc: tuple, part: object) -> bool:
     """Pydantic puts a union's tag (``csv``, ``drop_folder``) into the location; it is no key of the file."""
     for step in loc[: loc.index(part)]:
         data = data[step] if _has(data, step) else data
@@ -82,7 +88,7 @@ def _has(data: object, step: object) -> bool:
 
 def _line_of(path: Path, keys: list) -> int:
     """The line on which the innermost of ``keys`` that the file holds stands; a missing key points at its parent."""
-    node = yaml.compose(path.read_text(encoding="utf-8"), _StrictLoader)
+    node: Any = yaml.compose(path.read_text(encoding="utf-8"), _StrictLoader)
     line = node.start_mark.line
     for key in keys:
         if isinstance(node, yaml.MappingNode):

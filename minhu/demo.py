@@ -129,13 +129,13 @@ def _tell(settings: Settings) -> str:
         facts = connection.execute(
             "select (select count(*) from mart.fct_case), (select count(*) from mart.fct_timeliness),"
             " (select count(*) from mart.fct_satisfaction), (select count(*) from mart.fct_violation)"
-        ).fetchone()
+        ).fetchall()[0]
         gates = connection.execute(
             "select distinct on (gate) gate, is_passed, (select count(*) from audit.quality_result as r"
             " where r.quality_run_id = q.quality_run_id and r.is_passed) from audit.quality_run as q"
             " where finished_at is not null order by gate, quality_run_id desc"
         ).fetchall()
-        [held] = connection.execute("select count(*) from audit.batch where status = 'held'").fetchone()
+        [held] = database.one(connection, "select count(*) from audit.batch where status = 'held'")
     _step("每一行都有去处（every row accounted for）")
     _say("  类别   批次      收到      入库    拒收    重复")
     for kind, batches, *counts in rows:

@@ -84,10 +84,11 @@ def _database(settings: Settings) -> Iterator[Check]:
     try:
         with database.connect(settings) as connection:
             number = connection.info.server_version // 10000
-            ctype, encoding, zone = connection.execute(
+            ctype, encoding, zone = database.one(
+                connection,
                 "select datctype, pg_encoding_to_char(encoding), current_setting('timezone')"
-                " from pg_database where datname = current_database()"
-            ).fetchone()
+                " from pg_database where datname = current_database()",
+            )
             missing = [
                 path.name
                 for path in sorted(database.MIGRATIONS.glob("[0-9]*.sql"))

@@ -55,13 +55,14 @@ class Told:
 def job(settings: Settings, name: str, on: date | None = None) -> Iterator[Told]:
     """Tells that the job ``name`` runs, for the business date ``on`` where it has one, and how it ended."""
     told = Told(settings.lineage is not None, namespace=settings.lineage_namespace)
-    run_id, facets = str(uuid4()), {}
+    run_id = str(uuid4())
+    facets: dict[str, dict] = {}
     if on:
         start = datetime(on.year, on.month, on.day, tzinfo=ZoneInfo(TIMEZONE)).isoformat()
         facets["nominalTime"] = _facet("NominalTimeRunFacet", nominalStartTime=start)
 
     def tell(event_type: str) -> None:
-        if told.is_on:
+        if settings.lineage:
             event = {
                 "eventType": event_type,
                 "eventTime": datetime.now(ZoneInfo(TIMEZONE)).isoformat(),

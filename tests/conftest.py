@@ -165,7 +165,7 @@ def either(request: pytest.FixtureRequest, scratch: Callable[..., Settings]) -> 
     if request.param == "fresh":
         return scratch()
     settings = scratch(template=request.getfixturevalue("before"))
-    assert database.migrate(settings) == []
+    assert all(name >= "200" for name in database.migrate(settings))  # the baseline is recorded, not applied
     return settings
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from minhu import database
 from minhu.cli import minhu
+from minhu.export import FORMATS
+from minhu.export.to_csv import TABLES
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.dictionary import dictionary
 from tests.test_house import LAYERS
@@ -89,7 +91,7 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=named)
 def test_every_path_named_exists(page):
     text = page.read_text(encoding="utf-8")
-    told = re.findall(r"`((?:minhu|dags|dbt_project|expectations|sql|tests|bench|docs)/[\w./-]+)`", text)
+    told = re.findall(r"`((?:minhu|dags|dbt_project|expectations|sql|tests|bench|docs)/[\w./-]+)`(?!, new:)", text)
     assert [name for name in told if not (PROJECT_ROOT / name).exists()] == []
 
 
@@ -120,6 +122,12 @@ def test_every_command_has_help_with_an_example(words):
     command = ALL[words]
     assert command.help and "Example:" in (command.epilog or "")
     assert f"minhu {' '.join(words)}" in command.epilog
+
+
+def test_the_page_on_exports_has_a_row_for_each_format_and_each_table():
+    text = (PROJECT_ROOT / "docs" / "exports.md").read_text(encoding="utf-8")
+    told = "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+    assert set(re.findall(r"`(\w+)`", told)) == {*FORMATS, *TABLES}
 
 
 def test_the_metric_dictionary_is_the_one_the_project_prints():

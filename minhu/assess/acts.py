@@ -50,10 +50,10 @@ def record_file(settings: Settings, act: str, path: Path) -> list[int]:
 def _call(connection: psycopg.Connection, act: str, given: dict[str, object]) -> int:
     arguments = {name: value for name, value in given.items() if value is not None}
     if {"feed_code", "case_no"} <= arguments.keys():
-        arguments["case_id"] = case_id(arguments.pop("feed_code"), arguments.pop("case_no"))
+        arguments["case_id"] = case_id(str(arguments.pop("feed_code")), str(arguments.pop("case_no")))
     if act == "file_appeal" and "unit_code" not in arguments:
         arguments["unit_code"] = _own_unit(connection)
-    arguments |= {name: mask_line(arguments[name]) for name in FREE_TEXT if name in arguments}
+    arguments |= {name: mask_line(str(arguments[name])) for name in FREE_TEXT if name in arguments}
     try:
         return database.act(connection, f"assess.{act}", arguments)
     except Refused as error:

@@ -54,7 +54,7 @@ def _code(text: str) -> str:
     return text
 
 
-def _codes(text: str) -> list[str]:
+def _codes(text: str) -> list[str] | None:
     return [_code(part.strip()) for part in re.split(r"[;；、,，]", text) if part.strip()] or None
 
 
@@ -155,7 +155,7 @@ def _places(path: Path, columns: tuple[Column, ...], header: list[str]) -> dict[
         wrong = "has a column twice"
     if wrong:
         raise Refused(f"{path.name}: line 1: the header {wrong}; the columns are {layout}")
-    return {name: place for place, name in enumerate(names)}
+    return {name: place for place, name in enumerate(names) if name}
 
 
 def _row(

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from io import StringIO
 from itertools import groupby
+from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
@@ -89,7 +90,7 @@ def feed_scores(settings: Settings, month: str, feed: str | None = None) -> tupl
     return found
 
 
-def read_scores(connection: psycopg.Connection, month: Period, feed: str | None = None) -> tuple[FeedScore, ...]:
+def read_scores(connection: psycopg.Connection[Any], month: Period, feed: str | None = None) -> tuple[FeedScore, ...]:
     """The scores of a month, the lowest first; none where nothing was scored."""
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(_SCORES, {"month": month.first, "last": month.last, "feed": feed}).fetchall()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 
 from minhu import database
 from minhu.business_date import TIMEZONE
@@ -77,14 +77,13 @@ def draw(
 
     Raises Refused when the period is malformed, nothing was built or nothing was received.
     """
-    with database.connect(settings) as connection:
+    with database.connect(settings, rows=dict_row) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.row_factory = dict_row
         return draw_in(connection, period, n, seed, feeds, by_feed=by_feed)
 
 
 def draw_in(
-    connection: psycopg.Connection,
+    connection: psycopg.Connection[DictRow],
     period: str,
     n: int,
     seed: str,
@@ -96,8 +95,8 @@ def draw_in(
     wanted = Period.parse(period)
     starts_at, ends_at = wanted.bounds(TIMEZONE)
     asked = {"starts_at": starts_at, "ends_at": ends_at, "feeds": sorted(set(feeds)) or None, "seed": seed}
-    frame = connection.execute(_FRAME, asked).fetchone()
-    build_id = connection.execute("select max(build_id) as id from audit.build where status = 'succeeded'").fetchone()
+    frame = database.one(connection, _FRAME, asked)
+    build_id = database.one(connection, "select max(build_id) as id from audit.build where status = 'succeeded'")
     if not frame["cases"]:
         of = f" by {', '.join(feeds)}" if feeds else ""
         raise Refused(f"no built case was received in {period}{of}: there is nothing to draw from")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 
 from minhu import database
 from minhu.audit import trace_queries as queries
@@ -60,13 +60,12 @@ class Trace:
 
 def trace(settings: Settings, feed_code: str, case_no: str) -> Trace:
     """Walks the case that ``feed_code`` knows as ``case_no``. Raises Refused when nobody has told of it."""
-    with database.connect(settings) as connection:
+    with database.connect(settings, rows=dict_row) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.row_factory = dict_row
         return trace_in(connection, settings, feed_code, case_no)
 
 
-def trace_in(connection: psycopg.Connection, settings: Settings, feed_code: str, case_no: str) -> Trace:
+def trace_in(connection: psycopg.Connection[DictRow], settings: Settings, feed_code: str, case_no: str) -> Trace:
     """As ``trace``, on an open connection that gives rows as dicts."""
     asked = {"feed_code": feed_code, "case_no": case_no}
     cases = connection.execute(queries.CASES, asked).fetchall()
@@ -84,11 +83,11 @@ def trace_in(connection: psycopg.Connection, settings: Settings, feed_code: str,
     _judge_events(events, batches, assignments, versions)
     for row in callbacks:
         row |= _out(row, batches) or _said("counted" if row["callback_id"] else "outranked")
-    has_scores = connection.execute("select to_regclass('mart.fct_indicator_case') is not null as it").fetchone()["it"]
+    has_scores = database.one(connection, "select to_regclass('mart.fct_indicator_case') is not null as it")["it"]
     return Trace(
         feed_code=feed_code,
         case_no=case_no,
-        case_id=connection.execute("select md5(%s || '|' || %s) as id", [feed_code, case_no]).fetchone()["id"],
+        case_id=database.one(connection, "select md5(%s || '|' || %s) as id", [feed_code, case_no])["id"],
         cases=tuple(cases),
         batches=tuple(batches.values()),
         versions=tuple(versions),
@@ -112,7 +111,7 @@ def _chain(cases: list[dict], asked: dict[str, str]) -> dict[str, object]:
     }
 
 
-def _assignments(connection: psycopg.Connection, chain: dict[str, object]) -> list[dict]:
+def _assignments(connection: psycopg.Connection[DictRow], chain: dict[str, object]) -> list[dict]:
     """The assignments, with the rule behind each of their limits in words."""
     rows = connection.execute(queries.ASSIGNMENTS, chain).fetchall()
     rules = {row["key"]: row["data"] for row in connection.execute(queries.RULES)}
@@ -125,7 +124,9 @@ def _assignments(connection: psycopg.Connection, chain: dict[str, object]) -> li
 # What became of each row
 
 
-def _with_gates(connection: psycopg.Connection, settings: Settings, batches: dict[int, dict], wanted: dict) -> None:
+def _with_gates(
+    connection: psycopg.Connection[DictRow], settings: Settings, batches: dict[int, dict], wanted: dict
+) -> None:
     """Adds to each batch its verdicts, the rules it failed, and whether its landed file is there."""
     verdicts, failed = defaultdict(list), defaultdict(list)
     for row in connection.execute(queries.VERDICTS, wanted):

@@ -1,6 +1,7 @@
 """A trace as text for a terminal, in Chinese: numbered like the way that the case went."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from minhu.audit.trace import Trace
 from minhu.glossary.cases import ANSWER, CLOCK, EVENT_TYPE, LEFT_OUT, LIMIT_KIND, REQUEST_TYPE, UNIT_ROLE, VIOLATION
@@ -114,6 +115,9 @@ def _assignments(found: Trace) -> Iterator[str]:
             yield f"  {moment(row['voided_at'])} 作废：{LEFT_OUT.said(row['void_reason'])}"
 
 
+NO_LIMIT = {False: "无时限", True: LEFT_OUT.zh("limit_unknown")}
+"""What stands in the place of a limit, by ``is_limit_unknown``."""
+
 _LIMITS = (
     ("sign", "sign_due_at", "signed_at", "is_signed_on_time", "sign_limit_rule_zh", "sign_"),
     ("contact", "contact_due_at", "contacted_at", "is_contacted_on_time", "contact_limit_rule_zh", None),
@@ -129,8 +133,7 @@ def _limited(
     is_unknown = kind == "close" and row["is_limit_unknown"]
     if due is None and done is None and not is_unknown:
         return
-    none = "时限超出工作日历" if is_unknown else "无时限"
-    told = [f"时限 {limit(due)}" if due else none, f"{name} {moment(done)}" if done else f"未{name}"]
+    told = [f"时限 {limit(due)}" if due else NO_LIMIT[is_unknown], f"{name} {moment(done)}" if done else f"未{name}"]
     told += [{True: "按时", False: "超时", None: "未判"}[row[verdict]]] if due or is_unknown else []
     told += [f"规则：{row[rule]}"] if row[rule] else []
     told += [_place(row, step)] if step and row[f"{step}batch_id"] else []
@@ -196,5 +199,5 @@ def _place(row: dict, step: str = "") -> str:
     return f"批次 {row[f'{step}batch_id']} 第 {row[f'{step}row_number']} 行"
 
 
-def _number(value: object) -> str:
+def _number(value: Decimal | None) -> str:
     return "—" if value is None else f"{value.normalize():f}"

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -68,7 +69,12 @@ def appeals() -> None:
 @click.option("--decide-by", type=DATE, help="Last day for the decision; the city's term unless given.")
 @click.pass_obj
 def appeals_file(
-    settings: Settings, feed: str | None, case_no: str | None, file: Path | None, decide_by: datetime | None, **given
+    settings: Settings,
+    feed: str | None,
+    case_no: str | None,
+    file: Path | None,
+    decide_by: datetime | None,
+    **given: Any,
 ) -> None:
     """File an appeal, or all appeals of a CSV file, or none of them when a row is wrong."""
     if file:
@@ -105,7 +111,7 @@ def appeals_file(
     "--from-revision", type=click.IntRange(1), help="First revision that leaves the rows out; 1 unless given."
 )
 @click.pass_obj
-def appeals_decide(settings: Settings, appeal_id: int, **given) -> None:
+def appeals_decide(settings: Settings, appeal_id: int, **given: Any) -> None:
     """Grant or deny an appeal that another login filed. What is granted leaves the facts with the next build."""
     _record(settings, "decide_appeal", appeal_id=appeal_id, **given)
     click.echo(f"appeal {appeal_id} is {given['decision']}")
@@ -127,7 +133,7 @@ def appeals_withdraw(settings: Settings, appeal_id: int, reason: str) -> None:
 @click.option("--state", type=click.Choice(["filed", "overdue", "granted", "denied", "withdrawn"]))
 @as_json_option
 @click.pass_obj
-def appeals_list(settings: Settings, as_json: bool, **wanted) -> None:
+def appeals_list(settings: Settings, as_json: bool, **wanted: str | None) -> None:
     """List the appeals with their states: all of them, or those of your unit."""
     columns = (
         "appeal_id state period unit_code feed_code case_no indicator_codes grounds_code decide_by filed_by decided_by"
@@ -154,7 +160,7 @@ def exclusions() -> None:
 @assignment_option
 @indicators_option
 @click.pass_obj
-def exclusions_add(settings: Settings, feed: str, case_no: str, **given) -> None:
+def exclusions_add(settings: Settings, feed: str, case_no: str, **given: Any) -> None:
     """Exclude a case, or one assignment of it, for every indicator or for some, from the next build on."""
     made = _record(settings, "exclude", feed_code=feed, case_no=case_no, **given)
     click.echo(f"decision:{made} excludes it from the next build on")
@@ -165,7 +171,7 @@ def exclusions_add(settings: Settings, feed: str, case_no: str, **given) -> None
 @reason_option
 @evidence_option
 @click.pass_obj
-def exclusions_revoke(settings: Settings, exclusion_id: str, **given) -> None:
+def exclusions_revoke(settings: Settings, exclusion_id: str, **given: Any) -> None:
     """End an exclusion that was decided here: decision:12, or appeal:7 for a granted appeal."""
     _record(settings, "revoke_exclusion", exclusion_id=exclusion_id, **given)
     click.echo(f"{exclusion_id} is revoked; what it excluded counts again from the next build on")
@@ -200,7 +206,7 @@ def manual_points_load(settings: Settings, file: Path) -> None:
 @reason_option
 @evidence_option
 @click.pass_obj
-def manual_points_revoke(settings: Settings, manual_point_id: int, **given) -> None:
+def manual_points_revoke(settings: Settings, manual_point_id: int, **given: Any) -> None:
     """Take back a manual point; that counts, too, once another login approves."""
     made = _record(settings, "revoke_manual_point", manual_point_id=manual_point_id, **{"evidence_ref": "", **given})
     click.echo(f"manual point {made}, which revokes {manual_point_id}, awaits approval")
@@ -235,7 +241,7 @@ def violations() -> None:
 @assignment_option
 @click.pass_obj
 def violations_add(
-    settings: Settings, unit_code: str, found_at: datetime, case: tuple[str, str] | None, **given
+    settings: Settings, unit_code: str, found_at: datetime, case: tuple[str, str] | None, **given: Any
 ) -> None:
     """Enter a violation of a unit; it is a fact from the next build on."""
     if case:
@@ -250,7 +256,7 @@ def violations_add(
 @reason_option
 @evidence_option
 @click.pass_obj
-def violations_revoke(settings: Settings, violation_id: int, **given) -> None:
+def violations_revoke(settings: Settings, violation_id: int, **given: Any) -> None:
     """Take back a violation that was entered here."""
     _record(settings, "revoke_violation", violation_id=violation_id, **given)
     click.echo(f"violation {violation_id} is revoked")

@@ -2,12 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from minhu.cli.common import Commands, as_json_option, example, show
 from minhu.cli.root import minhu
 from minhu.settings import Settings
+
+if TYPE_CHECKING:
+    from minhu.audit.sample import Comparison
 
 
 @minhu.group(cls=Commands)
@@ -112,7 +116,7 @@ def audit_sample(
     show([case.model_dump() for case in sample.cases], as_json=False)
 
 
-def _show_comparison(found, as_json: bool) -> None:
+def _show_comparison(found: "Comparison", as_json: bool) -> None:
     if as_json:
         told = {
             "is_same": found.is_same,
@@ -124,9 +128,9 @@ def _show_comparison(found, as_json: bool) -> None:
     else:
         frame = "抽样框未变" if found.is_same_frame else "抽样框已变（其后有构建）"
         click.echo(f"{frame}：{'抽得同样的' if found.is_same else '抽得不同，现抽'} {len(found.sample.cases)} 件")
-        for told, cases in (("不再抽中", found.missing), ("新抽中", found.added)):
+        for what, cases in (("不再抽中", found.missing), ("新抽中", found.added)):
             for case in cases:
-                click.echo(f"  {told} {case.feed_code} {case.case_no}")
+                click.echo(f"  {what} {case.feed_code} {case.case_no}")
     if not found.is_same:
         raise click.exceptions.Exit(1)
 

@@ -2,10 +2,15 @@
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from minhu.feeds import Feed
 
 DATE = click.DateTime(["%Y-%m-%d"])
 
@@ -15,6 +20,17 @@ class Commands(click.Group):
 
     def list_commands(self, context: click.Context) -> list[str]:
         return list(self.commands)
+
+
+class OneOf(click.Choice):
+    """A choice among what some module lists; it is asked when somebody chooses, not when the commands are made."""
+
+    def __init__(self, listed: Callable[[], Iterable[str]]):
+        self.listed, self.case_sensitive = listed, True
+
+    @property
+    def choices(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(self.listed())
 
 
 def example(*lines: str) -> str:
@@ -53,7 +69,7 @@ def as_day(given: datetime | None) -> date | None:
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 
 
-def only_delivery(feed: object, name: str | None) -> str:
+def only_delivery(feed: "Feed", name: str | None) -> str:
     """The delivery named, or the only one. Raises UsageError where one must be named."""
     if name is None and len(feed.deliveries) > 1:
         names = ", ".join(delivery.name for delivery in feed.deliveries)
@@ -61,7 +77,7 @@ def only_delivery(feed: object, name: str | None) -> str:
     return name or feed.deliveries[0].name
 
 
-def progress(total: int, what: str):
+def progress(total: int, what: str) -> AbstractContextManager[Callable[[str], None]]:
     from minhu.progress import progress
 
     return progress(total, what)

@@ -39,24 +39,23 @@ def load(
 ) -> None:
     """Load what a feed delivered: every row staged, rejected or a duplicate, in one transaction."""
     from minhu import database
-    from minhu.load import load_delivery, load_feed_day, load_file, read_feed
+    from minhu.feeds import Feed, load_feeds
+    from minhu.load import LoadResult, load_delivery, load_feed_day, load_file, read_feed
 
     if (feed is None) == (not every) or (every and (file or delivery)):
         raise click.UsageError("name one FEED, or give --all with --date")
     database.migrate(settings)
-    if every:
-        from minhu.feeds import load_feeds
-
+    if feed:
+        chosen: tuple[Feed, ...] = (read_feed(settings, feed),)
+    else:
         chosen = load_feeds(settings.config)
-    else:
-        chosen = (read_feed(settings, feed),)
     day = as_day(business_date)
-    if file:
-        results = [load_file(feed, only_delivery(chosen[0], delivery), file, day, settings=settings)]
-    elif delivery:
-        results = load_delivery(feed, delivery, day or _yesterday(), settings=settings)
+    results: list[LoadResult | MinhuError] = []
+    if feed and file:
+        results += [load_file(feed, only_delivery(chosen[0], delivery), file, day, settings=settings)]
+    elif feed and delivery:
+        results += load_delivery(feed, delivery, day or _yesterday(), settings=settings)
     else:
-        results = []
         with progress(len(chosen), "loading feeds") as advance:
             for one in chosen:
                 results += load_feed_day(settings, one, day or _yesterday())

@@ -2,12 +2,16 @@
 
 import json
 import re
+from typing import TYPE_CHECKING
 
 import click
 
 from minhu.cli.common import Commands, as_json_option, example, show
 from minhu.cli.root import minhu
 from minhu.settings import Settings
+
+if TYPE_CHECKING:
+    from minhu.publish import Closing
 
 scheme_option = click.option("--scheme", "scheme_id", help="The only one unless given.")
 why_option = click.option("--why", required=True, help="The reason; it is published with your database login.")
@@ -103,7 +107,7 @@ def verify(
     """Prove what was published: all hashes, and PERIOD computed anew from its inputs. Exits 1 on a finding."""
     if is_access == bool(period) or (head and not is_access):
         raise click.UsageError("name a PERIOD, or give --access alone (with --head, if there is one)")
-    if is_access:
+    if not period:
         _verify_access(settings, head, as_json)
         return
     from minhu.publish import render_verification
@@ -207,7 +211,7 @@ def _show_json(value: dict) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
 
 
-def _show_closing(closing, as_json: bool) -> None:
+def _show_closing(closing: "Closing", as_json: bool) -> None:
     if as_json:
         _show_json(closing.as_json() | {"state": closing.state})
         return

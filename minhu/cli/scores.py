@@ -1,11 +1,13 @@
 """Schemes, scores, explanations, exports."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 import click
 
-from minhu.cli.common import Commands, as_json_option, example, show
+from minhu.cli.common import Commands, OneOf, as_json_option, example, show
 from minhu.cli.root import minhu
 from minhu.settings import Settings
 
@@ -178,6 +180,18 @@ def explain(
     click.echo(json.dumps(found.as_json(), ensure_ascii=False, indent=2, default=str) if as_json else render(found))
 
 
+def _formats() -> Iterable[str]:
+    from minhu.export import FORMATS
+
+    return FORMATS
+
+
+def _tables() -> Iterable[str]:
+    from minhu.export.to_csv import TABLES
+
+    return TABLES
+
+
 @minhu.command(
     epilog=example(
         "minhu export 2026-10 --out 2026-10.xlsx",
@@ -191,18 +205,14 @@ def explain(
 )
 @click.argument("period")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The file to write.")
-@click.option(
-    "--format", "form", type=click.Choice(["xlsx", "csv", "json", "docx", "pdf"]), help="By the name of --out."
-)
+@click.option("--format", "form", type=OneOf(_formats), help="By the name of --out.")
 @click.option("--scheme", "scheme_id", help="Needed where several schemes scored the period.")
 @click.option("--revision", type=click.IntRange(1), help="Of what is published; the newest unless given.")
 @click.option("--draft", "is_draft", is_flag=True, help="The newest score, not what is published; marked as a draft.")
 @click.option("--unit", "units", multiple=True, help="Code or name; its lost points row by row. May be repeated.")
 @click.option("--public", "is_public", is_flag=True, help="Without small counts (under 5) and without any row.")
 @click.option("--lang", type=click.Choice(["zh", "en"]), default="zh", show_default=True)
-@click.option(
-    "--table", type=click.Choice(["indicators", "units", "evidence"]), help="Of a CSV; indicators unless given."
-)
+@click.option("--table", type=OneOf(_tables), help="Of a CSV; indicators unless given.")
 @click.option("--number", help="The document number (文号) of the bulletin.")
 @click.option("--why", help="What it is for; it stands in the access log with your database login.")
 @click.pass_obj
@@ -216,7 +226,7 @@ def export(
     is_draft: bool,
     units: tuple[str, ...],
     is_public: bool,
-    lang: str,
+    lang: Literal["zh", "en"],
     table: str | None,
     number: str | None,
     why: str | None,

@@ -31,7 +31,7 @@ def build(settings: Settings, full_refresh: bool, as_json: bool) -> None:
             "nothing to build: no batch came or went, nothing was decided and no rule changed since the last build"
         )
     else:
-        rows = "  ".join(f"{table}={count}" for table, count in result.rows.items() if table.startswith("fct_"))
+        rows = "  ".join(f"{table}={count}" for table, count in (result.rows or {}).items() if table.startswith("fct_"))
         if result.continues:
             click.echo(f"continues build {result.continues}, which failed: {result.reused} models and tests reused")
         click.echo(

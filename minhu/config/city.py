@@ -2,14 +2,14 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Annotated, Literal, get_args
 
 from pydantic import Field, model_validator
 
 from minhu.business_date import TIMEZONE
 from minhu.declaration import Declared
-from minhu.feeds.canonical import EVENT_TYPES
+from minhu.feeds.canonical import EventType
 from minhu.feeds.feed import Retention, ZoneName
 
 AreaLevel = Literal["city", "district", "town", "village", "grid"]
@@ -130,7 +130,7 @@ class City(Declared):
     """When a case repeats an earlier one of its caller; on a day without a rule none does."""
     clock_tolerance_minutes: int = Field(default=30, ge=0)
     """Two senders' times of one event, and a deed and its dispatch, differ by no more than this."""
-    unit_tells: tuple[Literal[*EVENT_TYPES], ...] = (
+    unit_tells: tuple[EventType, ...] = (
         "SIGN",
         "FIRST_CONTACT",
         "RETURN_REQUEST",
@@ -163,7 +163,7 @@ class City(Declared):
 
     @model_validator(mode="after")
     def _rules_follow_each_other(self) -> "City":
-        for rule, following in pairwise([*self.repeats, None]):
+        for rule, following in zip_longest(self.repeats, self.repeats[1:]):
             if rule.valid_to and rule.valid_to <= rule.valid_from:
                 raise ValueError(f"repeats: valid_to {rule.valid_to} is not after valid_from {rule.valid_from}")
             if following and following.valid_from < (rule.valid_to or rule.valid_from + timedelta(days=1)):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
@@ -17,6 +17,9 @@ from minhu.errors import BadDeclaration
 
 Entries = dict[tuple[str, str], dict]
 """What a city declares: data by (kind, key)."""
+
+
+Line = TypeVar("Line", bound=Declared)
 
 
 class UnitRow(Declared):
@@ -205,7 +208,7 @@ def _check_calendar(entries: Entries, path: Path) -> None:
             raise BadDeclaration(f"{path}:1: date_on: {day + timedelta(days=1)} is missing; every day has one line")
 
 
-def _read_csv(path: Path, model: type[Declared]) -> Iterator[tuple[int, Declared]]:
+def _read_csv(path: Path, model: type[Line]) -> Iterator[tuple[int, Line]]:
     """The lines of a register as models, blanks as null, each with its line number."""
     if not path.exists():
         return

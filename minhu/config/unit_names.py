@@ -119,7 +119,7 @@ class Register:
         begins = min(since for since, _ in self._periods[unit])
         passed |= {unit}
         found = {s.old_unit_code for s in self._forebears[unit] if day < s.effective_on <= begins} - passed
-        return self._origins(*found, day, passed) if len(found) == 1 else found
+        return self._origins(found.pop(), day, passed) if len(found) == 1 else found
 
     def _exists(self, unit: str, day: date) -> bool:
         return any(since <= day < until for since, until in self._periods[unit])

@@ -37,9 +37,11 @@ def sync(settings: Settings) -> int:
             )
         if newest and newest[2] == digest:
             return newest[0]
-        version = connection.execute(
-            "insert into config.version (city, sha256) values (%s, %s) returning config_version", [city, digest]
-        ).fetchone()[0]
+        version = database.one(
+            connection,
+            "insert into config.version (city, sha256) values (%s, %s) returning config_version",
+            [city, digest],
+        )[0]
         _write(connection, entries, version)
         return version
 

@@ -1,6 +1,6 @@
 """The warehouse database: the server that comes with us, how to reach it, its migrations, its logins."""
 
-from minhu.database.connect import LOCK_BUILD, LOCK_CONFIG, LOCK_MIGRATE, act, connect, lock, url
+from minhu.database.connect import LOCK_BUILD, LOCK_CONFIG, LOCK_MIGRATE, act, connect, lock, one, url
 from minhu.database.migrate import MIGRATIONS, applied, migrate
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "connect",
     "lock",
     "migrate",
+    "one",
     "url",
 ]

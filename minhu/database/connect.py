@@ -4,8 +4,12 @@ The embedded server is started on the first call that needs it. Every connection
 date cut from a ``timestamptz`` is the city's date whatever the server's own zone.
 """
 
+from typing import Any, overload
+
 import psycopg
 from psycopg import sql
+from psycopg.abc import Params, QueryNoTemplate
+from psycopg.rows import Row, RowFactory, tuple_row
 
 from minhu.business_date import TIMEZONE
 from minhu.database import embedded
@@ -34,19 +38,47 @@ _reached: dict[Settings, str] = {}
 """Where an installation's warehouse was last reached, so that a connection need not ask for the server first."""
 
 
-def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connection:
-    """A connection to the warehouse. Raises Retryable when the server cannot be reached."""
-    how = {"autocommit": autocommit, "options": f"-c timezone={TIMEZONE}", "application_name": "minhu"}
+@overload
+def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connection: ...
+@overload
+def connect(settings: Settings, *, autocommit: bool = False, rows: RowFactory[Row]) -> psycopg.Connection[Row]: ...
+def connect(
+    settings: Settings, *, autocommit: bool = False, rows: RowFactory[Any] = tuple_row
+) -> psycopg.Connection[Any]:
+    """A connection to the warehouse that gives rows as ``rows`` makes them.
+
+    Raises Retryable when the server cannot be reached.
+    """
     if settings in _reached:
         try:
-            return psycopg.connect(_reached[settings], **how)
+            return _connect(_reached[settings], autocommit, rows)
         except psycopg.OperationalError:
             del _reached[settings]  # it may have been restarted elsewhere
     with foreign.told("connect", what="the warehouse database"):
         target = url(settings)
-        connection = psycopg.connect(target, **how)
+        connection = _connect(target, autocommit, rows)
     _reached[settings] = target
     return connection
+
+
+def _connect(target: str, autocommit: bool, rows: RowFactory[Row]) -> psycopg.Connection[Row]:
+    return psycopg.Connection[Row].connect(
+        target,
+        autocommit=autocommit,
+        row_factory=rows,
+        options=f"-c timezone={TIMEZONE}",
+        application_name="minhu",
+    )
+
+
+def one(
+    asked: psycopg.Connection[Row] | psycopg.Cursor[Row], query: QueryNoTemplate, given: Params | None = None
+) -> Row:
+    """The first row of a query that always gives one."""
+    row = asked.execute(query, given).fetchone()
+    if row is None:
+        raise LookupError("a query that always gives a row gave none")
+    return row
 
 
 def lock(connection: psycopg.Connection, name: str) -> None:
@@ -66,4 +98,4 @@ def act(connection: psycopg.Connection, name: str, given: dict[str, object]) -> 
         sql.SQL(", ").join(sql.SQL("{} => {}").format(sql.Identifier(key), sql.Placeholder(key)) for key in arguments),
     )
     with foreign.told("act", user=connection.info.user, act=name):
-        return connection.execute(call, arguments).fetchone()[0]
+        return one(connection, call, arguments)[0]

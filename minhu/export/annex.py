@@ -92,7 +92,7 @@ def _cost_rows(costs: tuple[Cost, ...], words: Words) -> Iterator[Row]:
                 str(number),
                 f"{cost.lost}\n{worth(cost)}".rstrip(),
                 f"{cost.feed_name}\n{cost.case_no}",
-                "\n".join(filter(None, (cost.finding, cost.rule, cost.clock and cost.clock.text_zh))),
+                "\n".join(filter(None, (cost.finding, cost.rule, cost.clock.text_zh if cost.clock else None))),
                 "".join(f"\n{words(name)} {time}" for name, time in times.items() if time),
                 "".join(f"\n{source}" for source in cost.sources),
             )

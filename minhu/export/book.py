@@ -15,7 +15,7 @@ from minhu.export.words import Words
 FONT = "等线"
 A4, ONE_PAGE_WIDE = 9, 1
 BAD_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))
-FORMATS = {
+FORMATS: dict[str, dict[str, object]] = {
     "text": {"valign": "vcenter", "text_wrap": True},
     "key": {"valign": "top", "font_color": "#555555"},
     "value": {"valign": "top", "text_wrap": True},
@@ -43,9 +43,10 @@ FORMATS = {
     "aside": {"font_color": "#999999", "num_format": "0.00%"},
     "bold": {"bold": True, "font_size": 12},
 }
+FONTS: dict[str, object] = {"font_name": FONT, "font_size": 10.5}
 ROW = 17.0
 """Of one line of text, in points."""
-TOTAL = {"bold": True, "top": 1, "bg_color": "#F5F7FA"}
+TOTAL: dict[str, object] = {"bold": True, "top": 1, "bg_color": "#F5F7FA"}
 Cells = Sequence[tuple[object, str]]
 
 
@@ -58,7 +59,7 @@ class Book:
             out,
             {
                 "in_memory": True,
-                "default_format_properties": {"font_name": FONT, "font_size": 10.5},
+                "default_format_properties": FONTS,
             },
         )
         subject = f"{report.title} {words('bulletin_of', period=words.period(report))}"
@@ -68,7 +69,9 @@ class Book:
 
     def format(self, name: str, *, is_total: bool = False) -> Format:
         if (name, is_total) not in self.made:
-            look = {"font_name": FONT, "font_size": 10.5} | FORMATS[name] | (TOTAL if is_total else {})
+            look: dict[str, object] = (
+                {"font_name": FONT, "font_size": 10.5} | FORMATS[name] | (TOTAL if is_total else {})
+            )
             self.made[name, is_total] = self.book.add_format(look)
         return self.made[name, is_total]
 

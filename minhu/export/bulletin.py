@@ -86,6 +86,8 @@ def _overview(report: Report, words: Words) -> Iterator[Block]:
 def _revised(report: Report, words: Words) -> Iterator[Block]:
     """Against the revision before: why, whose score, which indicators."""
     diff = report.diff
+    if diff is None:
+        return
     yield Text("body", words.revision(report))
     if diff.causes:
         yield Text("body", words("said_causes", causes=words("semicolon").join(diff.causes)))
@@ -98,7 +100,7 @@ def _revised(report: Report, words: Words) -> Iterator[Block]:
 
 
 def _moved_row(one: Moved, report: Report, words: Words) -> Row:
-    name = report.names.get(one.indicator_code, one.indicator_code or "—")
+    name = report.names.get(one.indicator_code or "", one.indicator_code or "—")
     return Row((one.unit_name, name, words("comma").join(map(str, one.changes))))
 
 
@@ -180,11 +182,11 @@ def _indicators(report: Report, words: Words) -> Iterator[Block]:
     rated = [one for one in report.indicators if one.is_rate]
     counted = [one for one in report.indicators if not one.is_rate]
     chunks = [rated[at : at + RATES_ABREAST] for at in range(0, len(rated), RATES_ABREAST)] or [[]]
-    parts = [(chunk, []) for chunk in chunks[:-1]] + [(chunks[-1], counted)]
     for group in report.groups:
         if group.units:
             yield Text("subheading", group.name)
-            yield from (_values(group, *part, words) for part in parts)
+            yield from (_values(group, chunk, [], words) for chunk in chunks[:-1])
+            yield _values(group, chunks[-1], counted, words)
 
 
 def _values(group: Group, rated: Sequence[Indicator], counted: Sequence[Indicator], words: Words) -> Table:
@@ -238,7 +240,9 @@ def _most_lost(report: Report, words: Words) -> Iterator[Block]:
 
 
 def _mostly(unit: Unit, report: Report, words: Words) -> str:
-    parts = sorted((one for one in unit.measured if one.lost and one.lost > 0), key=lambda one: (-one.lost, one.code))
+    parts = sorted(
+        (one for one in unit.measured if one.lost and one.lost > 0), key=lambda one: (-(one.lost or 0), one.code)
+    )
     told = [
         words(
             "lost_item",

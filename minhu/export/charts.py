@@ -76,16 +76,16 @@ def rates(report: Report, words: Words, width: float) -> Drawing | None:
 
 
 def _interval(one: Measured, y: float, left: float, span: float) -> list[Shape]:
-    def at(share: Decimal) -> float:
+    def at(share: Decimal | float) -> float:
         return left + span * float(share)
 
     shapes: list[Shape] = []
-    if one.wilson_low is not None:
+    if one.wilson_low is not None and one.wilson_high is not None:
         shapes.append(Line(at(one.wilson_low), y, at(one.wilson_high), y, BLUE, 0.6))
         shapes += [Line(at(end), y - 1, at(end), y + 1, BLUE, 0.4) for end in (one.wilson_low, one.wilson_high)]
     if one.target is not None:
         shapes.append(Line(at(one.target / 100), y - 2.2, at(one.target / 100), y + 2.2, "#B8503F", 0.5))
-    return [*shapes, Dot(at(one.value / 100), y, 1.1, BLUE)]
+    return [*shapes, Dot(at((one.value or 0) / 100), y, 1.1, BLUE)]
 
 
 def scores(report: Report, words: Words, width: float) -> Drawing | None:

@@ -21,7 +21,7 @@ def fixed(number: Decimal, places: int) -> str:
 
 
 def interval(one: Measured) -> str:
-    if one.wilson_low is None:
+    if one.wilson_low is None or one.wilson_high is None:
         return ""
     return f"{fixed(100 * one.wilson_low, 1)}–{fixed(100 * one.wilson_high, 1)}%"
 

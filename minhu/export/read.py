@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 
 from minhu import database
 from minhu.errors import Refused
@@ -18,6 +18,7 @@ from minhu.publish.close import find_release, read_releases
 from minhu.publish.diff import diff
 from minhu.publish.stored_release import stored_release
 from minhu.schemes.period import Period
+from minhu.schemes.scheme import Scheme
 from minhu.schemes.words import scoring_rule
 from minhu.scoring import explanation
 from minhu.scoring.explain import explain_units, find_unit
@@ -47,9 +48,8 @@ def read_report(
     named, or when a unit is unknown.
     """
     wanted = Period.parse(period)
-    with database.connect(settings) as connection:
+    with database.connect(settings, rows=dict_row) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.row_factory = dict_row
         stored, release = _stored(connection, wanted, scheme_id, revision, is_draft)
         has_newer_facts = is_stale(connection, stored.run)
         units = _units(connection, stored)
@@ -65,7 +65,7 @@ def read_report(
         scheme_version=scheme.scheme_version,
         title=scheme.title,
         basis=tuple(f"《{one.title}》{f'（{one.number}）' if one.number else ''}" for one in scheme.legal_basis),
-        has_examples=any(one.example for one in (*scheme.indicators, *scheme.bands, scheme.rounding)),
+        has_examples=_has_examples(scheme),
         period=wanted.text,
         first=wanted.first,
         last=wanted.last,
@@ -87,6 +87,12 @@ def read_report(
     )
 
 
+def _has_examples(scheme: Scheme) -> bool:
+    """Whether a part that decides points stands for something no public source gives."""
+    of_indicators = any(one.example for one in scheme.indicators)
+    return of_indicators or any(one.example for one in scheme.bands) or scheme.rounding.example
+
+
 def _groups(run: Run, indicators: tuple[Indicator, ...], units: dict[str, list[Unit]]) -> Iterator[Group]:
     """The groups with the rules by which they are scored, their units in the order of its table."""
     scheme = run.scheme
@@ -99,7 +105,7 @@ def _groups(run: Run, indicators: tuple[Indicator, ...], units: dict[str, list[U
 
 
 def _stored(
-    connection: psycopg.Connection, period: Period, scheme_id: str | None, revision: int | None, is_draft: bool
+    connection: psycopg.Connection[DictRow], period: Period, scheme_id: str | None, revision: int | None, is_draft: bool
 ) -> tuple[Stored, Release | None]:
     """The score that is shown, and the release that it is, if it is one."""
     of_period = "period = %(period)s and (%(scheme)s::text is null or scheme_id = %(scheme)s)"
@@ -118,10 +124,10 @@ def _stored(
 
 def _place(unit: Unit, bands: dict[str, int]) -> tuple:
     """Where a unit stands in its group's table: by rank where there is one, else by band, those listed apart last."""
-    return (unit.reason is not None, unit.rank or 0, bands.get(unit.band, len(bands)), unit.code)
+    return (unit.reason is not None, unit.rank or 0, bands.get(unit.band or "", len(bands)), unit.code)
 
 
-def _units(connection: psycopg.Connection, stored: Stored) -> dict[str, list[Unit]]:
+def _units(connection: psycopg.Connection[DictRow], stored: Stored) -> dict[str, list[Unit]]:
     """The units by peer group, with their indicators in the order of the scheme."""
     scheme, key = stored.run.scheme, stored.key | {"last_day": stored.run.period.last}
     measured = defaultdict(list)
@@ -177,7 +183,10 @@ where {condition}
 
 
 def _costs(
-    connection: psycopg.Connection, stored: Stored, units: dict[str, list[Unit]], explained: Sequence[str] | None
+    connection: psycopg.Connection[DictRow],
+    stored: Stored,
+    units: dict[str, list[Unit]],
+    explained: Sequence[str] | None,
 ) -> Costs:
     """The rows behind the lost points of the units named, or of all that lost any; read a few hundred units at a time.
 

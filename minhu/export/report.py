@@ -76,7 +76,7 @@ class Cost:
     case_no: str
     finding: str
     rule: str | None
-    received_at: datetime
+    received_at: datetime | None
     dispatched_at: datetime | None
     due_at: datetime | None
     occurred_at: datetime | None
@@ -258,15 +258,15 @@ def totals(indicators: Iterable[Indicator], units: Iterable[Unit]) -> tuple[Meas
 
 def _total(indicator: Indicator, parts: list[Measured | None]) -> Measured:
     found = [part for part in parts if part]
-    numerator = sum((part.numerator or 0 for part in found), Decimal(0))
-    denominator = sum((part.denominator or 0 for part in found), Decimal(0))
+    numerator = sum((part.numerator or Decimal() for part in found), Decimal())
+    denominator = sum((part.denominator or Decimal() for part in found), Decimal())
     if not indicator.is_rate:  # a count sums up; a mean or a median does not
         sums_up = all(part.value == part.numerator for part in found)
         return Measured(indicator.code, numerator, denominator, numerator if sums_up else None)
     if not denominator:
         return Measured(indicator.code, numerator, denominator, None)
     targets = {part.target for part in found}
-    low, high = (None, None)
+    low = high = None
     if any(part.wilson_low is not None for part in found):
         low, high = wilson(numerator, denominator)
     value = (100 * numerator / denominator).quantize(Decimal("0.0001"), ROUND_HALF_UP)
@@ -278,5 +278,5 @@ def wilson(numerator: Decimal, denominator: Decimal) -> tuple[Decimal, Decimal]:
     """Wilson's 95 % interval as shares of 1, to four decimals: 6 of 7 is 0.4869 to 0.9743."""
     count, of = float(numerator), float(denominator)
     middle, spread = count + Z_95**2 / 2, Z_95 * sqrt(count * (of - count) / of + Z_95**2 / 4)
-    ends = ((middle - spread) / (of + Z_95**2), (middle + spread) / (of + Z_95**2))
-    return tuple(Decimal(f"{end:.4f}") for end in ends)
+    low, high = (middle - spread) / (of + Z_95**2), (middle + spread) / (of + Z_95**2)
+    return Decimal(f"{low:.4f}"), Decimal(f"{high:.4f}")

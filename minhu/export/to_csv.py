@@ -1,14 +1,13 @@
 """One table of the report as CSV: UTF-8 with a mark, so that Excel reads the Chinese; columns are named as in mart."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from io import StringIO
 
 from minhu.export.report import Group, Report, Unit
 
-TABLES = ("indicators", "units", "evidence")
 OF_REPORT = ("scheme_id", "scheme_version", "period", "kind", "status", "release_id", "revision", "hash", "as_of")
 OF_UNIT = ("peer_group", "peer_group_name", "unit_code", "unit_name")
 OF_SCORE = ("raw_points", "score_100", "assessed_points", "band", "rank_in_group", "not_ranked_reason", "listed_on")
@@ -22,7 +21,6 @@ OF_COST = (
     *("subject_kind", "subject_id", "marginal", "marginal_reason", "clock"),
     *("late_working_minutes", "late_natural_minutes"),
 )
-COLUMNS = {"indicators": OF_INDICATOR, "units": OF_SCORE, "evidence": OF_COST}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A text that begins so would be run as a formula by a spreadsheet."""
 
@@ -34,8 +32,8 @@ def as_csv(report: Report, table: str = "indicators") -> bytes:
     """
     out = StringIO()
     write = csv.writer(out, lineterminator="\r\n")
-    write.writerow((*OF_REPORT, *OF_UNIT, *COLUMNS[table]))
-    lines = {"indicators": _indicators, "units": _units, "evidence": _evidence}[table]
+    columns, lines = TABLES[table]
+    write.writerow((*OF_REPORT, *OF_UNIT, *columns))
     head = _report(report)
     for line in lines(report):
         write.writerow(map(_cell, (*head, *line)))
@@ -76,6 +74,14 @@ def _evidence(report: Report) -> Iterator[tuple]:
         clock = cost.clock
         late = (clock.text_zh, clock.late_working_minutes, clock.late_natural_minutes) if clock else (None,) * 3
         yield (*_unit(group, unit), one.code, report.names[one.code], *what, *times, sources, *subject, *late)
+
+
+TABLES: dict[str, tuple[tuple[str, ...], Callable[[Report], Iterator[tuple]]]] = {
+    "indicators": (OF_INDICATOR, _indicators),
+    "units": (OF_SCORE, _units),
+    "evidence": (OF_COST, _evidence),
+}
+"""Each: the columns behind those of report and unit, and the lines."""
 
 
 def _cell(value: object) -> object:

@@ -97,7 +97,8 @@ def _group(book: Book, group: Group) -> None:
     scale = SCALE_OF_MORE if report.is_shrunken else SCALE
     sheet.set_print_scale(scale)
     sheet.repeat_columns(0, 1)
-    breaks, room = [], 0.0
+    breaks: list[int] = []
+    room = 0.0
     sheet.set_column(0, 0, 13)
     sheet.set_column(1, 1, 32)
     sheet.set_column(2, len(own) - 2, 9)
@@ -136,11 +137,11 @@ def _group(book: Book, group: Group) -> None:
 
 def _unit_line(book: Book, sheet: Worksheet, row: int, unit: Unit) -> None:
     report, words = book.report, book.words
-    points = [(value, "points") for value in (unit.score_100, unit.assessed_points)]
+    points: list[tuple[object, str]] = [(value, "points") for value in (unit.score_100, unit.assessed_points)]
     if unit.is_suppressed:
         points = [(words("suppressed"), "grey")] * 2
     rank = [(unit.rank, "count")] if report.is_ranked else []
-    cells = [(unit.code, "text"), (unit.name, "text"), (unit.band, "grey"), *rank, *points]
+    cells: list[tuple[object, str]] = [(unit.code, "text"), (unit.name, "text"), (unit.band, "grey"), *rank, *points]
     cells += [(unit.listed_on, "grey")] if report.lists else []
     cells.append((words.reason(unit.reason), "text"))
     for indicator in report.indicators:
@@ -200,7 +201,7 @@ def _revised(book: Book, diff: Diff) -> None:
 
 def _moves(report: Report, diff: Diff, words: Words) -> Iterator[tuple[str | None, ...]]:
     for one in (*diff.units, *diff.indicators):
-        name = report.names.get(one.indicator_code, one.indicator_code)
+        name = report.names.get(one.indicator_code or "", one.indicator_code)
         for change in one.changes:
             yield one.unit_code, one.unit_name, name, change.name_zh, change.before, change.after
     units = {unit.code: unit.name for _, unit in report.units()}

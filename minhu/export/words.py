@@ -270,8 +270,11 @@ class Words:
 
     def revision(self, report: Report) -> str:
         """Against which revision this one is told, how many units moved, and why."""
-        key, diff = "said_revision_public" if report.is_public else "said_revision", report.diff
-        why = diff.why.rstrip("。.")
+        diff = report.diff
+        if diff is None:
+            return ""
+        key = "said_revision_public" if report.is_public else "said_revision"
+        why = (diff.why or "").rstrip("。.")
         return self(key, revision=diff.revision, base=diff.base_revision, units=len(diff.units), why=why)
 
     def foot(self, report: Report) -> str:

@@ -1,5 +1,7 @@
 """The overview of the workbook: units by band and the rates of each group, with a chart of each."""
 
+from typing import Any
+
 from xlsxwriter.worksheet import Worksheet
 
 from minhu.export.book import FONT, Book, counted, head
@@ -77,8 +79,8 @@ def _rates_chart(book: Book, sheet: Worksheet, first: int, shown: list[tuple[str
     sheet.merge_range(first - 1, 9, first - 1, 11, words("reach"), book.format("grey"))
     for row, (name, one) in enumerate(shown, start=first):
         book.put(sheet, row, 11, name, "aside")
-        if one.value is not None and one.wilson_low is not None:
-            for column, end in ((9, one.wilson_low), (10, one.wilson_high)):
+        for column, end in ((9, one.wilson_low), (10, one.wilson_high)):
+            if one.value is not None and end is not None:
                 book.put(sheet, row, column, abs(one.value / 100 - end), "aside")
     sheet.print_area(0, 0, last + 12 + 2 * len(shown), 8)
     chart = book.book.add_chart({"type": "bar"})
@@ -106,6 +108,6 @@ def _rates_chart(book: Book, sheet: Worksheet, first: int, shown: list[tuple[str
     sheet.insert_chart(last + 2, 0, chart, {"description": words("chart_sheet")})
 
 
-def _look(chart: object, title: str) -> None:
+def _look(chart: Any, title: str) -> None:
     chart.set_title({"name": title, "name_font": {"name": FONT, "size": 11, "bold": False}, "overlay": False})
     chart.set_legend({"position": "bottom", "font": {"name": FONT}})

@@ -5,7 +5,9 @@ them. A feed's rows arrive here as text; the type says how the door reads it.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, get_args
+
+from minhu.glossary.cases import EVENT_TYPE
 
 Kind = Literal["case", "event", "callback"]
 ColumnType = Literal["text", "code", "timestamp", "boolean", "number", "integer"]
@@ -22,46 +24,19 @@ class Column:
     is_free: bool = False
 
 
-REQUEST_TYPES = ("consult", "help", "suggest", "complaint", "report", "praise", "invalid", "other")
-URGENCIES = ("normal", "urgent", "emergency")
+RequestType = Literal["consult", "help", "suggest", "complaint", "report", "praise", "invalid", "other"]
+REQUEST_TYPES: tuple[RequestType, ...] = get_args(RequestType)
+Urgency = Literal["normal", "urgent", "emergency"]
+URGENCIES: tuple[Urgency, ...] = get_args(Urgency)
 ACCEPT_MODES = ("direct", "dispatched", "transferred", "rejected")
 
-EVENT_TYPES = [
-    "ACCEPT",
-    "DIRECT",
-    "TRANSFER_EMERGENCY",
-    "REJECT_INTAKE",
-    "DISPATCH",
-    "SIGN",
-    "RETURN_REQUEST",
-    "RETURN_GRANT",
-    "RETURN_DENY",
-    "REDISPATCH",
-    "DESIGNATE",
-    "ADD_UNIT",
-    "COUNTERSIGN",
-    "FIRST_CONTACT",
-    "EXTEND_REQUEST",
-    "EXTEND_GRANT",
-    "EXTEND_DENY",
-    "URGE",
-    "SUPERVISE",
-    "REPLY",
-    "CLOSE",
-    "REVIEW_PASS",
-    "REVIEW_BACK",
-    "CALLBACK",
-    "RATE",
-    "REWORK",
-    "TERMINATE",
-    "MERGE",
-    "ARCHIVE",
-    "APPEAL",
-    "EXCLUDE_GRANT",
-    "EXCLUDE_DENY",
-    "VIOLATION",
-]
-"""Life-cycle events, named after the published rules of hotline work."""
+EVENT_TYPES = list(EVENT_TYPE)
+"""Life-cycle events, named after the published rules of hotline work. The glossary lists them; the simulator counts on
+their order."""
+if TYPE_CHECKING:
+    EventType = str
+else:
+    EventType = Literal[*EVENT_TYPES]
 
 VIOLATIONS = ("not_handled", "late_handling", "improper_handling")
 """不处置, 逾期处置, 处置不当: the reason_code of a VIOLATION event (临安 综合业绩考评)."""

@@ -182,7 +182,8 @@ def _text(rows: pl.DataFrame, name: str, delivery: Delivery) -> pl.Series:
 
 def _renamed(missing: list[str], new: list[str]) -> list[dict]:
     pairs = [(SequenceMatcher(None, was.lower(), now.lower()).ratio(), was, now) for was in missing for now in new]
-    found, taken = [], set()
+    found: list[dict] = []
+    taken: set[str] = set()
     for ratio, was, now in sorted(pairs, reverse=True):
         if ratio >= 0.5 and not taken & {was, now}:
             taken |= {was, now}
@@ -219,7 +220,7 @@ def _unread_times(column: ContractColumn, text: pl.Series, timezone: str) -> lis
 
 
 def _blank(column: ContractColumn, text: pl.Series) -> list[dict]:
-    blanks, optional = text.null_count(), "." in column.canonical or not column.is_required
+    blanks, optional = text.null_count(), "." in (column.canonical or "") or not column.is_required
     if column.value is not None or not blanks or (optional and blanks < len(text)):
         return []
     pct = round(100 * blanks / len(text), 1)

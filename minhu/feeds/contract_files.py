@@ -6,7 +6,7 @@ import textwrap
 from itertools import pairwise
 
 from minhu.declaration import Declared
-from minhu.feeds.canonical import LAYOUTS
+from minhu.feeds.canonical import LAYOUTS, Kind
 from minhu.feeds.contract import Contract, ContractColumn, contract
 from minhu.feeds.feed import Feed
 
@@ -132,7 +132,7 @@ def json_schema() -> dict:
     } | {key: value for key, value in schema.items() if key != "title"}
 
 
-def _short_columns(given: dict, *kinds: str) -> dict:
+def _short_columns(given: dict, *kinds: Kind) -> dict:
     """``case_no: 工单编号`` beside ``case_no: {from: 工单编号}``, for the canonical names of ``kinds``."""
     names = sorted({column.name for kind in kinds for column in LAYOUTS[kind]})
     value = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Mapping"}]}
@@ -153,10 +153,10 @@ def _describe(definition: dict, model: type[Declared]) -> None:
 
 def _attribute_docs(model: type[Declared]) -> dict[str, str]:
     """The string beneath each field of a model's source; pydantic keeps none of them."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0].body
+    (declared,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
     docs = {}
-    for field, below in pairwise(body):
-        is_text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
-        if isinstance(field, ast.AnnAssign) and is_text and isinstance(below.value.value, str):
-            docs[field.target.id] = " ".join(below.value.value.split())
+    for field, below in pairwise(declared.body if isinstance(declared, ast.ClassDef) else ()):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(value=ast.Constant(value=str(text))):
+                docs[name] = " ".join(text.split())
     return {name: text for name, text in docs.items() if name in model.model_fields}

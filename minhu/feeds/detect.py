@@ -6,13 +6,18 @@ import json
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minhu.errors import BadDelivery
 from minhu.feeds.formats import Csv
 from minhu.feeds.formats.unpack import looks_like, unpacked
+
+if TYPE_CHECKING:
+    import fastexcel
 
 DELIMITERS = ",\t;|"
 _HEAD = 30
@@ -134,13 +139,13 @@ def _rows(lines: list[str], delimiter: str) -> list[tuple[int, list[str]]]:
     return found
 
 
-def _usual_width(rows: list[list]) -> tuple[int, int]:
+def _usual_width(rows: Sequence[Sequence]) -> tuple[int, int]:
     """The commonest number of fields above one, and how many rows have it."""
     counts = Counter(len(row) for row in rows if len(row) > 1)
     return max(counts.items(), key=lambda one: (one[1], one[0]), default=(1, 0))
 
 
-def _titles(rows: list[list[str | None]]) -> int:
+def _titles(rows: Sequence[Sequence[str | None]]) -> int:
     """How many rows stand before the header: the first that fills three quarters of what the fullest one fills.
 
     Only rows of the usual width tell what is full: one with stray delimiters must not pass for a header.
@@ -151,14 +156,19 @@ def _titles(rows: list[list[str | None]]) -> int:
     return next((at for at, count in enumerate(filled) if fullest > 1 and count >= 0.75 * fullest), 0)
 
 
+def _top(book: "fastexcel.ExcelReader", sheet: str) -> list[tuple[str | None, ...]]:
+    """The first rows of a sheet as text, blank ones too."""
+    read = book.load_sheet(sheet, header_row=None, skip_rows=0, n_rows=_HEAD, dtypes="string", dtype_coercion="coerce")
+    return read.to_polars().rows()
+
+
 def _xlsx(data: bytes, name: str) -> dict:
     """The widest sheet; in it title rows are counted from its very first row, be it blank."""
     import fastexcel
 
     try:
         book = fastexcel.read_excel(data)
-        how = {"header_row": None, "skip_rows": 0, "n_rows": _HEAD, "dtypes": "string", "dtype_coercion": "coerce"}
-        sheets = {sheet: book.load_sheet(sheet, **how).to_polars().rows() for sheet in book.sheet_names}
+        sheets = {sheet: _top(book, sheet) for sheet in book.sheet_names}
     except fastexcel.FastExcelError:
         raise BadDelivery("UNREADABLE", f"{name} is not a workbook that can be read") from None
     widest = max(sheets, key=lambda sheet: max(map(len, sheets[sheet]), default=0))

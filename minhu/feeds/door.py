@@ -313,7 +313,7 @@ def _oddities(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery) -> 
     found = []
     for column in delivery.layout_columns:
         code = "UNKNOWN_CODE" if column.type in ("code", "boolean") else "BAD_NUMBER"
-        source = delivery.mapping(column.name).source
+        source = delivery.mapping(column.name).source or ""
         if column.type in ("code", "boolean", "number", "integer") and source in cleaned.columns:
             mapped = cleaned.select(_text(delivery.mapping(column.name), cleaned.columns)).to_series()
             found.append((code, source, mapped.is_not_null() & read[column.name].is_null()))
@@ -321,7 +321,7 @@ def _oddities(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery) -> 
         if milestone.event_type == "CLOSE":
             closed = read[_milestone_name(at)].struct.field("occurred_at")
             found.append(
-                ("CLOSE_BEFORE_RECEIPT", milestone.columns["occurred_at"].source, closed < read["received_at"])
+                ("CLOSE_BEFORE_RECEIPT", milestone.columns["occurred_at"].source or "", closed < read["received_at"])
             )
     counted = [(code, source, int(rows.sum() or 0)) for code, source, rows in found]
     return [odd for odd in counted if odd[-1]]
@@ -389,7 +389,7 @@ def _payload(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery, unkn
     pairs = [_json_pair(pl.col(name), name) for name in names]
     both = cleaned.hstack(read.drop(ROW).rename(lambda name: f"__read.{name}"))
     for column in delivery.layout_columns:
-        source = delivery.mapping(column.name).source
+        source = delivery.mapping(column.name).source or ""
         if column.type in ("code", "number", "integer", "boolean") and source in cleaned.columns:
             unread = pl.when(pl.col(f"__read.{column.name}").is_null()).then(pl.col(source))
             pairs.append(_json_pair(unread.alias(source), source))

@@ -72,8 +72,9 @@ def _pattern(file: str) -> str:
     dated = re.sub(r"\d{7,}", "*", dated)
     if "{date}" in dated:
         return dated
-    stem, suffixes = re.fullmatch(r"(.*?)((?:\.\w+)?\.gz|\.\w+)?", dated).groups(default="")
-    return f"{stem}_{{date}}{suffixes}"
+    found = re.search(r"(?:\.\w+)?\.gz$|\.\w+$", dated)
+    suffixes = found[0] if found else ""
+    return f"{dated.removesuffix(suffixes)}_{{date}}{suffixes}"
 
 
 def _formats(found: Guess) -> list[str]:

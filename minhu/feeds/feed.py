@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator, 
 from minhu.business_date import TIMEZONE
 from minhu.declaration import Declared, read_yaml, validate
 from minhu.errors import BadDeclaration
-from minhu.feeds.canonical import EVENT_TYPES, LAYOUTS, Column, Kind
+from minhu.feeds.canonical import LAYOUTS, Column, EventType, Kind
 from minhu.feeds.formats import Format
 from minhu.feeds.sources import Source
 
@@ -67,7 +67,7 @@ class When(Declared):
 class Milestone(Declared):
     """An event that a case row carries on its own line, such as 转办时间 and 办理单位. Without a time there is none."""
 
-    event_type: Literal[*EVENT_TYPES]
+    event_type: EventType
     when: When | None = None
     """Only rows that fulfil it carry the event, such as a closing time that is the last update of a closed request."""
     columns: dict[str, Mapping]
@@ -129,7 +129,7 @@ class Delivery(Declared):
             raise ValueError(f"a {self.kind} has no column {', '.join(unknown)}; it has {', '.join(sorted(known))}")
         if self.milestones and self.kind != "case":
             raise ValueError("only a case row can carry milestones")
-        mapped = {mapping.source for mapping in self.columns.values()} - {self._source_of("caller_phone")}
+        mapped = {mapping.source or "" for mapping in self.columns.values()} - {self._source_of("caller_phone")}
         if leaking := sorted(mapped & set(self.private)):
             raise ValueError(f"private columns are mapped to {', '.join(leaking)}; only caller_phone may read one")
         return self

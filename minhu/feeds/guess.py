@@ -6,12 +6,13 @@ person's.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import polars as pl
 
 from minhu.feeds import times
-from minhu.feeds.canonical import LAYOUTS
+from minhu.feeds.canonical import LAYOUTS, Kind
 from minhu.feeds.detect import is_like_name, number_free, shape, showable
 from minhu.feeds.feed import Delivery
 from minhu.feeds.names import Lexicon, code_of, plain
@@ -46,7 +47,7 @@ _MAPPED = ("status", "satisfaction_code", "is_reached")
 class Guess:
     """What a draft says of the sample. ``columns``: canonical → source; ``milestones``: event → column → source."""
 
-    kind: str
+    kind: Kind
     columns: dict[str, str] = field(default_factory=dict)
     milestones: dict[str, dict[str, str]] = field(default_factory=dict)
     formats: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -74,23 +75,23 @@ def _values(column: pl.Series, nulls: tuple[str, ...]) -> pl.Series:
     return stripped.filter(stripped.is_not_null() & ~stripped.is_in(list(nulls)))
 
 
-def _kind(names: list[str], known: Lexicon) -> str:
+def _kind(names: list[str], known: Lexicon) -> Kind:
     """The kind with the most columns recognised; an event or a callback must have what makes it one."""
-    scores = {}
+    scores: dict[Kind, int] = {}
     for kind, columns in known.columns.items():
         matched = {columns[plain(name)] for name in names if plain(name) in columns}
         required = {column.name for column in LAYOUTS[kind] if column.is_required}
         scores[kind] = len(matched) + 4 * (required <= matched) - 8 * (kind != "case" and not required <= matched)
-    return max(scores, key=scores.get)
+    return max(scores, key=lambda kind: scores[kind])
 
 
 def _by_name(found: Guess, values: dict[str, pl.Series], known: Lexicon) -> None:
     for name, given in values.items():
-        canonical = known.columns[found.kind].get(plain(name))
-        event_type, _, column = canonical.partition(".") if canonical and "." in canonical else ("", "", canonical)
+        canonical = known.columns[found.kind].get(plain(name), "")
+        event_type, _, column = canonical.partition(".") if "." in canonical else ("", "", canonical)
         is_time = column in _TIMES_OF["event" if event_type else found.kind]
         formats = time_formats(given) if is_time else ()
-        if canonical is None or (is_time and not formats and len(given)):
+        if not canonical or (is_time and not formats and len(given)):
             continue
         if event_type:
             found.milestones.setdefault(event_type, {}).setdefault(column, name)
@@ -145,18 +146,19 @@ def _is_phone(text: str) -> bool:
     return bool(re.fullmatch(r"(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}", text))
 
 
-def _share(given: pl.Series, test) -> float:
+def _share(given: pl.Series, test: Callable[[str], bool]) -> float:
     few = given.head(500).to_list()
     return sum(map(test, few)) / len(few) if few else 0.0
 
 
 def time_formats(given: pl.Series) -> tuple[str, ...]:
     """The fewest of ``TIMES`` that read at least 95 % of the values, the commonest first; empty if none do."""
-    left, chosen, total = given.to_frame("text"), [], len(given)
+    left, total = given.to_frame("text"), len(given)
+    chosen: list[str] = []
     while left.height > 0.05 * total:
         read = left.select(times.timestamp(pl.col("text"), (one,), "UTC").is_not_null().alias(one) for one in TIMES)
         counts = {one: int(read[one].sum()) for one in TIMES}
-        best = max(counts, key=counts.get)
+        best = max(counts, key=lambda one: counts[one])
         if not counts[best]:
             return ()
         chosen.append(best)

@@ -10,13 +10,14 @@ from functools import cache
 from pathlib import Path
 
 from minhu.declaration import read_yaml
+from minhu.feeds.canonical import Kind
 
 
 @dataclass
 class Lexicon:
     """What column names and words mean, by kind. Names are compared without case, blanks and underscores."""
 
-    columns: dict[str, dict[str, str]] = field(default_factory=dict)
+    columns: dict[Kind, dict[str, str]] = field(default_factory=dict)
     """kind → plain name → canonical column; ``DISPATCH.due_at`` on a case's milestone."""
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     """canonical column → word → code, exact."""
@@ -54,7 +55,7 @@ def lexicon(config: Path | None = None) -> Lexicon:
 
 
 def _learn(known: Lexicon, layout: dict) -> None:
-    names = known.columns.get(layout.get("kind"))
+    names = known.columns.get(layout.get("kind", ""))
     if names is None:
         return
     known.private |= {plain(name) for name in layout.get("private", ())}
@@ -67,7 +68,7 @@ def _learn(known: Lexicon, layout: dict) -> None:
                 known.codes.setdefault(canonical, {}).setdefault(word, code)
     for milestone in layout.get("milestones", ()):
         for name, given in milestone["columns"].items():
-            source, _ = _mapping(given)
+            source = _mapping(given)[0] or ""
             if name == "unit_name":
                 known.units.add(plain(source))
             else:

@@ -9,7 +9,7 @@ _Run = tuple[np.ndarray, np.ndarray]
 class Seen:
     """Remembers the rows it was shown by 128 bits of their hashes, as sorted runs that double in size."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._runs: list[_Run] = []
 
     def only_new(self, rows: pl.DataFrame) -> pl.DataFrame:

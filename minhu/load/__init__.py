@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import date, datetime
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -43,11 +44,13 @@ def load_delivery(
     """
     settings = settings or Settings.from_env()
     feed = read_feed(settings, feed_code)
+    loaded = []
     results = _load_delivery(settings, feed, feed.delivery(delivery), business_date)
     for result in results:
         if isinstance(result, BadDelivery):
             raise result
-    return results
+        loaded.append(result)
+    return loaded
 
 
 def load_file(
@@ -114,9 +117,9 @@ def _load_delivery(
                     if refusal.code != "NO_FILE" or fetched.path.exists():  # else another loader has taken it
                         results.append(refusal)
         except BadDelivery as error:  # what the source gave is no delivery: nothing landed, the manifest says why
-            refusal = BadDelivery(error.code, f"{feed.code}/{delivery.name}: {error}")
-            batch.refuse(connection, nothing, refusal, None)
-            results.append(refusal)
+            refused = BadDelivery(error.code, f"{feed.code}/{delivery.name}: {error}")
+            batch.refuse(connection, nothing, refused, None)
+            results.append(refused)
         except SourceAway:
             batch.record_attempt(connection, nothing, "unreachable")
             raise
@@ -153,9 +156,7 @@ def load_fetched(
     return result
 
 
-def _commit(
-    connection: psycopg.Connection, settings: Settings, source: Source, path: Path, **how: object
-) -> LoadResult:
+def _commit(connection: psycopg.Connection, settings: Settings, source: Source, path: Path, **how: Any) -> LoadResult:
     """Reads, judges and writes a landed file, the three of them side by side, and commits it.
 
     A refusal is recorded, told with feed, delivery and file, and raised.
@@ -171,7 +172,7 @@ def _commit(
 
 
 def _judge_and_commit(
-    connection: psycopg.Connection, settings: Settings, source: Source, path: Path, **how: object
+    connection: psycopg.Connection, settings: Settings, source: Source, path: Path, **how: Any
 ) -> LoadResult:
     delivery = source.delivery
     with key_in_use(connection, settings) as keys:

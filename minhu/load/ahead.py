@@ -1,6 +1,6 @@
 """Work in advance: what an iterator gives is made in a thread of its own, a few items before it is asked for."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from queue import Full, Queue
 from threading import Event, Thread
 from typing import TypeVar
@@ -10,7 +10,7 @@ _DONE = object()
 _PATIENCE = 0.1
 
 
-def ahead(items: Iterable[Item], depth: int = 1) -> Iterator[Item]:
+def ahead(items: Iterable[Item], depth: int = 1) -> Generator[Item, None, None]:
     """The same items in the same order; up to ``depth`` of them are ready before they are asked for.
 
     An exception comes up where its item would have. Whoever stops early closes the iterator, which ends the thread.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
 from itertools import chain
+from typing import cast
 
 import polars as pl
 import psycopg
@@ -130,9 +131,7 @@ def find_loaded(connection: psycopg.Connection, source: Source) -> int | None:
 def date_of(connection: psycopg.Connection, feed_code: str, delivery: str, sha256: str) -> date | None:
     """The date under which these very bytes were loaded before."""
     parameters = {"feed_code": feed_code, "delivery": delivery, "content": sha256}
-    return connection.execute(
-        f"select max(business_date) from audit.batch where {_SAME_CONTENT}", parameters
-    ).fetchone()[0]
+    return database.one(connection, f"select max(business_date) from audit.batch where {_SAME_CONTENT}", parameters)[0]
 
 
 def read_cursor(connection: psycopg.Connection, feed_code: str, delivery: str) -> str | None:
@@ -160,7 +159,7 @@ def commit(
     database.lock(connection, f"minhu:load:{source.feed.code}")
     if replays is None and (batch_id := find_loaded(connection, source)) is not None:
         return record_attempt(connection, source, "already_loaded", batch_id)
-    batch_id = connection.execute("select nextval(pg_get_serial_sequence('audit.batch', 'batch_id'))").fetchone()[0]
+    batch_id = database.one(connection, "select nextval(pg_get_serial_sequence('audit.batch', 'batch_id'))")[0]
     rejected, links = [], []
 
     def staged() -> Iterator[pl.DataFrame]:
@@ -221,10 +220,10 @@ def _shrunk_snapshot(connection: psycopg.Connection, source: Source, tally: Tall
         " and status in ('loaded', 'accepted') and business_date <= %(business_date)s order by order_key desc limit 1",
         source.identity,
     ).fetchone()
-    least = (row[0] if row else 0) * (100 - source.delivery.max_shrink_pct) / 100
-    if tally.staged >= least:
+    before = row[0] if row else 0
+    if tally.staged >= before * (100 - source.delivery.max_shrink_pct) / 100:
         return None
-    return Hold("SNAPSHOT_SHRANK", f"{tally.staged} rows, the snapshot before had {row[0]}")
+    return Hold("SNAPSHOT_SHRANK", f"{tally.staged} rows, the snapshot before had {before}")
 
 
 def _withdraw(connection: psycopg.Connection, old: Batch) -> None:
@@ -281,11 +280,11 @@ def _facts(source: Source) -> dict:
 
 
 def _same_content_other_date(connection: psycopg.Connection, source: Source) -> date | None:
-    row = connection.execute(
+    return database.one(
+        connection,
         f"select max(business_date) from audit.batch where {_SAME_CONTENT} and business_date <> %(business_date)s",
         source.identity,
-    ).fetchone()
-    return row[0]
+    )[0]
 
 
 def _insert_batch(
@@ -369,8 +368,8 @@ def _moment_text(moments: pl.Series) -> pl.Series:
     if len(moments) < _MANY or (moments.to_physical() % 1_000_000 != 0).any():
         return moments.dt.to_string("%Y-%m-%d %H:%M:%S%.6f+00")
     days, seconds = moments.dt.date().to_physical(), moments.to_physical() // 1_000_000 % 86_400
-    first = days.min() or 0
-    names = pl.int_range(first, (days.max() or 0) + 1, eager=True).cast(pl.Int32).cast(pl.Date).cast(pl.String)
+    first, last = (cast("int | None", end) or 0 for end in (days.min(), days.max()))
+    names = pl.int_range(first, last + 1, eager=True).cast(pl.Int32).cast(pl.Date).cast(pl.String)
     return pl.select(
         pl.concat_str(names.gather(days - first), _times_of_day().gather(seconds)).alias(moments.name)
     ).to_series()

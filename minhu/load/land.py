@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from minhu import database
 from minhu.errors import BadDelivery, Refused, foreign
 from minhu.load import seal
 from minhu.load.store import Store, name_of, private_folder, store_of
@@ -85,9 +86,7 @@ def landed_file(settings: Settings, batch_id: int, why: str) -> Iterator[Path]:
     Raises Refused without a reason, and what `opened` raises.
     """
     with reading(settings, "landed_file", why, batch_id=batch_id) as connection:
-        (sha256,) = connection.execute(
-            "select source_sha256 from audit.batch where batch_id = %s", [batch_id]
-        ).fetchone()
+        (sha256,) = database.one(connection, "select source_sha256 from audit.batch where batch_id = %s", [batch_id])
     with opened(settings, sha256, f"batch {batch_id}") as path:
         yield path
 

@@ -109,8 +109,8 @@ def _described(given: Preview, settings: Settings, feed: Feed, delivery: Deliver
 
 
 def _judged(given: Preview, feed: Feed, delivery: Delivery, rows: pl.DataFrame, file: Path) -> Preview:
-    refusals = _refusals(delivery, given.drift)
-    if given.drift.missing_columns:
+    refusals = _refusals(delivery, given.drift) if given.drift else []
+    if given.drift and given.drift.missing_columns:
         return replace(given, verdict="refuse", reasons=tuple(refusals))
     lenient = delivery.model_copy(update={"max_rejected_pct": 100.0, "new_columns": "evolve"})
     gate = door.Door(feed, lenient, (_KEY,))
@@ -194,7 +194,7 @@ def _samples(
     column: ContractColumn, rows: pl.DataFrame, known: dict[str, set[str]], agreed: Contract, most: int = 3
 ) -> list[str]:
     """The commonest values as far as they may be shown; private and kept columns give none."""
-    if column.canonical is None or (column.is_private and column.canonical != "caller_phone"):
+    if column.canonical is None or column.source is None or (column.is_private and column.canonical != "caller_phone"):
         return []
     values = rows[column.source].drop_nulls().str.strip_chars()
     values = values.filter(~values.is_in([*agreed.nulls, ""]))
@@ -220,7 +220,7 @@ def _time_samples(column: ContractColumn, values: pl.Series, timezone: str) -> l
 
 
 def _may_show(column: ContractColumn, value: str, words: set[str], distinct: int, total: int) -> bool:
-    name = column.canonical.rsplit(".", 1)[-1]
+    name = (column.canonical or "").rsplit(".", 1)[-1]
     if name in _WORDS or column.type in ("code", "boolean"):
         is_few = distinct <= max(30, total / 5) or name == "unit_name"
         return value in words or (is_few and showable(value))
@@ -234,7 +234,7 @@ def _unknown(
     columns: tuple[ContractColumn, ...], rows: pl.DataFrame, name: str, known: set[str], delivery: Delivery
 ) -> tuple[dict, ...]:
     """Values of the columns that fill ``name`` and that ``known`` lacks, with counts and the nearest known ones."""
-    filled = {column.source: column for column in columns if (column.canonical or "").rsplit(".", 1)[-1] == name}
+    filled = {column.source or "": column for column in columns if (column.canonical or "").rsplit(".", 1)[-1] == name}
     counts: dict[str, int] = {}
     for source in filled.keys() & set(rows.columns):
         for value, count in rows[source].str.strip_chars().drop_nulls().value_counts().rows():

@@ -76,7 +76,8 @@ def prune(
 
     Killed at any step and run again it deletes the rest. Raises Retryable when the landing zone is away.
     """
-    terms, gone = read_terms(settings), []
+    terms = read_terms(settings)
+    gone: list[Pruned] = []
     with database.connect(settings, autocommit=True) as connection:
         connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [LOCK_PRUNE])
         gone += _landed(connection, store_of(settings), terms, dry_run)
@@ -115,9 +116,9 @@ def _landed(connection: psycopg.Connection, store: Store, terms: Terms, dry_run:
         sha256 = sha256_of(name)
         found = referring.get(sha256, [])
         newest_feed = found[-1][1] if found else None
-        if not _is_past(store, name, found, terms):
-            continue
         days = terms.days("landed_days", newest_feed)
+        if days is None or not _is_past(store, name, found, terms):
+            continue
         if not dry_run:
             with connection.transaction():
                 for batch_id in [batch_id for batch_id, *_ in found] or [None]:

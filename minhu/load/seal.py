@@ -10,8 +10,8 @@ AES-GCM would be a format of our own. age streams in 16 MB and refuses what was 
 
 import hashlib
 import os
-from collections.abc import Mapping
-from typing import BinaryIO
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO
 
 import pyrage
 from pyrage.x25519 import Identity
@@ -69,7 +69,7 @@ class Hashed:
         self.bytes += len(data)
         return data
 
-    def _kept(self, call, *arguments):
+    def _kept(self, call: Callable[..., Any], *arguments: object) -> Any:
         try:
             return call(*arguments)
         except OSError as error:
@@ -95,4 +95,5 @@ def decrypt(sealed: BinaryIO, plain: Hashed, keys: tuple[Identity, ...], name: s
         pyrage.decrypt_io(source, plain, list(keys))
     except (pyrage.DecryptError, OSError) as error:
         holders = f"{VARIABLE} or secrets/{FILE}"
-        raise source.error or plain.error or foreign.as_ours(error, "unseal", name=name, holders=holders) from None
+        ours = foreign.as_ours(error, "unseal", name=name, holders=holders)
+        raise source.error or plain.error or ours or error from None

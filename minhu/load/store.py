@@ -41,7 +41,7 @@ class Store(Protocol):
     def path(self, name: str) -> Path | None:
         """The file itself, where it is local."""
 
-    def open(self, name: str) -> BinaryIO: ...
+    def open(self, name: str) -> AbstractContextManager[BinaryIO]: ...
 
     def names(self) -> Iterator[str]: ...
 
@@ -132,7 +132,7 @@ class Bucket:
         import fsspec
 
         self._settings = settings
-        url = settings.landing_url
+        url = settings.landing_url or ""
         parts = urlsplit(url)
         self.told = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         with foreign.told("landing store: backend", where=self.told):

@@ -71,20 +71,21 @@ def as_png(drawing: Drawing, faces: Faces) -> bytes:
     image = Image.new("RGB", (round(drawing.width * scale), round(drawing.height * scale)), "white")
     brush = ImageDraw.Draw(image)
 
-    def at(*lengths: float) -> list[float]:
-        return [length * scale for length in lengths]
+    def box(x1: float, y1: float, x2: float, y2: float) -> tuple[float, float, float, float]:
+        return x1 * scale, y1 * scale, x2 * scale, y2 * scale
 
     for shape in drawing.shapes:
         match shape:
             case Box(x, y, width, height, colour):
-                brush.rectangle(at(x, y, x + width, y + height), fill=colour)
+                brush.rectangle(box(x, y, x + width, y + height), fill=colour)
             case Line(x1, y1, x2, y2, colour, width):
-                brush.line(at(x1, y1, x2, y2), fill=colour, width=max(1, round(width * scale)))
+                brush.line(box(x1, y1, x2, y2), fill=colour, width=max(1, round(width * scale)))
             case Dot(x, y, radius, colour):
-                brush.ellipse(at(x - radius, y - radius, x + radius, y + radius), fill=colour)
+                brush.ellipse(box(x - radius, y - radius, x + radius, y + radius), fill=colour)
             case Label(x, y, text, size, anchor, colour):
                 font = ImageFont.truetype(str(faces.sans.path), size * POINT * scale, index=faces.sans.index)
-                brush.text(at(x, y), text, colour, font, {"left": "lm", "middle": "mm", "right": "rm"}[anchor])
+                middle = {"left": "lm", "middle": "mm", "right": "rm"}[anchor]
+                brush.text((x * scale, y * scale), text, colour, font, middle)
     out = BytesIO()
     image.save(out, "PNG", dpi=(DPI, DPI), optimize=False)
     return out.getvalue()

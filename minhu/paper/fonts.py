@@ -72,17 +72,17 @@ def find_faces(env: os._Environ | dict = os.environ) -> Faces:
     the package that comes with the set-up, or of the machine. Raises Refused naming what to install."""
     named = [Path(part.strip()) for part in env.get(VARIABLE, "").split(",") if part.strip()]
     if named:
-        sans, *rest = named
-        return Faces(_given(sans), _given(rest[0] if rest else sans))
+        return Faces(_given(named[0]), _given(named[1] if named[1:] else named[0]))
     folder = _packaged()
     sans = _first([*([folder / "NotoSansSC-Regular.otf"] if folder else []), *map(Path, SANS)])
     serif = _first([*([folder / "NotoSerifSC-Regular.otf"] if folder else []), *map(Path, SERIF)])
-    if sans is None and serif is None:
+    either = sans or serif
+    if either is None:
         raise Refused(
             "no Chinese font was found: install the package pylopdf-fonts-zh-cn (`make setup` does) or, on Debian, "
             f"`apt-get install fonts-noto-cjk`, or set {VARIABLE} to a .ttf, .otf or .ttc file"
         )
-    return Faces(sans or serif, serif or sans)
+    return Faces(sans or either, serif or either)
 
 
 def _packaged() -> Path | None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC
 from io import BytesIO
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from docx import Document
@@ -105,7 +106,7 @@ def _style(paper: Paper, role: str, lang: str) -> None:
         style.element.pPr.remove(borders)
 
 
-def _face(properties: OxmlElement, face: str) -> None:
+def _face(properties: Any, face: str) -> None:
     fonts = properties.get_or_add_rFonts()
     for kind in ("w:asciiTheme", "w:hAnsiTheme", "w:eastAsiaTheme", "w:cstheme"):
         fonts.attrib.pop(qn(kind), None)
@@ -135,8 +136,8 @@ def _figure(paper: Paper, drawing: Drawing, faces: Faces) -> None:
     paragraph.paragraph_format.keep_with_next = True
     paragraph.paragraph_format.space_before = Pt(6)
     paragraph.add_run().add_picture(BytesIO(as_png(drawing, faces)), width=Mm(drawing.width))
-    picture = paragraph._p.find(f".//{qn('wp:docPr')}")
-    picture.set("descr", drawing.alt)
+    for picture in paragraph._p.findall(f".//{qn('wp:docPr')}"):
+        picture.set("descr", drawing.alt)
     caption = paper.add_paragraph()
     caption.alignment = ALIGN["middle"]
     _run(caption, drawing.alt, SANS, 9, GREY)
@@ -156,7 +157,7 @@ def _table(paper: Paper, table: Table) -> None:
     after.paragraph_format.line_spacing = after.paragraph_format.space_after = Pt(4)
 
 
-def _rules(properties: OxmlElement) -> None:
+def _rules(properties: Any) -> None:
     """Thick rules above and below, thin ones between rows, none upright."""
     borders = OxmlElement("w:tblBorders")
     for side, width, colour in (("top", 8, "222222"), ("bottom", 8, "222222"), ("insideH", 4, "D5D5D5")):
@@ -169,7 +170,7 @@ def _rules(properties: OxmlElement) -> None:
     properties.find(qn("w:tblLook")).addprevious(margins)
 
 
-def _element(name: str, **values: str) -> OxmlElement:
+def _element(name: str, **values: str) -> Any:
     made = OxmlElement(name)
     for key, value in values.items():
         made.set(qn(f"w:{key}"), value)

@@ -47,6 +47,7 @@ NEEDS = 32.0
 PAGE = "— {} —"
 SPARE = 6.0
 """So far below the text, in millimetres, a small print may go, rather than stand alone on a page."""
+Colour = str | tuple[int, int, int]
 
 
 class Paper(FPDF):
@@ -73,11 +74,21 @@ class Paper(FPDF):
     def free(self) -> float:
         return self.floor - self.get_y()
 
-    def ink(self, colour: str | tuple[int, int, int]) -> tuple[int, int, int]:
-        return tuple(bytes.fromhex(colour[1:])) if isinstance(colour, str) else colour
+    def ink(self, colour: Colour) -> tuple[int, int, int]:
+        if not isinstance(colour, str):
+            return colour
+        red, green, blue = bytes.fromhex(colour[1:])
+        return red, green, blue
 
     def write_at(
-        self, x: float, y: float, text: str, face: str, size: float, anchor: str = "left", colour: object = INK
+        self,
+        x: float,
+        y: float,
+        text: str,
+        face: str,
+        size: float,
+        anchor: str = "left",
+        colour: str | tuple[int, int, int] = INK,
     ) -> None:
         """Writes one line whose middle is at ``y``; ``x`` is its left, middle or right end."""
         self.set_font(face, size=size)
@@ -116,7 +127,9 @@ def as_pdf(blocks: Sequence[Block], cover: Cover, faces: Faces) -> bytes:
     for at, block in enumerate(blocks):
         match block:
             case Text():
-                _text(paper, block, _needs(paper, blocks, at), last_notice=_ends_notices(blocks, at))
+                _text(
+                    paper, block, _needs(paper, block, blocks[at + 1 : at + 2]), last_notice=_ends_notices(blocks, at)
+                )
             case Table():
                 _table(paper, block)
             case Figure(drawing):
@@ -131,14 +144,14 @@ def _ends_notices(blocks: Sequence[Block], at: int) -> bool:
     return not (isinstance(following, Text) and following.role == "notice")
 
 
-def _needs(paper: Paper, blocks: list, at: int) -> float:
+def _needs(paper: Paper, heading: Text, below: Sequence[Block]) -> float:
     """What a heading wants below it on its page: of a table the header and the first row."""
-    following = blocks[at + 1] if at + 1 < len(blocks) else None
+    following = below[0] if below else None
     if not isinstance(following, Table) or not following.rows:
         return NEEDS
     titles, widths = tuple(column.title for column in following.columns), _widths(paper, following)
     rows = (_height(_cells(paper, cells, widths)) for cells in (titles, following.rows[0].cells))
-    return max(NEEDS, STYLES[blocks[at].role].lead * POINT + sum(rows) + 3)
+    return max(NEEDS, STYLES[heading.role].lead * POINT + sum(rows) + 3)
 
 
 def _text(paper: Paper, block: Text, needs: float, *, last_notice: bool) -> None:

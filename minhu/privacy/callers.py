@@ -40,8 +40,7 @@ def caller_links(phones: pl.Series, keys: Sequence[bytes]) -> pl.DataFrame:
     current, *earlier = keys
     if not earlier:
         return pl.DataFrame(schema=_LINKS)
-    distinct = _digits(phones).drop_nulls().unique().sort()
-    distinct = [phone for phone in distinct if phone]
+    distinct = [phone for phone in _digits(phones).drop_nulls().unique().sort() if phone]
     now = _tokens(distinct, current)
     rows = [
         (then, key_id(key), token)

@@ -59,7 +59,9 @@ def read(settings: Settings, env: Mapping[str, str] = os.environ) -> tuple[bytes
 def kept_keys(settings: Settings, env: Mapping[str, str] = os.environ) -> tuple[Kept, ...]:
     """The keys there are, in the order of ``read``; none is made by looking."""
     folder = _folder(settings)
-    given = [("current", CURRENT, None, env[CURRENT])] if env.get(CURRENT) else []
+    given: list[tuple[str, str, datetime | None, str]] = []
+    if env.get(CURRENT):
+        given.append(("current", CURRENT, None, env[CURRENT]))
     if not given and (folder / _FILE).exists():
         given.append(("current", *_filed(folder / _FILE)))
     given += [("earlier", EARLIER, None, text.strip()) for text in env.get(EARLIER, "").split(",") if text.strip()]

@@ -51,7 +51,7 @@ def check(settings: Settings, head: str | None = None) -> AccessCheck | None:
         )
     with database.connect(settings) as connection:
         connection.execute("set transaction isolation level repeatable read")
-        if not connection.execute("select has_table_privilege('audit.access_log', 'select')").fetchone()[0]:
+        if not database.one(connection, "select has_table_privilege('audit.access_log', 'select')")[0]:
             return None
         return check_log(connection, head)
 
@@ -59,7 +59,7 @@ def check(settings: Settings, head: str | None = None) -> AccessCheck | None:
 def check_log(connection: psycopg.Connection, head: str | None = None) -> AccessCheck:
     """`check` as the transaction of ``connection`` sees it."""
     findings = tuple(_faults(connection, head))
-    rows, last = connection.execute(_LAST).fetchone()
+    rows, last = database.one(connection, _LAST)
     return AccessCheck(rows, last or f"0:{BEFORE_THE_FIRST}", findings)
 
 

@@ -41,7 +41,8 @@ def check_chain(
     set_json_loads(read_json, connection)
     with connection.cursor(row_factory=dict_row) as cursor:
         releases = cursor.execute("select * from publish.release order by release_id").fetchall()
-    findings, before, revisions = [], BEFORE_THE_FIRST, {}
+    findings, before = [], BEFORE_THE_FIRST
+    revisions: dict[tuple, int] = {}
     for release in releases:
         tell(f"校验 {release['period']} 第 {release['revision']} 次发布：{release['row_count']} 行")
         where = release["release_id"], release["period"], release["revision"]

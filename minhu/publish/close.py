@@ -10,6 +10,7 @@ the rows that were frozen, not those of the day.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
@@ -147,7 +148,7 @@ def close(
         return read_closing(connection, closing_id)
 
 
-def revise(settings: Settings, period: str, scheme_id: str | None = None, *, why: str, **how: object) -> Closing:
+def revise(settings: Settings, period: str, scheme_id: str | None = None, *, why: str, **how: Any) -> Closing:
     """Closes a published period anew, as its next revision. Raises Refused as `close` does."""
     if not why.strip():
         raise Refused("say why the result is revised: a revision without a reason is not recorded")
@@ -205,7 +206,7 @@ def newest_closing(connection: psycopg.Connection, period: str, scheme_id: str |
     return found[0][1]
 
 
-def read_closing(connection: psycopg.Connection, closing_id: int) -> Closing:
+def read_closing(connection: psycopg.Connection[Any], closing_id: int) -> Closing:
     with connection.cursor(row_factory=class_row(Closing)) as cursor:
         found = cursor.execute(_CLOSINGS + " where closing.closing_id = %s", [closing_id]).fetchone()
     if found is None:
@@ -244,7 +245,9 @@ cross join lateral (
 """
 
 
-def read_releases(connection: psycopg.Connection, condition: str = "true", wanted: dict | None = None) -> list[Release]:
+def read_releases(
+    connection: psycopg.Connection[Any], condition: str = "true", wanted: dict | None = None
+) -> list[Release]:
     """The releases that ``condition`` names, in the order of their publication."""
     names = ", ".join(Release.__dataclass_fields__)
     with connection.cursor(row_factory=class_row(Release)) as cursor:
@@ -254,7 +257,7 @@ def read_releases(connection: psycopg.Connection, condition: str = "true", wante
 
 
 def find_release(
-    connection: psycopg.Connection, period: str, revision: int | None = None, scheme_id: str | None = None
+    connection: psycopg.Connection[Any], period: str, revision: int | None = None, scheme_id: str | None = None
 ) -> Release:
     """A revision of ``period``, the newest unless told. Raises Refused when there is none, or of several schemes."""
     found = read_releases(
@@ -282,15 +285,16 @@ def _newest_release(connection: psycopg.Connection, scheme_id: str, period: str)
 
 def _is_final(connection: psycopg.Connection, scored: ScoreResult, period: Period) -> bool:
     """Whether the scheme calls a complete result of such a period final."""
-    data = connection.execute(
+    data = database.one(
+        connection,
         "select data from config.entry where kind = 'scheme' and key = %s and data ->> 'scheme_version' = %s limit 1",
         [scored.scheme_id, scored.scheme_version],
-    ).fetchone()[0]
+    )[0]
     return Scheme.from_entry(data).standing(period, True) == "final"
 
 
 def _refuse_what_is_not_built(connection: psycopg.Connection) -> None:
-    batches, decisions = connection.execute(_NOT_BUILT).fetchone()
+    batches, decisions = database.one(connection, _NOT_BUILT)
     waiting = [
         text
         for number, text in ((batches, f"{batches} batches"), (decisions, f"{decisions} decisions of people"))

@@ -107,7 +107,7 @@ def diff(settings: Settings, period: str, revision: int | None = None, scheme_id
         if closing.revision == 1:
             raise Refused(f"{wanted.text} has one revision; there is nothing to compare it with")
         base = _base(connection, closing)
-        names = dict(
+        names: dict[str, str] = dict(
             connection.execute(
                 "select unit_code, max(unit_name) from mart.dim_unit where valid_from <= %(day)s"
                 " and (valid_to is null or valid_to > %(day)s) group by unit_code",

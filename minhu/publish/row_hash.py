@@ -7,11 +7,12 @@ import hashlib
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 BEFORE_THE_FIRST = "0" * 64
 
 
-def canonical(value: object) -> str:
+def canonical(value: Any) -> str:
     """JSON with the members of objects sorted by name in byte order and without those that are null.
 
     Numbers have no trailing zero and no exponent; moments are UTC, in ISO 8601 with as many decimals as they need.

@@ -1,5 +1,7 @@
 """A release as the score that it is: read from ``publish`` alone, by what also reads the newest score."""
 
+from typing import Any
+
 import psycopg
 from psycopg.rows import dict_row, tuple_row
 
@@ -15,17 +17,18 @@ from minhu.scoring.stored import Stored
 from minhu.settings import Settings
 
 
-def run_of(connection: psycopg.Connection, release: Release) -> Run:
+def run_of(connection: psycopg.Connection[Any], release: Release) -> Run:
     """What was scored: the scheme in the words of the configuration that the release rests on."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        data, starts_at, ends_at = cursor.execute(
+        data, starts_at, ends_at = database.one(
+            cursor,
             "select entry.data, release.starts_at, release.ends_at from publish.release inner join config.entry"
             " on entry.kind = 'scheme' and entry.key = release.scheme_id"
             " and entry.since_version <= release.config_version"
             " and (entry.until_version is null or entry.until_version > release.config_version)"
             " where release.release_id = %s",
             [release.release_id],
-        ).fetchone()
+        )
     return Run(
         Scheme.from_entry(data),
         Period.parse(release.period),
@@ -37,7 +40,7 @@ def run_of(connection: psycopg.Connection, release: Release) -> Run:
     )
 
 
-def stored_release(connection: psycopg.Connection, release: Release) -> Stored:
+def stored_release(connection: psycopg.Connection[Any], release: Release) -> Stored:
     """The rows of a release. Points by hand are those that it rests on, whatever was decided about them since."""
     run = run_of(connection, release)
     return Stored(
@@ -70,8 +73,7 @@ def explain_release(
     ``revision``: the newest unless given. Raises Refused when there is no such unit, revision or indicator.
     """
     wanted = Period.parse(period)
-    with database.connect(settings) as connection:
-        connection.row_factory = dict_row
+    with database.connect(settings, rows=dict_row) as connection:
         code = find_unit(connection, unit, wanted)
         stored = stored_release(connection, find_release(connection, wanted.text, revision, scheme_id))
         asked = stored.key | {"unit": code}

@@ -112,8 +112,8 @@ def _verify(
         where = release.release_id, release.period, release.revision
         findings.append(Finding(*where, "release", None, f"哈希为 {release.hash}，不是所给的 {expected}"))
     with database.connect(settings) as connection:
-        inputs = connection.execute("select inputs from publish.release where release_id = %s", [release.release_id])
-        recorded = inputs.fetchone()[0]
+        query = "select inputs from publish.release where release_id = %s"
+        recorded = database.one(connection, query, [release.release_id])[0]
         run = run_of(connection, release)
         retained, lost = (None, None) if chain_only else _gone(connection, release)
         changed = () if chain_only else _changed_inputs(connection, release, recorded)
@@ -157,7 +157,7 @@ def _changed_inputs(connection: psycopg.Connection, release: Release, recorded: 
         recorded["manual_points"]["ids"],
         Jsonb(recorded["code"]),
     )
-    today = connection.execute("select publish.inputs(%s, %s, %s, %s::bigint[], %s)", asked).fetchone()[0]
+    today = database.one(connection, "select publish.inputs(%s, %s, %s, %s::bigint[], %s)", asked)[0]
     return tuple(name for name, told in today.items() if told != recorded[name])
 
 
@@ -196,7 +196,7 @@ from (
 
 def _gone(connection: psycopg.Connection, release: Release) -> tuple[str | None, str | None]:
     """In words: what retention took of the rows that the release rests on, and what is gone without account."""
-    retained, lost, first = connection.execute(_GONE, [release.build_id]).fetchone()
+    retained, lost, first = database.one(connection, _GONE, [release.build_id])
     return (
         f"{retained} 个批次的接入数据已按保存期限清除，只校验了哈希，未重算" if retained else None,
         f"staging：{lost} 个批次的接入行数与登记不符（首个为批次 {first}）" if lost else None,

@@ -103,7 +103,7 @@ def list_held(settings: Settings) -> list[dict]:
             "select batch_id, feed_code, delivery, kind, business_date::text, loaded_at::text, staged_rows,"
             " reason_code, reason from audit.batch where status = 'held' order by batch_id"
         )
-        names = [column.name for column in cursor.description]
+        names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
@@ -132,7 +132,7 @@ def _concerned(connection: psycopg.Connection, rule: Rule, found: Finding, judge
     """The judged batches that a failed rule concerns, with what was observed there."""
     if found.is_errored:
         return dict.fromkeys(judged, found.observed)
-    told = dict(connection.execute(failing.concerned(rule, rule.asset_query)).fetchall())
+    told: dict[int, dict] = dict(connection.execute(failing.concerned(rule, rule.asset_query)).fetchall())
     if not told:  # it failed on something that no batch answers for: nobody is let in on trust
         return dict.fromkeys(judged, found.observed)
     return {batch_id: told[batch_id] for batch_id in judged if batch_id in told}
@@ -153,7 +153,7 @@ def _of_release(
     observed = found.observed
     if rule.asset == "reconciliation" and (column := rule.kwargs.get("column")):  # one row: tell the count itself
         query = sql.SQL("select {} from {}").format(sql.Identifier(column), sql.Identifier(kept))
-        observed = {column: connection.execute(query).fetchone()[0]}
+        observed = {column: database.one(connection, query)[0]}
     return replace(outcome, observed=observed, failed_rows=sum(counts.values()))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy
 
@@ -57,7 +58,7 @@ def judge(
     return {rule.id: _finding(found[rule.id]) for rule in rules}
 
 
-def engine():
+def engine() -> Any:
     """Great Expectations, without telemetry, its own use of deprecated modules not taken for ours."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     with warnings.catch_warnings():
@@ -68,7 +69,7 @@ def engine():
 
 
 @contextmanager
-def _opened(gx, settings: Settings, root: Path, gate: Gate, named: dict[str, str]) -> Iterator[tuple]:
+def _opened(gx: Any, settings: Settings, root: Path, gate: Gate, named: dict[str, str]) -> Iterator[tuple]:
     """The project and the gate's checkpoint. Afterwards its connections are closed and sys.path is as it was."""
     search_path, context = list(sys.path), None
     surroundings = {"MINHU_HOME": str(settings.home), "MINHU_DATABASE_URL": _connection_string(settings, named)}
@@ -93,7 +94,7 @@ def _connection_string(settings: Settings, named: dict[str, str]) -> str:
     """The warehouse for Great Expectations; its queries read what is ``named`` with current_setting()."""
     target = sqlalchemy.make_url(database.url(settings)).set(drivername="postgresql+psycopg")
     settled = [f"-c {name}={_escaped(value)}" for name, value in {"timezone": TIMEZONE, **named}.items()]
-    options = " ".join([target.query.get("options", ""), *settled]).strip()
+    options = " ".join([str(target.query.get("options", "")), *settled]).strip()
     return target.update_query_dict({"options": options}).render_as_string(hide_password=False)
 
 
@@ -101,7 +102,7 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace(" ", "\\ ")
 
 
-def _assert_loaded(checkpoint, rules: list[Rule]) -> None:
+def _assert_loaded(checkpoint: Any, rules: list[Rule]) -> None:
     loaded = {
         expectation.meta["id"]: expectation.expectation_type
         for definition in checkpoint.validation_definitions
@@ -115,16 +116,17 @@ def _assert_loaded(checkpoint, rules: list[Rule]) -> None:
             )
 
 
-def _gone(error: BaseException | None) -> MinhuError | None:
+def _gone(error: Exception | None) -> MinhuError | None:
     """Our error, where this one stems from a database that went away."""
     while error is not None:
         if ours := foreign.as_ours(error, "gate"):
             return ours
-        error = error.__cause__ or error.__context__
+        before = error.__cause__ or error.__context__
+        error = before if isinstance(before, Exception) else None
     return None
 
 
-def _finding(result) -> Finding:
+def _finding(result: Any) -> Finding:
     """Tells errors from failures. Raises Retryable when the error is a database that went away."""
     trouble = _trouble(result.exception_info or {})
     if trouble is None:

@@ -41,7 +41,7 @@ def keep(connection: psycopg.Connection, gate: Gate, in_force: Iterable[Rule]) -
 
     A rule that changed ends its row and begins another; one that is gone, or has another id now, ends its row.
     """
-    known = dict(
+    known: dict[str, str] = dict(
         connection.execute(
             "select rule_id, rule_hash from audit.quality_rule where until is null and starts_with(rule_id, %s)",
             [f"{gate}."],

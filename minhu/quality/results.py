@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 import psycopg
 from psycopg.types.json import Jsonb
 
+from minhu import database
 from minhu.errors import foreign
 from minhu.quality.rules import Gate, Rule, Severity
 
@@ -69,13 +70,15 @@ class Outcome:
     batch_queries: dict[int, str] = field(default_factory=dict)
     """batch_id → the same list of that batch alone."""
     failed_rows: int | None = None
-    batch_failed_rows: dict[int, int] = field(default_factory=dict)
+    batch_failed_rows: dict[int | None, int] = field(default_factory=dict)
 
 
 def start_run(connection: psycopg.Connection, gate: Gate, subject: str) -> int:
-    return connection.execute(
-        "insert into audit.quality_run (gate, subject) values (%s, %s) returning quality_run_id", [gate, subject]
-    ).fetchone()[0]
+    return database.one(
+        connection,
+        "insert into audit.quality_run (gate, subject) values (%s, %s) returning quality_run_id",
+        [gate, subject],
+    )[0]
 
 
 def keep_failed_rows(connection: psycopg.Connection, run_id: int, outcome: Outcome) -> dict[int | None, int]:

@@ -56,7 +56,7 @@ class Rule:
     on_failure: str
     type: str
     kwargs: dict[str, Any]
-    rows: dict[str, str]
+    rows: dict[Kind, str]
     """Of a rule on a measure of whole batches: which rows it is about, by kind of batch, as a condition on ``told``
     (the staging table) and ``batch``."""
     guards: tuple[str, ...]

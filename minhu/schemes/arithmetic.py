@@ -48,26 +48,33 @@ def half_up(value: Fraction, decimals: int) -> Decimal:
     return Decimal(whole if value >= 0 else -whole).scaleb(-decimals)
 
 
+def _known(number: Decimal | None) -> Fraction:
+    """A number of the rule; a scheme that lacks one which its function reads is refused."""
+    if number is None:
+        raise ValueError("the scoring function lacks a number")
+    return Fraction(number)
+
+
 def proportional(value: Fraction, terms: Terms) -> Fraction:
     """points × value ÷ target, full points at most."""
-    return min(Fraction(terms.points), Fraction(terms.points) * value / Fraction(terms.target))
+    return min(Fraction(terms.points), Fraction(terms.points) * value / _known(terms.target))
 
 
 def linear_deduction(value: Fraction, terms: Terms, better: Literal["higher", "lower"]) -> Fraction:
     """Full points at the target, ``per_point`` off for each percentage point on the wrong side, not below ``floor``."""
-    short = Fraction(terms.target) - value if better == "higher" else value - Fraction(terms.target)
-    points = Fraction(terms.points) - Fraction(terms.per_point) * short
-    return max(Fraction(terms.floor), min(Fraction(terms.points), points))
+    short = _known(terms.target) - value if better == "higher" else value - _known(terms.target)
+    points = Fraction(terms.points) - _known(terms.per_point) * short
+    return max(_known(terms.floor), min(Fraction(terms.points), points))
 
 
 def per_item_deduction(count: Fraction, terms: Terms) -> Fraction:
     """``per_item`` off for each item, ``cap`` at most."""
-    return Fraction(terms.points) - min(Fraction(terms.cap), Fraction(terms.per_item) * count)
+    return Fraction(terms.points) - min(_known(terms.cap), _known(terms.per_item) * count)
 
 
 def per_item_bonus(count: Fraction, terms: Terms) -> Fraction:
     """``per_item`` for each item, ``cap`` at most."""
-    return min(Fraction(terms.cap), Fraction(terms.per_item) * count)
+    return min(_known(terms.cap), _known(terms.per_item) * count)
 
 
 def steps(value: Fraction, table: Sequence[Step], otherwise: Decimal, better: Literal["higher", "lower"]) -> Fraction:
@@ -81,7 +88,7 @@ def steps(value: Fraction, table: Sequence[Step], otherwise: Decimal, better: Li
 def manual(given: Fraction, terms: Terms, entry: Literal["earned", "change"]) -> Fraction:
     """Points that a person entered: what was earned, or the changes to full points, within floor and cap."""
     points = given + (Fraction(terms.points) if entry == "change" else 0)
-    return max(Fraction(terms.floor), min(Fraction(terms.cap), points))
+    return max(_known(terms.floor), min(_known(terms.cap), points))
 
 
 @dataclass(frozen=True)
@@ -146,6 +153,11 @@ def ranks(scores: Iterable[Decimal]) -> dict[Decimal, int]:
     return {score: ordered.index(score) + 1 for score in set(ordered)}
 
 
+def decimals_of(number: Decimal) -> int:
+    """How many decimals a number is written with; below zero where it ends in zeros before the point."""
+    return -int(number.as_tuple().exponent)
+
+
 def split_loss(lost: Decimal, missed: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
     """``lost`` in parts over the rows that missed, given as (id, by how much).
 
@@ -153,7 +165,7 @@ def split_loss(lost: Decimal, missed: Iterable[tuple[str, Decimal]]) -> dict[str
     ``lost`` exactly.
     """
     rows = sorted(missed)
-    step = min(CENT, Decimal(1).scaleb(lost.as_tuple().exponent))
+    step = min(CENT, Decimal(1).scaleb(-decimals_of(lost)))
     steps, weight = int(lost / step), Fraction(sum(by for _, by in rows))
     exact = {key: steps * Fraction(by) / weight for key, by in rows}
     whole = {key: int(share) for key, share in exact.items()}

@@ -1,8 +1,10 @@
 """Two versions of a scheme compared in words, for those who must agree to a change."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
+from typing import TypeVar
 
 from minhu.declaration import Declared
 from minhu.glossary.cases import ANSWER, LIMIT_KIND, REQUEST_TYPE, URGENCY
@@ -21,16 +23,19 @@ from minhu.glossary.law import (
 from minhu.schemes.language.functions import said
 from minhu.schemes.language.indicator import Indicator
 from minhu.schemes.language.values import Entries, Entry
-from minhu.schemes.scheme import Scheme
+from minhu.schemes.scheme import PeerGroup, Scheme
 
 MOMENTS = ("received_at", "dispatched_at", "due_at", "closed_at", "called_at", "occurred_at")
 CHOSEN = (AGGREGATE, ANSWER, CHOICE, LIMIT_KIND, LIMIT_START, LIMIT_UNIT, PERIOD, REQUEST_TYPE, SCORING, STANDING)
-WORDS = (
-    {code: kind.zh(code) for kind in (*CHOSEN, URGENCY, WHEN_EMPTY) for code in kind}
-    | {code: COLUMN.zh(code) for code in MOMENTS}
-    | {True: "是", False: "否"}
-)
+WORDS: dict[object, str] = {
+    **{code: kind.zh(code) for kind in (*CHOSEN, URGENCY, WHEN_EMPTY) for code in kind},
+    **{code: COLUMN.zh(code) for code in MOMENTS},
+    True: "是",
+    False: "否",
+}
 """What a scheme's values are called, whatever they are values of."""
+
+Part = TypeVar("Part", PeerGroup, Indicator)
 
 
 @dataclass(frozen=True)
@@ -61,17 +66,23 @@ def compare(old: Scheme, new: Scheme) -> list[Change]:
     ]
 
 
-def _listed(what: str, old: tuple, new: tuple, groups: dict[str, str], summary) -> list[Change]:
+def _listed(
+    what: str,
+    old: tuple[Part, ...],
+    new: tuple[Part, ...],
+    groups: dict[str, str],
+    summary: Callable[[Part], str | None],
+) -> list[Change]:
     before, after = ({one.code: one for one in many} for many in (old, new))
     changes = []
     for code in dict.fromkeys(chain(before, after)):
         was, now = before.get(code), after.get(code)
-        where = f"{what}“{(now or was).name_zh}”"
+        where = f"{what}“{next(part.name_zh for part in (now, was) if part)}”"
         if was is None or now is None:
-            changes.append(Change(where, what, was and summary(was), now and summary(now)))
+            changes.append(Change(where, what, summary(was) if was else None, summary(now) if now else None))
         else:
             changes += _fields(where, was, now, groups, leave=("code", "scoring"))
-            if isinstance(was, Indicator):
+            if isinstance(was, Indicator) and isinstance(now, Indicator):
                 changes += _scoring(where, was, now, groups)
     return changes + _order(what, before, after)
 
@@ -92,7 +103,9 @@ def _scoring(where: str, old: Indicator, new: Indicator, groups: dict[str, str])
     return [Change(where, SCHEME_FIELD.zh("scoring"), *told)]
 
 
-def _fields(where: str, old: object, new: object, groups: dict[str, str], leave: tuple[str, ...] = ()) -> list[Change]:
+def _fields(
+    where: str, old: Declared, new: Declared, groups: dict[str, str], leave: tuple[str, ...] = ()
+) -> list[Change]:
     changes = []
     for name in type(new).model_fields:
         was, now = getattr(old, name), getattr(new, name)
@@ -110,12 +123,12 @@ def _value(name: str, value: object, groups: dict[str, str]) -> str | None:
             return None
         case tuple() if name == "peer_groups":
             return "、".join(groups[code] for code in value)
-        case (Entry(), *_):
+        case tuple() if isinstance(value[0], Entry):
             return _parameter(value, groups)
         case tuple():
             return "；".join(str(_value(name, one, groups)) for one in value)
         case bool() | str():
-            return WORDS.get(value, value)
+            return WORDS.get(value, str(value))
         case dict():
             return "，".join(f"{WORDS.get(key, key)} {_value(key, one, groups)}" for key, one in value.items()) or "无"
         case Declared():

@@ -3,9 +3,10 @@
 from dataclasses import fields, is_dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 
-def plain(value: object) -> object:
+def plain(value: object) -> Any:
     """``value`` for ``json.dumps``: decimals as strings (they are exact), moments in ISO 8601."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
@@ -18,7 +19,7 @@ def plain(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def one_level(value: object) -> object:
+def one_level(value: object) -> Any:
     """``plain`` for the ``default`` of ``json``, which asks again for what is inside."""
     if is_dataclass(value):
         return {field.name: getattr(value, field.name) for field in fields(value)}

@@ -17,7 +17,7 @@ from decimal import Decimal
 from functools import cached_property
 from itertools import combinations, pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -25,6 +25,7 @@ from minhu.business_date import TIMEZONE
 from minhu.declaration import Declared, read_declaration
 from minhu.errors import BadDeclaration
 from minhu.feeds.feed import ZoneName
+from minhu.schemes.arithmetic import decimals_of
 from minhu.schemes.language.indicator import Indicator
 from minhu.schemes.language.limits import Limit
 from minhu.schemes.language.publication import Band, Publication, Rounding
@@ -35,6 +36,7 @@ DERIVED = ("is_lower_better", "is_told_by_rows")
 """What follows from an indicator's rule and SQL has to know: said once, here, and handed on with the entry."""
 
 Aggregation = Literal["recomputed", "mean_of_months", "mean_of_quarters"]
+PARTS: dict[Aggregation, PeriodKind] = {"mean_of_months": "month", "mean_of_quarters": "quarter"}
 
 
 class PeerGroup(Declared):
@@ -102,7 +104,7 @@ class Scheme(Declared):
     @model_validator(mode="after")
     def _aggregates(self) -> "Scheme":
         for kind, of in self.aggregation.items():
-            part = {"mean_of_months": "month", "mean_of_quarters": "quarter"}.get(of)
+            part = PARTS.get(of)
             if kind not in self.periods or part == kind or (part and part not in self.periods):
                 raise ValueError(f"aggregation.{kind}: {of} needs the periods {kind} and {part or kind}")
         return self
@@ -111,7 +113,7 @@ class Scheme(Declared):
     def _full_points_are_not_rounded(self) -> "Scheme":
         for indicator in self.indicators if self.rounding.order == "components_first" else ():
             for entry in indicator.points:
-                if -entry.value.normalize().as_tuple().exponent > self.rounding.decimals:
+                if decimals_of(entry.value.normalize()) > self.rounding.decimals:
                     decimals = self.rounding.decimals
                     raise ValueError(f"{indicator.code}: {entry.value} points are rounded to {decimals} decimals")
         return self
@@ -179,7 +181,8 @@ class Scheme(Declared):
 
     def parts(self, period: Period) -> list[Period] | None:
         """The shorter periods of which one is the mean, as far as the scheme is in force; None where it is not."""
-        kind = {"mean_of_months": "month", "mean_of_quarters": "quarter"}.get(self.aggregation.get(period.kind, ""))
+        of = None if period.kind == "month" else self.aggregation.get(period.kind)
+        kind = PARTS.get(of) if of else None
         return [part for part in period.parts(kind) if self._is_in_force_through(part)] if kind else None
 
     def _is_in_force_through(self, period: Period) -> bool:
@@ -204,19 +207,23 @@ class Scheme(Declared):
         offered = ", ".join(indicator.code for indicator in self.indicators)
         raise BadDeclaration(f"the scheme {self.scheme_id} has no indicator {code!r}; it has {offered}")
 
-    def group(self, named: str) -> PeerGroup | None:
+    def find_group(self, named: str) -> PeerGroup | None:
         """The peer group of this code or Chinese name."""
         return next((group for group in self.peer_groups if named in (group.code, group.name_zh)), None)
+
+    def group(self, code: str) -> PeerGroup:
+        """The peer group of a unit that was scored."""
+        return next(group for group in self.peer_groups if code == group.code)
 
     def points_max(self, peer_group: str, day: date) -> Decimal:
         """The points of all indicators together, for a peer group on a day."""
         scored = [indicator for indicator in self.indicators if indicator.scores(peer_group)]
-        return sum((in_force(indicator.points, peer_group, day) or 0 for indicator in scored), Decimal())
+        return sum((in_force(indicator.points, peer_group, day) or Decimal() for indicator in scored), Decimal())
 
     @property
     def examples(self) -> list[str]:
         """The parts that stand for something no public source gives, by name."""
-        parts = [*self.peer_groups, *self.indicators, *self.bands, *self.publication.lists]
+        parts: list[Any] = [*self.peer_groups, *self.indicators, *self.bands, *self.publication.lists]
         named = [part.name_zh for part in parts if part.example] + [
             limit.text for limit in self.limits if limit.example
         ]

@@ -73,6 +73,11 @@ class ScoredUnit:
     listed_on: str | None
     indicators: tuple[ScoredIndicator, ...]
 
+    @property
+    def ranked_by(self) -> Decimal:
+        """Its score, which a unit that is ranked has."""
+        return self.score_100 or Decimal()
+
     def indicator(self, code: str) -> ScoredIndicator | None:
         return next((part for part in self.indicators if part.code == code), None)
 
@@ -121,7 +126,9 @@ def _pooled(scheme: Scheme, units: Mapping[str, UnitCounts]) -> dict[tuple[str, 
     return sums
 
 
-def _unit(scheme: Scheme, day: date, unit: str, of: UnitCounts, pooled: Mapping) -> ScoredUnit:
+def _unit(
+    scheme: Scheme, day: date, unit: str, of: UnitCounts, pooled: Mapping[tuple[str, str], tuple[Fraction, Fraction]]
+) -> ScoredUnit:
     parts, components = [], []
     for indicator in scheme.indicators:
         if not indicator.scores(of.peer_group):
@@ -130,11 +137,11 @@ def _unit(scheme: Scheme, day: date, unit: str, of: UnitCounts, pooled: Mapping)
         scored = _indicator(scheme, indicator, of.peer_group, day, given)
         judged = indicator.judges and not scored.is_empty and bool(given.denominator or given.value is not None)
         components.append(Component(scored.points, scored.points_max, judged, given.denominator))
-        parts.append(_with_statistics(indicator, scored, given, pooled.get((of.peer_group, indicator.code))))
+        parts.append(_with_statistics(indicator, scored, given, pooled[of.peer_group, indicator.code]))
     decimals = scheme.rounding.decimals
     made = arithmetic.total(components, decimals)
     is_enough = made.n is None or made.n >= scheme.least(of.peer_group, day)
-    is_ranked = made.score_100 is not None and is_enough
+    score = made.score_100 if is_enough else None
     reason = "too_few" if made.score_100 is not None else "nothing_due" if of.has_case else "no_case"
     group = scheme.group(of.peer_group)
     return ScoredUnit(
@@ -143,9 +150,9 @@ def _unit(scheme: Scheme, day: date, unit: str, of: UnitCounts, pooled: Mapping)
         raw_points=made.raw_points,
         score_100=made.score_100,
         assessed_points=arithmetic.assessed(made.score_100, group.points, decimals),
-        band=_band(scheme, made.score_100) if is_ranked else None,
+        band=None if score is None else _band(scheme, score),
         rank_in_group=None,
-        not_ranked_reason=None if is_ranked else reason,
+        not_ranked_reason=reason if score is None else None,
         listed_on=None,
         indicators=tuple(parts),
     )
@@ -186,7 +193,7 @@ def _indicator(scheme: Scheme, indicator: Indicator, group: str, day: date, give
 def _value(scheme: Scheme, indicator: Indicator, given: Given) -> Fraction | None:
     """What the scoring function reads: a rate in percent, a count, a mean, points entered by hand. None: nothing."""
     if indicator.is_manual:
-        return given.value if given.value is not None or indicator.scoring.entry == "earned" else Fraction()
+        return given.value if given.value is not None or not indicator.takes_changes else Fraction()
     if indicator.aggregate in PLAIN:
         found = given.numerator if given.numerator is not None else given.value
         return found if found is not None else Fraction()
@@ -202,7 +209,7 @@ def _value(scheme: Scheme, indicator: Indicator, given: Given) -> Fraction | Non
 
 
 def _with_statistics(
-    indicator: Indicator, scored: ScoredIndicator, given: Given, pooled: tuple | None
+    indicator: Indicator, scored: ScoredIndicator, given: Given, pooled: tuple[Fraction, Fraction]
 ) -> ScoredIndicator:
     if not indicator.is_binomial or given.numerator is None or not given.denominator:
         return scored
@@ -219,17 +226,17 @@ def _placed(scheme: Scheme, units: list[ScoredUnit]) -> list[ScoredUnit]:
     """The units with their places among their peers and the lists on which they stand."""
     ranked = [unit for unit in units if unit.not_ranked_reason is None]
     places = {
-        group.code: arithmetic.ranks(unit.score_100 for unit in ranked if unit.peer_group == group.code)
+        group.code: arithmetic.ranks(unit.ranked_by for unit in ranked if unit.peer_group == group.code)
         for group in scheme.peer_groups
     }
-    named = {unit.unit: [] for unit in units}
+    named: dict[str, list[str]] = {unit.unit: [] for unit in units}
     for listing in scheme.publication.lists:
         for unit in _listed(listing, ranked):
             named[unit.unit].append(listing.name_zh)
     return [
         replace(
             unit,
-            rank_in_group=places[unit.peer_group].get(unit.score_100) if unit.not_ranked_reason is None else None,
+            rank_in_group=places[unit.peer_group].get(unit.ranked_by) if unit.not_ranked_reason is None else None,
             listed_on="、".join(named[unit.unit]) or None,
         )
         for unit in units
@@ -245,9 +252,9 @@ def _listed(listing: Listing, ranked: list[ScoredUnit]) -> list[ScoredUnit]:
     return [
         unit
         for pool in pools.values()
-        for places in [arithmetic.ranks(sign * peer.score_100 for peer in pool)]
+        for places in [arithmetic.ranks(sign * peer.ranked_by for peer in pool)]
         for unit in pool
-        if places[sign * unit.score_100] <= listing.count
+        if places[sign * unit.ranked_by] <= listing.count
     ]
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
+from typing import NoReturn
 
 from minhu.errors import Refused
 from minhu.glossary.law import WHEN_EMPTY
@@ -129,7 +130,7 @@ def _is_silent(scheme: Scheme, part: ScoredIndicator, unit: "_Unit") -> bool:
 def _assumption(indicator: Indicator) -> str:
     if indicator.aggregate in PLAIN and not indicator.is_manual:
         return "按 0 件计"
-    if indicator.is_manual and indicator.scoring.entry == "change":
+    if indicator.takes_changes:
         return "按无加减分计"
     return WHEN_EMPTY.zh(indicator.when_empty)
 
@@ -185,7 +186,7 @@ class _Reader:
 
     def _group(self, line: int, named: str) -> PeerGroup:
         groups = self.scheme.peer_groups
-        found = groups[0] if not named and len(groups) == 1 else self.scheme.group(named)
+        found = groups[0] if not named and len(groups) == 1 else self.scheme.find_group(named)
         if found is None:
             offered = ", ".join(f"{group.code} ({group.name_zh})" for group in groups)
             self._refuse(line, "peer_group", f"{named!r} is none of {offered}")
@@ -212,9 +213,9 @@ class _Reader:
         if given.value is None:
             return given
         terms = indicator.terms(group.code, self.scheme.first_day(period))
-        if not terms.floor <= given.value <= terms.cap:
+        if not (terms.floor or 0) <= given.value <= (terms.cap or 0):
             self._refuse(line, "value", f"{indicator.code} has points from {terms.floor} to {terms.cap}")
-        return Given(value=given.value - (Fraction(terms.points) if indicator.scoring.entry == "change" else 0))
+        return Given(value=given.value - (Fraction(terms.points) if indicator.takes_changes else 0))
 
     def _judge_rate(self, line: int, indicator: Indicator, given: Given, written: str) -> None:
         above, below, value = given.numerator, given.denominator, given.value
@@ -246,7 +247,7 @@ class _Reader:
             self._refuse(line, name, f"{text!r} is no number that can be counted with")
         return Fraction(number)
 
-    def _refuse(self, line: int, column: str, why: str) -> None:
+    def _refuse(self, line: int, column: str, why: str) -> NoReturn:
         raise Refused(f"{self.path}:{line}: {column}: {why}")
 
 

@@ -62,7 +62,7 @@ def scoring_rule(indicator: Indicator, peer_group: str, day: date) -> str:
 
 def rule_text(key: str | None, rules: Mapping[str, dict]) -> str | None:
     """The limit rule that was judged, in the words of the scheme."""
-    return "工单载明的期限" if key == "ticket" else rules.get(key, {}).get("text", key)
+    return "工单载明的期限" if key == "ticket" else rules.get(key or "", {}).get("text", key)
 
 
 def span(length: timedelta) -> str:

@@ -12,6 +12,7 @@ from itertools import chain
 from operator import attrgetter
 
 import psycopg
+from psycopg.rows import DictRow
 
 from minhu.glossary.cases import EVENT_TYPE, LIMIT_KIND, LOST_REASON, SUBJECT
 from minhu.schemes.arithmetic import split_loss
@@ -28,7 +29,7 @@ IN_ORDER = attrgetter("at", "batch_id", "row_number")
 class Behind:
     """Reads what stands behind a stored score, by indexes on the units, their cases and their assignments."""
 
-    def __init__(self, connection: psycopg.Connection, stored: Stored):
+    def __init__(self, connection: psycopg.Connection[DictRow], stored: Stored):
         self.connection, self.stored = connection, stored
         self.scheme, self.period, self.as_of = stored.run.scheme, stored.run.period, stored.run.as_of
         version = {"config_version": stored.run.config_version}
@@ -40,7 +41,8 @@ class Behind:
         numbers = {_place(row): row for row in self._read(_NUMBERS, groups)}
         codes = [one.code for one in indicators]
         downward = [one.code for one in indicators if one.is_lower_better]
-        excluded, missed = Counter(), []
+        excluded: Counter[tuple[str, str]] = Counter()
+        missed = []
         for row in self._read(_ROWS, groups, codes=codes, downward=downward):
             if row["excluded_reason"]:
                 excluded[_place(row)] += 1
@@ -146,7 +148,9 @@ class Behind:
             occurred_zh=happened,
             clock=self._clock(judged, row) if judged else None,
             events=tuple(UsedEvent(code, EVENT_TYPE.zh(code), row[column]) for code, column in _EVENTS if row[column]),
-            unused_events=tuple(event for event in row["unused"] if event.event_type in CONCERNED.get(judged, ())),
+            unused_events=tuple(
+                event for event in row["unused"] if event.event_type in CONCERNED.get(judged or "", ())
+            ),
             sources=tuple(
                 SourceRow(name, *(row[f"{which}_{part}"] for part in ("feed", "file", "row", "batch")))
                 for name, which in ((EVENT_TYPE.zh("DISPATCH"), "dispatch"), (happened, told))
@@ -182,7 +186,7 @@ def _on_duty(duty: list[dict], dispatched_at: datetime | None) -> bool:
 
 def _entries(indicator: Indicator, entered: list[dict], marginal: Marginal) -> tuple[ManualEntry, ...]:
     """The points entered by hand, the newest last, with what each is worth."""
-    is_earned = indicator.is_manual and indicator.scoring.entry == "earned"
+    is_earned = indicator.is_manual and not indicator.takes_changes
     made = []
     for row in entered:
         left = [other["points"] for other in entered if other is not row]
@@ -203,7 +207,7 @@ def _entry_costs(indicator: Indicator, entries: tuple[ManualEntry, ...], lost: D
     """The entries that cost points: of points earned the one that counts, of changes those below zero."""
     if not lost:
         return []
-    if indicator.scoring.function == "manual" and indicator.scoring.entry == "earned":
+    if indicator.is_manual and not indicator.takes_changes:
         missed = {entry.manual_point_id: (entry, Decimal(1)) for entry in entries[-1:]}
     else:
         missed = {entry.manual_point_id: (entry, -entry.points) for entry in entries if entry.points < 0}

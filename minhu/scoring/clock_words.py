@@ -49,8 +49,8 @@ class Calendar:
 
     def working_minutes(self, earlier: datetime, later: datetime) -> int | None:
         """Whole minutes of office time between two moments; None where the calendar does not reach."""
-        worked = (self._worked(earlier), self._worked(later))
-        return None if None in worked else (worked[1] - worked[0]) // timedelta(minutes=1)
+        before, after = self._worked(earlier), self._worked(later)
+        return None if before is None or after is None else (after - before) // timedelta(minutes=1)
 
     def _worked(self, moment: datetime) -> timedelta | None:
         """Office time from the calendar's start to a moment."""
@@ -119,7 +119,7 @@ def clock(row: Mapping, rule: Mapping | None, act: str, as_of: datetime, calenda
     is_working = rule is not None and (
         rule["unit"] == "workday" or (rule["unit"] in ("work_hour", "work_minute") and not row["has_24h_duty"])
     )
-    special = ()
+    special: tuple[str, ...] = ()
     if is_working and calendar:
         first = row["dispatched_at"].astimezone(calendar.zone).date()
         special = calendar.special_days(first, _last_date(due.astimezone(calendar.zone)))

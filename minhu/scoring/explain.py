@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 
 from minhu import database
 from minhu.errors import Refused
@@ -26,15 +26,14 @@ def explain(
     Raises Refused when there is no such unit, score or indicator.
     """
     wanted = Period.parse(period)
-    with database.connect(settings) as connection:
-        connection.row_factory = dict_row
+    with database.connect(settings, rows=dict_row) as connection:
         code = find_unit(connection, unit, wanted)
         (found,) = explain_units(connection, _newest(connection, code, wanted, scheme_id), [code], indicator)
         return found
 
 
 def explain_units(
-    connection: psycopg.Connection, stored: Stored, units: Sequence[str], indicator: str | None = None
+    connection: psycopg.Connection[DictRow], stored: Stored, units: Sequence[str], indicator: str | None = None
 ) -> Iterator[Explanation]:
     """Explains a stored score of each of ``units`` (codes, each of which has one), ``AT_ONCE`` by the same few queries.
 
@@ -75,7 +74,7 @@ def explain_units(
 # Reading
 
 
-def find_unit(connection: psycopg.Connection, unit: str, period: Period) -> str:
+def find_unit(connection: psycopg.Connection[DictRow], unit: str, period: Period) -> str:
     """The code of a unit given by its code or by any name that it has in the period. Raises Refused."""
     found = connection.execute(_UNIT, {"unit": unit, "last_day": period.last}).fetchall()
     if not found:
@@ -103,7 +102,7 @@ order by unit_code
 """
 
 
-def _newest(connection: psycopg.Connection, unit_code: str, period: Period, scheme_id: str | None) -> Stored:
+def _newest(connection: psycopg.Connection[DictRow], unit_code: str, period: Period, scheme_id: str | None) -> Stored:
     """The newest score of the unit in the period, of whatever scheme unless one is named."""
     wanted = {"unit_code": unit_code, "period": period.text, "scheme_id": scheme_id}
     if newest := connection.execute(_NEWEST, wanted).fetchone():

@@ -38,8 +38,7 @@ class Marginal:
         """The change of points if only the entries ``left`` had been made by hand, the newest last."""
         if not left:
             return self._against(Given(), "无此条则本指标未评分")
-        earned = self.indicator.scoring.entry == "earned"
-        return self._against(Given(value=Fraction(left[-1] if earned else sum(left))), "")
+        return self._against(Given(value=Fraction(sum(left) if self.indicator.takes_changes else left[-1])), "")
 
     def _without(self, numerator: Decimal, denominator: Decimal) -> tuple[Decimal | None, str | None]:
         if self.indicator.aggregate in QUANTILES:

@@ -1,6 +1,7 @@
 """Scores and explanations as text for a terminal, in Chinese."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from io import StringIO
 
 from rich import box
@@ -142,7 +143,7 @@ def _head(given: Explanation) -> list[str]:
     kind = standing(given.period, given.kind)
     lines = [f"{given.unit_name}（{given.unit_code}） {given.period} {given.title}"]
     if given.score_100 is None:
-        lines.append(f"{given.peer_group_zh} · {NOT_RANKED.zh(given.not_ranked_reason)}")
+        lines.append(f"{given.peer_group_zh} · {NOT_RANKED.zh(given.not_ranked_reason or '')}")
     else:
         lines.append(
             f"{given.peer_group_zh} · 得分 {given.score_100} / 100 · {kind}折算 {given.assessed_points} / "
@@ -159,7 +160,7 @@ def _head(given: Explanation) -> list[str]:
 
 def _standing(given: Explanation) -> str:
     if given.not_ranked_reason:
-        return NOT_RANKED.zh(given.not_ranked_reason)
+        return NOT_RANKED.zh(given.not_ranked_reason or "")
     place = [f"第 {given.rank_in_group} 名，共 {given.ranked_in_group} 个单位"] if given.shows_ranks else []
     return " · ".join(filter(None, (given.band or "未分档", given.listed_on, *place)))
 
@@ -180,7 +181,7 @@ def _table(given: Explanation) -> Table:
             str(part.excluded_rows or ""),
             "不适用" if part.value is None else f"{part.value:.2f}{percent}" if percent else _number(part.value),
             "" if part.target is None else f"{_number(part.target)}%",
-            f"{bounds}{FUNNEL.get(part.funnel_flag, '')}",
+            f"{bounds}{FUNNEL.get(part.funnel_flag or '', '')}",
             _number(part.points_max),
             "—" if part.points is None else str(part.points),
             "—" if part.lost is None else str(part.lost),
@@ -257,5 +258,5 @@ def _entry_lines(entries: tuple[ManualEntry, ...]) -> list[str]:
     ]
 
 
-def _number(value: object) -> str:
-    return f"{value.normalize():f}"
+def _number(value: Decimal | None) -> str:
+    return "" if value is None else f"{value.normalize():f}"

@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
 import psycopg
 from psycopg.rows import class_row, tuple_row
@@ -47,7 +48,7 @@ class Run:
     """The scores that a longer period is the mean of: scheme_version and period of each."""
 
     @property
-    def key(self) -> dict[str, str]:
+    def key(self) -> dict[str, Any]:
         return {
             "scheme_id": self.scheme.scheme_id,
             "scheme_version": self.scheme.scheme_version,
@@ -61,10 +62,9 @@ class Run:
         ``asked_again``: of which of them other answers about an assignment decide what counts.
         """
         moments: dict[str, list[str]] = {}
-        for indicator in filter(lambda indicator: indicator.measure, self.scheme.indicators):
-            of_measure = moments.setdefault(indicator.measure, [])
-            if indicator.moment not in of_measure:
-                of_measure.append(indicator.moment)
+        for measure, moment in ((one.measure, one.moment) for one in self.scheme.indicators):
+            if measure and moment and moment not in moments.setdefault(measure, []):
+                moments[measure].append(moment)
         return {
             **self.key,
             "starts_at": self.starts_at.isoformat(),
@@ -75,7 +75,7 @@ class Run:
             "measures": list(measures()),
             "holding_points": [code for code, measure in measures().items() if not measure.is_yes_or_no],
             "answered": [code for code, measure in measures().items() if measure.answers],
-            "asked_again": sorted({indicator.measure for indicator in self.scheme.indicators if indicator.asks_again}),
+            "asked_again": sorted({one.measure for one in self.scheme.indicators if one.measure and one.asks_again}),
             "moments": moments,
             "parts": list(self.parts),
         }
@@ -174,7 +174,7 @@ def last_score(settings: Settings, period: str) -> ScoreResult:
         return _result(connection, stored_runs(connection, wanted)[0])
 
 
-def stored_runs(connection: psycopg.Connection, period: Period, scheme_id: str | None = None) -> list[Run]:
+def stored_runs(connection: psycopg.Connection[Any], period: Period, scheme_id: str | None = None) -> list[Run]:
     """The runs that scored ``period``, by all schemes or by one, newest first. Raises Refused when there is none."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         found = cursor.execute(_STORED, {"period": period.text, "scheme_id": scheme_id}).fetchall()
@@ -184,12 +184,12 @@ def stored_runs(connection: psycopg.Connection, period: Period, scheme_id: str |
     return [Run(Scheme.from_entry(data), period, *rest) for data, *rest in found]
 
 
-def is_stale(connection: psycopg.Connection, run: Run) -> bool:
+def is_stale(connection: psycopg.Connection[Any], run: Run) -> bool:
     """Whether the facts were built anew after they were scored."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        return cursor.execute(
-            "select %s < max(build_id) from audit.build where status = 'succeeded'", [run.build_id]
-        ).fetchone()[0]
+        return database.one(
+            cursor, "select %s < max(build_id) from audit.build where status = 'succeeded'", [run.build_id]
+        )[0]
 
 
 # The text of a scheme is that of its version, whichever configuration brought it.
@@ -207,9 +207,9 @@ order by run.scored_at desc
 
 
 def _choose(connection: psycopg.Connection, period: Period, scheme_id: str | None) -> Run:
-    config_version = connection.execute("select max(config_version) from config.version").fetchone()[0]
+    config_version = database.one(connection, "select max(config_version) from config.version")[0]
     scheme = _scheme(connection, period, scheme_id)
-    build_id, last_day = connection.execute(_BUILT).fetchone()
+    build_id, last_day = database.one(connection, _BUILT)
     if build_id is None:
         raise Refused("no build has succeeded yet: run `minhu build` first")
     starts_at, ends_at = period.bounds(scheme.timezone)
@@ -235,7 +235,7 @@ def _parts(connection: psycopg.Connection, scheme: Scheme, period: Period, last_
             )
         return ()
     begun = [part.text for part in parts if part.first <= last_day]
-    newest = dict(
+    newest: dict[str, str] = dict(
         connection.execute(
             "select distinct on (period) period, scheme_version from mart.score_run where scheme_id = %s"
             " and period = any(%s) order by period, scored_at desc",

@@ -15,7 +15,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 
 from minhu import database
 from minhu.errors import Refused
@@ -98,8 +98,8 @@ class WhatIf:
         told = plain(self)
         for move, given in zip(told["moves"], self.moves, strict=True):
             move["is_moved"], move["reason"] = given.is_moved, given.reason and given.reason.code
-        for change, given in zip(told["changes"], self.changes, strict=True):
-            change["text"] = given.text
+        for change, one in zip(told["changes"], self.changes, strict=True):
+            change["text"] = one.text
         return told
 
 
@@ -112,8 +112,7 @@ def what_if(settings: Settings, scheme_id: str, changed: Scheme, period: str) ->
     wanted = Period.parse(period)
     with database.connect(settings, autocommit=True) as keeper:
         keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [database.LOCK_BUILD])
-        with database.connect(settings) as connection:
-            connection.row_factory = dict_row
+        with database.connect(settings, rows=dict_row) as connection:
             run = stored_runs(connection, wanted, scheme_id)[0]
             has_newer_facts = is_stale(connection, run)
             _judge(run.scheme, changed, wanted)
@@ -149,7 +148,7 @@ def _judge(old: Scheme, changed: Scheme, period: Period) -> None:
         raise Refused(f"the numbers of the changed scheme change on {day}, inside {period.text}")
 
 
-def _stored(connection: psycopg.Connection, scheme: Scheme, key: dict, schema: str) -> dict[str, ScoredUnit]:
+def _stored(connection: psycopg.Connection[DictRow], scheme: Scheme, key: dict, schema: str) -> dict[str, ScoredUnit]:
     """The scores of a run as they stand in ``schema``, by unit."""
     parts = defaultdict(list)
     order = [indicator.code for indicator in scheme.indicators]
@@ -178,7 +177,7 @@ def _stored(connection: psycopg.Connection, scheme: Scheme, key: dict, schema: s
     }
 
 
-def _names(connection: psycopg.Connection, period: Period) -> dict[str, str]:
+def _names(connection: psycopg.Connection[DictRow], period: Period) -> dict[str, str]:
     rows = connection.execute(
         "select unit_code, unit_name from mart.dim_unit where valid_from <= %(day)s"
         " and (valid_to is null or valid_to > %(day)s)",
@@ -219,7 +218,11 @@ def _counts_alike(one: Indicator, other: Indicator) -> bool:
 
 
 def _counts(
-    connection: psycopg.Connection, run: Run, was: dict[str, ScoredUnit], changed: Scheme, sources: dict[str, str]
+    connection: psycopg.Connection[DictRow],
+    run: Run,
+    was: dict[str, ScoredUnit],
+    changed: Scheme,
+    sources: dict[str, str],
 ) -> dict[str, UnitCounts]:
     """What was counted of each unit, under the codes of the changed scheme."""
     entered = _entered(connection, run)
@@ -242,14 +245,16 @@ def _given(indicator: Indicator, counted: ScoredIndicator | None, entered: dict[
         entries = entered.get(indicator.code, [])
         if not entries:
             return Given()
-        return Given(value=Fraction(entries[-1] if indicator.scoring.entry == "earned" else sum(entries)))
+        return Given(value=Fraction(sum(entries) if indicator.takes_changes else entries[-1]))
+    if counted is None:
+        raise LookupError(f"{indicator.code} was not counted")
     above, below = Fraction(counted.numerator or 0), Fraction(counted.denominator or 0)
     if indicator.aggregate in ("median", "p90"):
         return Given(above, below, None if counted.value is None else Fraction(counted.value))
     return Given(above, None if indicator.aggregate == "share" else below)
 
 
-def _entered(connection: psycopg.Connection, run: Run) -> dict[str, dict[str, list[Decimal]]]:
+def _entered(connection: psycopg.Connection[DictRow], run: Run) -> dict[str, dict[str, list[Decimal]]]:
     """Points entered by hand, by unit and indicator, the newest last."""
     rows = connection.execute(
         "select unit_code, indicator_code, points from assess.manual_point_in_force"
@@ -274,8 +279,7 @@ def _recounted(settings: Settings, run: Run, changed: Scheme) -> dict[str, Score
     computed = dbt.run(settings, "tag:scoring", {**trial.variables, **key, "changed_scheme": literal})
     if not computed.is_ok:
         raise Refused(f"simulating {run.period.text} failed and changed nothing: {computed.complaint}")
-    with database.connect(settings) as connection:
-        connection.row_factory = dict_row
+    with database.connect(settings, rows=dict_row) as connection:
         return _stored(connection, changed, key, "build")
 
 
@@ -284,25 +288,28 @@ def _recounted(settings: Settings, run: Run, changed: Scheme) -> dict[str, Score
 
 def _moves(
     changed: Scheme, was: dict[str, ScoredUnit], now: dict[str, ScoredUnit], names: dict[str, str]
-) -> Iterable[Move]:
+) -> list[Move]:
     """Every unit, those that moved most first."""
-    found = [_move(changed, was.get(unit), now.get(unit), names.get(unit, unit)) for unit in sorted({*was, *now})]
-    return sorted(found, key=lambda move: (-abs(move.change or 0), move.unit_code))
+    found = [_move(changed, unit, was.get(unit), now.get(unit), names.get(unit, unit)) for unit in sorted({*was, *now})]
+    return sorted(found, key=lambda move: (-abs(move.change or Decimal()), move.unit_code))
 
 
-def _move(changed: Scheme, was: ScoredUnit | None, now: ScoredUnit | None, name: str) -> Move:
+def _move(changed: Scheme, unit: str, was: ScoredUnit | None, now: ScoredUnit | None, name: str) -> Move:
     before, after = _standing(was), _standing(now)
-    either = None in (before.score_100, after.score_100)
-    unranked = None in (before.rank_in_group, after.rank_in_group)
+    change = climbed = None
+    if before.score_100 is not None and after.score_100 is not None:
+        change = after.score_100 - before.score_100
+    if before.rank_in_group is not None and after.rank_in_group is not None:
+        climbed = before.rank_in_group - after.rank_in_group
     return Move(
-        unit_code=(now or was).unit,
+        unit_code=unit,
         unit_name=name,
-        peer_group=(now or was).peer_group,
+        peer_group=next(scored.peer_group for scored in (now, was) if scored),
         was=before,
         now=after,
-        change=None if either else after.score_100 - before.score_100,
-        climbed=None if unranked else before.rank_in_group - after.rank_in_group,
-        shifts=tuple(_shifts(changed, was, now)) if was and now and not either else (),
+        change=change,
+        climbed=climbed,
+        shifts=tuple(_shifts(changed, was, now)) if was and now and change is not None else (),
     )
 
 
@@ -317,12 +324,13 @@ def _shifts(changed: Scheme, was: ScoredUnit, now: ScoredUnit) -> Iterable[Shift
     for code in dict.fromkeys(part.code for part in (*now.indicators, *was.indicators)):
         before, after = was.indicator(code), now.indicator(code)
         effect = _cost(was, before) - _cost(now, after)
-        if effect or (before and before.points) != (after and after.points):
+        old, new = (part.points if part else None for part in (before, after))
+        if effect or old != new:
             yield Shift(
                 code=code,
                 name_zh=titles.get(code, code),
-                was=before and before.points,
-                now=after and after.points,
+                was=old,
+                now=new,
                 effect=half_up(effect, 2),
             )
 

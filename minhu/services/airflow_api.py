@@ -51,12 +51,16 @@ class Airflow:
 
     def files_read(self, since: datetime) -> set[str]:
         """The DAG files, relative to their folder, that were read after ``since``."""
-        return {dag["relative_fileloc"] for dag in self.dags() if _moment(dag["last_parsed_time"]) > since}
+        read = {dag["relative_fileloc"]: _moment(dag["last_parsed_time"]) for dag in self.dags()}
+        return {file for file, at in read.items() if at and at > since}
 
     def import_errors(self) -> dict[str, tuple[str, datetime]]:
         """DAG files that cannot be read, each with the last line of why and when that was found."""
         errors = self.get("importErrors?limit=100")["import_errors"]
-        return {of["filename"]: (of["stack_trace"].strip().splitlines()[-1], _moment(of["timestamp"])) for of in errors}
+        found = (
+            (of["filename"], of["stack_trace"].strip().splitlines()[-1], _moment(of["timestamp"])) for of in errors
+        )
+        return {file: (why, at) for file, why, at in found if at}
 
     def trigger(self, dag_id: str, conf: dict | None = None) -> str:
         """Starts a run and returns its id. ``conf`` overrides the DAG's params and is checked against them."""
@@ -85,7 +89,8 @@ class Airflow:
 
         Raises Retryable after ``timeout`` seconds, naming what is still going on.
         """
-        states, pending, deadline = {}, set(runs), time.monotonic() + timeout
+        states: dict[tuple[str, str], str] = {}
+        pending, deadline = set(runs), time.monotonic() + timeout
         while pending:
             states |= self.states(pending)
             yield dict(states)

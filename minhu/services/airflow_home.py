@@ -107,7 +107,7 @@ class AirflowHome:
         return outside | here
 
     def _options(self) -> dict[str, dict[str, object]]:
-        options = {
+        options: dict[str, dict[str, object]] = {
             "core": {
                 "dags_folder": self.dags,
                 "plugins_folder": self.folder / "plugins",
@@ -161,7 +161,7 @@ class AirflowHome:
         }
         return {section: {key: _escaped(value) for key, value in of.items()} for section, of in options.items()}
 
-    def _database(self) -> dict[str, str]:
+    def _database(self) -> dict[str, object]:
         from sqlalchemy import make_url  # here: `minhu status` has no use for it
 
         at = make_url(database.url(self.settings, "airflow"))

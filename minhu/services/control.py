@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import conninfo, sql
@@ -99,7 +100,10 @@ def status(settings: Settings) -> dict[str, dict]:
         found = asdict(embedded.status(settings))
         server = {"state": "running" if found.pop("running") else "stopped"}
         server |= {key: str(value) for key, value in found.items() if value is not None}
-    told = {"home": {"folder": str(settings.home), "logs": str(settings.logs)}, "postgres": server}
+    told: dict[str, dict[str, Any]] = {
+        "home": {"folder": str(settings.home), "logs": str(settings.logs)},
+        "postgres": server,
+    }
     told["airflow"] = {"address": home.url, "user": USER} if home.port else {"state": "never started"}
     for daemon in _daemons(home):
         state = "running" if daemon.is_well else "orphaned" if daemon.is_alive else "stopped"
@@ -204,7 +208,7 @@ def _migrate(home: AirflowHome, progress: Progress) -> None:
 
 def _make_database(settings: Settings) -> None:
     """Makes Airflow's metadata database beside the warehouse where it is missing."""
-    name = conninfo.conninfo_to_dict(database.url(settings, "airflow"))["dbname"]
+    name = str(conninfo.conninfo_to_dict(database.url(settings, "airflow"))["dbname"])
     with database.connect(settings, autocommit=True) as connection:
         if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():
             with foreign.told("make database", user=connection.info.user, name=name):
@@ -218,7 +222,7 @@ def _revision(home: AirflowHome) -> str | None:
             foreign.told("connect", what="Airflow's metadata database"),
             psycopg.connect(database.url(home.settings, "airflow")) as connection,
         ):
-            return connection.execute("select version_num from alembic_version").fetchone()[0]
+            return database.one(connection, "select version_num from alembic_version")[0]
     except psycopg.errors.UndefinedTable:
         return None
 

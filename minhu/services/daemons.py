@@ -62,7 +62,7 @@ class Daemon:
     @property
     def is_well(self) -> bool:
         """Whether its first process lives: the one that the others need."""
-        return self.is_alive and self.session in (process.pid for process in self.processes())
+        return self.is_alive and self.session in [process.pid for process in self.processes()]
 
     def processes(self) -> list[psutil.Process]:
         """The living processes of its session. Empty unless the lock says that the session is still ours."""
@@ -101,7 +101,7 @@ def stop(daemons: Iterable[Daemon], *, at_once: bool = False) -> list[str]:
     """Asks them to end, all at the same time, and when their patience is over makes them; returns which ran."""
     running = [daemon for daemon in daemons if daemon.is_alive]
     for daemon in running:
-        if daemon.is_well and not at_once:
+        if daemon.is_well and daemon.session and not at_once:
             with suppress(ProcessLookupError):
                 os.kill(daemon.session, signal.SIGTERM)
     asked_at = time.monotonic()
@@ -113,6 +113,7 @@ def stop(daemons: Iterable[Daemon], *, at_once: bool = False) -> list[str]:
                 with suppress(psutil.Error):
                     process.kill()
             time.sleep(0.02)
-        with suppress(ChildProcessError, TypeError):
-            os.waitpid(daemon.session, os.WNOHANG)  # where we are its parent ourselves
+        if session := daemon.session:
+            with suppress(ChildProcessError):
+                os.waitpid(session, os.WNOHANG)  # where we are its parent ourselves
     return [daemon.name for daemon in running]

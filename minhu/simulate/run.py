@@ -80,7 +80,7 @@ def write_city(
     Raises Refused when the calendar does not reach far enough, BadDeclaration when a register is wrong.
     """
     truth = imagine(tuple(feeds), config_dir, start, days, cases_per_day, seed)
-    files = []
+    files: list[FileAccount] = []
     for done, feed in enumerate(truth.feeds, start=1):
         for delivery in feed.deliveries:
             files += _write_delivery(truth, feed, delivery, out, _slots(start, days, bundle), seed)
@@ -150,7 +150,7 @@ def _write_delivery(
     for business_date, low, high in slots:
         own = told.filter((day >= low) & (day <= high))
         spoilt = spoil(own, delivery, _rng(seed, feed.code, delivery.name, business_date.isoformat()))
-        path = delivery.source.path.replace("{date}", f"{business_date:%Y%m%d}")
+        path = getattr(delivery.source, "path", "").replace("{date}", f"{business_date:%Y%m%d}")
         (out / path).parent.mkdir(parents=True, exist_ok=True)
         (out / path).write_bytes(to_bytes(spoilt.rows, delivery.format, numeric_columns(delivery)))
         yield FileAccount(

@@ -26,7 +26,7 @@ class Sender:
 
     @cached_property
     def case(self) -> Delivery:
-        return self.delivery("case")
+        return next(delivery for delivery in self.feed.deliveries if delivery.kind == "case")
 
     def words(self, kind: Kind, column: str) -> frozenset[str] | None:
         """The codes that a column can carry; None: anything; empty: the column is not sent."""
@@ -147,8 +147,8 @@ def _allowed(senders: tuple[Sender, ...], column: str, codes: tuple[str, ...], o
     rows = []
     for sender in senders:
         words = sender.words("case", column)
-        words = frozenset(codes) if words is None else words or {otherwise}
-        rows.append([code in words for code in codes])
+        sent = codes if words is None else words or {otherwise}
+        rows.append([code in sent for code in codes])
     return np.array(rows)
 
 

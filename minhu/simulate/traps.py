@@ -67,7 +67,7 @@ def _bad_rows(rows: pl.DataFrame, delivery: Delivery, rng: np.random.Generator) 
         return rows.clear()
     most = int(rows.height * delivery.max_rejected_pct / 400)
     wanted = min(_count(rows.height, _BAD, rng) + int(rng.random() < 0.2), most)
-    number = delivery.mapping("case_no").source
+    number = delivery.mapping("case_no").source or ""
     made = []
     for place in rng.choice(rows.height, wanted, replace=False):
         copy = rows[int(place)]

@@ -31,7 +31,12 @@ def to_bytes(rows: pl.DataFrame, format: Format, numeric: Collection[str] = ()) 
 
 def _csv(rows: pl.DataFrame, format: Csv) -> bytes:
     data = io.BytesIO()
-    rows.write_csv(data, separator=format.delimiter, quote_char=format.quote)
+    rows.write_csv(
+        data,
+        separator=format.delimiter,
+        quote_char=format.quote or '"',
+        quote_style="necessary" if format.quote else "never",
+    )
     if format.encoding == "gb18030":
         return data.getvalue().decode().encode("gb18030")
     mark = b"\xef\xbb\xbf" if format.encoding == "utf-8-sig" else b""

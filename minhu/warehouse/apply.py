@@ -3,6 +3,8 @@
 import psycopg
 from psycopg import sql
 
+from minhu import database
+
 
 def replace_rows(
     connection: psycopg.Connection,
@@ -32,7 +34,7 @@ def replace_rows(
     ).rowcount
     if not key:
         return inserted
-    (kept,) = connection.execute("select count(*) from kept_row").fetchone()
+    (kept,) = database.one(connection, "select count(*) from kept_row")
     connection.execute("drop table kept_row")
     return inserted + kept
 

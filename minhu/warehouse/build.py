@@ -74,7 +74,7 @@ def build(settings: Settings, *, full_refresh: bool = False) -> BuildResult:
         result = _build(settings, full_refresh)
         if result.build_id and told.is_on:
             told.reads(*STAGING_TABLE.values(), *_batches(settings, result.build_id))
-            for table, rows in result.rows.items():
+            for table, rows in (result.rows or {}).items():
                 told.writes(f"mart.{table}", rows)
         return result
 
@@ -132,15 +132,17 @@ def _choose(connection: psycopg.Connection, version: int, full_refresh: bool) ->
         "update audit.build set status = 'failed', message = 'ended before it finished', finished_at ="
         " clock_timestamp() where status = 'running'"
     )
-    last = connection.execute(
+    last = database.one(
+        connection,
         "select max(config_version) from audit.build where status = 'succeeded' and build_id ="
-        " (select max(build_id) from audit.build where status = 'succeeded')"
-    ).fetchone()[0]
-    build_id = connection.execute(
+        " (select max(build_id) from audit.build where status = 'succeeded')",
+    )[0]
+    build_id = database.one(
+        connection,
         "insert into audit.build (is_full_refresh, config_version, code_version, status)"
         " values (%s, %s, %s, 'running') returning build_id",
         [full_refresh, version, package_version("minhu")],
-    ).fetchone()[0]
+    )[0]
     connection.execute(_SUPERSEDE_SNAPSHOTS, {"version": version})
     chosen = connection.execute(_CHOOSE, {"build_id": build_id}).rowcount
     decided = connection.execute(_CHOOSE_DECISIONS, {"build_id": build_id}).rowcount
@@ -219,14 +221,15 @@ def _finish(connection: psycopg.Connection, build_id: int, status: str, message:
 
 
 def _result(connection: psycopg.Connection, build_id: int, rows: dict[str, int], run: dbt.DbtRun) -> BuildResult:
-    taken, withdrawn, decisions, touched, seconds, continues, reused = connection.execute(
+    taken, withdrawn, decisions, touched, seconds, continues, reused = database.one(
+        connection,
         "select count(*) filter (where action = 'take'), count(*) filter (where action = 'withdraw'),"
         " (select count(*) from audit.build_decision as decided where decided.build_id = build.build_id),"
         " max(touched_cases), max(extract(epoch from finished_at - started_at))::float, max(continues_build_id),"
         " (select count(*) from audit.build_node where build_id = build.build_id and ran_in_build_id is not null)"
         " from audit.build left join audit.build_batch using (build_id) where build_id = %s group by build.build_id",
         [build_id],
-    ).fetchone()
+    )
     tests = sum(1 for node in run.nodes if node.status == "pass")
     return BuildResult(
         build_id, taken, withdrawn, decisions, touched, rows, tests, round(seconds, 1), continues, reused

@@ -1,5 +1,7 @@
 """Puts the dbt project's descriptions on the tables people read: 中文 label first, English after it."""
 
+from collections.abc import Mapping
+
 import psycopg
 from psycopg import sql
 
@@ -7,7 +9,7 @@ from minhu.settings import Settings
 from minhu.warehouse import dbt
 
 
-def comment_columns(connection: psycopg.Connection, settings: Settings, variables: dict[str, object]) -> int:
+def comment_columns(connection: psycopg.Connection, settings: Settings, variables: Mapping[str, object]) -> int:
     """Writes the comments that differ from the project's as ``variables`` shape it; returns their number."""
     project = dbt.manifest(settings, variables)
     known = {

@@ -7,7 +7,7 @@ import pickle
 import platform
 import tempfile
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from functools import cache
@@ -98,7 +98,7 @@ class DbtRun:
 def run(
     settings: Settings,
     select: str,
-    variables: dict[str, object],
+    variables: Mapping[str, object],
     on_node: Callable[[NodeResult], None] | None = None,
     done: Collection[str] = (),
     *,
@@ -149,7 +149,7 @@ def _left_to_do(listed: Iterable[str], done: Collection[str]) -> set[str]:
 
 
 @contextmanager
-def read_ahead(settings: Settings, variables: dict[str, object]) -> Iterator[None]:
+def read_ahead(settings: Settings, variables: Mapping[str, object]) -> Iterator[None]:
     """Reads the project beside whatever the caller does; a later `run` need not wait."""
 
     def read() -> None:
@@ -175,13 +175,13 @@ def _invoke(
     settings: Settings,
     work: Path,
     arguments: list[str],
-    variables: dict[str, object],
+    variables: Mapping[str, object],
     on_node: Callable[[NodeResult], None] | None = None,
 ) -> Any:
     """What dbt's own runner returns for a command on the project."""
     one_at_a_time = threading.Lock()
 
-    def heard(event) -> None:
+    def heard(event: Any) -> None:
         if on_node and event.info.name == "NodeFinished":
             with one_at_a_time, suppress(psycopg.Error):  # not noted means run again, no more
                 on_node(_finished(event.data))
@@ -215,14 +215,14 @@ def _stay_connected() -> None:
         connection.transaction_open = False
         return None
 
-    PostgresConnectionManager.release = release
+    setattr(PostgresConnectionManager, "release", release)  # noqa: B010 - plainly it would be no method
 
 
 class _Unreadable(Exception):
     """dbt cannot read the project. Carries what its runner returned."""
 
 
-def manifest(settings: Settings, variables: dict[str, object]) -> Any:
+def manifest(settings: Settings, variables: Mapping[str, object]) -> Any:
     """The project as dbt reads it for runs with ``variables``; the caller's own, for a run writes into it.
 
     Read once per home and text of the project, for it takes longer than many a build.
@@ -240,13 +240,13 @@ def manifest(settings: Settings, variables: dict[str, object]) -> Any:
     return read
 
 
-def _project(settings: Settings, variables: dict[str, object]) -> bytes:
+def _project(settings: Settings, variables: Mapping[str, object]) -> bytes:
     """What was kept of the project. Nothing in it is of one database but the name, of one run but the schema.
 
     To dbt a model refers to what it may refer to: whatever a run counts, to every measure.
     """
     measures = sorted(path.stem.removeprefix("measure_") for path in PROJECT.glob("models/scoring/measures/*.sql"))
-    moments = {measure: [] for measure in measures}
+    moments: dict[str, list] = {measure: [] for measure in measures}
     shape = repr({"measures": measures, "moments": moments, "scratch": variables.get("scratch", "")})
     versions = [platform.python_version(), *(version(f"dbt-{part}") for part in ("adapters", "common"))]
     key = hashlib.sha256("\n".join([str(PROJECT), code_hash(), *versions, shape]).encode()).hexdigest()
@@ -268,9 +268,10 @@ def _read(shape: str) -> bytes:
         told = dbtRunner().invoke(["parse", "--no-partial-parse", "--vars", shape, *_options(Path(work))])
     if told.result is None:
         raise _Unreadable(told)
+    read: Any = told.result
     # its fields, not itself: dbt's own way of pickling a manifest gives back another one
-    names = (field.name for field in fields(told.result) if not field.name.startswith("_"))
-    return pickle.dumps({name: getattr(told.result, name) for name in names})
+    names = (field.name for field in fields(read) if not field.name.startswith("_"))
+    return pickle.dumps({name: getattr(read, name) for name in names})
 
 
 def _keep(path: Path, content: bytes) -> None:
@@ -302,12 +303,12 @@ def _name(unique_id: str) -> str:
     return unique_id.removeprefix("model.minhu.").removeprefix("test.minhu.")
 
 
-def _node(result: object) -> NodeResult:
+def _node(result: Any) -> NodeResult:
     rows = (result.adapter_response or {}).get("rows_affected")
     return _result(result.node.unique_id, str(result.status), result.execution_time, rows, result.message)
 
 
-def _finished(event: object) -> NodeResult:
+def _finished(event: Any) -> NodeResult:
     """The same from the event that dbt fires when a node has finished."""
     given = event.run_result
     rows = dict(given.adapter_response).get("rows_affected")

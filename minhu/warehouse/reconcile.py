@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from minhu import database
 from minhu.feeds import load_feeds
@@ -93,12 +94,12 @@ group by feed_code, delivery
 """
 
 
-def _line(feed_code: str, feed_name: str, delivery: str, figures: list | None) -> Line:
+def _line(feed_code: str, feed_name: str, delivery: str, figures: list[Any] | None) -> Line:
     if figures is None:
         return Line(feed_code, feed_name, delivery, "missing")
     *counts, statuses, reason = figures
     worst = next(status for status in ("held", "loaded", "accepted", "refused") if status in statuses)
-    return Line(feed_code, feed_name, delivery, worst, *counts, reason)
+    return Line(feed_code, feed_name, delivery, worst, *(*counts, reason))
 
 
 def as_markdown(statement: Statement) -> str:

@@ -9,6 +9,7 @@ import hashlib
 import psycopg
 from psycopg import sql
 
+from minhu import database
 from minhu.warehouse import dbt
 
 # All that a model reads, beside its own text. A link of callers that changes leaves a row until a build succeeds.
@@ -33,7 +34,7 @@ from audit.build where build_id = %(build_id)s
 
 def mark(connection: psycopg.Connection, build_id: int) -> None:
     """Writes the fingerprint of a build whose batches, decisions and cases have been chosen."""
-    rests_on = connection.execute(_RESTS_ON, {"build_id": build_id}).fetchone()[0]
+    rests_on = database.one(connection, _RESTS_ON, {"build_id": build_id})[0]
     connection.execute(
         "update audit.build set fingerprint = %s where build_id = %s",
         [hashlib.sha256(f"{dbt.code_hash()} {rests_on}".encode()).hexdigest(), build_id],
@@ -72,5 +73,5 @@ def _is_there(connection: psycopg.Connection, model: str, rows: int | None) -> b
     kind = connection.execute("select relkind from pg_class where oid = to_regclass(%s)", [f"build.{model}"]).fetchone()
     if kind is None or kind[0] == "v":
         return kind is not None
-    counted = connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier("build", model)))
-    return counted.fetchone()[0] == rows
+    query = sql.SQL("select count(*) from {}").format(sql.Identifier("build", model))
+    return database.one(connection, query)[0] == rows

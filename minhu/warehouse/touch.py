@@ -3,6 +3,8 @@
 import psycopg
 from psycopg import sql
 
+from minhu import database
+
 # The keys of a case as every query below gives them.
 _KEY = "select distinct md5({feed} || '|' || {no}) as case_id, {feed} as feed_code, {no} as case_no"
 
@@ -358,7 +360,7 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     ``since`` and ``until``: the configuration versions of the last successful build (None: there is none) and of this.
     """
     parameters = {"build_id": build_id, "since": since, "until": until, "window": _window(connection)}
-    first, last = connection.execute(_RANGE, parameters).fetchone()
+    first, last = database.one(connection, _RANGE, parameters)
     parameters |= {"first": first, "last": last}
     connection.execute("truncate build.touched_case")
     connection.execute(_CALLERS, parameters)
@@ -366,7 +368,7 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     if since is None:
         is_full = True  # a first build: there is nothing that a case could be left out of
     elif not is_full:
-        is_full = connection.execute(_CHANGED_FOR_ALL, parameters).fetchone()[0]
+        is_full = database.one(connection, _CHANGED_FOR_ALL, parameters)[0]
     if is_full:
         _fill_whole(connection, sql.Identifier("build", "touched_case"))
         return _count(connection)
@@ -444,11 +446,12 @@ def _add(connection: psycopg.Connection, query: str, parameters: dict, *, is_reb
 
 
 def _count(connection: psycopg.Connection) -> int:
-    return connection.execute("select count(*) from build.touched_case where is_rebuilt").fetchone()[0]
+    return database.one(connection, "select count(*) from build.touched_case where is_rebuilt")[0]
 
 
 def _window(connection: psycopg.Connection) -> int:
     """The widest repeat window that was ever in force, in days: wide enough for the old facts and the new."""
-    return connection.execute(
-        "select coalesce(max((data ->> 'window_days')::integer), 0) from config.entry where kind = 'repeat_rule'"
-    ).fetchone()[0]
+    return database.one(
+        connection,
+        "select coalesce(max((data ->> 'window_days')::integer), 0) from config.entry where kind = 'repeat_rule'",
+    )[0]

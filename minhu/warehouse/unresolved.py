@@ -129,7 +129,7 @@ def _names(connection: psycopg.Connection, query: str) -> set[str]:
 
 def _rows(connection: psycopg.Connection, query: str) -> list[dict]:
     cursor = connection.execute(query)
-    names = [column.name for column in cursor.description]
+    names = [column.name for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 

@@ -18,6 +18,7 @@ from minhu.database import adopt, embedded, logins
 from minhu.errors import Refused
 
 BASELINE = sorted(path.name for path in database.MIGRATIONS.glob("1*.sql"))
+ADDED = sorted(path.name for path in database.MIGRATIONS.glob("2*.sql"))
 SQUASHED = adopt.read_hashes(database.MIGRATIONS / adopt.SQUASHED)
 KEPT = Path(__file__).with_name("migrations.sha256")
 
@@ -28,8 +29,17 @@ def old(scratch, before):
 
 
 @pytest.fixture(scope="module")
+def baseline(tmp_path_factory):
+    """The baseline alone, without what was added since."""
+    folder = tmp_path_factory.mktemp("baseline")
+    for name in (*BASELINE, adopt.SQUASHED):
+        shutil.copy(database.MIGRATIONS / name, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
 def fresh(warehouse):
-    """What stands in a database that the baseline made."""
+    """What stands in a database that the baseline made, and what was added."""
     return stands(warehouse)
 
 
@@ -73,8 +83,11 @@ def test_what_is_added_is_applied_once_after_adopting_too(scratch, old, tmp_path
     folder = shutil.copytree(database.MIGRATIONS, tmp_path / "sql")
     (folder / "299_more.sql").write_text("create table audit.more (id int);", encoding="utf-8")
     new = scratch()
-    for settings in (new, old):
-        assert (database.migrate(settings, folder), database.migrate(settings, folder)) == (["299_more.sql"], [])
+    for settings, added in ((new, []), (old, ADDED)):
+        assert (database.migrate(settings, folder), database.migrate(settings, folder)) == (
+            [*added, "299_more.sql"],
+            [],
+        )
     assert stands(new) == stands(old)
 
 
@@ -90,16 +103,15 @@ def test_nothing_is_defined_twice_or_altered_into_shape():
     assert re.findall(r"\w*[A-Z]\w*", shouted) == []
 
 
-def test_the_baseline_makes_what_the_old_chain_made(home, old_chain, fresh, before, scratch):
+def test_the_baseline_makes_what_the_old_chain_made(home, old_chain, baseline, scratch):
     """As PostgreSQL's own program dumps it: definitions, columns in their order, grants, comments, roles, rows."""
     own = replace(scratch(), home=home / "dumps", database_url=None)
     server = embedded.start(own)
     try:
-        told = [_dumped(server, own, folder) for folder in (old_chain, database.MIGRATIONS)]
+        told = [_dumped(server, own, folder) for folder in (old_chain, baseline)]
     finally:
         embedded.stop(own)
     assert len(told[0]) > 600 and told[0] == told[1]
-    assert stands(scratch(template=before)) == fresh
 
 
 GRANTS = re.compile(r"(?m)(^(?:GRANT|REVOKE|ALTER DEFAULT PRIVILEGES) .*\n?)+")
@@ -136,7 +148,7 @@ def _dumped(server, own, folder):
 
 def test_a_database_of_the_old_chain_is_adopted(old, fresh):
     assert known(old) == SQUASHED
-    assert database.migrate(old) == database.migrate(old) == []
+    assert (database.migrate(old), database.migrate(old)) == (ADDED, [])
     assert known(old) == SQUASHED | adopt.read_hashes(KEPT)
     assert stands(old) == fresh
 
@@ -157,7 +169,7 @@ def test_what_builds_logins_and_the_city_made_is_no_difference(old, fresh):
     )
     with database.connect(old, autocommit=True) as owner:
         logins.add_login(owner, "adopted_reader", "bi")
-        assert database.migrate(old) == []
+        assert database.migrate(old) == ADDED
         logins.drop_login(owner, "adopted_reader")
     assert stands(old) == fresh
 
@@ -173,7 +185,7 @@ def test_an_owner_who_is_no_superuser_adopts(server, before, scratch, old_chain,
         own = replace(scratch(), database_url=url.render_as_string(hide_password=False))
         try:
             database.migrate(own, old_chain)
-            assert database.migrate(own) == []
+            assert database.migrate(own) == ADDED
             assert known(own) == SQUASHED | adopt.read_hashes(KEPT)
             assert stands(own) == fresh
         finally:
@@ -240,7 +252,7 @@ def test_what_is_refused_stays_as_it_is(old):
         database.migrate(old)
     assert (known(old), stands(old)) == (ledger, there)
     run(old, "drop table audit.note", "revoke select on staging.callback from minhu_bi")
-    assert database.migrate(old) == [] and known(old) == SQUASHED | adopt.read_hashes(KEPT)
+    assert database.migrate(old) == ADDED and known(old) == SQUASHED | adopt.read_hashes(KEPT)
 
 
 def test_a_chain_that_stands_in_the_middle_is_refused(scratch, server, old_chain, tmp_path):
@@ -266,4 +278,34 @@ def test_a_role_that_is_more_than_a_group_is_refused(old):
             database.migrate(old)
     finally:
         run(old, "alter role minhu_unit nocreatedb")
-    assert database.migrate(old) == []
+    assert database.migrate(old) == ADDED
+
+
+# -- what was added ----------------------------------------------------------------------------------------------------
+
+
+def test_facts_that_stand_learn_their_limit_in_force_without_a_build(old):
+    """assignment: its first limit, the extended one, whether it is unknown, the one in force."""
+    facts = {
+        "without": (None, None, False, None),
+        "plain": ("2026-10-16", None, False, "2026-10-16"),
+        "extended": ("2026-10-16", "2026-10-23", False, "2026-10-23"),
+        "shortened": ("2026-10-16", "2026-10-14", False, "2026-10-14"),
+        "beyond": (None, None, True, None),
+        "extended beyond": ("2026-12-31", None, True, None),
+        "beyond until a date was granted": (None, "2027-12-31", False, "2027-12-31"),
+    }
+    names = "due_at, extended_due_at, is_limit_unknown"
+    with database.connect(old) as connection:
+        for assignment, (*told, _) in facts.items():
+            connection.execute(
+                "insert into mart.fct_timeliness (assignment_id, case_id, unit_role, round, dispatched_at, clock,"
+                " is_calendar_provisional, return_request_count, return_deny_count, extension_count,"
+                f" dispatch_batch_id, dispatch_row_number, {names})"
+                " values (%s, 'c', 'lead', 1, '2026-10-09', 'working', false, 0, 0, 0, 1, 1, %s, %s, %s)",
+                [assignment, *told],
+            )
+    database.migrate(old)
+    with database.connect(old) as connection:
+        in_force = connection.execute("select assignment_id, due_in_force_at::date::text from mart.fct_timeliness")
+        assert dict(in_force.fetchall()) == {assignment: due for assignment, (*_, due) in facts.items()}

@@ -63,7 +63,7 @@ def test_an_indicative_month_says_so_and_a_final_year_does_not():
 def test_without_ranking_units_stand_by_band_and_no_place_is_told():
     blocks = bulletin(report(), ZH)
     first = tables(blocks)[0]
-    assert [column.title for column in first.columns] == ["单位", "档次", "得分（百分制）", "折算（4 分）"]
+    assert [column.title for column in first.columns] == ["单位", "档次", "百分制得分", "折算（4 分）"]
     assert [row.cells[0] for row in first.rows] == ["单位D1", "单位D2", "单位D3"]
     assert "先后不代表名次" in all_text(blocks)
 

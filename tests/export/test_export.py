@@ -83,7 +83,7 @@ def test_what_is_published_is_shown_with_who_stands_for_it_and_what_it_changed(s
     assert (release.release_id, release.hash, release.closed_by, release.approved_by, release.published_at) == told[1]
     assert (release.revision, release.approved_by, release.why) == (2, "x_reviewer", "申诉 1 获准")
     assert not release.is_replaced and not report.is_draft
-    assert [(one.unit_code, str(one.changes[0])) for one in report.diff.units] == [("D1", "得分 53.42 → 70")]
+    assert [(one.unit_code, str(one.changes[0])) for one in report.diff.units] == [("D1", "百分制得分 53.42 → 70")]
     assert [one.indicator_code for one in report.diff.indicators] == ["close_on_time"]
     assert [(one.change, one.case_no) for one in report.diff.cases] == [("removed", "NOa0008")]
     before = read_report(scored, PERIOD, revision=1)
@@ -208,7 +208,7 @@ def test_the_workbook_agrees_with_the_release_in_sum(scored, tmp_path):
             f" where revision = 2 and peer_group = '{group}'",
         )
         assert (Decimal(total[head]), Decimal(total[head + 1])) == (numerator, denominator)
-        scores = [line[lines[0].index("得分（百分制）")] for line in lines[2:-1]]
+        scores = [line[lines[0].index("百分制得分")] for line in lines[2:-1]]
         assert sum(Decimal(one) for one in scores if one) == score
 
 

@@ -5,6 +5,7 @@ import json
 import re
 import time
 from dataclasses import replace
+from functools import partial
 from io import BytesIO, StringIO
 from zipfile import ZipFile
 
@@ -14,7 +15,7 @@ import pytest
 from docx.oxml.ns import qn
 from PIL import Image
 
-from minhu.export import charts
+from minhu.export import FORMATS, Asked, charts, write
 from minhu.export.bulletin import bulletin, cover
 from minhu.export.public import suppress
 from minhu.export.to_csv import as_csv
@@ -31,6 +32,11 @@ from tests.export.given import LATE, RELEASE, cost, group, ranked, rate, report,
 ZH, EN = Words("zh"), Words("en")
 
 
+def by_name(form: str, given, words) -> bytes:
+    """The report in one of the formats, as `minhu export` writes it."""
+    return write(given, Asked(form, words.lang, units=("D1",), table="evidence"))
+
+
 def docx_of(given, words, faces, annexes=()):
     return to_docx.as_docx(bulletin(given, words, annexes), cover(given, words), faces)
 
@@ -39,13 +45,7 @@ def pdf_of(given, words, faces, annexes=()):
     return to_pdf.as_pdf(bulletin(given, words, annexes), cover(given, words), faces)
 
 
-WRITERS = {
-    "xlsx": lambda given, words: as_xlsx(given, words, ["D1"]),
-    "csv": lambda given, words: as_csv(given, "evidence"),
-    "json": lambda given, words: as_json(given),
-    "docx": lambda given, words: docx_of(given, words, find_faces(), ("D1",)),
-    "pdf": lambda given, words: pdf_of(given, words, find_faces(), ("D1",)),
-}
+WRITERS = {form: partial(by_name, form) for form in FORMATS}
 
 
 @pytest.mark.parametrize("form", WRITERS)
@@ -168,7 +168,7 @@ def test_the_workbook_shows_the_clock_the_worth_of_a_row_lists_second_rates_and_
     assert evidence[0][12:14] == ("若无此件", "计时")
     assert (float(evidence[1][12]), evidence[1][13]) == (4.17, LATE.text_zh)
     departments = sheet(content, "部门")
-    assert departments[0][5] == "红黑榜" and [row[5] for row in departments[2:6]] == [None, None, "黑榜", None]
+    assert departments[0][5] == "榜单" and [row[5] for row in departments[2:6]] == [None, None, "黑榜", None]
     assert departments[1][12] == "同类组收缩值" and float(departments[2][12]) == 76.5
     revised = sheet(content, "修订情况")
     assert [row[1:] for row in revised[4:]] == [
@@ -176,7 +176,7 @@ def test_the_workbook_shows_the_clock_the_worth_of_a_row_lists_second_rates_and_
         ("单位D1", None, "档次", "合格", "良好"),
         ("单位D2", None, "得分", "88.00", "88.50"),
         ("单位D1", "按时办结率", "分子", "17", "18"),
-        ("单位D1", "按时办结率", "h12345 NO9", None, "剔除：mis_dispatched"),
+        ("单位D1", "按时办结率", "h12345 NO9", None, "剔除：错派"),
     ]
     foot = f"发布编号 7　修订号 2　哈希 {RELEASE.hash}"
     with ZipFile(BytesIO(content)) as book:

@@ -113,7 +113,7 @@ def test_the_statement_names_who_is_missing_and_what_became_of_every_row(city, t
     assert "未送达" in text and "| 合计 |" in text
     write_xlsx(statement, tmp_path / "day.xlsx")
     sheet = fastexcel.read_excel(tmp_path / "day.xlsx").load_sheet(0)
-    assert sheet.height == 3 and sheet.available_columns()[0].name == "热线"
+    assert sheet.height == 3 and sheet.available_columns()[0].name == "热线代码"
     assert json.loads(json.dumps(statement.as_json()))["lines"][0]["received"] == 3
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from minhu import database, quality
 from minhu.errors import BadDeclaration, Refused, Retryable
-from minhu.feeds.canonical import EVENT_TYPES, REQUEST_TYPES, SATISFACTION_SCALES, URGENCIES
+from minhu.feeds.canonical import REQUEST_TYPES, SATISFACTION_SCALES, URGENCIES
 from minhu.quality import gx
 from minhu.settings import Settings
 from tests.quality.planted import BAD, DAY, GOOD, ID_NUMBER, MOBILE, ODD, Given
@@ -500,7 +500,6 @@ def test_the_suites_speak_the_vocabulary_of_the_canonical_layout():
     rules = {rule.id: dict(rule.kwargs) for rule in quality.read_rules(quality.ROOT, "arrival")}
     assert rules["arrival.request_type"]["value_set"] == list(REQUEST_TYPES)
     assert rules["arrival.urgency"]["value_set"] == list(URGENCIES)
-    assert rules["arrival.event_type"]["value_set"] == EVENT_TYPES
     named = re.findall(r"'(\w+)'", rules["arrival.satisfaction_code"]["unexpected_rows_query"])
     assert named == ["unrated", *(word for scale, codes in SATISFACTION_SCALES.items() for word in (scale, *codes))]
 

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from minhu.audit.trace import trace
+from minhu.audit.trace_text import render_trace
 from minhu.glossary.cases import ANOMALY
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
@@ -14,10 +16,14 @@ SCENARIOS = world.scenarios()
 
 
 @pytest.fixture(scope="module")
-def facts(scratch, tmp_path_factory):
+def city(scratch, tmp_path_factory):
+    return scratch(world.configuration(tmp_path_factory.mktemp("scenarios") / "config"))
+
+
+@pytest.fixture(scope="module")
+def facts(city):
     """The facts after the first build, after the second, and after everything is built anew; then what the second path
     says otherwise of the first two."""
-    city = scratch(world.configuration(tmp_path_factory.mktemp("scenarios") / "config"))
     for scenario in SCENARIOS:
         world.load(city, scenario / "given")
     build(city)
@@ -63,6 +69,25 @@ def test_everything_built_anew_is_the_same_to_the_last_column(table, facts):
 
 def test_the_second_path_reckons_the_same_facts(facts):
     assert facts[3] == []
+
+
+def test_a_trace_tells_what_is_known_of_a_limit_beyond_the_calendar(city, facts):
+    told = {}
+    for number in ("6201", "6202", "6203", "6204", "6205"):
+        lines = [line.strip() for line in render_trace(trace(city, "h12345", number)).splitlines()]
+        (closing,) = (line.partition("，规则")[0] for line in lines if line.startswith("办结："))
+        told[number] = (closing, *(line for line in lines if line.startswith("原时限")))
+    first = "原时限 2027-12-27 24:00"
+    assert told == {
+        "6201": ("办结：时限未知，办结 2027-12-27 17:00，按时", f"{first}，延期超出工作日历"),
+        "6202": ("办结：时限未知，办结 2027-12-30 17:00，未判", f"{first}，延期超出工作日历"),
+        "6203": ("办结：时限 2027-12-29 24:00，办结 2027-12-30 17:00，超时", f"{first}，延期至 2027-12-29 24:00"),
+        "6204": ("办结：时限未知，办结 2027-12-30 17:00，未判",),
+        "6205": (
+            "办结：时限 2027-12-30 24:00，办结 2027-12-30 17:00，按时",
+            "原时限 超出工作日历，延期至 2027-12-30 24:00",
+        ),
+    }
 
 
 def test_every_scenario_says_which_rule_it_shows():

@@ -250,6 +250,11 @@ def test_the_version_follows_the_content_not_the_writing(written):
     assert re.fullmatch("[0-9a-f]{12}", plain.scheme_version)
 
 
+def test_the_version_of_a_scheme_moves_with_its_text_and_never_with_the_code():
+    """Published results name it."""
+    assert load_scheme(GIVEN / "exam.yml").scheme_version == "f83dd62b0091"
+
+
 def test_numbers_are_exact(written):
     (scheme,) = written(exam=EXAM.replace("per_point: 0.5, floor", "per_point: 12.795, floor"))
     assert scheme.indicator("satisfaction").terms("dept", date(2026, 1, 1)).per_point == Decimal("12.795")

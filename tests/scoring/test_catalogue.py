@@ -1,9 +1,6 @@
 """The catalogue of measures: each has the common columns, fills what it offers and counts what it says."""
 
 import re
-import shutil
-import subprocess
-import sys
 from typing import get_args
 
 import pytest
@@ -11,9 +8,11 @@ import yaml
 
 from minhu import database
 from minhu.errors import BadDeclaration
+from minhu.feeds.canonical import VIOLATIONS
 from minhu.schemes.catalogue import FOLDER, Aggregate, Measure, measures
 from minhu.scoring import score
 from minhu.settings import PROJECT_ROOT
+from tests.oracle.measures import OF_ASSIGNMENTS, OF_CALLBACKS
 from tests.scoring.city import GIVEN, City, at
 
 COMMON = """
@@ -34,7 +33,13 @@ WANTED = """
 
 
 def test_the_catalogue_holds_what_the_field_counts():
-    assert sorted(measure.name_zh for measure in measures().values()) == sorted(WANTED.split())
+    assert set(WANTED.split()) <= {measure.name_zh for measure in measures().values()}
+
+
+def test_the_second_path_counts_every_measure_of_the_catalogue():
+    """The score of feeds, which is no count of assignments, is reckoned anew in tests/audit."""
+    violations = {f"violation_{code}" for code in VIOLATIONS}
+    assert {*OF_ASSIGNMENTS, *OF_CALLBACKS, *violations} == measures().keys() - {"data_quality"}
 
 
 @pytest.mark.parametrize("measure", measures().values(), ids=lambda measure: measure.code)
@@ -73,12 +78,11 @@ def test_a_measure_that_is_not_documented_as_it_should_be_is_refused(tmp_path, d
         measures(tmp_path)
 
 
-def test_the_page_on_new_measures_names_every_key_and_shows_the_one_that_is_added_here():
+def test_the_page_on_new_measures_names_every_key():
     page = (PROJECT_ROOT / "docs" / "new-measure.md").read_text(encoding="utf-8")
     table = "".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
     keys = {field.alias or name for name, field in Measure.model_fields.items()} - {"code"}
     assert set(re.findall(r"`(\w+)`", table)) == keys
-    assert SQL.strip() in page
     assert all(f"`{aggregate}`" in page for aggregate in get_args(Aggregate))
 
 
@@ -216,114 +220,3 @@ def test_what_is_counted_is_judged_as_of_the_end_of_the_data(scratch, tmp_path):
         "close_on_time": 1,
     }
     assert [counted[code][1] for code in ("overdue", "rework_rate", "exclusion_rate")] == [3, 2, 8]
-
-
-# One more
-
-SQL = """
--- Signed within the hour: one row per assignment that was signed.
-{{ measure_of_assignments(
-    'signed_at_once',
-    numerator="(assignments.signed_at <= assignments.dispatched_at + interval '1 hour')::integer",
-    occurred_at='assignments.signed_at',
-    only='assignments.signed_at is not null'
-) }}
-"""
-YML = """
-models:
-  - name: measure_signed_at_once
-    description: Signed within the hour.
-    config:
-      meta:
-        label_zh: 一小时签收率
-        label_en: Signed within the hour
-        numerator: 1 within the hour, else 0
-        moments: [received_at, dispatched_at, due_at, closed_at, occurred_at]
-
-unit_tests:
-  - name: an_hour_is_an_hour
-    model: measure_signed_at_once
-    given:
-      - input: source('mart', 'fct_case')
-        rows: []
-      - input: source('mart', 'fct_timeliness')
-        format: csv
-        rows: |
-          assignment_id,dispatched_at,signed_at
-          a1,2026-10-09 09:00+08,2026-10-09 10:00+08
-          a2,2026-10-09 09:00+08,2026-10-09 10:01+08
-    expect:
-      format: csv
-      rows: |
-        subject_id,numerator_value
-        a1,1
-        a2,0
-"""
-SCORED_THERE = """
-import os
-from pathlib import Path
-from minhu import database
-from minhu.scoring import explain, render, score
-from minhu.schemes.period import Period
-from minhu.scoring.score import _choose
-from minhu.settings import Settings
-from minhu.warehouse import dbt
-from minhu.warehouse.dictionary import dictionary
-from tests.scoring.city import City
-
-settings = Settings.from_env()
-with City(settings) as city:
-    city.run("delete from config.entry")
-    city.scheme(Path("exam.yml"))
-    city.unit("D1", "dept")
-    city.assignment("D1", signed="10-09 09:59")
-    city.assignment("D1", signed="10-09 10:01")
-    city.assignment("D1", signed="10-09 10:02", excluded="statutory_channel")
-with database.connect(settings) as connection:
-    run = _choose(connection, Period.parse("2026-10"), None)
-tested = dbt.run(settings, "measure_signed_at_once", run.variables, unit_tests=True)
-assert tested.is_ok, tested.complaint
-print(*(node.node for node in tested.nodes if "unit_test" in node.node))
-score(settings, "2026-10")
-with database.connect(settings) as connection:
-    print(*connection.execute(
-        "select numerator, denominator, points from mart.fct_unit_indicator where indicator_code = 'return_rate'"
-    ).fetchone())
-    print(*connection.execute(
-        "select count(*), count(excluded_reason) from mart.fct_indicator_case where indicator_code = 'return_rate'"
-    ).fetchone())
-print("NOa0001" in render(explain(settings, "D1", "2026-10")), "一小时签收率" in dictionary())
-"""
-
-
-def test_adding_a_measure_takes_its_own_files_and_nothing_else(scratch, tmp_path):
-    for part in ("minhu", "dbt_project", "sql", "tests/scoring", "tests/__init__.py"):
-        source, target = PROJECT_ROOT / part, tmp_path / part
-        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
-    folder = tmp_path / FOLDER.relative_to(PROJECT_ROOT)
-    (folder / "measure_signed_at_once.sql").write_text(SQL.lstrip(), encoding="utf-8")
-    (folder / "measure_signed_at_once.yml").write_text(YML, encoding="utf-8")
-    text = (GIVEN / "exam.yml").read_text(encoding="utf-8")
-    (tmp_path / "exam.yml").write_text(
-        text.replace("measure: return_rate", "measure: signed_at_once"), encoding="utf-8"
-    )
-
-    settings = scratch()
-    told = subprocess.run(
-        [sys.executable, "-c", SCORED_THERE],
-        cwd=tmp_path,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "PYTHONPATH": str(tmp_path),
-            "MINHU_HOME": str(settings.home),
-            "MINHU_DATABASE_URL": settings.database_url,
-        },
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert told.returncode == 0, told.stderr[-2000:]
-    tested, counted, seen, shown = told.stdout.split("\n")[-5:-1]
-    assert tested.endswith("an_hour_is_an_hour")
-    assert counted == "1 2 0.00"  # 50 % where at most 10 % were hoped for
-    assert (seen, shown) == ("3 1", "True True")

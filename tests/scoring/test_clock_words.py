@@ -76,7 +76,7 @@ def test_office_hours_from_eight_make_it_seventy_two():
         ),
         (
             ("10-12 10:00", "10-12 10:30", "10-12 11:00", {"amount": 30, "unit": "minute", "starts": "at_once"}),
-            "30 分钟（自然时），自派单时起算",
+            "30 个自然分钟，自派单时起算",
         ),
         (("10-08 10:00", "10-15 00:00", "10-16 00:00"), "；2026-10-16 周五 00:00 办结"),  # a deed is not a day's end
     ],

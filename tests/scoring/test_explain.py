@@ -61,7 +61,7 @@ def test_each_finding_is_told_in_words(october, unit, indicator, findings):
 def test_a_cap_is_split_over_all_that_ran_into_it(october):
     part = part_of(october, "T1", "not_handled")
     assert [cost.lost for cost in part.costs] == [Decimal("4.00")] * 3
-    assert [source.step_zh for source in part.costs[0].sources] == ["派单", "认定"]
+    assert [source.step_zh for source in part.costs[0].sources] == ["派单", "效能督查认定"]
     assert {source.row_number for cost in part.costs for source in cost.sources[1:]} == {4028, 4029, 4030}
 
 

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 import yaml
@@ -13,7 +14,7 @@ from minhu.feeds.sources import Source
 from minhu.feeds.sources.secrets import secret
 from minhu.settings import PROJECT_ROOT
 
-KINDS = {"drop_folder", "rest", "open311", "sftp", "object", "sql", "push"}
+KINDS = {get_args(kind.model_fields["type"].annotation)[0] for kind in get_args(get_args(Source)[0])}
 REST = {"type": "rest", "url": "https://example.org/cases"}
 SFTP = {
     "type": "sftp",
@@ -37,7 +38,7 @@ def examples() -> list[dict]:
 
 
 def test_every_example_of_the_documentation_is_a_declaration_and_every_kind_has_one():
-    assert {parse(example).type for example in examples()} == KINDS
+    assert {parse(example).type for example in examples()} == KINDS and len(KINDS) > 6
 
 
 @pytest.mark.parametrize(

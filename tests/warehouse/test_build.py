@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from minhu import config, database
+from minhu.errors import Refused
 from minhu.load import load_file, replay
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse import build as build_module
@@ -332,7 +333,7 @@ def test_every_column_of_the_mart_is_commented_in_both_languages(city):
 def test_another_citys_configuration_is_refused(city, tmp_path, scratch):
     config.sync(city)
     (city.config / "city.yml").write_text(yaml.safe_dump(given.CITY | {"code": "elsewhere"}), encoding="utf-8")
-    with pytest.raises(config.Refused, match=r"testcity.*elsewhere"):
+    with pytest.raises(Refused, match=r"testcity.*elsewhere"):
         config.sync(city)
 
 
@@ -377,7 +378,7 @@ def test_a_replay_takes_the_old_batchs_place_and_withdraws_it_whole(city):
     incremental = facts(city)
     build(city, full_refresh=True)
     assert facts(city) == incremental
-    with pytest.raises(config.Refused, match="superseded"):
+    with pytest.raises(Refused, match="superseded"):
         replay(city, first)
 
 

@@ -6,8 +6,10 @@ from minhu.audit.report.lists import capped
 from minhu.audit.report.read import AuditReport
 from minhu.audit.sample import FRAME_ZH
 from minhu.audit.trace import Trace
+from minhu.audit.trace_text import NO_LIMIT
 from minhu.glossary.delivered import AUDIT_INPUT, BATCH_STATUS, BUILD_STATUS
 from minhu.paper.blocks import Block, Column, Row, Table, Text
+from minhu.paper.tables import Field
 from minhu.schemes.words import limit, moment
 
 
@@ -22,7 +24,7 @@ def sample(report: AuditReport) -> Iterator[Block]:
         f"种子“{report.sample.seed}”，抽取 {len(report.sample.cases)} 件。每件的次序由 "
         "sha256(种子|工单编号) 决定，与行的先后无关；用 minhu audit sample 可重新抽取并比对。",
     )
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("工单", 42),
         Column("来源文件与行", 48),
         Column("批次与门禁", 26),
@@ -65,7 +67,7 @@ def _scored(one: Trace) -> Iterator[str]:
 
 def _closing(row: dict) -> str:
     due = row["due_in_force_at"]
-    told = f"{limit(due)[5:]} 限" if due else "时限超出工作日历" if row["is_limit_unknown"] else "无时限"
+    told = f"{limit(due)[5:]} 限" if due else NO_LIMIT[row["is_limit_unknown"]]
     done = f"{row['closed_at']:%m-%d %H:%M} 办结" if row["closed_at"] else "未办结"
     return f"{moment(row['dispatched_at'])[5:]} 派，{told}，{done}"
 
@@ -76,9 +78,33 @@ def _counted(row: dict) -> str:
     return f"{row['numerator_value'].normalize():f}/{row['denominator_value'].normalize():f}"
 
 
+BUILDS = (
+    Field("构建", 12, "{build_id}", "right"),
+    Field("结果", 14, lambda row: BUILD_STATUS.zh(row["status"]), "middle"),
+    Field("全量", 10, lambda row: "是" if row["is_full_refresh"] else "否", "middle"),
+    Field("配置版本", 14, "{config_version}", "right"),
+    Field("代码版本", 16, "{code_version}", "middle"),
+    Field("完成", 28, lambda row: moment(row["finished_at"]) if row["finished_at"] else "—", "middle"),
+    Field("采用批次", 16, "{taken}", "right"),
+    Field("撤下批次", 16, "{withdrawn}", "right"),
+)
+RELEASES = (
+    Field("发布", 10, "{release_id}", "right"),
+    Field("办法与修订", 30, "{scheme_id}\n第 {revision} 次"),
+    Field("行数", 16, "{row_count:,}", "right"),
+    Field("关账 / 审批", 34, "{closed_by} / {approved_by}"),
+    Field("发布时间", 26, "{published_at:%Y-%m-%d %H:%M}", "middle"),
+    Field(
+        "哈希（前一链节在下）",
+        84,
+        lambda row: f"{row['hash']}\n{row['previous_hash']}{'' if row['is_linked'] else '（与前一次发布不相接）'}",
+    ),
+)
+
+
 def versions(report: AuditReport) -> Iterator[Block]:
     yield Text("body", "本报告只由下列输入得出。输入指纹相同的两份报告逐字节相同；报告中没有生成时刻。")
-    columns = (Column("输入", 56), Column("sha256", 84))
+    columns: tuple[Column, ...] = (Column("输入", 56), Column("sha256", 84))
     yield Table(
         columns,
         (
@@ -87,33 +113,8 @@ def versions(report: AuditReport) -> Iterator[Block]:
         ),
     )
     yield Text("subheading", "构建")
-    columns = (
-        Column("构建", 12, "right"),
-        Column("结果", 14, "middle"),
-        Column("全量", 10, "middle"),
-        Column("配置版本", 14, "right"),
-        Column("代码版本", 16, "middle"),
-        Column("完成", 28, "middle"),
-        Column("采用批次", 16, "right"),
-        Column("撤下批次", 16, "right"),
-    )
-    rows = [
-        Row(
-            (
-                str(row["build_id"]),
-                BUILD_STATUS.zh(row["status"]),
-                "是" if row["is_full_refresh"] else "否",
-                str(row["config_version"]),
-                row["code_version"],
-                moment(row["finished_at"]) if row["finished_at"] else "—",
-                str(row["taken"]),
-                str(row["withdrawn"]),
-            )
-        )
-        for row in reversed(report.builds)
-    ]
-    if rows:
-        yield from capped(columns, rows, "audit.build")
+    if report.builds:
+        yield from capped(BUILDS, report.builds[::-1], "audit.build")
     else:
         yield Text("body", "本月的批次尚未构建。")
     yield Text("subheading", "评分与发布")
@@ -129,28 +130,7 @@ def versions(report: AuditReport) -> Iterator[Block]:
     if not report.releases:
         yield Text("body", "本月结果尚未发布。")
         return
-    columns = (
-        Column("发布", 10, "right"),
-        Column("办法与修订", 30),
-        Column("行数", 16, "right"),
-        Column("关账 / 审批", 34),
-        Column("发布时间", 26, "middle"),
-        Column("哈希（前一链节在下）", 84),
-    )
-    rows = [
-        Row(
-            (
-                str(row["release_id"]),
-                f"{row['scheme_id']}\n第 {row['revision']} 次",
-                f"{row['row_count']:,}",
-                f"{row['closed_by']} / {row['approved_by']}",
-                moment(row["published_at"]),
-                f"{row['hash']}\n{row['previous_hash']}{'' if row['is_linked'] else '（与前一次发布不相接）'}",
-            )
-        )
-        for row in report.releases
-    ]
-    yield from capped(columns, rows, "minhu releases list")
+    yield from capped(RELEASES, report.releases, "minhu releases list")
     head = report.releases[-1]
     yield Text("small", f"哈希链共 {head['releases']} 次发布，末端 {head['chain_head']}。逐行校验：minhu verify。")
 
@@ -159,7 +139,7 @@ def signatures(report: AuditReport) -> Iterator[Block]:
     yield Text(
         "body", f"以上内容由输入指纹 {report.fingerprint} 所指的数据得出。签署人对所核查的范围负责，意见可附页。"
     )
-    columns = (Column("角色", 36), Column("意见", 66), Column("签名", 34), Column("日期", 40))
+    columns: tuple[Column, ...] = (Column("角色", 36), Column("意见", 66), Column("签名", 34), Column("日期", 40))
     roles = ("编制（数据管理）", "复核（数据质量）", "审计", "批准")
     yield Table(
         columns, tuple(Row((role, "\u3000\n\u3000\n\u3000", "", "\u3000\u3000年\u3000月\u3000日")) for role in roles)

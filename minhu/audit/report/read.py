@@ -7,11 +7,12 @@ ages are counted up to it, so that the same state gives the same report on any d
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import psycopg
-from psycopg.rows import dict_row
+from psycopg.rows import DictRow, dict_row
 
 from minhu import database
 from minhu.audit.feeds import FeedScore, month_of, read_scores
@@ -70,13 +71,14 @@ def read_audit(settings: Settings, month: str, *, seed: str, n: int) -> AuditRep
     Raises Refused when it is no month, or no delivery of it was ever recorded.
     """
     period = month_of(month)
-    with database.connect(settings) as connection:
+    with database.connect(settings, rows=dict_row) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.row_factory = dict_row
         return _read(connection, settings, period, seed, n)
 
 
-def _read(connection: psycopg.Connection, settings: Settings, period: Period, seed: str, n: int) -> AuditReport:
+def _read(
+    connection: psycopg.Connection[DictRow], settings: Settings, period: Period, seed: str, n: int
+) -> AuditReport:
     asked = {"first": period.first, "last": period.last, "period": period.text, "since": _since(period.first)}
 
     def rows(query: str, **more: object) -> Rows:
@@ -126,7 +128,7 @@ def _since(first: date) -> date:
     return date(months // 12, months % 12 + 1, 1)
 
 
-def _sample(connection: psycopg.Connection, period: Period, seed: str, n: int) -> Sample | None:
+def _sample(connection: psycopg.Connection[DictRow], period: Period, seed: str, n: int) -> Sample | None:
     """The sample; none where no case of the month was built."""
     try:
         return draw_in(connection, period.text, n, seed)
@@ -134,7 +136,7 @@ def _sample(connection: psycopg.Connection, period: Period, seed: str, n: int) -
         return None
 
 
-def _inputs(rows, sample: Sample | None, releases: Rows) -> dict[str, str]:
+def _inputs(rows: Callable[[str], Rows], sample: Sample | None, releases: Rows) -> dict[str, str]:
     code = code_version()
     told = {row["name"]: row["sha256"] for row in rows(queries.DIGESTS)}
     told["code"] = code["sha256"]

@@ -3,12 +3,67 @@
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
+from minhu.audit.feeds import FeedScore
 from minhu.audit.report.lists import SHOWN, capped
 from minhu.audit.report.read import AuditReport
 from minhu.glossary.delivered import QUALITY_PART, SEVERITY
-from minhu.paper.blocks import WIDTH, Block, Column, Figure, Row, Table, Text
+from minhu.paper.blocks import WIDTH, Block, Figure, Text
+from minhu.paper.tables import Field, table
 from minhu.paper.trends import Series, bars, trend
 from minhu.schemes.feed_words import losses_text
+
+RULES = (
+    Field("规则", 44, "{title_zh}\n{rule_id}"),
+    Field("维度", 12, "{dimension}", "middle"),
+    Field("级别", 10, lambda row: SEVERITY.zh(row["severity"]), "middle"),
+    Field("责任", 16, lambda row: row["owner"] or "未登记"),
+    Field("运行", 9, "{runs}", "right"),
+    Field("未通过", 11, "{failed_runs}", "right"),
+    Field("出错", 9, "{errored_runs}", "right"),
+    Field("批次", 9, "{failed_batches}", "right"),
+    Field("来源", 9, "{failed_feeds}", "right"),
+)
+DIMENSIONS = (
+    Field("维度", 18, "{dimension}"),
+    Field("规则", 14, "{rules}", "right"),
+    Field("其中严重", 16, "{critical_rules}", "right"),
+    Field("未通过规则", 18, "{failed_rules}", "right"),
+    Field("严重批次", 16, "{critical_batches}", "right"),
+    Field("警告批次", 16, "{warning_batches}", "right"),
+    Field("涉及来源", 16, "{feeds}", "right"),
+)
+FEEDS = (
+    Field("来源", 38, "{feed_name}\n{feed_code}"),
+    Field("批次", 11, "{batches}", "right"),
+    Field("收到行", 15, "{received:,}", "right"),
+    Field("拒收行", 14, "{rejected:,}", "right"),
+    Field("整批拒收", 17, "{refused}", "right"),
+    Field("严重批次", 17, "{critical}", "right"),
+    Field("警告批次", 17, "{warnings}", "right"),
+    Field("扣留", 11, "{held}", "right"),
+    Field("规则", 11, "{failed_rules}", "right"),
+)
+
+
+def _part(name: str, width: float) -> Field:
+    return Field(QUALITY_PART.zh(name), width, lambda score: score.part(name).points, "right")
+
+
+def _why(score: FeedScore) -> str:
+    told = [
+        f"{QUALITY_PART.zh(part.part)}：{losses_text(part.lost)}"
+        for part in score.parts
+        if part.points < part.points_max and part.lost
+    ]
+    return "\n" + "\n".join(told) if told else "无"
+
+
+SCORES = (
+    Field("来源", 36, lambda score: f"{score.feed_name}\n{score.feed_code}"),
+    *(_part(name, width) for name, width in zip(QUALITY_PART, (19, 19, 19, 23), strict=True)),
+    Field("合计", 13, lambda score: score.points, "right"),
+    Field("失分原因（每项最多五条）", 48, _why),
+)
 
 
 def coverage(report: AuditReport) -> Iterator[Block]:
@@ -19,34 +74,7 @@ def coverage(report: AuditReport) -> Iterator[Block]:
         + "，".join(f"{SEVERITY.zh(name)} {count} 条" for name, count in counted.items())
         + "。下表为每条规则本月的执行与未通过情况；未通过的批次数不含仅提示整次运行的结果。",
     )
-    columns = (
-        Column("规则", 44),
-        Column("维度", 12, "middle"),
-        Column("级别", 10, "middle"),
-        Column("责任", 16),
-        Column("运行", 9, "right"),
-        Column("未通过", 11, "right"),
-        Column("出错", 9, "right"),
-        Column("批次", 9, "right"),
-        Column("来源", 9, "right"),
-    )
-    rows = [
-        Row(
-            (
-                f"{row['title_zh']}\n{row['rule_id']}",
-                row["dimension"],
-                SEVERITY.zh(row["severity"]),
-                row["owner"] or "未登记",
-                str(row["runs"]),
-                str(row["failed_runs"]),
-                str(row["errored_runs"]),
-                str(row["failed_batches"]),
-                str(row["failed_feeds"]),
-            )
-        )
-        for row in report.rules
-    ]
-    yield from capped(columns, rows, "audit.quality_rule、audit.quality_result", limit=60)
+    yield from capped(RULES, report.rules, "audit.quality_rule、audit.quality_result", limit=60)
 
 
 def dimensions(report: AuditReport) -> Iterator[Block]:
@@ -56,19 +84,7 @@ def dimensions(report: AuditReport) -> Iterator[Block]:
     yield Text(
         "body", "维度按 GB/T 36344 划分。批次数为本月至少未通过一条该维度规则的批次，同一批次在多个维度中分别计数。"
     )
-    columns = (
-        Column("维度", 18),
-        Column("规则", 14, "right"),
-        Column("其中严重", 16, "right"),
-        Column("未通过规则", 18, "right"),
-        Column("严重批次", 16, "right"),
-        Column("警告批次", 16, "right"),
-        Column("涉及来源", 16, "right"),
-    )
-    names = ("rules", "critical_rules", "failed_rules", "critical_batches", "warning_batches", "feeds")
-    yield Table(
-        columns, tuple(Row((row["dimension"], *(str(row[name]) for name in names))) for row in report.dimensions)
-    )
+    yield table(DIMENSIONS, report.dimensions)
     drawing = trend(
         _series(report, report.dimension_trend, "dimension", _share),
         report.months,
@@ -97,31 +113,8 @@ def feeds(report: AuditReport) -> Iterator[Block]:
         "body",
         f"{len(report.feeds)} 个来源有送达，其中 {len(troubled)} 个有未通过规则或整批拒收的批次；按严重程度排列。",
     )
-    columns = (
-        Column("来源", 38),
-        Column("批次", 11, "right"),
-        Column("收到行", 15, "right"),
-        Column("拒收行", 14, "right"),
-        Column("整批拒收", 17, "right"),
-        Column("严重批次", 17, "right"),
-        Column("警告批次", 17, "right"),
-        Column("扣留", 11, "right"),
-        Column("规则", 11, "right"),
-    )
-    rows = [
-        Row(
-            (
-                f"{row['feed_name']}\n{row['feed_code']}",
-                str(row["batches"]),
-                f"{row['received']:,}",
-                f"{row['rejected']:,}",
-                *(str(row[name]) for name in ("refused", "critical", "warnings", "held", "failed_rules")),
-            )
-        )
-        for row in troubled
-    ]
-    if rows:
-        yield from capped(columns, rows, "audit.batch、audit.quality_result")
+    if troubled:
+        yield from capped(FEEDS, troubled, "audit.batch、audit.quality_result")
     parts = (("整批拒收", "refused"), ("曾被扣留", "held"))
     series = [
         Series(name, tuple(_month(report.feed_trend, month, column) for month in report.months))
@@ -152,24 +145,7 @@ def scores(report: AuditReport) -> Iterator[Block]:
     names = [(f"{score.feed_name}", score.points, score.points_max) for score in lowest[:12]]
     if drawing := bars(names, "得分最低的来源", WIDTH):
         yield Figure(drawing)
-    columns = (
-        Column("来源", 36),
-        *(Column(word.zh, width, "right") for word, width in zip(QUALITY_PART.values(), (19, 19, 19, 23), strict=True)),
-        Column("合计", 13, "right"),
-        Column("失分原因（每项最多五条）", 48),
-    )
-    rows = [
-        Row(
-            (
-                f"{score.feed_name}\n{score.feed_code}",
-                *(f"{score.part(name).points}" for name in QUALITY_PART),
-                str(score.points),
-                _why(score),
-            )
-        )
-        for score in report.scores
-    ]
-    yield from capped(columns, rows, f"minhu audit feeds {report.period.text}")
+    yield from capped(SCORES, report.scores, f"minhu audit feeds {report.period.text}")
     drawing = trend(
         [
             Series(QUALITY_PART.zh(one.name), one.values)
@@ -182,12 +158,3 @@ def scores(report: AuditReport) -> Iterator[Block]:
     )
     if drawing:
         yield Figure(drawing)
-
-
-def _why(score) -> str:
-    told = [
-        f"{QUALITY_PART.zh(part.part)}：{losses_text(part.lost)}"
-        for part in score.parts
-        if part.points < part.points_max and part.lost
-    ]
-    return "\n" + "\n".join(told) if told else "无"

@@ -11,7 +11,6 @@ import io
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import BinaryIO
 
 import numpy as np
 import polars as pl
@@ -20,6 +19,7 @@ from minhu.errors import BadDelivery
 from minhu.feeds.formats import Csv
 from minhu.feeds.formats.common import FIELD_COUNT, header
 from minhu.feeds.formats.encodings import utf8_blocks
+from minhu.feeds.formats.unpack import Readable
 
 _HEAD = 1 << 20
 _WINDOW = 1 << 22
@@ -29,7 +29,7 @@ _LONGEST_FIELD = 1 << 30
 _LINES = 1 << 15
 
 
-def read_csv(file: BinaryIO, format: Csv) -> Iterator[pl.DataFrame]:
+def read_csv(file: Readable, format: Csv) -> Iterator[pl.DataFrame]:
     """The records of ``file`` in parts; one part comes even when there are none. ``file`` can go back to its start."""
     try:
         yield from _parts(utf8_blocks(file, format.encoding), format)
@@ -64,7 +64,7 @@ def _names(text: bytes, format: Csv) -> tuple[list[str], int]:
     head = io.StringIO(text[:_HEAD].decode(errors="ignore"), newline="")
     for _ in range(format.skip_rows):
         head.readline()
-    line = format.columns or next(filter(None, _reader(head, format)), [])
+    line = format.columns or tuple(next(filter(None, _reader(head, format)), ()))
     return header(line), len(head.getvalue()[: head.tell()].encode())
 
 
@@ -97,10 +97,11 @@ def _end(text: bytes, format: Csv) -> int:
     return 0
 
 
-def _reader(lines: io.TextIOBase, format: Csv):
+def _reader(lines: io.TextIOBase, format: Csv) -> Iterator[list[str]]:
     csv.field_size_limit(_LONGEST_FIELD)
-    how = {"quotechar": format.quote} if format.quote else {"quoting": csv.QUOTE_NONE, "quotechar": None}
-    return csv.reader(lines, delimiter=format.delimiter, strict=True, **how)
+    if format.quote:
+        return csv.reader(lines, delimiter=format.delimiter, strict=True, quotechar=format.quote)
+    return csv.reader(lines, delimiter=format.delimiter, strict=True, quotechar=None, quoting=csv.QUOTE_NONE)
 
 
 def _read(body: bytes, names: list[str], format: Csv) -> pl.DataFrame:
@@ -133,17 +134,17 @@ def _is_plain(data: bytes, format: Csv) -> bool:
         is_last = start + _WINDOW >= len(data)
         window = (data[start - 1 : start] or b"\n") + data[start : start + _WINDOW + 1] + (b"\n" if is_last else b"")
         at = 1 + np.flatnonzero(np.frombuffer(window, np.uint8)[1:-1] == ord(format.quote))
-        if not _are_in_place(np.frombuffer(window, np.uint8), at, seen % 2, format):
+        if not _are_in_place(np.frombuffer(window, np.uint8), at, seen % 2, format.delimiter, format.quote):
             return False
         seen += len(at)
     return seen % 2 == 0
 
 
-def _are_in_place(window: np.ndarray, at: np.ndarray, odd: int, format: Csv) -> bool:
+def _are_in_place(window: np.ndarray, at: np.ndarray, odd: int, delimiter: str, quote: str) -> bool:
     """Whether what stands before an opening and behind a closing quote is a border or another quote."""
     before, after = window[at[odd::2] - 1], window[at[1 - odd :: 2] + 1]
     border = np.zeros(256, dtype=bool)
-    border[[ord(format.delimiter), ord("\n"), ord(format.quote)]] = True
+    border[[ord(delimiter), ord("\n"), ord(quote)]] = True
     opens = border[before].all()
     border[ord("\r")] = True
     return bool(opens and border[after].all())
@@ -153,7 +154,7 @@ def _adds_up(data: bytes, frame: pl.DataFrame, format: Csv) -> bool:
     """Guards against lines that polars padded, joined or skipped."""
     borders, breaks = frame.height * (frame.width - 1), frame.height - 1
     characters = np.frombuffer(data, np.uint8)
-    delimiters, newlines = (np.count_nonzero(characters == ord(mark)) for mark in (format.delimiter, "\n"))
+    delimiters, newlines = (int(np.count_nonzero(characters == ord(mark))) for mark in (format.delimiter, "\n"))
     if frame.width == 1 and frame.to_series().has_nulls():
         return False  # a blank line is no record
     if format.quote is None or format.quote.encode() not in data:

@@ -3,11 +3,11 @@
 import codecs
 import io
 from collections.abc import Iterator
-from typing import BinaryIO
 
 import polars as pl
 
 from minhu.errors import BadDelivery
+from minhu.feeds.formats.unpack import Readable
 
 BLOCK = 6 << 20
 _FITS = {
@@ -22,7 +22,7 @@ def decode(data: bytes, declared: str) -> str:
     return b"".join(utf8_blocks(io.BytesIO(data), declared)).decode("utf-8")
 
 
-def utf8_blocks(file: BinaryIO, declared: str) -> Iterator[bytes]:
+def utf8_blocks(file: Readable, declared: str) -> Iterator[bytes]:
     """``file`` in UTF-8 without a BOM, a block at a time; no block ends within a character.
 
     Raises BadDelivery WRONG_ENCODING naming what was declared and what is seen.
@@ -44,13 +44,13 @@ def utf8_blocks(file: BinaryIO, declared: str) -> Iterator[bytes]:
         raise _wrong(declared, looks_like(file)) from None
 
 
-def looks_like(file: BinaryIO) -> str | None:
+def looks_like(file: Readable) -> str | None:
     """The encoding that the whole file is written in; None where it is none that we read."""
     found = _first_look(file)
     return found if found in ("ascii", "utf-8", "utf-8-sig") or _decodes(file, found) else None
 
 
-def _first_look(file: BinaryIO) -> str:
+def _first_look(file: Readable) -> str:
     """Valid UTF-8 with Chinese in it is UTF-8: GB18030 text that happens to be valid UTF-8 does not occur at length.
 
     Whether what is not UTF-8 can be read shows in the reading.
@@ -74,13 +74,13 @@ def _wrong(declared: str, seen: str | None) -> BadDelivery:
     )
 
 
-def _blocks(file: BinaryIO) -> Iterator[bytes]:
+def _blocks(file: Readable) -> Iterator[bytes]:
     file.seek(0)
     while block := file.read(BLOCK):
         yield block
 
 
-def _whole_characters(file: BinaryIO) -> Iterator[bytes]:
+def _whole_characters(file: Readable) -> Iterator[bytes]:
     """Blocks of UTF-8 without a BOM; the bytes of a character that a block cuts go to the next one.
 
     Raises UnicodeError. Polars looks at a block ten times as fast as a decoder that makes text of it.
@@ -110,7 +110,7 @@ def _open_end(block: bytes) -> int:
     return 0
 
 
-def _is_utf8(file: BinaryIO) -> bool:
+def _is_utf8(file: Readable) -> bool:
     try:
         for _ in _whole_characters(file):
             pass
@@ -119,7 +119,7 @@ def _is_utf8(file: BinaryIO) -> bool:
     return True
 
 
-def _decoded(file: BinaryIO, encoding: str) -> Iterator[bytes]:
+def _decoded(file: Readable, encoding: str) -> Iterator[bytes]:
     """Blocks in another encoding as UTF-8."""
     decoder = codecs.getincrementaldecoder(encoding)()
     for block in _blocks(file):
@@ -129,7 +129,7 @@ def _decoded(file: BinaryIO, encoding: str) -> Iterator[bytes]:
         yield text.encode()
 
 
-def _decodes(file: BinaryIO, encoding: str) -> bool:
+def _decodes(file: Readable, encoding: str) -> bool:
     try:
         for _ in _decoded(file, encoding):
             pass
@@ -138,7 +138,7 @@ def _decodes(file: BinaryIO, encoding: str) -> bool:
     return True
 
 
-def _is_ambiguous(file: BinaryIO) -> bool:
+def _is_ambiguous(file: Readable) -> bool:
     """As UTF-8 there is no Chinese character in it, and GB18030 reads it too: a few words of a short file."""
     blocks = _whole_characters(file)
     return all(max(block.decode("utf-8"), default="") < "\u0800" for block in blocks) and _decodes(file, "gb18030")

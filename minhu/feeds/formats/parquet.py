@@ -33,9 +33,9 @@ def _text(column: pl.Series) -> pl.Series:
     match column.dtype:
         case pl.Datetime(time_zone=zone):
             return column.dt.to_string("%Y-%m-%dT%H:%M:%S%.f%:z" if zone else "%Y-%m-%dT%H:%M:%S%.f")
-        case pl.Float32 | pl.Float64:
+        case pl.Float32() | pl.Float64():
             return _digits(column.cast(pl.Float64))
-        case pl.List | pl.Array:
+        case pl.List() | pl.Array():
             items = [
                 None if item is None else json.dumps(item.to_list(), ensure_ascii=False, default=str) for item in column
             ]

@@ -7,6 +7,7 @@ no row of it counts. A file comes in parts, so that what follows need not wait f
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -21,7 +22,7 @@ from minhu.feeds.formats.workbook import read_xlsx
 from minhu.feeds.formats.xml_records import read_xml
 
 _ROWS = 1 << 15
-_READERS: dict[type, Callable[[bytes, Format], pl.DataFrame]] = {
+_READERS: dict[type, Callable[[bytes, Any], pl.DataFrame]] = {  # each is given a format of its own type
     Xlsx: read_xlsx,
     Json: read_json,
     Xml: read_xml,

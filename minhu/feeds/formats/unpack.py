@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from minhu.errors import BadDelivery
 from minhu.feeds.formats import Format
@@ -18,7 +18,7 @@ _DAMAGE = (EOFError, OSError, RuntimeError, ValueError, zlib.error, lzma.LZMAErr
 
 
 @contextmanager
-def unpacked(path: Path, format: Format) -> Iterator["BinaryIO | _Inside"]:
+def unpacked(path: Path, format: Format) -> Iterator["Readable"]:
     """The file's own bytes, to be read and to go back to the start of.
 
     Raises BadDelivery UNREADABLE; reading raises it too, and TOO_LARGE and EMPTY_FILE.
@@ -33,10 +33,10 @@ def unpacked(path: Path, format: Format) -> Iterator["BinaryIO | _Inside"]:
         match wanted:
             case "gzip":
                 with gzip.GzipFile(fileobj=file) as inside:
-                    yield _Inside(inside, wanted, format.max_bytes)
+                    yield Inside(inside, wanted, format.max_bytes)
             case "zip":
                 with _member(file, format) as inside:
-                    yield _Inside(inside, wanted, format.max_bytes)
+                    yield Inside(inside, wanted, format.max_bytes)
             case _:
                 yield file
 
@@ -53,10 +53,10 @@ def looks_like(file: BinaryIO) -> str:
     return "none"
 
 
-class _Inside:
+class Inside:
     """What a compressed file holds, counted as it is read."""
 
-    def __init__(self, file: BinaryIO, kind: str, max_bytes: int):
+    def __init__(self, file: "IO[bytes] | gzip.GzipFile", kind: str, max_bytes: int):
         self._file, self._kind, self._max_bytes, self._given = file, kind, max_bytes, 0
 
     def read(self, size: int = -1) -> bytes:
@@ -83,7 +83,7 @@ class _Inside:
 
 
 @contextmanager
-def _member(file: BinaryIO, format: Format) -> Iterator[BinaryIO]:
+def _member(file: BinaryIO, format: Format) -> Iterator[IO[bytes]]:
     """The one file of a zip that is meant."""
     try:
         archive = zipfile.ZipFile(file)
@@ -97,6 +97,10 @@ def _member(file: BinaryIO, format: Format) -> Iterator[BinaryIO]:
         raise _damaged("zip", error) from None
     with archive, inside:
         yield inside
+
+
+Readable = IO[bytes] | Inside
+"""An open file, packed or not: it is read, and goes back to its start."""
 
 
 def _damaged(kind: str, error: Exception) -> BadDelivery:

@@ -33,8 +33,13 @@ def _load(data: bytes, format: Xlsx) -> pl.DataFrame:
             raise BadDelivery(
                 "BAD_HEADER", f"there is no sheet {format.sheet!r}; the workbook has {', '.join(book.sheet_names)}"
             )
-        how = {"header_row": None, "dtypes": "string", "dtype_coercion": "coerce"}
-        sheet = book.load_sheet(format.sheet or 0, skip_rows=format.skip_rows or None, **how)
+        sheet = book.load_sheet(
+            format.sheet or 0,
+            header_row=None,
+            skip_rows=format.skip_rows or None,
+            dtypes="string",
+            dtype_coercion="coerce",
+        )
         return sheet.to_polars().cast(pl.String)
     except (fastexcel.FastExcelError, pl.exceptions.PanicException) as error:
         raise BadDelivery("UNREADABLE", f"not a workbook that can be read: {str(error).splitlines()[0]}") from None

@@ -64,12 +64,9 @@ def _is_record(element: etree._Element, tags: list[str]) -> bool:
 
 def _is_at(element: etree._Element, tags: list[str]) -> bool:
     """Whether the elements around it are those of the path."""
-    above = element
-    for tag in reversed(tags[:-1]):
-        above = above.getparent()
-        if above is None or not _fits(above.tag, tag):
-            return False
-    return True
+    around = list(element.iterancestors())
+    wanted = tags[-2::-1]
+    return len(around) >= len(wanted) and all(map(_fits, (above.tag for above in around), wanted))
 
 
 def _fits(found: str, wanted: str) -> bool:
@@ -86,13 +83,13 @@ def _record(element: etree._Element) -> dict[str, str]:
 
 def _collect(element: etree._Element, prefix: str, fields: dict[str, list[str]]) -> None:
     for name, value in element.attrib.items():
-        fields.setdefault(f"{prefix}@{name.rpartition('}')[2]}", []).append(value)
+        fields.setdefault(f"{prefix}@{str(name).rpartition('}')[2]}", []).append(str(value))
     for child in element:
         if not isinstance(child.tag, str):
             continue
         name = prefix + child.tag.rpartition("}")[2]
         is_leaf = not any(isinstance(inner.tag, str) for inner in child)
-        text = "".join(child.itertext()) if is_leaf else _own_text(child)
+        text = "".join(map(str, child.itertext())) if is_leaf else _own_text(child)
         if is_leaf or text:
             fields.setdefault(name, []).append(text)
         _collect(child, f"{name}.", fields)

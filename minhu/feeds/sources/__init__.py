@@ -351,4 +351,7 @@ class Push(Declared):
     max_mb: Annotated[float, Field(gt=0)] = 64
 
 
-Source = Annotated[DropFolder | Rest | Open311 | Sftp | ObjectStore | SqlQuery | Push, Field(discriminator="type")]
+Source = Annotated[
+    DropFolder | Rest | Open311 | Sftp | ObjectStore | SqlQuery | Push,
+    Field(discriminator="type"),
+]

@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from minhu.errors import BadDelivery
 from minhu.feeds.sources import Increment
 
-Point = Decimal | datetime
+Point = Any  # a Decimal or a datetime, one and the same of all that a cursor is compared with
 _PER_SECOND = {"epoch_s": 1, "epoch_ms": 1000}
 
 

@@ -13,6 +13,7 @@ from glob import escape
 from pathlib import Path
 
 from minhu.errors import Retryable, foreign
+from minhu.feeds.sources import DropFolder
 from minhu.feeds.sources.fetched import Fetched, Wanted, control_total
 
 _PATIENCE = 60  # seconds to wait for a file that keeps growing
@@ -20,7 +21,7 @@ _PATIENCE = 60  # seconds to wait for a file that keeps growing
 
 def fetch_drop(wanted: Wanted) -> Iterator[Fetched]:
     """Every settled file of the date. Raises Retryable for one that keeps growing or whose done file is not there."""
-    source, drop = wanted.delivery.source, wanted.settings.drop
+    source, drop = wanted.source(DropFolder), wanted.settings.drop
     pattern = source.path.replace("{date}", escape(f"{wanted.business_date:%Y%m%d}"))
     for path in sorted(found for found in drop.glob(pattern) if found.is_file()):
         total = None

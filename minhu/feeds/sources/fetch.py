@@ -1,6 +1,7 @@
 """Fetches what a delivery's source holds for a date, as files that can be landed. One function per kind of source."""
 
 from collections.abc import Iterator
+from typing import assert_never
 
 from minhu.feeds.sources import DropFolder, ObjectStore, Open311, Push, Rest, Sftp, SqlQuery
 from minhu.feeds.sources.fetched import Fetched, Wanted
@@ -38,3 +39,5 @@ def fetch(wanted: Wanted) -> Iterator[Fetched]:
             yield from fetch_sql(wanted)
         case Push():
             return  # what is posted comes by itself
+        case unknown:
+            assert_never(unknown)

@@ -5,9 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
+from minhu.declaration import Declared
 from minhu.feeds.feed import Delivery, Feed
 from minhu.settings import Settings
+
+Kind = TypeVar("Kind", bound=Declared)
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,12 @@ class Wanted:
     business_date: date
     cursor: str | None
     folder: Path
+
+    def source(self, kind: type[Kind]) -> Kind:
+        """The declared source, which is of this kind: `fetch` chose by it."""
+        if not isinstance(self.delivery.source, kind):
+            raise TypeError(f"{self.delivery.source.type} is no {kind.__name__}")
+        return self.delivery.source
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ class Connection:
                 raise BadDelivery("UNREADABLE", f"{where} answers what cannot be read: {error}") from None
             if isinstance(error, _Again):
                 raise SourceAway(f"{where}: {error}, {attempt} times") from None
-            raise foreign.as_ours(error, "http", where=where, times=attempt) from None
+            raise foreign.as_ours(error, "http", where=where, times=attempt) or error from None
         wait = getattr(error, "wait", None)
         if wait is not None and wait > source.max_wait_seconds:
             raise Retryable(f"{where} asks to be left in peace for {wait:g} s") from None
@@ -160,7 +160,7 @@ def _auth(source: Http) -> httpx.Auth | Callable | None:
             return httpx.BasicAuth(user.encode(), secret(name).encode())
         case ApiKey(secret=name, param=None, header=header):
             return _Headers({header: secret(name)})
-        case ApiKey(secret=name, param=param):
+        case ApiKey(secret=name, param=str(param)):
             return _Param(param, secret(name))
         case HmacSigned():
             return _Signed(source.auth, secret(source.auth.secret))

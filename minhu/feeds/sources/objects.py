@@ -27,7 +27,7 @@ def fetch_object(wanted: Wanted) -> Iterator[Fetched]:
     Raises Retryable when the store is away or an object still grows, Refused when it does not let us in or the backend
     is not installed, BadDeclaration when nobody knows such an address.
     """
-    source = wanted.delivery.source
+    source = wanted.source(ObjectStore)
     with foreign.told("object", where=source.url.partition("{date")[0]):
         store = _store(source)
         seen = _settled(store, dated(source.url, wanted.business_date), source)

@@ -26,7 +26,7 @@ def fetch_open311(wanted: Wanted) -> Iterator[Fetched]:
 
     Windows meet at their edges: a request that two of them hold counts as a duplicate row. Raises as `fetch_rest`.
     """
-    source = wanted.delivery.source
+    source = wanted.source(Open311)
     pages = pages_of(source.format, "request" if source.format == "xml" else "")
     gathered = Gathered(wanted.folder / f"requests.{source.format}", pages, source.volatile)
     url = _address(source, "requests")
@@ -46,7 +46,7 @@ def discover(source: Open311) -> list[dict]:
     with Connection(source, url) as connection:
         page, _ = connection.ask(url, _jurisdiction(source), pages.parse)
     if source.format == "json":
-        return pages.rows(page)
+        return list(pages.rows(page))
     return [{child.tag: child.text for child in row if isinstance(child.tag, str)} for row in pages.rows(page)]
 
 
@@ -60,7 +60,7 @@ def _jurisdiction(source: Open311) -> dict[str, str]:
 
 def _windows(wanted: Wanted) -> Iterator[Window]:
     """From the first day asked for to the end of the business date, in days of the feed's zone."""
-    source, zone = wanted.delivery.source, ZoneInfo(wanted.feed.timezone)
+    source, zone = wanted.source(Open311), ZoneInfo(wanted.feed.timezone)
     first, past = wanted.business_date - timedelta(source.lookback_days), wanted.business_date + timedelta(1)
     while first < past:
         until = min(first + timedelta(source.window_days), past)

@@ -88,7 +88,9 @@ class Gathered:
 
     def __init__(self, path: Path, pages: Pages, volatile: tuple[str, ...]):
         self.path, self.pages, self.count = path, pages, 0
-        self._volatile, self._hashes, self._seen = volatile, [], set()
+        self._volatile = volatile
+        self._hashes: list[bytes] = []
+        self._seen: set[bytes] = set()
         self._file = path.open("wb")
         self._file.write(pages.opening)
 

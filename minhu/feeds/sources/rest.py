@@ -19,7 +19,7 @@ def fetch_rest(wanted: Wanted) -> Iterator[Fetched]:
 
     Raises Retryable, Refused, BadDelivery (WRONG_CONTENT_TYPE, UNREADABLE, REPEATED_PAGE, MISSING_PAGE, BAD_CURSOR).
     """
-    source, zone = wanted.delivery.source, wanted.feed.timezone
+    source, zone = wanted.source(Rest), wanted.feed.timezone
     pages = pages_of(source.format, source.records)
     gathered = Gathered(wanted.folder / f"records.{source.format}", pages, source.volatile)
     total, cursor = None, wanted.cursor
@@ -48,9 +48,10 @@ def pages_of(format: str, records: str) -> JsonPages | XmlPages:
 
 def _pages(wanted: Wanted, connection: Connection, url: str, pages: JsonPages | XmlPages) -> Iterator[Any]:
     """Page after page, up to an empty one or one that names none after it."""
-    source = wanted.delivery.source
-    place: dict[str, str] | None = _first(source)
-    params, asked, received = _params(wanted), set(), 0
+    source = wanted.source(Rest)
+    place, params = _first(source), _params(wanted)
+    asked: set[tuple[str, ...]] = set()
+    received = 0
     for _ in range(source.max_pages):
         page, headers = connection.ask(url, params | place, pages.parse, source.method)
         yield page
@@ -59,18 +60,19 @@ def _pages(wanted: Wanted, connection: Connection, url: str, pages: JsonPages | 
         received += rows
         if isinstance(source.pagination, ByLink):
             url, params = _linked(headers), {}
-            place = {} if url else None
+            following: dict[str, str] | None = {} if url else None
         else:
-            place = _next(source, pages, page, rows, received, place)
-        if place is None:
+            following = _next(source, pages, page, rows, received, place)
+        if following is None:
             return
+        place = following
         if (url, *place.values()) in asked:
             raise BadDelivery("REPEATED_PAGE", "the answer names as its next page one that came before")
     raise Refused(f"more than {source.max_pages} pages; raise max_pages if that is right")
 
 
 def _params(wanted: Wanted) -> dict[str, str]:
-    source = wanted.delivery.source
+    source = wanted.source(Rest)
     params = {name: dated(value, wanted.business_date) for name, value in source.params.items()}
     if source.cursor:
         start = since(source.cursor, wanted.cursor, wanted.feed.timezone)

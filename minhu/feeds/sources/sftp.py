@@ -15,11 +15,12 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 import asyncssh
 
 from minhu.errors import Retryable, foreign
-from minhu.feeds.sources import Sftp
+from minhu.feeds.sources import KeyFile, Password, Sftp
 from minhu.feeds.sources.dated import dated
 from minhu.feeds.sources.fetched import Fetched, Wanted, control_total
 from minhu.feeds.sources.secrets import secret
@@ -34,41 +35,36 @@ def fetch_sftp(wanted: Wanted) -> Iterator[Fetched]:
 
     Raises Retryable when the server is away or a file still grows, Refused for a wrong key, password or host key.
     """
-    source = wanted.delivery.source
+    source = wanted.source(Sftp)
     where = f"{source.host}:{source.port}"
     with foreign.told("sftp", where=where, user=source.user):
         yield from asyncio.run(_download_all(wanted))
 
 
 async def _download_all(wanted: Wanted) -> list[Fetched]:
-    source = wanted.delivery.source
+    source = wanted.source(Sftp)
     pattern = dated(source.path, wanted.business_date)
+    found: list[Fetched] = []
     async with await _connect(source) as connection, connection.start_sftp_client() as client:
         seen = await _settled(client, pattern, source)
-        found = []
         for path in sorted(seen):
             if source.done_suffix and path.endswith(source.done_suffix):
                 continue
             total = await _done(client, path, source.done_suffix) if source.done_suffix else None
             local = await _download(client, path, seen[path], wanted, len(found))
             found.append(Fetched(local, f"{source.host}:{path}", total))
-        return found
+    return found
 
 
 async def _connect(source: Sftp) -> asyncssh.SSHClientConnection:
     """A connection that trusts the declared key alone, whatever this user's own SSH settings are."""
-    keys, password = None, None
     fingerprint, kinds = _pinned(source.host_key)
-    if source.auth.type == "password":
-        password = secret(source.auth.secret)
-    else:
-        keys = [_private_key(source)]
     return await asyncssh.connect(
         source.host,
         source.port,
         username=source.user,
-        password=password,
-        client_keys=keys,
+        password=secret(source.auth.secret) if isinstance(source.auth, Password) else None,
+        client_keys=[_private_key(source.auth)] if isinstance(source.auth, KeyFile) else None,
         agent_path=None,
         config=None,
         known_hosts=([], [], []),  # none by itself: _Pinned compares
@@ -80,10 +76,10 @@ async def _connect(source: Sftp) -> asyncssh.SSHClientConnection:
     )
 
 
-def _private_key(source: Sftp) -> asyncssh.SSHKey:
-    passphrase = secret(source.auth.passphrase) if source.auth.passphrase else None
-    with foreign.told("sftp: private key", file=source.auth.file):
-        return asyncssh.read_private_key(source.auth.file, passphrase)
+def _private_key(auth: KeyFile) -> asyncssh.SSHKey:
+    passphrase = secret(auth.passphrase) if auth.passphrase else None
+    with foreign.told("sftp: private key", file=auth.file):
+        return asyncssh.read_private_key(auth.file, passphrase)
 
 
 def _pinned(host_key: str) -> tuple[str, str | tuple]:
@@ -95,8 +91,8 @@ def _pinned(host_key: str) -> tuple[str, str | tuple]:
     if host_key.startswith("SHA256:"):
         return host_key, ()
     with foreign.told("sftp: host key"):
-        line = re.search(r"(ssh|ecdsa|sk)-\S+ \S+", host_key)[0]  # a line of known_hosts begins with the host's name
-        key = asyncssh.import_public_key(line)
+        line = re.search(r"(ssh|ecdsa|sk)-\S+ \S+", host_key)  # a line of known_hosts begins with the host's name
+        key = asyncssh.import_public_key(line[0] if line else host_key)
     return key.get_fingerprint("sha256"), "^" + ",".join(name.decode() for name in key.sig_algorithms)
 
 
@@ -133,18 +129,18 @@ async def _look(client: asyncssh.SFTPClient, pattern: str) -> Seen:
 async def _done(client: asyncssh.SFTPClient, path: str, suffix: str) -> int | None:
     with foreign.told("done file", name=posixpath.basename(path) + suffix):
         async with client.open(path + suffix, "rb") as file:
-            return control_total((await file.read(_CHUNK)).decode("utf-8", errors="replace"))
+            return control_total(cast(bytes, await file.read(_CHUNK)).decode("utf-8", errors="replace"))
 
 
 async def _download(client: asyncssh.SFTPClient, path: str, seen: tuple[int, int], wanted: Wanted, at: int) -> Path:
     """The file, whole: as long as it was said to be, and unchanged at the end."""
-    source, partial = wanted.delivery.source, _partial(wanted, path, seen)
+    source, partial = wanted.source(Sftp), _partial(wanted, path, seen)
     with partial.open("ab") as file:
         with foreign.told("download", name=posixpath.basename(path)):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         async with client.open(path, "rb") as remote:
             while chunk := await asyncio.wait_for(remote.read(_CHUNK, file.tell()), source.read_seconds):
-                file.write(chunk)
+                file.write(cast(bytes, chunk))  # of a file that is opened as binary
                 file.flush()
             after = await remote.stat()
         if file.tell() != seen[0] or (after.size, after.mtime) != seen:
@@ -162,6 +158,6 @@ def _partial(wanted: Wanted, path: str, seen: tuple[int, int]) -> Path:
         with suppress(FileNotFoundError):
             if time.time() - stray.stat().st_mtime > _STRAY_AFTER:
                 stray.unlink()
-    source = wanted.delivery.source
+    source = wanted.source(Sftp)
     known = "\0".join([source.host, str(source.port), source.user, path, *map(str, seen)])
     return folder / hashlib.sha256(known.encode()).hexdigest()

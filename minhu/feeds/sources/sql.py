@@ -14,7 +14,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from minhu.errors import BadDelivery, Refused, foreign
-from minhu.feeds.sources import SqlQuery
+from minhu.feeds.sources import Increment, SqlQuery
 from minhu.feeds.sources.cursors import latest, point, since
 from minhu.feeds.sources.fetched import Fetched, Wanted
 from minhu.feeds.sources.secrets import secret
@@ -33,7 +33,7 @@ def fetch_sql(wanted: Wanted) -> Iterator[Fetched]:
 
     Raises Retryable when the database is away, Refused when it does not let us in or the query is wrong.
     """
-    source = wanted.delivery.source
+    source = wanted.source(SqlQuery)
     path = wanted.folder / "rows.csv"
     url = _address(source)
     with foreign.told("sql", where=url.host or url.drivername, driver=url.drivername):
@@ -45,7 +45,7 @@ def fetch_sql(wanted: Wanted) -> Iterator[Fetched]:
 
 
 def _address(source: SqlQuery) -> URL:
-    text = source.url or secret(source.secret)
+    text = source.url or secret(source.secret or "")
     try:
         url = make_url(text)
     except (exc.ArgumentError, ValueError):
@@ -62,7 +62,7 @@ def _connect_args(url: URL) -> dict[str, Any]:
 
 def _write(connection: Connection, engine: Engine, wanted: Wanted, path: Any) -> tuple[int, str | None, str]:
     """Writes the file; returns the number of rows, the new cursor, and what stands for the content."""
-    source, hashes, cursor = wanted.delivery.source, [], wanted.cursor
+    source, hashes, cursor = wanted.source(SqlQuery), [], wanted.cursor
     options = {"stream_results": True, "max_row_buffer": _CHUNK}
     if engine.dialect.name == "postgresql":
         options["postgresql_readonly"] = True
@@ -79,7 +79,7 @@ def _write(connection: Connection, engine: Engine, wanted: Wanted, path: Any) ->
             texts = [[_text(value) for value in row] for row in chunk]
             writer.writerows(texts)
             hashes += [_hash(row) for row in texts]
-            if at is not None:
+            if at is not None and source.cursor:
                 values, zone = (row[at] for row in texts), wanted.feed.timezone
                 cursor = latest(values, cursor, source.cursor, zone, wanted.business_date)
     identity = hashlib.sha256(b"".join([_hash(names), *sorted(hashes)])).hexdigest()
@@ -88,22 +88,22 @@ def _write(connection: Connection, engine: Engine, wanted: Wanted, path: Any) ->
 
 def _binds(wanted: Wanted) -> dict[str, Any]:
     """What the query names of ``:date`` and ``:cursor``; a cursor is bound as the number or time that it is."""
-    source = wanted.delivery.source
+    source = wanted.source(SqlQuery)
     binds: dict[str, Any] = {"date": wanted.business_date}
     if source.cursor:
         start = since(source.cursor, wanted.cursor, wanted.feed.timezone)
-        binds["cursor"] = _bound(start, source, wanted.feed.timezone) if start is not None else None
+        binds["cursor"] = _bound(start, source.cursor, wanted.feed.timezone) if start is not None else None
     named = sqlalchemy.text(source.query).compile().params
     if missing := sorted(set(named) - set(binds)):
         raise Refused(f"the query names :{missing[0]}, which is neither :date nor a declared :cursor")
     return {name: binds[name] for name in named}
 
 
-def _bound(start: str, source: SqlQuery, zone: str) -> Any:
-    if source.cursor.format == "iso":
-        at, naive = point(start, source.cursor, zone), datetime.fromisoformat(start).tzinfo is None
+def _bound(start: str, cursor: Increment, zone: str) -> Any:
+    if cursor.format == "iso":
+        at, naive = point(start, cursor, zone), datetime.fromisoformat(start).tzinfo is None
         return at.replace(tzinfo=None) if naive else at
-    if source.cursor.format == "number":
+    if cursor.format == "number":
         return int(start) if start.lstrip("-").isdecimal() else Decimal(start)
     return start
 

@@ -11,14 +11,23 @@ from pydantic import Field, model_validator
 from minhu.declaration import Declared
 from minhu.schemes import arithmetic
 from minhu.schemes.arithmetic import Terms
-from minhu.schemes.language.values import NotNegative, Number, Percent, Positive, PositivePercent, constant, varying
+from minhu.schemes.language.values import (
+    Entry,
+    NotNegative,
+    Number,
+    Percent,
+    Positive,
+    PositivePercent,
+    Varying,
+    constant,
+)
 
 Better = Literal["higher", "lower"]
 
 
 def said(number: Decimal | None) -> str:
     """A number as a rule says it, without trailing zeros."""
-    return f"{number.normalize():f}"
+    return "" if number is None else f"{number.normalize():f}"
 
 
 class Function(Declared):
@@ -44,9 +53,9 @@ class Function(Declared):
 class Proportional(Function):
     """Points in proportion to the rate, full from the target on: points × rate ÷ target."""
 
-    varies: ClassVar = ("target",)
+    varies: ClassVar[tuple[str, ...]] = ("target",)
     function: Literal["proportional"]
-    target: varying(PositivePercent) = constant(PositivePercent, 100)
+    target: Varying[Entry[PositivePercent]] = constant(Entry[PositivePercent], 100)
 
     def points(self, value: Fraction, terms: Terms) -> Fraction:
         return arithmetic.proportional(value, terms)
@@ -59,11 +68,11 @@ class Proportional(Function):
 class LinearDeduction(Function):
     """Full points at the target; ``per_point`` off for each percentage point short of it, not below ``floor``."""
 
-    varies: ClassVar = ("target", "per_point", "floor")
+    varies: ClassVar[tuple[str, ...]] = ("target", "per_point", "floor")
     function: Literal["linear_deduction"]
-    target: varying(Percent)
-    per_point: varying(Positive)
-    floor: varying(NotNegative) = constant(NotNegative, 0)
+    target: Varying[Entry[Percent]]
+    per_point: Varying[Entry[Positive]]
+    floor: Varying[Entry[NotNegative]] = constant(Entry[NotNegative], 0)
     better: Better = "higher"
 
     @property
@@ -84,11 +93,11 @@ class LinearDeduction(Function):
 class PerItemDeduction(Function):
     """``per_item`` off for each item found, ``cap`` at most."""
 
-    varies: ClassVar = ("per_item", "cap")
-    of_counts: ClassVar = True
+    varies: ClassVar[tuple[str, ...]] = ("per_item", "cap")
+    of_counts: ClassVar[bool] = True
     function: Literal["per_item_deduction"]
-    per_item: varying(Positive)
-    cap: varying(Positive)
+    per_item: Varying[Entry[Positive]]
+    cap: Varying[Entry[Positive]]
 
     @property
     def is_lower_better(self) -> bool:
@@ -104,11 +113,11 @@ class PerItemDeduction(Function):
 class PerItemBonus(Function):
     """``per_item`` for each item, ``cap`` at most. With ``points: 0`` it is added to the score."""
 
-    varies: ClassVar = ("per_item", "cap")
-    of_counts: ClassVar = True
+    varies: ClassVar[tuple[str, ...]] = ("per_item", "cap")
+    of_counts: ClassVar[bool] = True
     function: Literal["per_item_bonus"]
-    per_item: varying(Positive)
-    cap: varying(Positive)
+    per_item: Varying[Entry[Positive]]
+    cap: Varying[Entry[Positive]]
 
     def points(self, value: Fraction, terms: Terms) -> Fraction:
         return arithmetic.per_item_bonus(value, terms)
@@ -132,7 +141,7 @@ class Step(Declared):
 
     @property
     def bound(self) -> Decimal:
-        return self.at_most if self.at_least is None else self.at_least
+        return Decimal(self.at_most or 0) if self.at_least is None else self.at_least
 
 
 class Steps(Function):
@@ -173,11 +182,11 @@ class Manual(Function):
     adds to or takes from them. The result stays between ``floor`` and ``cap`` (the indicator's points unless given).
     """
 
-    varies: ClassVar = ("floor", "cap")
+    varies: ClassVar[tuple[str, ...]] = ("floor", "cap")
     function: Literal["manual"]
     entry: Literal["earned", "change"] = "earned"
-    floor: varying(Number) = constant(Number, 0)
-    cap: varying(NotNegative) | None = None
+    floor: Varying[Entry[Number]] = constant(Entry[Number], 0)
+    cap: Varying[Entry[NotNegative]] | None = None
 
     def points(self, value: Fraction, terms: Terms) -> Fraction:
         return arithmetic.manual(value, terms, self.entry)

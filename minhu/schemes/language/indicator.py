@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from minhu.declaration import Declared
 from minhu.schemes.arithmetic import Terms
 from minhu.schemes.catalogue import Aggregate, Measure, Moment, measures
-from minhu.schemes.language.functions import Scoring
-from minhu.schemes.language.values import Code, Entries, NotNegative, changes, in_force, varying
+from minhu.schemes.language.functions import Manual, Scoring, Steps
+from minhu.schemes.language.values import Code, Entries, Entry, NotNegative, Varying, changes, in_force
 
 PLAIN = ("count", "sum")
 """Aggregates that are the numerator itself."""
@@ -59,7 +59,7 @@ class Indicator(Declared):
     numerator; ``mean``, ``median`` and ``p90`` of what the rows hold (minutes); ``per_10k``, the numerator per 10,000
     inhabitants of the unit.
     """
-    points: varying(NotNegative)
+    points: Varying[Entry[NotNegative]]
     peer_groups: Annotated[tuple[Code, ...], Field(min_length=1)] | None = None
     """Whom it scores; all groups unless given."""
     scoring: Scoring
@@ -68,18 +68,26 @@ class Indicator(Declared):
     support_units: Literal["out", "in"] = "out"
     """Whether support units (协办) answer too, or the lead alone."""
     answers: Answers | None = None
-    min_n: varying(NotNegative) | None = None
+    min_n: Varying[Entry[NotNegative]] | None = None
     """With fewer rows the indicator does not apply (see ``when_empty``)."""
     note: str | None = None
     example: bool = False
 
     @property
-    def counts(self) -> Measure | None:
-        return measures()[self.measure] if self.measure else None
+    def counts(self) -> Measure:
+        """The measure; none where points are entered by hand."""
+        if self.measure is None:
+            raise ValueError(f"{self.code} is entered by hand: it counts nothing")
+        return measures()[self.measure]
 
     @property
     def is_manual(self) -> bool:
         return self.scoring.function == "manual"
+
+    @property
+    def takes_changes(self) -> bool:
+        """Whether what is entered by hand changes full points, and is not what was earned."""
+        return isinstance(self.scoring, Manual) and self.scoring.entry == "change"
 
     @property
     def is_percent(self) -> bool:
@@ -128,11 +136,10 @@ class Indicator(Declared):
 
     def terms(self, peer_group: str | None, day: date) -> Terms:
         """The numbers in force for a peer group on a day."""
-        numbers = {name: in_force(entries, peer_group, day) for name, entries in self.parameters.items()}
-        numbers.pop("min_n", None)
-        if self.is_manual:
-            numbers.setdefault("cap", numbers["points"])
-        return Terms(**numbers)
+        numbers: dict[str, Any] = {
+            name: in_force(entries, peer_group, day) for name, entries in self.parameters.items() if name != "min_n"
+        }
+        return Terms(**({"cap": numbers["points"]} if self.is_manual else {}) | numbers)
 
     def least(self, peer_group: str | None, day: date) -> Decimal:
         """With fewer rows than these the indicator does not apply."""
@@ -195,16 +202,18 @@ class Indicator(Declared):
     def _points_fit(self) -> "Indicator":
         function = self.scoring.function
         for terms in self.corners():
+            cap = terms.cap or Decimal()
             match function:
-                case "per_item_deduction" | "manual" if terms.points and terms.cap > terms.points:
+                case "per_item_deduction" | "manual" if terms.points and cap > terms.points:
                     raise ValueError(f"the cap {terms.cap} is above the points {terms.points}")
-                case "per_item_bonus" if terms.points and terms.cap != terms.points:
+                case "per_item_bonus" if terms.points and cap != terms.points:
                     raise ValueError(f"the cap {terms.cap} must be the points {terms.points}, or the points 0")
                 case "proportional" | "linear_deduction" | "steps" if not terms.points:
                     raise ValueError(f"{function} needs points above 0; only a deduction or bonus may have none")
-            if terms.floor is not None and terms.floor > max(terms.points, terms.cap or 0):
+            if terms.floor is not None and terms.floor > max(terms.points, cap):
                 raise ValueError(f"the floor {terms.floor} is above the points {terms.points}")
-            for step in getattr(self.scoring, "steps", ()):
-                if max(step.points, self.scoring.otherwise) > terms.points:
-                    raise ValueError(f"a step of {step.points} is above the points {terms.points}")
+            if isinstance(self.scoring, Steps):
+                for step in self.scoring.steps:
+                    if max(step.points, self.scoring.otherwise) > terms.points:
+                        raise ValueError(f"a step of {step.points} is above the points {terms.points}")
         return self

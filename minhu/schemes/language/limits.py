@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from minhu.declaration import Declared
-from minhu.feeds.canonical import REQUEST_TYPES, URGENCIES
+from minhu.feeds.canonical import RequestType, Urgency
 
 CategoryCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]+$")]
 LimitUnit = Literal["workday", "work_hour", "work_minute", "day", "hour", "minute"]
@@ -38,8 +38,8 @@ class Limit(Declared):
     """A dated time limit. Of the limits of one kind the first that fits binds; an absent list fits everything."""
 
     limit_kind: Literal["sign", "contact", "close"]
-    request_types: Annotated[tuple[Literal[*REQUEST_TYPES], ...], Field(min_length=1)] | None = None
-    urgencies: Annotated[tuple[Literal[*URGENCIES], ...], Field(min_length=1)] | None = None
+    request_types: Annotated[tuple[RequestType, ...], Field(min_length=1)] | None = None
+    urgencies: Annotated[tuple[Urgency, ...], Field(min_length=1)] | None = None
     categories: Annotated[tuple[CategoryCode, ...], Field(min_length=1)] | None = None
     """Each fits itself and what lies below it in the tree: 11 fits 110303."""
     linkage_levels: Annotated[tuple[Literal[1, 2], ...], Field(min_length=1)] | None = None

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from minhu.declaration import Declared
-from minhu.schemes.language.values import NotNegative, Percent, varying
+from minhu.schemes.language.values import Entry, NotNegative, Percent, Varying
 
 
 class Band(Declared):
@@ -44,7 +44,7 @@ class Publication(Declared):
     """What is shown. Bands are; places (名次) only where the scheme says so (国办函〔2025〕66号)."""
 
     ranking: bool = False
-    min_n: varying(NotNegative) | None = None
+    min_n: Varying[Entry[NotNegative]] | None = None
     """Fewer judged rows, in the indicator that has most of them: listed with the score, neither banded nor ranked."""
     shrunken: bool = False
     """A second rate for each unit, drawn towards that of its peer group; it stands beside the official one."""

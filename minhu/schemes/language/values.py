@@ -8,12 +8,12 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     PlainSerializer,
     StringConstraints,
-    TypeAdapter,
     ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     field_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -33,6 +33,7 @@ Percent = Annotated[Number, Field(ge=0, le=100)]
 PositivePercent = Annotated[Percent, Field(gt=0)]
 
 Kind = TypeVar("Kind")
+Of = TypeVar("Of")
 
 
 class Entry(Declared, Generic[Kind]):
@@ -52,21 +53,21 @@ class Entry(Declared, Generic[Kind]):
     def fits(self, peer_group: str | None, day: date) -> bool:
         return (self.since is None or self.since <= day) and (not self.peer_groups or peer_group in self.peer_groups)
 
-    def clashes(self, other: "Entry") -> bool:
+    def clashes(self, other: "Entry[Kind]") -> bool:
         """Whether two entries speak of one peer group from one day on."""
-        if self.since != other.since or bool(self.peer_groups) != bool(other.peer_groups):
-            return False
-        return not self.peer_groups or bool(set(self.peer_groups) & set(other.peer_groups))
+        mine, others = set(self.peer_groups or ()), set(other.peer_groups or ())
+        return self.since == other.since and (bool(mine & others) or not (mine or others))
 
 
-Entries = tuple[Entry, ...]
+Entries = tuple[Entry[Decimal], ...]
+AnyEntry = TypeVar("AnyEntry", bound=Entry[Decimal])
 
 
 def in_force(entries: Entries, peer_group: str | None, day: date) -> Decimal | None:
     """The number in force: one for the peer group before one for all, of those the latest. None where there is none."""
     fitting = [entry for entry in entries if entry.fits(peer_group, day)]
     best = max(fitting, key=lambda entry: (bool(entry.peer_groups), entry.since or date.min), default=None)
-    return best and best.value
+    return best.value if best else None
 
 
 def changes(parameters: Iterable[Entries]) -> list[date]:
@@ -82,23 +83,22 @@ def _unambiguous(entries: Entries) -> Entries:
     return entries
 
 
-def varying(kind: object) -> object:
-    """The type of a parameter: one number, or a list of ``{value, from, peer_groups}``."""
-    number = TypeAdapter(kind)
-
-    def listed(given: object) -> object:
-        if isinstance(given, list | tuple):
-            return given
-        try:
-            return [{"value": number.validate_python(given)}]
-        except ValidationError as error:
-            raise PydanticCustomError("number", "{said}", {"said": error.errors()[0]["msg"]}) from None
-
-    return Annotated[
-        tuple[Entry[kind], ...], BeforeValidator(listed), Field(min_length=1), AfterValidator(_unambiguous)
-    ]
+def _listed(given: object, entries: ValidatorFunctionWrapHandler) -> object:
+    if isinstance(given, list | tuple):
+        return entries(given)
+    try:
+        return entries([{"value": given}])
+    except ValidationError as error:
+        raise PydanticCustomError("number", "{said}", {"said": error.errors()[0]["msg"]}) from None
 
 
-def constant(kind: object, value: object) -> Entries:
-    """A parameter that is the same for all and for ever."""
-    return (Entry[kind](value=Decimal(value)),)
+Varying = Annotated[tuple[Of, ...], Field(min_length=1), AfterValidator(_unambiguous), WrapValidator(_listed)]
+"""A parameter: one number, or a list of ``{value, from, peer_groups}``."""
+
+
+def constant(entry: type[AnyEntry], value: int) -> tuple[AnyEntry, ...]:
+    """A parameter that is the same for all and for ever.
+
+    It is written as entries: what a scheme leaves out and what it writes as it would be anyway are one version of it.
+    """
+    return (entry(value=Decimal(value)),)
