@@ -1,6 +1,7 @@
 """The clock of the models against a person's count: random cases, every corner of the calendar, one query for all."""
 
 import random
+import sys
 from datetime import UTC, date, datetime, time, timedelta
 
 import jinja2
@@ -435,7 +436,8 @@ def facts(city) -> list[tuple]:
 def test_the_facts_are_the_same_wherever_the_server_stands(city, monkeypatch):
     told = {}
     for zone in ZONES:
-        monkeypatch.setattr(database, "TIMEZONE", zone)  # of our sessions, and dbt's
+        for opens in (sys.modules["minhu.database.connect"], dbt):  # of our sessions, and dbt's
+            monkeypatch.setattr(opens, "TIMEZONE", zone)
         with database.connect(city, autocommit=True) as connection:
             assert connection.execute("show timezone").fetchone() == (zone,)
             connection.execute(f"alter database {connection.info.dbname} set timezone = '{zone}'")
