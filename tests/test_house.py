@@ -234,7 +234,7 @@ def test_every_dependency_is_pinned_with_its_hash():
     assert "--hash=sha256:" in (PROJECT_ROOT / "uv-bootstrap.txt").read_text(encoding="utf-8")
 
 
-# SQL takes most of a minute; the short way to it is `make lint`.
+# SQL takes most of a minute: `make lint` judges it, and the long run.
 SQL_STYLE = pytest.param("sqlfluff lint dbt_project", marks=pytest.mark.long)
 
 
