@@ -59,7 +59,7 @@ class Book:
             out,
             {
                 "in_memory": True,
-                "default_format_properties": FONTS,
+                "default_format_properties": dict(FONTS),  # it takes things out of it
             },
         )
         subject = f"{report.title} {words('bulletin_of', period=words.period(report))}"
