@@ -4,8 +4,8 @@ alter table mart.fct_timeliness add column due_in_force_at timestamptz;
 -- Of the facts there are it follows from what they hold: no case has to be built anew. One pass writes the table as it
 -- stays; an update would leave it twice its size.
 alter table mart.fct_timeliness
-    alter column due_in_force_at type timestamptz
-    using case when not is_limit_unknown then coalesce(extended_due_at, due_at) end;
+alter column due_in_force_at type timestamptz
+using case when not is_limit_unknown then coalesce(extended_due_at, due_at) end;
 
 -- Returns just before the limit: before the one in force. One beyond the calendar has not come near.
 create or replace view audit.gaming_signal as
@@ -107,7 +107,7 @@ rated_at_once as (
         null::numeric as usual_pct,
         'callback' as subject_kind,
         array_agg(callbacks.callback_id order by callbacks.callback_id)
-            filter (where callbacks.after_closing between interval '0' and months.rated_within) as ids
+        filter (where callbacks.after_closing between interval '0' and months.rated_within) as ids
     from callbacks
     inner join months on callbacks.month_on = months.month_on
     where callbacks.rating is not null
@@ -127,7 +127,7 @@ closed_at_once as (
         null::numeric as usual_pct,
         'assignment' as subject_kind,
         array_agg(closings.assignment_id order by closings.assignment_id)
-            filter (where closings.at_once >= months.closed_in_one_second) as ids
+        filter (where closings.at_once >= months.closed_in_one_second) as ids
     from closings
     inner join months on closings.month_on = months.month_on
     group by closings.unit_code, closings.month_on
@@ -171,19 +171,20 @@ explained_in_the_last_days as (
             callbacks.month_on,
             months.min_count,
             months.jump_factor,
-            count(*) filter (where is_late and is_explained) as late_found,
-            count(*) filter (where is_late) as late_total,
-            count(*) filter (where not is_late and is_explained) as early_found,
-            count(*) filter (where not is_late) as early_total,
-            array_agg(callbacks.callback_id order by callbacks.callback_id) filter (where is_late and is_explained)
-                as ids
+            count(*) filter (where told.is_late and told.is_explained) as late_found,
+            count(*) filter (where told.is_late) as late_total,
+            count(*) filter (where not told.is_late and told.is_explained) as early_found,
+            count(*) filter (where not told.is_late) as early_total,
+            array_agg(callbacks.callback_id order by callbacks.callback_id)
+            filter (where told.is_late and told.is_explained) as ids
         from callbacks
         inner join months on callbacks.month_on = months.month_on
-        cross join lateral (
-            select
-                callbacks.called_at >= months.last_days_from as is_late,
-                callbacks.resolution_code = 'explained' as is_explained
-        ) as told
+        cross join
+            lateral (
+                select
+                    callbacks.called_at >= months.last_days_from as is_late,
+                    callbacks.resolution_code = 'explained' as is_explained
+            ) as told
         where callbacks.resolution_code in ('resolved', 'explained', 'unresolved')
         group by callbacks.unit_code, callbacks.month_on, months.min_count, months.jump_factor
     ) as halves
@@ -201,7 +202,7 @@ returned_in_the_last_days as (
         round(100.0 * months.last_days / (months.last_days + months.days_before), 2) as usual_pct,
         'assignment' as subject_kind,
         array_agg(returns.assignment_id order by returns.assignment_id)
-            filter (where returns.voided_at >= months.last_days_from) as ids
+        filter (where returns.voided_at >= months.last_days_from) as ids
     from returns
     inner join months on returns.month_on = months.month_on
     group by
@@ -218,25 +219,26 @@ returned_before_the_limit as (
         'returned_before_the_limit' as signal_code,
         returns.unit_code,
         returns.month_on,
-        count(*) filter (where is_close) as found,
+        count(*) filter (where told.is_close) as found,
         count(*) as of_total,
         null::numeric as usual_pct,
         'assignment' as subject_kind,
-        array_agg(returns.assignment_id order by returns.assignment_id) filter (where is_close) as ids
+        array_agg(returns.assignment_id order by returns.assignment_id) filter (where told.is_close) as ids
     from returns
     inner join months on returns.month_on = months.month_on
-    cross join lateral (
-        select
-            coalesce(
-                returns.voided_at
-                between returns.due_in_force_at - months.last_days * interval '1 day' and returns.due_in_force_at,
-                false
-            ) as is_close
-    ) as told
+    cross join
+        lateral (  -- noqa: ST05
+            select
+                coalesce(
+                    returns.voided_at
+                    between returns.due_in_force_at - months.last_days * interval '1 day' and returns.due_in_force_at,
+                    false
+                ) as is_close
+        ) as told
     group by returns.unit_code, returns.month_on, months.min_count, months.jump_factor
     having
-        count(*) filter (where is_close) >= months.min_count
-        and count(*) filter (where is_close) >= months.jump_factor * count(*) filter (where not is_close)
+        count(*) filter (where told.is_close) >= months.min_count
+        and count(*) filter (where told.is_close) >= months.jump_factor * count(*) filter (where not told.is_close)
 ),
 
 closed_then_reopened as (
@@ -251,7 +253,7 @@ closed_then_reopened as (
         array_agg(distinct reopened.assignment_id order by reopened.assignment_id) as ids
     from reopened
     inner join months on reopened.month_on = months.month_on
-    left join (
+    left join (  -- noqa: ST05
         select
             unit_code,
             month_on,
@@ -290,7 +292,7 @@ excluded_in_the_last_days as (
         round(100.0 * months.last_days / (months.last_days + months.days_before), 2) as usual_pct,
         'assignment' as subject_kind,
         array_agg(exclusions.assignment_id order by exclusions.assignment_id)
-            filter (where exclusions.decided_at >= months.last_days_from) as ids
+        filter (where exclusions.decided_at >= months.last_days_from) as ids
     from exclusions
     inner join months on exclusions.month_on = months.month_on
     group by
