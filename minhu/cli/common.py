@@ -29,7 +29,7 @@ class OneOf(click.Choice):
         self.listed, self.case_sensitive = listed, True
 
     @property
-    def choices(self) -> tuple[str, ...]:  # type: ignore[override]
+    def choices(self) -> tuple[str, ...]:  # type: ignore[override] # asked late, click keeps a value
         return tuple(self.listed())
 
 

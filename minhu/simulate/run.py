@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -150,7 +151,8 @@ def _write_delivery(
     for business_date, low, high in slots:
         own = told.filter((day >= low) & (day <= high))
         spoilt = spoil(own, delivery, _rng(seed, feed.code, delivery.name, business_date.isoformat()))
-        path = getattr(delivery.source, "path", "").replace("{date}", f"{business_date:%Y%m%d}")
+        source: Any = delivery.source  # one with a path: the simulator writes files
+        path = source.path.replace("{date}", f"{business_date:%Y%m%d}")
         (out / path).parent.mkdir(parents=True, exist_ok=True)
         (out / path).write_bytes(to_bytes(spoilt.rows, delivery.format, numeric_columns(delivery)))
         yield FileAccount(
