@@ -17,6 +17,8 @@ from pathlib import Path
 import psycopg
 import pytest
 import sqlalchemy
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 
 from minhu import database
 from minhu.database import embedded
@@ -25,6 +27,10 @@ from minhu.warehouse import build as build_module
 
 LONGEST_FIRST = ("warehouse", "publish", "load", "oracle", "scoring", "quality", "watch")
 """Folders of whose files some take minutes: workers that take these up last would end one after the other."""
+# A busy machine draws examples slowly; no test asserts a time.
+examples.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
+examples.load_profile("busy")
+
 HASTE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "scram_iterations": "1"}
 
 
