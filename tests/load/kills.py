@@ -92,7 +92,7 @@ STEPS = (
     Step("at the end", "after", "minhu.load:load_fetched", _PULLED),
     Step("at the end", "after", "minhu.load.push:load_fetched", ("push",)),
 )
-START = {kind: f"minhu.{'feeds.sources.push' if kind == 'push' else 'load'}:read_feed" for kind in KINDS}
+START = {kind: f"minhu.{'load.push' if kind == 'push' else 'load'}:read_feed" for kind in KINDS}
 """Where a loader begins that is killed at any moment of its life."""
 
 

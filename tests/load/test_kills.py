@@ -216,7 +216,7 @@ class Hotline:
         for table in EMPTY:
             self.database.execute(f"delete from {table}")
         for path in sorted(self.city.home.rglob("*"), reverse=True):
-            path.rmdir() if path.is_dir() else path.unlink()
+            path.unlink() if path.is_symlink() or not path.is_dir() else path.rmdir()
         self.sender.give(self.city.drop)
 
     def order(self, **how) -> Order:
