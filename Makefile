@@ -51,10 +51,12 @@ bench-quick: setup .bench/.ready  ## The same at a tenth of the size
 moved: setup  ## Which scores of a simulated month this tree moves against a commit: make moved REF=main
 	$(BIN)/python -m bench.moved $(REF)
 
-lint: setup  ## Check style of Python and SQL
+lint: setup  ## Check types, and style of Python and SQL
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/sqlfluff lint dbt_project
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint dbt_project sql
+	$(BIN)/sqlfluff lint --templater placeholder minhu
 
 format: setup  ## Mend style
 	$(BIN)/ruff check --fix .

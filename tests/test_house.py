@@ -234,11 +234,12 @@ def test_every_dependency_is_pinned_with_its_hash():
     assert "--hash=sha256:" in (PROJECT_ROOT / "uv-bootstrap.txt").read_text(encoding="utf-8")
 
 
-# SQL takes most of a minute: `make lint` judges it, and the long run.
-SQL_STYLE = pytest.param("sqlfluff lint dbt_project", marks=pytest.mark.long)
+# Types and SQL take most of a minute each: `make lint` judges them, and the long run.
+SLOW = ("mypy", "sqlfluff lint dbt_project sql", "sqlfluff lint --templater placeholder minhu")
+STYLE = ["ruff check .", "ruff format --check .", *(pytest.param(command, marks=pytest.mark.long) for command in SLOW)]
 
 
-@pytest.mark.parametrize("command", ["ruff check .", "ruff format --check .", SQL_STYLE])
+@pytest.mark.parametrize("command", STYLE)
 def test_style(command):
     """`make lint`, one command at a time."""
     program, *arguments = command.split()

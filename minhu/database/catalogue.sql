@@ -1,10 +1,11 @@
 -- What stands in the database of all that sql/ owns: one row for each thing, and what is said of it, in the words of
--- PostgreSQL. The login that asks is called owner, so that databases of two owners compare. Left out is what others make:
--- schema build but for its one table, the views that dbt keeps in schema mart (their comment begins with `definition`)
--- and the comments that a build writes on the columns of mart. Roles belong to the cluster and should be plain groups:
--- whatever makes one more than that has a row.
+-- PostgreSQL. The login that asks is called owner, so that databases of two owners compare. Left out is what others
+-- make: schema build but for its one table, the views that dbt keeps in schema mart (their comment begins with
+-- `definition`) and the comments that a build writes on the columns of mart. Roles belong to the cluster and should be
+-- plain groups: whatever makes one more than that has a row.
 with me as (
-    select oid from pg_roles where rolname = current_user
+    select oid from pg_roles
+    where rolname = current_user
 ),
 
 own_schema as (
@@ -69,10 +70,11 @@ thing as (
             ),
             pg_get_expr(relation.relpartbound, relation.oid),
             (
-                select concat_ws(
-                    ' ', counted.seqtypid::regtype, counted.seqstart, counted.seqincrement, counted.seqmin, counted.seqmax,
-                    counted.seqcache, counted.seqcycle
-                )
+                select
+                    concat_ws(
+                        ' ', counted.seqtypid::regtype, counted.seqstart, counted.seqincrement, counted.seqmin,
+                        counted.seqmax, counted.seqcache, counted.seqcycle
+                    )
                 from pg_sequence as counted
                 where counted.seqrelid = relation.oid
             ),
@@ -81,7 +83,10 @@ thing as (
         relation.relowner,
         coalesce(
             relation.relacl,
-            acldefault(case when relation.kind = 'sequence' then 's' else 'r' end::"char", relation.relowner)
+            acldefault(
+                case when relation.kind = 'sequence' then 's' else 'r' end::"char",  -- noqa: RF06
+                relation.relowner
+            )
         )
     from relation
     left join pg_am as method on relation.relam = method.oid
@@ -175,7 +180,9 @@ thing as (
         'pg_proc'::regclass,
         func.oid,
         0,
-        'function ' || own_schema.name || '.' || func.proname || '(' || pg_get_function_identity_arguments(func.oid) || ')',
+        format(
+            'function %%s.%%s(%%s)', own_schema.name, func.proname, pg_get_function_identity_arguments(func.oid)
+        ),
         case
             when func.prokind <> 'a' then pg_get_functiondef(func.oid)
             else concat_ws(
@@ -220,10 +227,11 @@ thing as (
             'for ' || policy.polcmd::text,
             case when not policy.polpermissive then 'restrictive' end,
             'to ' || (
-                select string_agg(
-                    case listed.id when 0 then 'public' when me.oid then 'owner' else listed.id::regrole::text end, ' '
-                    order by listed.id = me.oid, listed.id::regrole::text collate "C"
-                )
+                select
+                    string_agg(
+                        case listed.id when 0 then 'public' when me.oid then 'owner' else listed.id::regrole::text end,
+                        ' ' order by listed.id = me.oid, listed.id::regrole::text collate "C"  -- noqa: RF02
+                    )
                 from unnest(policy.polroles) as listed (id)
             ),
             'using ' || pg_get_expr(policy.polqual, policy.polrelid),
@@ -288,17 +296,18 @@ from thing
 union all
 select
     20,
-    'owner of ' || name,
-    case owner when me.oid then 'owner' else owner::regrole::text end
+    'owner of ' || thing.name,
+    case thing.owner when me.oid then 'owner' else thing.owner::regrole::text end
 from thing
 cross join me
-where owner is not null
+where thing.owner is not null
 union all
 select
     21,
-    'grant to ' || case grantee when 0 then 'public' when me.oid then 'owner' else grantee::regrole::text end
-    || ' on ' || name,
-    told
+    'grant to '
+    || case granted.grantee when 0 then 'public' when me.oid then 'owner' else granted.grantee::regrole::text end
+    || ' on ' || granted.name,
+    granted.told
 from granted
 cross join me
 union all
@@ -324,7 +333,7 @@ select
     concat_ws(' ', 'role', member.rolname, trait.told),
     ''
 from pg_roles as member
-cross join lateral (
+inner join lateral (
     values
     (member.rolsuper, 'superuser'),
     (member.rolcanlogin, 'login'),
@@ -336,7 +345,13 @@ cross join lateral (
     (member.rolconnlimit <> -1, 'connection limit'),
     (member.rolvaliduntil is not null, 'valid until'),
     (member.rolconfig is not null, 'settings'),
-    (exists (select from pg_auth_members as link where link.member = member.oid), 'member of another role')
-) as trait (is_so, told)
+    (
+        exists (
+            select from pg_auth_members as link
+            where link.member = member.oid
+        ),
+        'member of another role'
+    )
+) as trait (is_so, told) on true
 where member.rolname = any(%(roles)s) and trait.is_so
-order by 1, 2
+order by rank, name

@@ -4,7 +4,7 @@ select
     judged.batch_id,
     before.batch_id as before_batch_id
 from audit.batch as judged
-cross join lateral (
+inner join lateral (
     select past.batch_id
     from audit.batch as past
     where
@@ -15,5 +15,5 @@ cross join lateral (
         and past.batch_id < judged.batch_id
     order by past.batch_id desc
     limit 3
-) as before
+) as before on true
 where judged.batch_id = any(%(batches)s);

@@ -1,5 +1,5 @@
--- Measures of the judged batches that are themselves comparisons with earlier ones (table peer): how far the spread over
--- codes and hours has moved, by how many hours a clock seems to be off, and the fewest rows of late.
+-- Measures of the judged batches that are themselves comparisons with earlier ones (table peer): how far the spread
+-- over codes and hours has moved, by how many hours a clock seems to be off, and the fewest rows of late.
 --
 -- A shift is the share of rows, in points, that would have to change their code to look like the peers together, less
 -- what chance alone gives for samples of these sizes; events of one case come together, so of units, event types and of
@@ -35,7 +35,13 @@ size as (
         now_told.dimension,
         now_told.row_count as now_rows,
         sum(past_counted.row_count) as past_rows
-    from (select distinct batch_id, dimension, row_count from now_told) as now_told
+    from (
+        select distinct
+            batch_id,
+            dimension,
+            row_count
+        from now_told
+    ) as now_told
     inner join past_counted
         on now_told.batch_id = past_counted.batch_id and now_told.dimension = past_counted.dimension
     group by now_told.batch_id, now_told.dimension, now_told.row_count
@@ -110,7 +116,7 @@ turned as (
         sum(abs(
             coalesce(cast(of_hours.now_shares ->> lpad(cast(clock.hour as text), 2, '0') as numeric), 0)
             - coalesce(cast(
-                of_hours.past_shares ->> lpad(cast((clock.hour - step.hours + 24) %% 24 as text), 2, '0') as numeric
+                of_hours.past_shares ->> lpad(cast(mod(clock.hour - step.hours + 24, 24) as text), 2, '0') as numeric
             ), 0)
         )) / 2 as moved
     from of_hours

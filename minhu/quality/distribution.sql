@@ -120,13 +120,13 @@ registered as (
 
 unit_name as (
     select
-        entry.key as unit_name,
+        word.key as unit_name,
         span.unit_code,
         coalesce(span.valid_from, '-infinity') as valid_from,
         coalesce(span.valid_to, 'infinity') as valid_to
-    from config.entry
-    cross join lateral jsonb_to_recordset(entry.data -> 'spans') as span (unit_code text, valid_from date, valid_to date)
-    where entry.until_version is null and entry.kind = 'unit_name'
+    from config.entry as word
+    cross join lateral jsonb_to_recordset(word.data -> 'spans') as span (unit_code text, valid_from date, valid_to date)
+    where word.until_version is null and word.kind = 'unit_name'
 ),
 
 named as (

@@ -1,5 +1,5 @@
--- The cases that events and callbacks of the judged batches belong to, of feeds whose cases came that day, as a temporary
--- table: looked for in strangers.sql.
+-- The cases that events and callbacks of the judged batches belong to, of feeds whose cases came that day, as a
+-- temporary table: looked for in strangers.sql.
 create temporary table owned on commit drop as
 with told as (
     select

@@ -1,9 +1,10 @@
--- The earlier batches that each judged batch is compared with, as a temporary table: accepted ones of the same delivery, of
--- earlier days, at most 56 days back, so that the cost does not grow with history.
+-- The earlier batches that each judged batch is compared with, as a temporary table: accepted ones of the same
+-- delivery, of earlier days, at most 56 days back, so that the cost does not grow with history.
 --
--- Seasonal: of the same weekday and the same kind of day, where there are four; else the newest twelve of the same kind
--- of day, where there are five; else none. A kind is a workday, the first one after a rest or after three days of rest and
--- more, a weekend, a holiday. Recent: the newest 28, where there are seven. With fewer there is nothing to compare with.
+-- Seasonal: of the same weekday and the same kind of day, where there are four; else the newest twelve of the same
+-- kind of day, where there are five; else none. A kind is a workday, the first one after a rest or after three days of
+-- rest and more, a weekend, a holiday. Recent: the newest 28, where there are seven. With fewer there is nothing to
+-- compare with.
 create temporary table peer on commit drop as
 with judged as (
     select
@@ -28,9 +29,9 @@ day as (
         cast(extract(isodow from series.starts_at) as integer) as weekday,
         coalesce(cast(entry.data ->> 'is_workday' as boolean), extract(isodow from series.starts_at) < 6) as is_workday
     from span
-    cross join lateral generate_series(
+    inner join lateral generate_series(
         cast(span.first_on as timestamp), cast(span.last_on as timestamp), interval '1 day'
-    ) as series (starts_at)
+    ) as series (starts_at) on true
     left join config.entry as entry
         on
             to_char(series.starts_at, 'YYYY-MM-DD') = entry.key
@@ -78,7 +79,7 @@ earlier as (
             and judged.delivery = past.delivery
             and past.status = 'accepted'
             and past.business_date >= judged.business_date - 56
-            and past.business_date < judged.business_date
+            and judged.business_date > past.business_date
     inner join kind as now_kind on judged.business_date = now_kind.day_on
     inner join kind as past_kind on past.business_date = past_kind.day_on
     window newest_first as (partition by judged.batch_id order by past.business_date desc, past.batch_id desc)

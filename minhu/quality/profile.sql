@@ -15,7 +15,8 @@ with judged as (
         rejected_rows,
         duplicate_rows,
         control_total,
-        cast(business_date + 2 as timestamptz) as future_from,  -- the day after the business date may still be on the file
+        -- the day after the business date may still be on the file
+        cast(business_date + 2 as timestamptz) as future_from,
         cast(business_date - 180 as timestamptz) as old_until,
         cast(business_date - 1 as timestamptz) as late_until,
         extract(epoch from loaded_at - cast(business_date + 1 as timestamptz)) / 3600 as delay_hours
@@ -45,15 +46,15 @@ known as (
 -- a name counts as known where it leads to a unit on the batch's business date
 known_name as (
     select
-        entry.key as unit_name,
+        word.key as unit_name,
         span.unit_code,
         coalesce(span.valid_from, '-infinity') as valid_from,
         coalesce(span.valid_to, 'infinity') as valid_to
-    from config.entry
-    cross join lateral jsonb_to_recordset(entry.data -> 'spans') as span (unit_code text, valid_from date, valid_to date)
+    from config.entry as word
+    cross join lateral jsonb_to_recordset(word.data -> 'spans') as span (unit_code text, valid_from date, valid_to date)
     where
-        entry.until_version is null
-        and entry.kind = 'unit_name'
+        word.until_version is null
+        and word.kind = 'unit_name'
 ),
 
 known_kind as (
@@ -63,53 +64,58 @@ known_kind as (
 
 case_rows as (
     select
-        batch_id,
+        told.batch_id,
         count(*) as counted_rows,
-        count(distinct case_no) as numbers,
-        count(*) filter (where received_at >= future_from) as future_rows,
-        count(*) filter (where received_at < old_until) as old_rows,
-        count(*) filter (where category_code is null) as category_null_rows,
-        count(*) filter (where request_type is null) as request_type_null_rows,
-        count(*) filter (where area_code is null) as area_null_rows,
-        count(*) filter (where title is null and content is null) as text_null_rows,
-        count(*) filter (where caller_token is null) as caller_null_rows,
-        count(*) filter (where longitude is null or latitude is null) as coordinate_null_rows,
-        count(*) filter (where concat_ws(' ', title, content, address) ~ garbled) as garbled_rows,
-        count(*) filter (where coalesce(source_updated_at, received_at) < late_until) as late_rows,
-        max(greatest(received_at, source_updated_at)) as newest_at,
+        count(distinct told.case_no) as numbers,
+        count(*) filter (where told.received_at >= judged.future_from) as future_rows,
+        count(*) filter (where told.received_at < judged.old_until) as old_rows,
+        count(*) filter (where told.category_code is null) as category_null_rows,
+        count(*) filter (where told.request_type is null) as request_type_null_rows,
+        count(*) filter (where told.area_code is null) as area_null_rows,
+        count(*) filter (where told.title is null and told.content is null) as text_null_rows,
+        count(*) filter (where told.caller_token is null) as caller_null_rows,
+        count(*) filter (where told.longitude is null or told.latitude is null) as coordinate_null_rows,
+        count(*) filter (
+            where concat_ws(' ', told.title, told.content, told.address) ~ pattern.garbled
+        ) as garbled_rows,
+        count(*) filter (where coalesce(told.source_updated_at, told.received_at) < judged.late_until) as late_rows,
+        max(greatest(told.received_at, told.source_updated_at)) as newest_at,
         count(*) filter (
             where
-            concat_ws(' ', title, content, address, caller_masked, cast(milestones as text), cast(payload as text))
-            ~ personal_number
+            concat_ws(
+                ' ', told.title, told.content, told.address, told.caller_masked, cast(told.milestones as text),
+                cast(told.payload as text)
+            )
+            ~ pattern.personal_number
         ) as unmasked_rows
-    from staging.case_record
-    inner join judged using (batch_id)
+    from staging.case_record as told
+    inner join judged on told.batch_id = judged.batch_id
     cross join pattern
-    where batch_id = any(%(batches)s)
-    group by batch_id
+    where told.batch_id = any(%(batches)s)
+    group by told.batch_id
 ),
 
 -- codes that a register knows or does not: few distinct codes, many rows
 coded as (
     select
-        batch_id,
+        told.batch_id,
         'category' as kind,
-        category_code as code,
+        told.category_code as code,
         count(*) as row_count
-    from staging.case_record
-    inner join judged using (batch_id)
-    where batch_id = any(%(batches)s) and category_code is not null
-    group by batch_id, category_code
+    from staging.case_record as told
+    inner join judged on told.batch_id = judged.batch_id
+    where told.batch_id = any(%(batches)s) and told.category_code is not null
+    group by told.batch_id, told.category_code
     union all
     select
-        batch_id,
+        told.batch_id,
         'area' as kind,
-        area_code as code,
+        told.area_code as code,
         count(*) as row_count
-    from staging.case_record
-    inner join judged using (batch_id)
-    where batch_id = any(%(batches)s) and area_code is not null
-    group by batch_id, area_code
+    from staging.case_record as told
+    inner join judged on told.batch_id = judged.batch_id
+    where told.batch_id = any(%(batches)s) and told.area_code is not null
+    group by told.batch_id, told.area_code
 ),
 
 code_rows as (
@@ -141,69 +147,73 @@ area_rows as (
 
 event_rows as (
     select
-        batch_id,
+        told.batch_id,
         count(*) as counted_rows,
-        count(*) filter (where occurred_at >= future_from) as future_rows,
-        count(*) filter (where occurred_at < old_until) as old_rows,
-        count(*) filter (where event_type in ('DISPATCH', 'REDISPATCH', 'DESIGNATE', 'ADD_UNIT')) as dispatch_rows,
+        count(*) filter (where told.occurred_at >= judged.future_from) as future_rows,
+        count(*) filter (where told.occurred_at < judged.old_until) as old_rows,
+        count(*) filter (where told.event_type in ('DISPATCH', 'REDISPATCH', 'DESIGNATE', 'ADD_UNIT')) as dispatch_rows,
         count(*) filter (
-            where event_type in ('DISPATCH', 'REDISPATCH', 'DESIGNATE', 'ADD_UNIT') and unit_name is null
+            where told.event_type in ('DISPATCH', 'REDISPATCH', 'DESIGNATE', 'ADD_UNIT') and told.unit_name is null
         ) as dispatch_unit_null_rows,
         count(*) filter (
-            where event_type in ('DISPATCH', 'REDISPATCH', 'DESIGNATE', 'ADD_UNIT') and due_at is null
+            where told.event_type in ('DISPATCH', 'REDISPATCH', 'DESIGNATE', 'ADD_UNIT') and told.due_at is null
         ) as due_null_rows,
-        count(*) filter (where note ~ garbled) as garbled_rows,
-        count(*) filter (where occurred_at < late_until) as late_rows,
-        max(occurred_at) as newest_at,
-        count(*) filter (where concat_ws(' ', note, cast(payload as text)) ~ personal_number) as unmasked_rows
-    from staging.case_event
-    inner join judged using (batch_id)
+        count(*) filter (where told.note ~ pattern.garbled) as garbled_rows,
+        count(*) filter (where told.occurred_at < judged.late_until) as late_rows,
+        max(told.occurred_at) as newest_at,
+        count(*) filter (
+            where concat_ws(' ', told.note, cast(told.payload as text)) ~ pattern.personal_number
+        ) as unmasked_rows
+    from staging.case_event as told
+    inner join judged on told.batch_id = judged.batch_id
     cross join pattern
-    where batch_id = any(%(batches)s)
-    group by batch_id
+    where told.batch_id = any(%(batches)s)
+    group by told.batch_id
 ),
 
 callback_rows as (
     select
-        batch_id,
+        told.batch_id,
         count(*) as counted_rows,
-        count(*) filter (where called_at >= future_from) as future_rows,
-        count(*) filter (where called_at < old_until) as old_rows,
+        count(*) filter (where told.called_at >= judged.future_from) as future_rows,
+        count(*) filter (where told.called_at < judged.old_until) as old_rows,
         count(*) filter (
-            where contact_code is null and resolution_code is null and satisfaction_code is null
+            where told.contact_code is null and told.resolution_code is null and told.satisfaction_code is null
         ) as outcome_null_rows,
-        count(*) filter (where reason ~ garbled) as garbled_rows,
-        count(*) filter (where called_at < late_until) as late_rows,
-        max(called_at) as newest_at,
-        count(*) filter (where concat_ws(' ', reason, cast(payload as text)) ~ personal_number) as unmasked_rows
-    from staging.callback
-    inner join judged using (batch_id)
+        count(*) filter (where told.reason ~ pattern.garbled) as garbled_rows,
+        count(*) filter (where told.called_at < judged.late_until) as late_rows,
+        max(told.called_at) as newest_at,
+        count(*) filter (
+            where concat_ws(' ', told.reason, cast(told.payload as text)) ~ pattern.personal_number
+        ) as unmasked_rows
+    from staging.callback as told
+    inner join judged on told.batch_id = judged.batch_id
     cross join pattern
-    where batch_id = any(%(batches)s)
-    group by batch_id
+    where told.batch_id = any(%(batches)s)
+    group by told.batch_id
 ),
 
 -- Events and callbacks name units and the feed whose case they belong to. Few distinct names, many rows: count first.
 named as (
     select
-        batch_id,
-        unit_name,
-        case_feed_code,
+        told.batch_id,
+        told.unit_name,
+        told.case_feed_code,
         count(*) as row_count
-    from staging.case_event
-    inner join judged using (batch_id)
-    where batch_id = any(%(batches)s)
-    group by batch_id, unit_name, case_feed_code
+    from staging.case_event as told
+    inner join judged on told.batch_id = judged.batch_id
+    where told.batch_id = any(%(batches)s)
+    group by told.batch_id, told.unit_name, told.case_feed_code
     union all
     select
-        batch_id,
-        unit_name,
-        case_feed_code,
+        told.batch_id,
+        told.unit_name,
+        told.case_feed_code,
         count(*) as row_count
-    from staging.callback
-    inner join judged using (batch_id)
-    where batch_id = any(%(batches)s)
-    group by batch_id, unit_name, case_feed_code
+    from staging.callback as told
+    inner join judged on told.batch_id = judged.batch_id
+    where told.batch_id = any(%(batches)s)
+    group by told.batch_id, told.unit_name, told.case_feed_code
 ),
 
 unit_rows as (
@@ -212,7 +222,7 @@ unit_rows as (
         sum(named.row_count) as named_rows,
         sum(named.row_count) filter (where known_name.unit_code is null) as unresolved_rows
     from named
-    inner join judged using (batch_id)
+    inner join judged on named.batch_id = judged.batch_id
     left join known_name
         on
             named.unit_name = known_name.unit_name
@@ -220,7 +230,7 @@ unit_rows as (
             and judged.business_date < known_name.valid_to
     where
         named.unit_name is not null
-        and exists (select from known_name)
+        and exists (select any_name.unit_name from known_name as any_name)
     group by named.batch_id
 ),
 
@@ -230,7 +240,11 @@ feed_rows as (
         sum(named.row_count) filter (where known.key is null) as unknown_rows
     from named
     left join known on named.case_feed_code = known.key and known.kind = 'feed'
-    where exists (select from known_kind where kind = 'feed')
+    where
+        exists (
+            select from known_kind
+            where known_kind.kind = 'feed'
+        )
     group by named.batch_id
 ),
 
@@ -346,16 +360,16 @@ counted as (
         case when unit_rows.named_rows > 0 then coalesce(unit_rows.unresolved_rows, 0) end as unresolved_unit_rows,
         case when feed_rows.batch_id is not null then coalesce(feed_rows.unknown_rows, 0) end as unknown_feed_rows
     from judged
-    left join case_rows using (batch_id)
-    left join category_rows using (batch_id)
-    left join area_rows using (batch_id)
-    left join event_rows using (batch_id)
-    left join callback_rows using (batch_id)
-    left join unit_rows using (batch_id)
-    left join feed_rows using (batch_id)
-    left join early_rows using (batch_id)
-    left join repeated_rows using (batch_id)
-    left join rejects using (batch_id)
+    left join case_rows on judged.batch_id = case_rows.batch_id
+    left join category_rows on judged.batch_id = category_rows.batch_id
+    left join area_rows on judged.batch_id = area_rows.batch_id
+    left join event_rows on judged.batch_id = event_rows.batch_id
+    left join callback_rows on judged.batch_id = callback_rows.batch_id
+    left join unit_rows on judged.batch_id = unit_rows.batch_id
+    left join feed_rows on judged.batch_id = feed_rows.batch_id
+    left join early_rows on judged.batch_id = early_rows.batch_id
+    left join repeated_rows on judged.batch_id = repeated_rows.batch_id
+    left join rejects on judged.batch_id = rejects.batch_id
 ),
 
 measured as (
@@ -366,44 +380,53 @@ measured as (
     from counted
     cross join lateral (
         values
-        ('received_rows', cast(received_rows as numeric)),
-        ('staged_rows', staged_rows),
-        ('rejected_rows', rejected_rows),
-        ('duplicate_rows', duplicate_rows),
-        ('staged_gap_rows', abs(staged_rows - counted_rows)),
-        ('rejected_gap_rows', abs(rejected_rows - counted_rejects)),
-        ('cut_rows', cut_rows),
-        ('control_gap_rows', abs(control_total - received_rows)),
-        ('rejected_pct', round(100.0 * rejected_rows / nullif(received_rows, 0), 2)),
-        ('duplicate_pct', round(100.0 * duplicate_rows / nullif(received_rows, 0), 2)),
-        ('unmasked_rows', unmasked_rows),
-        ('future_rows', future_rows),
-        ('future_pct', round(100.0 * future_rows / nullif(counted_rows, 0), 2)),
-        ('old_rows', old_rows),
-        ('old_pct', round(100.0 * old_rows / nullif(counted_rows, 0), 2)),
-        ('category_null_pct', round(100.0 * category_null_rows / nullif(counted_rows, 0), 2)),
-        ('request_type_null_pct', round(100.0 * request_type_null_rows / nullif(counted_rows, 0), 2)),
-        ('area_null_pct', round(100.0 * area_null_rows / nullif(counted_rows, 0), 2)),
-        ('text_null_pct', round(100.0 * text_null_rows / nullif(counted_rows, 0), 2)),
-        ('caller_null_pct', round(100.0 * caller_null_rows / nullif(counted_rows, 0), 2)),
-        ('coordinate_null_pct', round(100.0 * coordinate_null_rows / nullif(counted_rows, 0), 2)),
-        ('garbled_rows', garbled_rows),
-        ('garbled_pct', round(100.0 * garbled_rows / nullif(counted_rows, 0), 2)),
-        ('late_pct', round(100.0 * late_rows / nullif(counted_rows, 0), 2)),
-        ('stale_days', greatest(business_date - cast(newest_at as date), 0)),
-        ('delay_hours', round(delay_hours, 1)),
-        ('early_rows', early_rows),
-        ('early_pct', round(100.0 * early_rows / nullif(matched_rows, 0), 2)),
-        ('repeated_pct', round(100.0 * repeated_rows / nullif(counted_rows, 0), 2)),
-        ('same_number_pct', round(100.0 * same_number_rows / nullif(counted_rows, 0), 2)),
+        ('received_rows', cast(counted.received_rows as numeric)),
+        ('staged_rows', counted.staged_rows),
+        ('rejected_rows', counted.rejected_rows),
+        ('duplicate_rows', counted.duplicate_rows),
+        ('staged_gap_rows', abs(counted.staged_rows - counted.counted_rows)),
+        ('rejected_gap_rows', abs(counted.rejected_rows - counted.counted_rejects)),
+        ('cut_rows', counted.cut_rows),
+        ('control_gap_rows', abs(counted.control_total - counted.received_rows)),
+        ('rejected_pct', round(100.0 * counted.rejected_rows / nullif(counted.received_rows, 0), 2)),
+        ('duplicate_pct', round(100.0 * counted.duplicate_rows / nullif(counted.received_rows, 0), 2)),
+        ('unmasked_rows', counted.unmasked_rows),
+        ('future_rows', counted.future_rows),
+        ('future_pct', round(100.0 * counted.future_rows / nullif(counted.counted_rows, 0), 2)),
+        ('old_rows', counted.old_rows),
+        ('old_pct', round(100.0 * counted.old_rows / nullif(counted.counted_rows, 0), 2)),
+        ('category_null_pct', round(100.0 * counted.category_null_rows / nullif(counted.counted_rows, 0), 2)),
+        ('request_type_null_pct', round(100.0 * counted.request_type_null_rows / nullif(counted.counted_rows, 0), 2)),
+        ('area_null_pct', round(100.0 * counted.area_null_rows / nullif(counted.counted_rows, 0), 2)),
+        ('text_null_pct', round(100.0 * counted.text_null_rows / nullif(counted.counted_rows, 0), 2)),
+        ('caller_null_pct', round(100.0 * counted.caller_null_rows / nullif(counted.counted_rows, 0), 2)),
+        ('coordinate_null_pct', round(100.0 * counted.coordinate_null_rows / nullif(counted.counted_rows, 0), 2)),
+        ('garbled_rows', counted.garbled_rows),
+        ('garbled_pct', round(100.0 * counted.garbled_rows / nullif(counted.counted_rows, 0), 2)),
+        ('late_pct', round(100.0 * counted.late_rows / nullif(counted.counted_rows, 0), 2)),
+        ('stale_days', greatest(counted.business_date - cast(counted.newest_at as date), 0)),
+        ('delay_hours', round(counted.delay_hours, 1)),
+        ('early_rows', counted.early_rows),
+        ('early_pct', round(100.0 * counted.early_rows / nullif(counted.matched_rows, 0), 2)),
+        ('repeated_pct', round(100.0 * counted.repeated_rows / nullif(counted.counted_rows, 0), 2)),
+        ('same_number_pct', round(100.0 * counted.same_number_rows / nullif(counted.counted_rows, 0), 2)),
         -- of a dispatch or two that add a unit none may have a due time of its own
-        ('due_null_pct', case when dispatch_rows >= 10 then round(100.0 * due_null_rows / dispatch_rows, 2) end),
-        ('unknown_category_pct', round(unknown_category_pct, 2)),
-        ('unknown_area_pct', round(unknown_area_pct, 2)),
-        ('dispatch_unit_null_pct', round(100.0 * dispatch_unit_null_rows / nullif(dispatch_rows, 0), 2)),
-        ('outcome_null_pct', round(100.0 * outcome_null_rows / nullif(counted_rows, 0), 2)),
-        ('unresolved_unit_pct', round(100.0 * unresolved_unit_rows / nullif(named_rows, 0), 2)),
-        ('unknown_feed_rows', unknown_feed_rows)
+        (
+            'due_null_pct',
+            case
+                when counted.dispatch_rows >= 10
+                    then round(100.0 * counted.due_null_rows / counted.dispatch_rows, 2)
+            end
+        ),
+        ('unknown_category_pct', round(counted.unknown_category_pct, 2)),
+        ('unknown_area_pct', round(counted.unknown_area_pct, 2)),
+        (
+            'dispatch_unit_null_pct',
+            round(100.0 * counted.dispatch_unit_null_rows / nullif(counted.dispatch_rows, 0), 2)
+        ),
+        ('outcome_null_pct', round(100.0 * counted.outcome_null_rows / nullif(counted.counted_rows, 0), 2)),
+        ('unresolved_unit_pct', round(100.0 * counted.unresolved_unit_rows / nullif(counted.named_rows, 0), 2)),
+        ('unknown_feed_rows', counted.unknown_feed_rows)
     ) as measure (metric, value)
 )
 

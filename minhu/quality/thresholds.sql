@@ -132,9 +132,10 @@ spread as (
             young,
             case scale
                 when 'rows' then greatest(sqrt(greatest(usual, 1)), 0.05 * usual)
-                when 'points' then 100 * sqrt(
-                    least(greatest(usual, 2), 98) * (100 - least(greatest(usual, 2), 98)) / 10000 / row_count
-                )
+                when 'points'
+                    then 100 * sqrt(
+                        least(greatest(usual, 2), 98) * (100 - least(greatest(usual, 2), 98)) / 10000 / row_count
+                    )
                 when 'shift' then 2
                 when 'time' then 0.5
             end
