@@ -4,6 +4,7 @@ What a run costs is told at its end: seconds and builds of each file. The server
 the machine dies, which no test lets happen: killed processes, its own included, lose nothing by that.
 """
 
+import gc
 import os
 import shutil
 import tarfile
@@ -55,6 +56,11 @@ def pytest_report_header(config: pytest.Config) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     places = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.path.parent.name, len(places)))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # the modules and the tests stay: the collector need not look at them again and again
+    gc.set_threshold(50_000)
 
 
 # How often this process has built since the last report of a test.
