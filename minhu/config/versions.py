@@ -6,6 +6,8 @@ folder twice makes no new version.
 
 import hashlib
 import json
+from functools import lru_cache
+from pathlib import Path
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -13,7 +15,8 @@ from psycopg.types.json import Jsonb
 from minhu import database
 from minhu.config.entries import read_config
 from minhu.config.registers import Entries
-from minhu.errors import Refused
+from minhu.errors import Refused, foreign
+from minhu.hashing import files_sha256
 from minhu.settings import Settings
 
 
@@ -22,8 +25,9 @@ def sync(settings: Settings) -> int:
 
     Raises Refused when the warehouse belongs to another city, BadDeclaration when the configuration is wrong.
     """
-    entries = read_config(settings.config)
-    digest = hashlib.sha256(json.dumps([[*key, data] for key, data in sorted(entries.items())]).encode()).hexdigest()
+    with foreign.told("declaration", file=settings.config):
+        text = files_sha256(settings.config, filter(Path.is_file, settings.config.rglob("*")))
+    entries, digest = _read(settings.config, text)
     with database.connect(settings) as connection:
         database.lock(connection, database.LOCK_CONFIG)
         newest = connection.execute(
@@ -44,6 +48,14 @@ def sync(settings: Settings) -> int:
         )[0]
         _write(connection, entries, version)
         return version
+
+
+@lru_cache(maxsize=2)
+def _read(folder: Path, text: str) -> tuple[Entries, str]:
+    """The entries of a folder whose files hash to ``text``, and what they hash to. Not to be changed."""
+    entries = read_config(folder)
+    content = json.dumps([[*key, data] for key, data in sorted(entries.items())])
+    return entries, hashlib.sha256(content.encode()).hexdigest()
 
 
 def _write(connection: psycopg.Connection, entries: Entries, version: int) -> None:

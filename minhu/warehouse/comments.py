@@ -11,7 +11,6 @@ from minhu.warehouse import dbt
 
 def comment_columns(connection: psycopg.Connection, settings: Settings, variables: Mapping[str, object]) -> int:
     """Writes the comments that differ from the project's as ``variables`` shape it; returns their number."""
-    project = dbt.manifest(settings, variables)
     known = {
         (table, column): comment
         for table, column, comment in connection.execute(
@@ -20,14 +19,10 @@ def comment_columns(connection: psycopg.Connection, settings: Settings, variable
             " where relnamespace = 'mart'::regnamespace and relkind in ('r', 'p', 'v')"
         )
     }
-    row = project.nodes["model.minhu.measured_row"].columns
     written = 0
-    models = (node for node in project.nodes.values() if node.resource_type == "model")
-    for node in (*models, *project.sources.values()):
-        for name, column in (row if "measure" in node.tags else node.columns).items():
-            text = " — ".join(filter(None, (column.config.meta.get("label_zh"), column.description.strip())))
-            if text and known.get((node.name, name), text) != text:
-                place = sql.Identifier("mart", node.name, name)
-                connection.execute(sql.SQL("comment on column {} is {}").format(place, sql.Literal(text)))
-                written += 1
+    for (table, column), text in dbt.descriptions(settings, variables).items():
+        if text and known.get((table, column), text) != text:
+            place = sql.Identifier("mart", table, column)
+            connection.execute(sql.SQL("comment on column {} is {}").format(place, sql.Literal(text)))
+            written += 1
     return written

@@ -25,6 +25,10 @@ from minhu.hashing import files_sha256
 from minhu.settings import PROJECT_ROOT, Settings
 
 PROJECT = PROJECT_ROOT / "dbt_project"
+Described = dict[tuple[str, str], str]
+"""中文 label — English, by (table, column)."""
+
+_FORM = "manifest, descriptions"  # what a kept project consists of
 _KEPT = 16  # projects as they were read, 1.5 MB each
 
 # What the server or the client library says when the fault lies with neither a model nor the data.
@@ -261,7 +265,7 @@ def manifest(settings: Settings, variables: Mapping[str, object]) -> Any:
     from dbt.contracts.graph.manifest import Manifest
     from sqlalchemy import make_url  # here: who only reads what dbt built need not wait for it
 
-    read = Manifest(**pickle.loads(_project(settings, variables)))  # noqa: S301  # written below, into our own home
+    read = Manifest(**pickle.loads(_project(settings, variables)[0]))  # noqa: S301 - we wrote it, into our own home
     name = make_url(database.url(settings)).database
     for node in (*read.nodes.values(), *read.sources.values()):
         if node.relation_name:
@@ -271,16 +275,22 @@ def manifest(settings: Settings, variables: Mapping[str, object]) -> Any:
     return read
 
 
-def _project(settings: Settings, variables: Mapping[str, object]) -> bytes:
-    """What was kept of the project. Nothing in it is of one database but the name, of one run but the schema.
+def descriptions(settings: Settings, variables: Mapping[str, object]) -> Described:
+    """What the project says of the columns of its models and sources for runs with ``variables``."""
+    return _project(settings, variables)[1]
 
+
+def _project(settings: Settings, variables: Mapping[str, object]) -> tuple[bytes, Described]:
+    """What was kept of the project: the manifest's fields, and what they say of columns, which is read more cheaply.
+
+    Nothing in it is of one database but the name, of one run but the schema.
     To dbt a model refers to what it may refer to: whatever a run counts, to every measure.
     """
     measures = sorted(path.stem.removeprefix("measure_") for path in PROJECT.glob("models/scoring/measures/*.sql"))
     moments: dict[str, list] = {measure: [] for measure in measures}
     shape = repr({"measures": measures, "moments": moments, "scratch": variables.get("scratch", "")})
     versions = [platform.python_version(), *(version(f"dbt-{part}") for part in ("adapters", "common"))]
-    key = hashlib.sha256("\n".join([str(PROJECT), code_hash(), *versions, shape]).encode()).hexdigest()
+    key = hashlib.sha256("\n".join([str(PROJECT), code_hash(), *versions, _FORM, shape]).encode()).hexdigest()
     kept = settings.home / "dbt" / "read" / key
     try:
         content = kept.read_bytes()
@@ -289,7 +299,7 @@ def _project(settings: Settings, variables: Mapping[str, object]) -> bytes:
         with _environment(settings):
             content = _read(shape)
         _keep(kept, content)
-    return content
+    return pickle.loads(content)  # noqa: S301 - we wrote it, into our own home
 
 
 def _read(shape: str) -> bytes:
@@ -302,7 +312,17 @@ def _read(shape: str) -> bytes:
     read: Any = told.result
     # its fields, not itself: dbt's own way of pickling a manifest gives back another one
     names = (field.name for field in fields(read) if not field.name.startswith("_"))
-    return pickle.dumps({name: getattr(read, name) for name in names})
+    return pickle.dumps((pickle.dumps({name: getattr(read, name) for name in names}), _described(read)))
+
+
+def _described(read: Any) -> Described:
+    row = read.nodes["model.minhu.measured_row"].columns  # every measure has these
+    models = (node for node in read.nodes.values() if node.resource_type == "model")
+    return {
+        (node.name, name): " — ".join(filter(None, (column.config.meta.get("label_zh"), column.description.strip())))
+        for node in (*models, *read.sources.values())
+        for name, column in (row if "measure" in node.tags else node.columns).items()
+    }
 
 
 def _keep(path: Path, content: bytes) -> None:
