@@ -22,7 +22,7 @@ CITY = {
 CASES = {
     "name": "cases",
     "kind": "case",
-    "source": {"type": "drop_folder", "path": "h1/cases_{date}.csv"},
+    "source": {"type": "drop_folder", "path": "h1/cases_{date}.csv", "settle_seconds": 0},
     "format": {"type": "csv", "encoding": "gb18030"},
     "columns": {
         "case_no": "工单编号",
@@ -77,14 +77,14 @@ ROW = {
 EVENTS = {
     "name": "events",
     "kind": "event",
-    "source": {"type": "drop_folder", "path": "h1/events_{date}.csv"},
+    "source": {"type": "drop_folder", "path": "h1/events_{date}.csv", "settle_seconds": 0},
     "format": {"type": "csv"},
     "max_rejected_pct": 50,
 }
 CALLBACKS = {
     "name": "callbacks",
     "kind": "callback",
-    "source": {"type": "drop_folder", "path": "h1/callbacks_{date}.csv"},
+    "source": {"type": "drop_folder", "path": "h1/callbacks_{date}.csv", "settle_seconds": 0},
     "format": {"type": "csv"},
     "max_rejected_pct": 50,
 }

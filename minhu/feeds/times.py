@@ -20,7 +20,7 @@ import polars as pl
 
 from minhu.privacy.text import half_width
 
-_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = (pl.lit(datetime(year, 1, 1, tzinfo=UTC)) for year in (1970, 2101))  # made once: it takes 4 ms
 _CHINA = ("Asia/Shanghai", "Asia/Chongqing", "Asia/Urumqi", "PRC")
 _WORDS = ("北京时间", "北京標準時間", "中国标准时间", "China Standard Time", "CST")
 _ZONE_BEHIND = r"(?:[A-Za-z间][0-9:+-]{0,6}|[)\]])$"

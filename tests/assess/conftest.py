@@ -123,18 +123,24 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def make_world(scratch, people, tmp_path_factory) -> Callable[[], World]:
-    """Makes a city with six late cases of 城管局 (U1), built once; ``d1`` speaks for U1."""
+def make_world(built, copied, people) -> Callable[[], World]:
+    """Makes a city with six late cases of 城管局 (U1); ``d1`` speaks for U1."""
 
     def make() -> World:
-        folder = tmp_path_factory.mktemp("world")
-        city = scratch(_configuration(folder))
-        _deliver(folder / "given")
-        scenarios.load(city, folder / "given")
-        build(city)
+        city = copied(built)
         return World(city, people(city, {"d1": "U1"}))
 
     return make
+
+
+@pytest.fixture(scope="session")
+def built(scratch, tmp_path_factory) -> Settings:
+    folder = tmp_path_factory.mktemp("world")
+    city = scratch(_configuration(folder))
+    _deliver(folder / "given")
+    scenarios.load(city, folder / "given")
+    build(city)
+    return city
 
 
 def _configuration(folder: Path) -> Path:

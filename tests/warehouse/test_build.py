@@ -17,6 +17,7 @@ from minhu.warehouse import build as build_module
 from minhu.warehouse.build import BuildFailed, build
 from minhu.warehouse.dbt import DbtRun, NodeResult
 from tests import given
+from tests.anew import same_anew
 
 UNITS = """unit_code,unit_name,unit_kind,linkage_level,peer_group,has_24h_duty,aliases,valid_from
 U1,城管局,department,1,linan_department,true,市城管局,2020-01-01
@@ -32,10 +33,14 @@ _FILES = 0
 
 @pytest.fixture
 def city(scratch, tmp_path):
+    return made(scratch, tmp_path)
+
+
+def made(scratch, place):
     """Two hotlines, two units, the official calendar and the example limits."""
     feeds = [given.feed(code, deliveries=[CASES, given.EVENTS, given.CALLBACKS]) for code in ("h1", "h2")]
     calendar = (PROJECT_ROOT / "config" / "calendar.csv").read_text(encoding="utf-8")
-    folder = given.config(tmp_path / "config", feeds, units=UNITS, calendar=calendar)
+    folder = given.config(place / "config", feeds, units=UNITS, calendar=calendar)
     (folder / "schemes").mkdir()
     scheme = (PROJECT_ROOT / "config" / "schemes" / "linan.yml").read_text(encoding="utf-8")
     (folder / "schemes" / "linan.yml").write_text(scheme, encoding="utf-8")
@@ -160,11 +165,10 @@ def test_no_ghost_of_a_case_that_vanishes_merges_or_changes_its_key(city):
     assert query(city, f"{merged} target.case_id = c.merged_into_case_id where c.case_no = '4'") == [("33",)]
     waiting = query(city, "select kind, case_no from audit.orphan order by 1, 2")
     assert waiting == [("callback", "1"), ("event", "1"), ("event", "3")], "what was said of them waits"
-    incremental = facts(city)
-    build(city, full_refresh=True)
-    assert facts(city) == incremental
+    same_anew(city, lambda: facts(city))
 
 
+@pytest.mark.long
 def test_incremental_equals_full_refresh_and_all_at_once(city, scratch):
     """Late, out of order, corrected, linked, renamed: built step by step, at once, and anew, the facts are the same."""
 
@@ -312,9 +316,7 @@ def test_a_new_alias_resolves_a_unit_and_changes_no_id(city):
     assert build(city).touched_cases == 1
     after = query(city, "select assignment_id, unit_code from mart.fct_timeliness")
     assert sorted(after) == sorted((id, "U1") for id, _ in before)
-    incremental = facts(city)
-    build(city, full_refresh=True)
-    assert facts(city) == incremental
+    same_anew(city, lambda: facts(city))
 
 
 def test_every_column_of_the_mart_is_commented_in_both_languages(city):
@@ -351,9 +353,7 @@ def test_an_identical_resend_is_staged_and_touches_no_case(city):
     assert build(city).touched_cases == 1
     load(city, "cases", [case(1)], day=15)
     assert build(city).touched_cases == 1, "back to what it was is a change"
-    incremental = facts(city)
-    build(city, full_refresh=True)
-    assert facts(city) == incremental
+    same_anew(city, lambda: facts(city))
 
 
 def test_a_replay_takes_the_old_batchs_place_and_withdraws_it_whole(city):
@@ -375,9 +375,7 @@ def test_a_replay_takes_the_old_batchs_place_and_withdraws_it_whole(city):
         ("1", "0505"),  # the fifth stays newer than the first, replayed after it
         ("two", "0101"),
     ]
-    incremental = facts(city)
-    build(city, full_refresh=True)
-    assert facts(city) == incremental
+    same_anew(city, lambda: facts(city))
     with pytest.raises(Refused, match="superseded"):
         replay(city, first)
 
@@ -396,6 +394,4 @@ def test_what_a_snapshot_lacks_is_gone_and_a_tombstone_too(city):
     build(city)
     assert query(city, "select case_no from mart.fct_case order by 1") == [("1",), ("2",), ("5",)]
     assert query(city, "select count(*) from mart.fct_timeliness") == [(3,)]
-    incremental = facts(city)
-    build(city, full_refresh=True)
-    assert facts(city) == incremental
+    same_anew(city, lambda: facts(city))

@@ -16,7 +16,6 @@ from minhu.warehouse.build import build
 from tests.warehouse import test_build
 from tests.warehouse.test_build import case, event, facts, load, query, query_nothing
 
-city = test_build.city  # the fixture: two hotlines, two units
 READER, GUEST = "test_bi_reader", "test_bi_guest"
 
 OWN = f"""
@@ -43,13 +42,25 @@ order by 1
 """
 
 
-@pytest.fixture
-def reader(city):
-    """A login of a BI tool with views of its own on built and scored facts; its connection."""
+@pytest.fixture(scope="module")
+def scored(scratch, tmp_path_factory):
+    """Facts of two hotlines, scored."""
+    city = test_build.made(scratch, tmp_path_factory.mktemp("scored"))
     load(city, "cases", [case(1), case(2, 办结时间="2026-10-21 10:00:00")])
     load(city, "cases", [case(9)], feed="h2")
     build(city)
     score(city, "2026-10")
+    return city
+
+
+@pytest.fixture
+def city(scored, copied):
+    return copied(scored)
+
+
+@pytest.fixture
+def reader(city):
+    """A login of a BI tool with views of its own on the city; its connection."""
     with database.connect(city) as owner:
         password = logins.add_login(owner, READER, "bi")
         owner.execute(OWN)

@@ -21,6 +21,7 @@ from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
 from minhu.watch.callers import frequent
 from tests import given
+from tests.anew import same_anew
 
 AREAS = """area_code,area_name,parent_area_code,area_level
 33,示例市,,city
@@ -230,9 +231,7 @@ def test_a_transferred_case_is_no_repeat_and_a_merged_one_stays_linked(city):
     build(city)
     assert repeats(city) == {"3": ("2", "1.000", "text")}
     assert query(city, "select case_no from mart.fct_case where merged_into_case_id is not null") == [("3",)]
-    before = facts(city)
-    build(city, full_refresh=True)
-    assert facts(city) == before
+    same_anew(city, lambda: facts(city))
 
 
 def test_the_rule_of_the_day_decides_and_a_changed_one_touches_its_days(city):
@@ -247,9 +246,7 @@ def test_the_rule_of_the_day_decides_and_a_changed_one_touches_its_days(city):
     rules(city, {"window_days": 5, "valid_to": "2026-10-14"}, {"valid_from": "2026-10-15", "window_days": 8})
     build(city)
     assert touched(city) == {"14", "15", "24"}, "14 has no rule any more; those after it within the window come along"
-    before = facts(city)
-    build(city, full_refresh=True)
-    assert facts(city) == before
+    same_anew(city, lambda: facts(city))
     (city.config / "categories.csv").write_text(
         CATEGORIES.replace("010102,违规广告,0101,3", "010102,违规广告,0102,3"), encoding="utf-8"
     )

@@ -16,6 +16,7 @@ from minhu.settings import PROJECT_ROOT
 from minhu.warehouse import build as build_module
 from minhu.warehouse.build import BuildFailed, BuildInterrupted, build
 from minhu.warehouse.dbt import DbtRun, NodeResult
+from tests.anew import same_anew
 from tests.warehouse import test_build
 from tests.warehouse.test_build import UNITS, callback, case, event, facts, load, plain, query, query_nothing
 
@@ -54,9 +55,10 @@ def nodes(city, build_id, *statuses, reused=False):
     return {node for node, is_reused in query(city, text, build_id, [*statuses]) if is_reused == reused}
 
 
-@pytest.fixture
-def interrupted(city):
-    """One day is built; the build of the next was cut off at fct_satisfaction. Returns the failed build's id too."""
+@pytest.fixture(scope="module")
+def cut_off(scratch, tmp_path_factory):
+    """One day is built; the build of the next was cut off at fct_satisfaction."""
+    city = test_build.made(scratch, tmp_path_factory.mktemp("cut_off"))
     load(city, "cases", [case(1), plain(2)])
     build(city)
     before = facts(city)
@@ -66,6 +68,13 @@ def interrupted(city):
     with outage_at(city, "fct_satisfaction"), pytest.raises(BuildInterrupted, match="fct_satisfaction: Database Error"):
         build(city)
     assert facts(city) == before, "a failed build leaves nothing for readers"
+    return city
+
+
+@pytest.fixture
+def interrupted(cut_off, copied):
+    """Such a city, and the failed build's id."""
+    city = copied(cut_off)
     return city, query(city, "select max(build_id) from audit.build")[0][0]
 
 
@@ -147,9 +156,7 @@ def test_everything_runs_when(change, interrupted, monkeypatch):
     result = build(city)
     assert (result.continues, result.reused) == (None, 0)
     assert nodes(city, result.build_id, *PASSED) == nodes(city, failed, *PASSED, "error", "skipped")
-    built = facts(city)
-    build(city, full_refresh=True)
-    assert facts(city) == built
+    same_anew(city, lambda: facts(city))
 
 
 def test_a_full_refresh_does_not_continue_a_build_of_a_day(interrupted):

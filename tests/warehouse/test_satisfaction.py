@@ -10,7 +10,7 @@ from tests import given
 
 NUMBERS = {"satisfied": 1, "basically_satisfied": 0.8, "neutral": 0.6, "dissatisfied": 0}
 FOUR = given.CALLBACKS | {"name": "four", "columns": {"satisfaction_scale": {"value": "four"}}}
-FOUR["source"] = {"type": "drop_folder", "path": "h1/four_{date}.csv"}
+FOUR["source"] = {"type": "drop_folder", "path": "h1/four_{date}.csv", "settle_seconds": 0}
 FIVE = given.CALLBACKS | {"columns": {"satisfaction_scale": {"value": "five"}}}
 
 

@@ -13,6 +13,7 @@ from minhu.warehouse import build as build_module
 from minhu.warehouse.build import BuildFailed, build
 from minhu.warehouse.dbt import DbtRun, NodeResult
 from tests import given
+from tests.anew import same_anew
 
 ANNA, BEN = "13800001111", "13800002222"
 FACTS = ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation")
@@ -100,9 +101,7 @@ def test_repeats_match_across_two_rotations_as_if_the_key_had_never_changed(city
     deliver(city, rotate_key, build_and_look)
     assert query(city, REPEATS) == [("4", "9"), ("5", "4"), ("6", "8"), ("7", "2"), ("8", "1"), ("9", "6")]
     assert query(city, "select count(distinct caller_key_id) from staging.case_record") == [(3,)]
-    incremental = facts(city)
-    build(city, full_refresh=True)
-    assert facts(city) == incremental
+    same_anew(city, lambda: facts(city))
 
     one_key = scratch(city.config)
     deliver(one_key, lambda _: None, lambda *_: None)
@@ -131,17 +130,13 @@ def test_a_link_that_comes_or_goes_later_touches_the_cases_it_concerns(city, mon
     build(city)
     assert query(city, REPEATS) == [("3", "1"), ("6", "4")], "what a failed build had taken is not lost"
     assert touched(city) == {"1", "3", "5", "6"}, "Ben's case of August is far from his others"
-    incremental = facts(city)
-    build(city, full_refresh=True)
-    assert facts(city) == incremental
+    same_anew(city, lambda: facts(city))
 
     execute(city, "delete from restricted.caller_link")
     load(city, "fourth", (7, "13800003333", "2026-10-21"), day=21)
     build(city)
     assert query(city, REPEATS) == [("6", "4")], "one token under the second key, no link needed"
-    incremental = facts(city)
-    build(city, full_refresh=True)
-    assert facts(city) == incremental
+    same_anew(city, lambda: facts(city))
     load(city, "fifth", (8, "13800004444", "2026-10-22"), day=22)
     build(city)
     assert touched(city) == {"8"}, "a change is taken once"
