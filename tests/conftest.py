@@ -7,6 +7,7 @@ the machine dies, which no test lets happen: killed processes, its own included,
 import gc
 import os
 import shutil
+import signal
 import subprocess
 import tarfile
 import tempfile
@@ -16,6 +17,7 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 import sqlalchemy
@@ -34,7 +36,15 @@ LONGEST_FIRST = ("warehouse", "publish", "load", "oracle", "scoring", "quality",
 examples.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
 examples.load_profile("busy")
 
-HASTE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "scram_iterations": "1"}
+HASTE = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "scram_iterations": "1",
+    "autovacuum": "off",  # a hundred databases, each looked at every minute
+    "checkpoint_timeout": "'1h'",
+    "max_wal_size": "'8GB'",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -126,7 +136,7 @@ def server(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
     database.migrate(replace(settings, database_url=_in(url, "minhu_template")))
     yield url
     if not given:
-        embedded.stop(settings)
+        _kill(settings)
 
 
 @pytest.fixture(scope="session")
@@ -208,6 +218,15 @@ def _hasten(url: str) -> None:
         connection.execute("select pg_reload_conf()")
         connection.execute(f"set scram_iterations = {HASTE['scram_iterations']}")
         connection.execute(f"alter role {name} password '{password}'")
+
+
+def _kill(settings: Settings) -> None:
+    """Nobody shall read again what the server would write down when stopped."""
+    if pid := embedded.status(settings).pid:
+        server = psutil.Process(pid)
+        server.send_signal(signal.SIGQUIT)
+        server.wait(60)
+    embedded.stop(settings)
 
 
 def _make_database(url: str, name: str, template: str) -> None:

@@ -153,10 +153,14 @@ def _share(given: pl.Series, test: Callable[[str], bool]) -> float:
 
 def time_formats(given: pl.Series) -> tuple[str, ...]:
     """The fewest of ``TIMES`` that read at least 95 % of the values, the commonest first; empty if none do."""
-    left, total = given.to_frame("text"), len(given)
+    left, total, zones = given.to_frame("text"), len(given), times.may_name_zones(given)
     chosen: list[str] = []
+
+    def reads(one: str) -> pl.Expr:
+        return times.timestamp(pl.col("text"), (one,), "UTC", look_for_zones=zones).is_not_null().alias(one)
+
     while left.height > 0.05 * total:
-        read = left.select(times.timestamp(pl.col("text"), (one,), "UTC").is_not_null().alias(one) for one in TIMES)
+        read = left.select(map(reads, TIMES))
         counts = {one: int(read[one].sum()) for one in TIMES}
         best = max(counts, key=lambda one: counts[one])
         if not counts[best]:

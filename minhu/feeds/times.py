@@ -47,13 +47,20 @@ def _quick(text: pl.Series, format: str, zone: str) -> pl.Series:
     return text.to_frame("text").select(_in_bounds(_read_format(pl.col("text"), format, zone))).to_series()
 
 
-def timestamp(text: pl.Expr, formats: tuple[str, ...], zone: str) -> pl.Expr:
-    """``text`` as a moment in UTC by the first of ``formats`` that reads it; null where none does."""
+def timestamp(text: pl.Expr, formats: tuple[str, ...], zone: str, *, look_for_zones: bool = True) -> pl.Expr:
+    """``text`` as a moment in UTC by the first of ``formats`` that reads it; null where none does.
+
+    Without ``look_for_zones`` a value with the name of a zone behind it is one that none reads.
+    """
     plain = half_width(text).str.strip_chars()
-    read = pl.coalesce(
-        *(_read_format(plain, format, zone) for format in formats), _with_named_zone(plain, formats, zone)
-    )
-    return _in_bounds(read)
+    read = [_read_format(plain, format, zone) for format in formats]
+    return _in_bounds(pl.coalesce(*read, *([_with_named_zone(plain, formats, zone)] if look_for_zones else ())))
+
+
+def may_name_zones(text: pl.Series) -> bool:
+    """Whether a value may have the name of a zone behind it."""
+    plain = text.to_frame("text").select(half_width(pl.col("text")).str.strip_chars()).to_series()
+    return bool(plain.str.contains(_ZONE_BEHIND).any())
 
 
 def _in_bounds(read: pl.Expr) -> pl.Expr:

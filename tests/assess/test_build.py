@@ -7,6 +7,7 @@ from minhu.scoring import explain, render
 from minhu.warehouse import build as build_module
 from minhu.warehouse.build import BuildFailed, build
 from minhu.warehouse.dbt import DbtRun, NodeResult
+from tests.anew import same_anew
 from tests.assess.conftest import WHY
 from tests.scenarios.city import login_of
 
@@ -56,10 +57,8 @@ def test_decisions_enter_facts_and_scores_with_the_next_build(world_of):
         "12345 热线 6：效能督查认定：逾期处置\n      " in told and f"认定 人工录入（{login}） 第 {violation} 条" in told
     )
     assert "未关联工单：效能督查认定：逾期处置" in told and f"认定 人工录入（{login}） 第 {on_unit} 条" in told
-    incremental = world_of.facts()
     assert build(world_of.city).build_id is None
-    build(world_of.city, full_refresh=True)
-    assert world_of.facts() == incremental
+    same_anew(world_of.city, world_of.facts)
 
 
 def test_what_is_revoked_leaves_no_trace_in_the_facts(world_of):
@@ -79,8 +78,7 @@ def test_what_is_revoked_leaves_no_trace_in_the_facts(world_of):
         world_of.decide("gu", "revoke_violation", violation_id=one, reason="复核不成立")
     build(world_of.city)
     assert world_of.facts() == before
-    build(world_of.city, full_refresh=True)
-    assert world_of.facts() == before
+    same_anew(world_of.city, world_of.facts)
 
 
 def test_a_failed_build_leaves_the_decisions_for_the_next(world_of, monkeypatch):

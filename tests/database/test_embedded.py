@@ -333,6 +333,7 @@ def test_a_server_that_cannot_start_says_why_and_where_its_log_is(settings):
         embedded.start(settings)
 
 
+@pytest.mark.long
 def test_a_server_that_crashes_again_and_again_is_told_and_can_be_stopped(settings, monkeypatch):
     monkeypatch.setattr(embedded, "PATIENCE", 2)
     (embedded.status(settings).data_dir / "global" / "pg_filenode.map").write_bytes(b"")
@@ -374,6 +375,7 @@ def test_a_private_folder_is_left_as_it_is_and_the_data_live_elsewhere(tmp_path,
 
 
 @as_root
+@pytest.mark.long
 def test_a_private_home_that_was_removed_begins_anew_and_its_data_are_set_aside(tmp_path, install, hasty):
     settings = install(tmp_path / "home")
     tmp_path.chmod(0o700)

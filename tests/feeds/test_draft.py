@@ -221,7 +221,7 @@ def test_a_parquet_file_is_drafted(tmp_path, how):
         ("导出时间：2026-10-01 08:00,共2条\n", 1),
     ],
 )
-@pytest.mark.parametrize("delimiter", [",", "\t"])
+@pytest.mark.parametrize("delimiter", [",", pytest.param("\t", marks=pytest.mark.long)])
 def test_title_lines_before_the_header_of_a_csv_are_skipped(tmp_path, titles, skipped, delimiter):
     text = (titles + TEXT).replace(",", delimiter)
     file = tmp_path / "x.csv"

@@ -319,7 +319,10 @@ def test_the_matrix_holds_every_step_of_every_kind():
     assert sum(len(step.moments(kind)) for kind in KINDS for step in steps_of(kind)) >= 200
 
 
-@pytest.mark.parametrize("kind", KINDS)
+SOME = [kind if kind in ("drop", "rest", "sql") else pytest.param(kind, marks=pytest.mark.long) for kind in KINDS]
+
+
+@pytest.mark.parametrize("kind", SOME)
 def test_a_loader_killed_at_a_step_loses_and_doubles_nothing(hotline, kind):
     draw, source = random.Random(f"{SEED} {kind}"), hotline(kind)
     for step in sample()[kind]:
@@ -351,7 +354,7 @@ def at_any_moment(hotline: Hotline, kills: int, draw: random.Random) -> int:
     return sum(kill(hotline, order) for order in orders)
 
 
-@pytest.mark.parametrize("kind", ["drop", "rest"])
+@pytest.mark.parametrize("kind", ["drop", pytest.param("rest", marks=pytest.mark.long)])
 def test_a_loader_killed_at_any_moment_loses_and_doubles_nothing(hotline, kind):
     assert at_any_moment(hotline(kind), 6, random.Random(f"{SEED} {kind} any")) >= 2
 

@@ -185,6 +185,7 @@ def test_a_batch_that_waits_for_the_build_stops_a_closing(city):
         close(city, MONTH, why="补报")
 
 
+@pytest.mark.long
 def test_a_year_that_is_the_mean_of_its_months_is_proved_by_its_hashes(scratch, tmp_path):
     """Its months are scores of their own: from its own rows it would come out otherwise, and nobody changed a thing."""
 

@@ -192,18 +192,11 @@ def holds(scratch, configuration, folder, seed):
 
 
 # An example takes many seconds: it is a city of cases, and none is shrunk.
-FEW = settings(max_examples=1, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
-MANY = settings(FEW, max_examples=12, derandomize=False)
-
-
-@FEW
-@given(seed=st.integers(0, 2**32))
-def test_any_arrival_gives_the_facts_of_the_right_order(scratch, configuration, tmp_path_factory, seed):
-    holds(scratch, configuration, tmp_path_factory.mktemp("rows"), seed)
+MANY = settings(max_examples=12, deadline=None, database=None, phases=[Phase.generate])
 
 
 @pytest.mark.long
 @MANY
 @given(seed=st.integers(0, 2**32))
-def test_any_arrival_of_many_cities_gives_the_facts_of_the_right_order(scratch, configuration, tmp_path_factory, seed):
+def test_any_arrival_gives_the_facts_of_the_right_order(scratch, configuration, tmp_path_factory, seed):
     holds(scratch, configuration, tmp_path_factory.mktemp("rows"), seed)

@@ -433,6 +433,7 @@ def facts(city) -> list[tuple]:
     return [tuple(v.astimezone(UTC) if isinstance(v, datetime) else v for v in row) for row in rows]
 
 
+@pytest.mark.long
 def test_the_facts_are_the_same_wherever_the_server_stands(city, monkeypatch):
     told = {}
     for zone in ZONES:

@@ -2,6 +2,7 @@
 
 import pickle
 
+import pytest
 import sqlalchemy
 
 from minhu.warehouse import dbt
@@ -37,6 +38,7 @@ def test_a_changed_project_is_read_anew_and_what_was_not_used_for_longest_goes(c
     assert dbt._project(city, {})[0] == text.read_bytes()
 
 
+@pytest.mark.long
 def test_a_model_may_become_a_view_and_a_table_again(city, project):
     load(city, "cases", [case(1)])
     build(city)

@@ -499,6 +499,7 @@ def deliver_and_compare(city, seed, *, rounds, cases):
     assert facts(city) == before
 
 
+@pytest.mark.long
 def test_any_order_of_arrival_gives_what_a_person_finds(city):
     deliver_and_compare(city, 1, rounds=4, cases=20)
 

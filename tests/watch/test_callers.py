@@ -109,6 +109,7 @@ def test_repeats_match_across_two_rotations_as_if_the_key_had_never_changed(city
     assert facts(one_key, with_sources=False) == facts(city, with_sources=False)
 
 
+@pytest.mark.long
 def test_a_link_that_comes_or_goes_later_touches_the_cases_it_concerns(city, monkeypatch):
     """Two built cases of Anna, whose link comes with a third one far outside their window, and goes again by hand."""
     load(city, "first", (1, ANNA, "2026-08-01"), (2, BEN, "2026-08-01"), day=1)
