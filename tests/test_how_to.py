@@ -140,7 +140,6 @@ def copy(scratch, tmp_path) -> Copy:
         | {
             "PATH": f"{programs}:{env['PATH']}",
             "PYTHONPATH": str(root),
-            "PYTHONDONTWRITEBYTECODE": "1",
             "PYTEST_ADDOPTS": "-q -p no:cacheprovider",
             "MINHU_HOME": str(settings.home),
             "MINHU_DATABASE_URL": settings.database_url,

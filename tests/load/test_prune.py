@@ -314,6 +314,7 @@ def test_what_a_snapshot_told_is_no_ground_to_delete_on(city):
     assert prune(city) == []
 
 
+@pytest.mark.long
 def test_what_is_known_by_its_place_in_the_file_is_not_taken_for_what_stands_in_another_place(city):
     """Two callbacks of one moment are told apart by their order alone: the second of one file is not the first of the
     next, though both say the same."""

@@ -69,6 +69,7 @@ def test_each_revision_is_exported_with_the_entries_that_it_rests_on(gu, release
         assert (BULLETIN in out.read_text(encoding="utf-8")) == told
 
 
+@pytest.mark.long
 def test_both_compute_anew_and_the_difference_says_what_was_revoked(city, released):
     for revision in (1, 2):
         found = verify(city, MONTH, revision)

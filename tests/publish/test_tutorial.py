@@ -33,6 +33,7 @@ def people(scratch, tmp_path_factory):
     }
 
 
+@pytest.mark.long
 def test_the_page_tells_what_happens(people, monkeypatch):
     page = (PROJECT_ROOT / "docs" / "assessment.md").read_text(encoding="utf-8")
     steps = re.findall(r"^(\w*)\$ minhu (.+)$", page, re.MULTILINE)

@@ -238,6 +238,7 @@ def test_incremental_equals_full_refresh_and_all_at_once(city, scratch):
     assert query(city, "select round from mart.fct_satisfaction order by called_at") == [(1,), (2,)]
 
 
+@pytest.mark.long
 def test_the_limit_is_counted_in_working_days_of_the_city(city):
     """Dispatched Fri 2026-10-09; Sat 10-10 is a make-up workday; the fifth working day ends Thu 10-15 24:00."""
     load(city, "cases", [plain(1), case(2, 办理期限="2026-10-16 12:00")])

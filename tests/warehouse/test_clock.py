@@ -467,6 +467,7 @@ def test_the_facts_are_the_same_wherever_the_server_stands(city, monkeypatch):
     ]
 
 
+@pytest.mark.long
 def test_a_calendar_made_official_or_longer_rebuilds_what_rested_on_it(city):
     build(city)
     before = {row[0]: row for row in facts(city)}

@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 import sqlalchemy
+from dbt_common import behavior_flags
 
 from minhu.warehouse import dbt
 from minhu.warehouse.build import build
@@ -50,6 +51,17 @@ def test_a_model_may_become_a_view_and_a_table_again(city, project):
     test_readers.change(model, "materialized='view'", "materialized='table', unlogged=true")
     build(city, full_refresh=True)
     assert query(city, KINDS) == [("r",)]
+
+
+def test_flags_are_named_without_reading_the_source_of_callers(city, monkeypatch):
+    def read(*_):
+        raise AssertionError("the source of every caller is read")
+
+    dbt._ask_no_callers()
+    monkeypatch.setattr(behavior_flags.inspect, "stack", read)
+    [flag] = behavior_flags.Behavior([{"name": "a", "default": False, "description": "b"}], {})._flags
+    assert flag._behavior_change_event.flag_source == __name__
+    assert dbt.run(city, "stg_area", {"build_id": 1, "config_version": 1}).error is None
 
 
 def test_a_build_connects_a_few_times_and_not_for_every_model(city):

@@ -140,6 +140,7 @@ def test_a_measure_of_another_shape_is_refused_and_nothing_is_dropped(city, read
     assert (query(city, HANGING), seen(reader)) == (hanging, before)
 
 
+@pytest.mark.long
 def test_columns_that_do_not_fit_the_old_ones_are_refused_and_nothing_is_dropped(city, reader, project):
     hanging, before = query(city, HANGING), seen(reader)
     scoring = project.parents[1] / "macros" / "scoring.sql"
