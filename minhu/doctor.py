@@ -89,11 +89,7 @@ def _database(settings: Settings) -> Iterator[Check]:
                 "select datctype, pg_encoding_to_char(encoding), current_setting('timezone')"
                 " from pg_database where datname = current_database()",
             )
-            missing = [
-                path.name
-                for path in sorted(database.MIGRATIONS.glob("[0-9]*.sql"))
-                if path.name not in database.applied(connection)
-            ]
+            missing = database.outstanding(connection)
     except MinhuError as error:
         yield Check("database", False, str(error))
         return

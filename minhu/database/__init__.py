@@ -1,7 +1,7 @@
 """The warehouse database: the server that comes with us, how to reach it, its migrations, its logins."""
 
 from minhu.database.connect import LOCK_BUILD, LOCK_CONFIG, LOCK_MIGRATE, act, connect, lock, one, url
-from minhu.database.migrate import MIGRATIONS, applied, migrate
+from minhu.database.migrate import MIGRATIONS, applied, migrate, outstanding
 
 __all__ = [
     "LOCK_BUILD",
@@ -14,5 +14,6 @@ __all__ = [
     "lock",
     "migrate",
     "one",
+    "outstanding",
     "url",
 ]

@@ -1,6 +1,7 @@
 """The migrations of ``sql/``: what dbt does not own in the database."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
@@ -28,10 +29,10 @@ def migrate(settings: Settings, folder: Path = MIGRATIONS) -> list[str]:
             "create table if not exists public.minhu_migration ("
             " name text primary key, sha256 text not null, applied_at timestamptz not null default clock_timestamp())"
         )
-        files = {path.name: path.read_bytes() for path in sorted(folder.glob("[0-9]*.sql"))}
+        files = _files(folder)
         baseline = {name: text for name, text in files.items() if name < LATER}
         before, fresh = applied(connection), []
-        if before and before.keys().isdisjoint(baseline):
+        if _is_of_the_chain_before(before, files):
             adopt.check(connection, before, list(baseline.values()), folder)
             _record(connection, baseline)
             before = applied(connection)
@@ -48,11 +49,26 @@ def migrate(settings: Settings, folder: Path = MIGRATIONS) -> list[str]:
         return fresh
 
 
+def outstanding(connection: psycopg.Connection, folder: Path = MIGRATIONS) -> list[str]:
+    """The migrations that `migrate` would apply, by name, in order."""
+    before, files = applied(connection), _files(folder)
+    first = LATER if _is_of_the_chain_before(before, files) else ""
+    return [name for name in files if name not in before and name >= first]
+
+
 def applied(connection: psycopg.Connection) -> dict[str, str]:
     """The migrations this database has, by name, with the sha256 each was applied with."""
     if one(connection, "select to_regclass('public.minhu_migration')")[0] is None:
         return {}
     return dict(connection.execute("select name, sha256 from public.minhu_migration").fetchall())
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("[0-9]*.sql"))}
+
+
+def _is_of_the_chain_before(before: Mapping[str, str], files: Mapping[str, bytes]) -> bool:
+    return bool(before) and before.keys().isdisjoint(name for name in files if name < LATER)
 
 
 def _record(connection: psycopg.Connection, files: dict[str, bytes]) -> None:

@@ -148,6 +148,8 @@ def _dumped(server, own, folder):
 
 def test_a_database_of_the_old_chain_is_adopted(old, fresh):
     assert known(old) == SQUASHED
+    with database.connect(old) as connection:
+        assert database.outstanding(connection) == ADDED, "the baseline is recorded, not applied"
     assert (database.migrate(old), database.migrate(old)) == (ADDED, [])
     assert known(old) == SQUASHED | adopt.read_hashes(KEPT)
     assert stands(old) == fresh
