@@ -1,0 +1,58 @@
+"""doctor: what an installation stands on is examined in order, and what is wrong says what to do."""
+
+from dataclasses import replace
+
+import psycopg
+import sqlalchemy
+from click.testing import CliRunner
+
+from minhu.cli import minhu
+from minhu.doctor import examine
+from tests.database.test_migrate import ADDED
+
+
+def found(settings):
+    return {check.name: check for check in examine(settings)}
+
+
+def test_a_whole_installation_passes(warehouse):
+    checks = found(warehouse)
+    assert [check.name for check in checks.values() if not check.is_ok] == []
+    assert checks["migrations"].found == "all applied"
+
+
+def test_before_a_database_is_adopted_only_what_the_baseline_lacks_is_to_apply(scratch, before):
+    assert found(scratch(template=before))["migrations"].found == f"to apply: {', '.join(ADDED)}"
+
+
+def test_a_database_that_was_never_migrated_a_zone_and_an_open_landing_zone_are_told(warehouse, server):
+    name = "doctor_bare"
+    with psycopg.connect(server, autocommit=True) as owner:
+        owner.execute(f"drop database if exists {name}")
+        owner.execute(f"create database {name} template template0")
+    url = sqlalchemy.make_url(warehouse.database_url).set(database=name).render_as_string(hide_password=False)
+    warehouse.landing.mkdir(parents=True, exist_ok=True)
+    warehouse.landing.chmod(0o755)
+    checks = found(replace(warehouse, database_url=url))
+    warehouse.landing.chmod(0o700)
+    assert checks["migrations"].found.startswith("to apply: 101_") and not checks["migrations"].is_ok
+    assert checks["landing zone"].found.endswith("others can read it: chmod 700")
+
+
+def test_a_database_that_does_not_answer_ends_the_examination(warehouse):
+    nowhere = replace(warehouse, database_url="postgresql://minhu:x@127.0.0.1:1/minhu")
+    checks = found(nowhere)
+    assert not checks["database"].is_ok and "migrations" not in checks
+
+
+def test_the_command_exits_1_where_something_is_wrong(warehouse):
+    env = {
+        "MINHU_HOME": str(warehouse.home),
+        "MINHU_CONFIG": str(warehouse.config),
+        "MINHU_DATABASE_URL": "postgresql://minhu:x@127.0.0.1:1/minhu",
+    }
+    told = CliRunner().invoke(minhu, ["doctor"], env=env)
+    assert told.exit_code == 1 and "127.0.0.1" in told.output
+    assert (
+        CliRunner().invoke(minhu, ["doctor"], env=env | {"MINHU_DATABASE_URL": warehouse.database_url}).exit_code == 0
+    )
