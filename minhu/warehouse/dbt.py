@@ -28,6 +28,7 @@ PROJECT = PROJECT_ROOT / "dbt_project"
 Described = dict[tuple[str, str], str]
 """中文 label — English, by (table, column)."""
 
+_FINISHED = "NodeFinished"  # what dbt calls the event at the end of a node
 _FORM = "manifest, descriptions"  # what a kept project consists of
 _KEPT = 16  # projects as they were read, 1.5 MB each
 
@@ -188,7 +189,7 @@ def _invoke(
     one_at_a_time = threading.Lock()
 
     def heard(event: Any) -> None:
-        if on_node and event.info.name == "NodeFinished":
+        if on_node and event.info.name == _FINISHED:
             with one_at_a_time, suppress(psycopg.Error):  # not noted means run again, no more
                 on_node(_finished(event.data))
 
@@ -197,6 +198,7 @@ def _invoke(
 
         _stay_connected()
         _ask_no_callers()
+        _drop_what_nobody_hears()
         try:
             runner = dbtRunner(manifest=manifest(settings, variables), callbacks=[heard])
         except _Unreadable as told:
@@ -229,7 +231,7 @@ def _stay_connected() -> None:
 def _ask_no_callers() -> None:
     """Has dbt name what set a flag of its adapter from the frames alone.
 
-    By itself it reads the source of every caller's file for each flag: up to nine tenths of the time of a run.
+    By itself it reads the source of every caller for each flag: under a deep stack that takes longer than all else.
     """
     from dbt_common import behavior_flags
 
@@ -240,6 +242,21 @@ def _ask_no_callers() -> None:
         return frame.f_globals.get("__name__", "Unknown") if frame else "Unknown"
 
     setattr(behavior_flags.BehaviorFlagRendered, "_default_source", staticmethod(source))  # noqa: B010
+
+
+@cache
+def _drop_what_nobody_hears() -> None:
+    """Has dbt keep to itself what it tells at level debug, but for the end of a node."""
+    from dbt_common.events.base_types import EventLevel
+    from dbt_common.events.event_manager import EventManager
+
+    fire = EventManager.fire_event
+
+    def heard(manager: EventManager, event: Any, level: EventLevel | None = None, *rest: Any, **more: Any) -> None:
+        if type(event).__name__ == _FINISHED or (level or event.level_tag()) != EventLevel.DEBUG:
+            fire(manager, event, level, *rest, **more)
+
+    setattr(EventManager, "fire_event", heard)  # noqa: B010
 
 
 @contextmanager

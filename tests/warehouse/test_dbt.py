@@ -5,6 +5,7 @@ import pickle
 import pytest
 import sqlalchemy
 from dbt_common import behavior_flags
+from dbt_common.events import event_manager
 
 from minhu.warehouse import dbt
 from minhu.warehouse.build import build
@@ -62,6 +63,17 @@ def test_flags_are_named_without_reading_the_source_of_callers(city, monkeypatch
     [flag] = behavior_flags.Behavior([{"name": "a", "default": False, "description": "b"}], {})._flags
     assert flag._behavior_change_event.flag_source == __name__
     assert dbt.run(city, "stg_area", {"build_id": 1, "config_version": 1}).error is None
+
+
+def test_nodes_are_heard_of_and_little_else(city, monkeypatch):
+    made, heard = [], []
+    real = event_manager.msg_from_base_event
+    monkeypatch.setattr(
+        event_manager, "msg_from_base_event", lambda event, **given: made.append(event) or real(event, **given)
+    )
+    run = dbt.run(city, "stg_area stg_category", {"build_id": 1, "config_version": 1}, heard.append)
+    assert {node.node for node in heard} == {node.node for node in run.nodes} == {"stg_area", "stg_category"}
+    assert 2 <= len(made) < 20, "dbt tells some hundred things of a run"
 
 
 def test_a_build_connects_a_few_times_and_not_for_every_model(city):
