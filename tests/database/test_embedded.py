@@ -255,6 +255,7 @@ def test_two_first_starts_at_once_give_one_server(install, starter):
     assert first == second != ""
 
 
+@pytest.mark.long
 def test_a_starter_killed_within_initdb_leaves_nothing_in_the_way(install, starter):
     settings = install("new")
     process = starter(settings)

@@ -264,13 +264,12 @@ load_delivery("h1", "cases", date(2026, 10, 12))
 @pytest.mark.parametrize(
     "moment",
     [
-        "land before",
         "land after",
-        "read_parts before",
-        "_insert_batch after",
-        "_copy before",
         "_copy after",
-        "commit after",
+        *(
+            pytest.param(moment, marks=pytest.mark.long)
+            for moment in ("land before", "read_parts before", "_insert_batch after", "_copy before", "commit after")
+        ),
     ],
 )
 def test_a_killed_load_run_again_leaves_what_an_undisturbed_one_leaves(city, scratch, monkeypatch, moment):

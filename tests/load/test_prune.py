@@ -286,6 +286,7 @@ def test_only_old_versions_go(city):
     assert counts(prune(city)) == {("identical_rows", "h1"): 1}
 
 
+@pytest.mark.long
 def test_a_version_that_still_waits_stays_and_parts_the_run(city):
     three_identical(city, status="held")
     load(city, "cases", [case(1), case(104)], day=4)

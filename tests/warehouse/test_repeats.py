@@ -234,6 +234,7 @@ def test_a_transferred_case_is_no_repeat_and_a_merged_one_stays_linked(city):
     same_anew(city, lambda: facts(city))
 
 
+@pytest.mark.long
 def test_the_rule_of_the_day_decides_and_a_changed_one_touches_its_days(city):
     load(city, [case(no, ANNA, f"10-{no:02}", "路灯不亮") for no in (1, 5, 14, 15, 24)])
     rules(city, {"window_days": 5}, {"valid_from": "2026-10-15", "window_days": 10})
