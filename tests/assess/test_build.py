@@ -99,6 +99,7 @@ def test_a_failed_build_leaves_the_decisions_for_the_next(world_of, monkeypatch)
     assert taken == [("failed", "exclusion"), ("succeeded", "exclusion")]
 
 
+@pytest.mark.long
 def test_a_decision_made_during_a_build_waits_for_the_next(world_of, monkeypatch):
     real = build_module.dbt.run
 

@@ -334,6 +334,7 @@ def test_what_is_known_by_its_place_in_the_file_is_not_taken_for_what_stands_in_
     assert facts(city) == before
 
 
+@pytest.mark.long
 def test_events_and_callbacks_go_and_those_whose_case_has_not_come_stay(city):
     load(city, "cases", [case(1)])
     for day in (13, 14, 15):

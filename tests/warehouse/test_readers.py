@@ -119,6 +119,7 @@ def row_of_measures(project):
     return project.parents[1] / "macros" / "scoring_measures.sql"
 
 
+@pytest.mark.long
 def test_a_measure_that_changes_is_replaced_under_its_readers(city, reader, project):
     hanging, before = query(city, HANGING), seen(reader)
     change(row_of_measures(project), "1::numeric as denominator", "2::numeric as denominator")
