@@ -55,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    anew.is_long = not config.option.markexpr
+    anew.is_long = config.option.markexpr != "not long"
 
 
 def pytest_report_header(config: pytest.Config) -> str:

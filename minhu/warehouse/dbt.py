@@ -241,7 +241,7 @@ def _ask_no_callers() -> None:
             frame = frame.f_back
         return frame.f_globals.get("__name__", "Unknown") if frame else "Unknown"
 
-    setattr(behavior_flags.BehaviorFlagRendered, "_default_source", staticmethod(source))  # noqa: B010
+    setattr(behavior_flags.BehaviorFlagRendered, "_default_source", staticmethod(source))  # noqa: B010 - as above
 
 
 @cache
@@ -256,12 +256,12 @@ def _drop_what_nobody_hears() -> None:
         if type(event).__name__ == _FINISHED or (level or event.level_tag()) != EventLevel.DEBUG:
             fire(manager, event, level, *rest, **more)
 
-    setattr(EventManager, "fire_event", heard)  # noqa: B010
+    setattr(EventManager, "fire_event", heard)  # noqa: B010 - as above
 
 
 @contextmanager
 def _seldom_collecting() -> Iterator[None]:
-    """dbt makes a hundred thousand objects and few circles: looking for these as often as usual takes a sixth."""
+    """dbt makes a hundred thousand objects and few circles: looking for these as often as usual takes a tenth."""
     usual = gc.get_threshold()
     gc.set_threshold(50_000, *usual[1:])
     try:
