@@ -64,7 +64,7 @@
                 min(unit_ref) over same_nearness <> max(unit_ref) over same_nearness as is_of_several
             from placed
             where not is_only
-            window same_nearness as (partition by moment_id, nearness)
+            window same_nearness as (partition by moment_id, is_opened_before, nearness)
         ),
 
         nearest as (

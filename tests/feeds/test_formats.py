@@ -146,6 +146,12 @@ LEVELS = b"".join(b'<!ENTITY a%d "%s">' % (n, b"&a%s;" % (str(n - 1).encode() if
         pytest.param(Csv(type="csv", compression="gzip"), gzip.compress(b"a\n1")[:-9], "UNREADABLE", id="cut gzip"),
         pytest.param(Csv(type="csv", compression="zip"), zipped(a=b"a", b=b"b"), "UNREADABLE", id="two files in a zip"),
         pytest.param(Csv(type="csv", compression="zip"), zipped(a=b"a" * 99)[:-9], "UNREADABLE", id="cut zip"),
+        pytest.param(
+            Csv(type="csv", compression="zip"),
+            zipped(a=b"a,b\n1,2\n").replace(b"\x00\x00\x00\x00a", b"\x00\x00\x00\x00\x00"),
+            "UNREADABLE",
+            id="a file without a name in the zip",
+        ),
         pytest.param(Csv(type="csv", compression="zip", max_bytes=9), zipped(a=b"a" * 10), "TOO_LARGE", id="zip bomb"),
         pytest.param(Csv(type="csv", compression="zip"), zipped(a=b""), "EMPTY_FILE", id="nothing in the zip"),
     ],

@@ -87,7 +87,7 @@ def _member(file: BinaryIO, format: Format) -> Iterator[IO[bytes]]:
     """The one file of a zip that is meant."""
     try:
         archive = zipfile.ZipFile(file)
-        files = [entry for entry in archive.infolist() if not entry.is_dir() and "__MACOSX/" not in entry.filename]
+        files = [entry for entry in archive.infolist() if not _is_aside(entry.filename)]
         fitting = [entry for entry in files if format.member is None or fnmatch.fnmatch(_name(entry), format.member)]
         if len(fitting) != 1:
             which = f" that fit {format.member!r}" if format.member else ""
@@ -115,6 +115,11 @@ def _is_workbook(file: BinaryIO) -> bool:
         return False
     finally:
         file.seek(0)
+
+
+def _is_aside(name: str) -> bool:
+    """A folder, or what macOS packs beside each file. (`ZipInfo.is_dir` knows no entry without a name.)"""
+    return name.endswith("/") or "__MACOSX/" in name
 
 
 def _name(entry: zipfile.ZipInfo) -> str:
