@@ -15,12 +15,12 @@ holds is null, as is what words leave open: 晚上12点 may be either end of the
 """
 
 from datetime import UTC, datetime
+from functools import cache
 
 import polars as pl
 
 from minhu.privacy.text import half_width
 
-_FIRST, _LAST = (pl.lit(datetime(year, 1, 1, tzinfo=UTC)) for year in (1970, 2101))  # made once: it takes 4 ms
 _CHINA = ("Asia/Shanghai", "Asia/Chongqing", "Asia/Urumqi", "PRC")
 _WORDS = ("北京时间", "北京標準時間", "中国标准时间", "China Standard Time", "CST")
 _ZONE_BEHIND = r"(?:[A-Za-z间][0-9:+-]{0,6}|[)\]])$"
@@ -64,7 +64,14 @@ def may_name_zones(text: pl.Series) -> bool:
 
 
 def _in_bounds(read: pl.Expr) -> pl.Expr:
-    return pl.when(read.is_between(_FIRST, _LAST, closed="left")).then(read)
+    return pl.when(read.is_between(*_bounds(), closed="left")).then(read)
+
+
+@cache
+def _bounds() -> tuple[pl.Expr, pl.Expr]:
+    """Made once, for it takes 4 ms; and not on import: polars reckons here, and its threads do not live through a fork."""
+    first, last = (pl.lit(datetime(year, 1, 1, tzinfo=UTC)) for year in (1970, 2101))
+    return first, last
 
 
 def _read_format(text: pl.Expr, format: str, zone: str) -> pl.Expr:

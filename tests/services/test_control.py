@@ -4,6 +4,8 @@ import os
 import re
 import signal
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,6 +88,24 @@ def dags(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def running(settings: Settings, dags: Path) -> Iterator[services.Address]:
     yield services.up(settings, dags=dags)
     services.down(settings)
+
+
+FORKED = f"""
+import {control.PRELOADED}
+import os, signal
+child = os.fork()
+if not child:
+    import polars
+    signal.alarm(30)
+    os._exit(polars.read_csv(b"a\\n1\\n").height)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_fork_of_the_scheduler_reads_files():
+    """Threads do not live through a fork: what is imported before it must not have polars reckon."""
+    told = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=120, check=False)
+    assert told.stdout.strip() == "1", told.stderr
 
 
 def test_up_gives_an_address_on_this_machine_alone_and_a_login(running: services.Address, settings: Settings):
