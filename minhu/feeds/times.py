@@ -69,7 +69,7 @@ def _in_bounds(read: pl.Expr) -> pl.Expr:
 
 @cache
 def _bounds() -> tuple[pl.Expr, pl.Expr]:
-    """Made once, for it takes 4 ms; and not on import: polars reckons here, and its threads do not live through a fork."""
+    """Made once, for it takes 4 ms; not on import: polars reckons here, and no fork has the threads of its parent."""
     first, last = (pl.lit(datetime(year, 1, 1, tzinfo=UTC)) for year in (1970, 2101))
     return first, last
 
