@@ -17,7 +17,7 @@
 
 {#
     Whom a row about a case speaks of: each row of `moments` (moment_id, root_case_id, unit_name, unit_ref, unit_codes,
-    happened_at, moment_rank) with the assignment it belongs to. With a unit, in this order: that unit's assignments;
+    happened_at, moment_rank) with the dispatch it answers. With a unit, in this order: that unit's;
     those dispatched under the same name, whosever it is by now; those of units whose work it carries on, the lead's
     first. Without: the lead's. The nearest one opened before it wins; if none was, the nearest opened after, since
     clocks of two systems differ. A name that may mean several units takes no pick among the assignments of several.
@@ -92,6 +92,12 @@
         union all
         select * from nearest
     )
+{%- endmacro %}
+
+{# Whether a moment lies in the time in which a dispatch stands in a duty (int_assignment__retold). #}
+{% macro stands_in(happened_at, moment_rank, retold) -%}
+    ({{ happened_at }}, {{ moment_rank }}) > ({{ retold }}.from_at, {{ retold }}.from_rank)
+    and ({{ happened_at }}, {{ moment_rank }}) <= ({{ retold }}.until_at, {{ retold }}.until_rank)
 {%- endmacro %}
 
 {#

@@ -13,6 +13,7 @@
     only         which assignments have a row at all
     uncounted    a reason of the measure's own why a row counts 0 of 0
     excluded     whether what was excluded counts for nobody, as it does everywhere but in the share of it
+    is_closing   whether it judges the close: then what was returned on a request after its limit counts late
 #}
 {% macro measure_of_assignments(
     measure_code,
@@ -22,6 +23,7 @@
     only='true',
     uncounted='null',
     excluded=true,
+    is_closing=false,
     answer_code='null'
 ) -%}
 with {{ measured_facts() }},
@@ -32,7 +34,7 @@ final as (
             measure_code, 'assignment', 'assignments.assignment_id', 'assignments', numerator, occurred_at, due_at
         ) }},
         coalesce(
-            {{ assignment_exclusion('assignments', 'excluded_cases') if excluded else void_reason('assignments') }},
+            {{ assignment_exclusion('assignments', 'excluded_cases', is_closing) if excluded else void_reason('assignments') }},
             {{ uncounted }},
             {{ support_exclusion('assignments') }}
         ) as excluded_reason,
@@ -194,11 +196,37 @@ excluded_cases as (
         exclusions.{{ key }} asc, listed.indicator_code asc, exclusions.decided_at desc, exclusions.exclusion_id asc
 {%- endmacro %}
 
-{# Why an assignment, and what was said about it, counts against nobody. The first reason that holds is named. #}
-{% macro assignment_exclusion(assignments, excluded_cases) -%}
+{#
+    Why an assignment, and what was said about it, counts against nobody. The first reason that holds is named. A return
+    asked for after the limit excuses no close.
+#}
+{% macro assignment_exclusion(assignments, excluded_cases, is_closing=false) -%}
     coalesce(
-        {{ void_reason(assignments) }}, {{ assignments }}.exclusion_reason, {{ excluded_cases }}.exclusion_reason
+        {% if is_closing -%}
+        case when {{ assignments }}.is_late_at_return is not true then {{ void_reason(assignments) }} end,
+        {%- else -%}
+        {{ void_reason(assignments) }},
+        {%- endif %}
+        {{ assignments }}.exclusion_reason, {{ excluded_cases }}.exclusion_reason
     )
+{%- endmacro %}
+
+{#
+    A duty whose place another took before its limit, and before `done` had happened, counts for nobody. Taken over after
+    the limit it was missed.
+#}
+{% macro superseded(assignments, done, due_at) -%}
+    case
+        when
+            {{ assignments }}.end_reason = 'superseded'
+            and {{ assignments }}.{{ done }} is null
+            and coalesce({{ assignments }}.ended_at <= {{ assignments }}.{{ due_at }}, true)
+            then 'superseded'
+    end
+{%- endmacro %}
+
+{% macro superseded_close(assignments) -%}
+    {{ superseded(assignments, 'closed_in_time_at', 'judged_due_at') }}
 {%- endmacro %}
 
 {# Only the lead unit answers for the case as a whole. #}

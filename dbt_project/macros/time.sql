@@ -13,6 +13,11 @@
     (({{ date_on }} + {{ time_of_day }}) at time zone 'Asia/Shanghai')
 {%- endmacro %}
 
+{# Whether a moment was told without seconds: it may be any of its minute. #}
+{% macro is_to_the_minute(moment) -%}
+    ({{ moment }} = date_trunc('minute', {{ moment }}))
+{%- endmacro %}
+
 {% macro minutes_of(span) -%}
     (extract(epoch from {{ span }}) / 60)
 {%- endmacro %}

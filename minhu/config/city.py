@@ -59,6 +59,15 @@ class RepeatRule(Declared):
     example: bool = False
 
 
+class Readings(Declared):
+    """From when on an edition of the readings holds (docs/decisions/scores.md, readings-by-day). The day on which a
+    duty opened decides; before the first entry edition 1 holds.
+    """
+
+    valid_from: date
+    edition: Literal[1, 2]
+
+
 class Gaming(Declared):
     """From when on a pattern is shown to auditors as worth a look (``audit.gaming_signal``). A month is judged by the
     entry in force on its first day.
@@ -75,6 +84,8 @@ class Gaming(Declared):
     """Everybody was satisfied, and fewer than these were reached."""
     last_days: int = Field(ge=1, le=15)
     """The days before a limit, and at the end of a month."""
+    last_hours: int = Field(default=4, ge=1)
+    """The hours before a limit in which a close that is sent back later was hardly one."""
     jump_factor: float = Field(gt=0)
     """So many times what was usual."""
     reopened_within_days: int = Field(ge=0)
@@ -128,6 +139,8 @@ class City(Declared):
     afternoon: tuple[TimeOfDay, TimeOfDay] = ("13:30", "17:30")
     repeats: tuple[RepeatRule, ...] = ()
     """When a case repeats an earlier one of its caller; on a day without a rule none does."""
+    readings: tuple[Readings, ...] = ()
+    """How the rules are read, by date."""
     clock_tolerance_minutes: int = Field(default=30, ge=0)
     """Two senders' times of one event, and a deed and its dispatch, differ by no more than this."""
     unit_tells: tuple[EventType, ...] = (
@@ -168,6 +181,13 @@ class City(Declared):
                 raise ValueError(f"repeats: valid_to {rule.valid_to} is not after valid_from {rule.valid_from}")
             if following and following.valid_from < (rule.valid_to or rule.valid_from + timedelta(days=1)):
                 raise ValueError(f"repeats: the rule from {following.valid_from} begins before the one above it ends")
+        return self
+
+    @model_validator(mode="after")
+    def _readings_follow_each_other(self) -> "City":
+        for one, following in pairwise(self.readings):
+            if following.valid_from <= one.valid_from:
+                raise ValueError(f"readings: the entry from {following.valid_from} stands below a later one")
         return self
 
     @model_validator(mode="after")

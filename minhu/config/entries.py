@@ -18,10 +18,13 @@ def read_config(folder: Path) -> Entries:
     entries: Entries = {}
     city = read_declaration(City, folder / "city.yml")
     # Entries of their own: a rule of repeats decides over the cases of its days, the others over no fact.
-    own = {"retention", "feeds", "repeats", "schemes", "gaming", "quality", "feed_quality"}
+    own = {"retention", "feeds", "repeats", "readings", "schemes", "gaming", "quality", "feed_quality"}
     put(entries, "city", city.code, city.model_dump(mode="json", exclude=own), folder / "city.yml")
     for key, data in city.repeat_rules().items():
         put(entries, "repeat_rule", key, data, folder / "city.yml")
+    for readings in city.readings:
+        data = readings.model_dump(mode="json")
+        put(entries, "reading", data["valid_from"], data, folder / "city.yml")
     put(entries, "retention", "*", city.retention.model_dump(mode="json"), folder / "city.yml")
     for feed in load_feeds(folder):
         path = folder / "feeds" / f"{feed.code}.yml"
@@ -71,7 +74,13 @@ def check_feeds(folder: Path) -> dict[str, int]:
 
 
 def _feed_data(feed: Feed) -> dict:
-    return {
+    """What decides over facts. A key that says what holds anyway is left out: a new key is no change of the feed."""
+    said = {
+        name: getattr(feed, name)
+        for name in ("another_lead", "return_requests", "extension_requests")
+        if getattr(feed, name) != Feed.model_fields[name].default
+    }
+    return said | {
         "feed_code": feed.code,
         "feed_name": feed.name,
         "owner": feed.owner,

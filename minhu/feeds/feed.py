@@ -174,6 +174,13 @@ class Feed(Declared):
     timezone: ZoneName = TIMEZONE
     limits: Literal["rules", "ticket"] = "rules"
     """``ticket``: only a due date written on the ticket binds; ``rules``: the limit rules in force fill a blank."""
+    another_lead: Literal["joins", "replaces"] = "joins"
+    """What a DISPATCH to another lead means: both have the case, or, as REDISPATCH says, the case goes from one to the
+    other."""
+    return_requests: Literal["told", "not_told"] = "told"
+    """``not_told``: the hotline exports grants of returns only, so that a missing request is nothing odd."""
+    extension_requests: Literal["told", "not_told"] = "told"
+    """``not_told``: the hotline exports grants of extensions only, so that each was asked for in time."""
     retention: Retention = Retention()
     """Only where it differs from the city's."""
     deliveries: Annotated[tuple[Delivery, ...], Field(min_length=1)]

@@ -117,6 +117,7 @@ LEFT_OUT = Kind(  # why a row counts 0 of 0; hotlines and evaluators add codes o
         "rechecked": ("复核后不计", "not confirmed when asked again"),
         "recheck_due": ("待复核", "to be asked again"),
         "limit_unknown": ("时限未知", "limit unknown"),
+        "superseded": ("责任已由后一派单接替", "another assignment took its place"),
         "statutory_channel": ("法定渠道办理", "statutory channel"),
         "repeat_without_new_facts": ("重复诉求无新事实", "repeat without new facts"),
         "beyond_duty": ("超出职责范围", "beyond duty"),
@@ -129,27 +130,38 @@ LOST_REASON = Kind(  # audit.event_version.lost_reason, and the anomalies that t
         "corrected": ("报送方已更正", "corrected by the sender"),
         "retracted": ("报送方已撤回", "withdrawn by the sender"),
         "source_of_record": ("以权威来源所报为准", "the source of record says otherwise"),
+        "after_end": ("责任已终止", "the duty had ended"),
         "after_void": ("派单已作废", "the assignment was void"),
         "before_dispatch": ("早于派单", "before the dispatch"),
         "closed_again": ("以首次有效办结为准", "the first close that stands counts"),
         "extension_asked_late": ("申请时已过时限", "asked after the limit"),
+        "extension_request_not_told": ("准予时已过时限，未报申请", "granted after the limit, no request was told"),
         "review_back_before_close": ("尚未办结", "not closed yet"),
     },
 )
 ANOMALY = Kind(  # what was made of an event that the life-cycle does not allow
     "anomaly",
     {
+        "after_end": ("不计：责任已由后一派单接替", "not counted: another assignment had taken its place"),
         "after_void": ("不计：派单作废后的动作不归于任何单位", "not counted: acts after the assignment was void"),
         "before_dispatch": ("不计：签收、联系、办结、退单须在派单之后", "not counted: it must follow the dispatch"),
         "closed_again": ("不计：以首次未被审核退回的办结为准", "not counted: the first close not sent back stands"),
+        "dispatched_again": (
+            "不另开派单：该单位手中的派单及其时限不变",
+            "opens nothing: what the unit has keeps its clock and its limit",
+        ),
         "dispatched_after_end": (
             "新派单另计时限；终结只作废当时未结的派单",
             "a new assignment with a limit of its own; the end voids what was open then",
         ),
         "extension_asked_late": ("不计：申请时已过的时限不变", "not counted: a limit that has passed stays"),
+        "extension_request_not_told": (
+            "不计：准予时已过时限，未报在时限前申请",
+            "not counted: nobody told that it was asked for before the limit passed",
+        ),
         "lead_over_open_lead": (
-            "前后两个主办各计时限，直至各自办结或退回",
-            "both leads have their limits, each until it closes or returns",
+            "前后两个主办各计时限，直至各自终止",
+            "both leads have their limits, each until its duty ends",
         ),
         "merge_target_unknown": (
             "与其他并单一样作废未结派单；并入的工单不详",
@@ -157,6 +169,14 @@ ANOMALY = Kind(  # what was made of an event that the life-cycle does not allow
         ),
         "return_after_close": ("退单仍使派单作废", "the return voids the assignment all the same"),
         "return_after_designation": ("无效：派单不变，时限照计", "void: the assignment and its limit stand"),
+        "return_request_not_told": (
+            "退单仍使派单作废；未报何时申请",
+            "the return voids the assignment; nobody told when it was asked for",
+        ),
+        "returned_outside_window": (
+            "退单仍使派单作废；申请已过退单期限",
+            "the return voids the assignment; it was asked for outside its window",
+        ),
         "review_back_before_close": ("不计：以其后的办结为准", "not counted: the close after it stands"),
         "sign_after_close": ("签收按其时刻计，办结不变", "signed when it says; the close stands"),
         "unit_never_dispatched": (
@@ -200,6 +220,7 @@ GAMING_SIGNAL = Kind(
         "excluded_in_the_last_days": ("月末剔除骤增", "many excluded at the month's end"),
         "returned_in_the_last_days": ("月末退单骤增", "many returned at the month's end"),
         "returned_before_the_limit": ("到期前集中退单", "many returned just before the limit"),
+        "closed_late_then_sent_back": ("到期前数小时办结后被退回或重办", "closed in the last hours, then sent back"),
         "closed_then_reopened": ("办结后又被退回或重办", "closed, then sent back or reworked"),
     },
 )

@@ -92,6 +92,8 @@ CHOICE = Kind(  # other values that a scheme chooses from
         "all": ("全部单位", "of all units"),
         "add": ("累加", "added"),
         "replace": ("从原时限起算", "from the first limit"),
+        "stands": ("仍计逾期", "the lateness stands"),
+        "lifts": ("不计逾期", "the lateness is lifted"),
     },
 )
 SCHEME_FIELD = Kind(
@@ -159,5 +161,8 @@ SCHEME_FIELD = Kind(
         "max_count": ("最多次数", "at most so often"),
         "further": ("再次延期", "further extensions"),
         "ask_before": ("提前申请", "asked so long before"),
+        "returned": ("退单", "return"),
+        "ask_within": ("申请期限", "asked within"),
+        "late": ("逾期后申请", "asked after the limit"),
     },
 )

@@ -260,7 +260,8 @@ class Scheme(Declared):
 
     def _rule(self, number: int, limit: Limit) -> dict:
         first, last = self.dates(limit)
-        return limit.model_dump(mode="json", exclude={"example"}) | {
+        left_out = {"example"} if limit.returned else {"example", "returned"}
+        return limit.model_dump(mode="json", exclude=left_out) | {
             "scheme_id": self.scheme_id,
             "rule_no": number,
             "valid_from": first.isoformat(),

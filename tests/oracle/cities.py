@@ -1,11 +1,14 @@
 """Random small cities: life-cycles in any order, told by two senders and by the case's own row, with whatever scheme.
 
-The lives are those of ``tests/scenarios/test_arrival.py``; here they get what rules, repeats and measures look at.
+The lives are those of ``tests/scenarios/test_arrival.py``; here they get what rules, repeats and measures look at, and
+beside them stories of a few units to which two hotlines give one matter: told again, handed over, sent back within a
+minute, returned late.
 """
 
 import csv
 import random
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -36,6 +39,27 @@ OF_CASES = (
     "content",
     "address",
 )
+SAID_BY_FEEDS = {
+    "another_lead": ("joins", "joins", "replaces"),
+    "return_requests": ("told", "told", "not_told"),
+    "extension_requests": ("told", "told", "not_told"),
+}
+PLOTS = (
+    "DISPATCH CLOSE REVIEW_BACK CLOSE",
+    "DISPATCH CLOSE REVIEW_BACK REWORK CLOSE",
+    "DISPATCH RETURN_REQUEST RETURN_GRANT",
+    "DISPATCH RETURN_REQUEST RETURN_DENY RETURN_REQUEST RETURN_GRANT REDISPATCH",
+    "DISPATCH EXTEND_GRANT CLOSE",
+    "DISPATCH DISPATCH SIGN RETURN_GRANT SIGN CLOSE",
+    "DISPATCH REDISPATCH DISPATCH SIGN REDISPATCH CLOSE",
+    "DISPATCH SIGN REDISPATCH REDISPATCH CLOSE",
+    "DISPATCH DISPATCH DISPATCH FIRST_CONTACT RETURN_GRANT RETURN_GRANT CLOSE",
+    "DISPATCH DESIGNATE RETURN_GRANT DISPATCH RETURN_GRANT CLOSE",
+)
+"""What a story may be about; others go as they like."""
+OF_A_STORY = ["DISPATCH", "REDISPATCH", "REDISPATCH", "REWORK", "SIGN", "CLOSE", "CLOSE", "REVIEW_BACK"]
+OF_A_STORY += ["RETURN_REQUEST", "RETURN_GRANT", "RETURN_GRANT", "RETURN_DENY", "DESIGNATE", "EXTEND_GRANT"]
+STORIES = 60
 OF_CALLBACKS = ("reach_code", "contact_code", "resolution_code", "satisfaction_scale", "satisfaction_code")
 
 
@@ -57,7 +81,11 @@ def configuration(folder: Path, seed: int) -> Path:
             layout["private"] = ["来电号码"]
         _write(folder / "layouts" / f"{kind}.yml", layout)
     city = yaml.safe_load((folder / "city.yml").read_text(encoding="utf-8"))
-    _write(folder / "city.yml", city | {"repeats": repeats(chance)})
+    _write(folder / "city.yml", city | {"repeats": repeats(chance), "readings": readings(chance)})
+    for code in ("h12345", "h96345"):
+        feed = yaml.safe_load((folder / "feeds" / f"{code}.yml").read_text(encoding="utf-8"))
+        said = {name: chance.choice(values) for name, values in SAID_BY_FEEDS.items()}
+        _write(folder / "feeds" / f"{code}.yml", feed | said)
     _registers(chance, folder)
     (folder / "schemes" / "scenarios.yml").unlink()
     for scheme_id, limits in (("one", schemes.limits(chance)), ("other", [])):
@@ -115,6 +143,12 @@ def repeats(chance: random.Random) -> list[dict]:
     return drawn
 
 
+def readings(chance: random.Random) -> list[dict]:
+    """The second edition from long ago or from a day in the middle, or the first alone."""
+    since = chance.choice(["2020-01-01", "2020-01-01", "2026-10-14", None])
+    return [{"valid_from": since, "edition": 2}] if since else []
+
+
 def rows(chance: random.Random) -> list[tuple]:
     """What the senders deliver, as (feed, delivery, day, row)."""
     found = []
@@ -135,7 +169,54 @@ def rows(chance: random.Random) -> list[tuple]:
         if delivery == "events":
             added = {"reason_code": _reason(chance, row["event_type"]), "limit_kind": _limit_kind(chance, row)}
         found.append((feed, delivery, day, row | added))
+    for number in range(STORIES):
+        found += story(chance, str(number) if number < STORIES / 3 else f"S{number}")
     return found
+
+
+def story(chance: random.Random, number: str) -> list[tuple]:
+    """What two hotlines tell of a matter between two units: of one that is there, or of one of its own."""
+    numbers, found = [("h12345", number), ("h96345", f"M{number}")][: chance.choice([1, 2, 2])], []
+    for feed, case_no in numbers:
+        upstream = {"上游热线": "h12345", "上游编号": number} if feed == "h96345" else {}
+        if upstream or number.startswith("S"):
+            found.append((feed, "cases", 1, {"工单编号": case_no} | upstream | _case(chance)))
+    free = " ".join(["DISPATCH", *chance.choices(OF_A_STORY, k=chance.randrange(3, 9))])
+    units = chance.sample(["城管局", "交通局", "住建局"], 2)
+    likely = chance.choice([[units[0]], [units[0], units[0], units[1], ""]])
+    times = moments(chance)
+    for place, event_type in enumerate(chance.choice([free, *PLOTS]).split()):
+        feed, case_no = chance.choice(numbers)
+        at = next(times)
+        is_given_on = event_type == "REDISPATCH" and chance.random() < 0.6
+        row = dict.fromkeys(("unit_role", "result_code", "reason_code", "limit_kind"), "") | {
+            "case_no": case_no,
+            "source_event_no": f"{case_no}-story-{place}",
+            "event_type": event_type,
+            "occurred_at": at,
+            "unit_name": units[1] if is_given_on else chance.choice(likely),
+            "due_at": at + timedelta(days=3) if event_type == "EXTEND_GRANT" and chance.random() < 0.7 else "",
+        }
+        found.append((feed, "events", 1, row))
+    if chance.random() < 0.5:
+        feed, case_no = chance.choice(numbers)
+        calls = _calls(chance, {"工单编号": case_no, "回访时间": next(times)})
+        found += [(feed, "callbacks", 1, call) for call in calls]
+    return found
+
+
+def moments(chance: random.Random) -> Iterator[datetime]:
+    """One after the other, seconds or days apart and never twice the same; many are told to the minute."""
+    at = test_arrival.moment(chance) + timedelta(minutes=chance.randrange(1, 10), seconds=3)
+    given: set[datetime] = set()
+    longest = chance.choice([1, 4, 10])
+    while True:
+        told = at.replace(second=0) if chance.random() < 0.5 else at
+        told = at if told in given else told
+        given.add(told)
+        yield told
+        apart = [timedelta(seconds=7), timedelta(seconds=20), timedelta(minutes=20), timedelta(hours=5)]
+        at += chance.choice([*apart, timedelta(days=1), timedelta(days=longest)])
 
 
 def _case(chance: random.Random) -> dict:

@@ -15,7 +15,8 @@ LIMITS_AND_LIFE = (
     "is_calendar_provisional", "is_limit_unknown", "is_signed_on_time", "is_contacted_on_time", "is_closed_on_time",
     "working_minutes_to_close", "natural_minutes_to_close", "return_request_count", "return_deny_count",
     "extension_count", "urge_count", "urged_at", "supervise_count", "supervised_at", "review_back_count",
-    "sent_back_at", "reworked_at",
+    "sent_back_at", "reworked_at", "ended_at", "end_reason", "superseded_by_assignment_id", "closed_in_time_at",
+    "is_late_at_return",
 )  # fmt: skip
 CASE = (
     "request_type", "category_code", "area_code", "channel", "urgency", "received_at", "first_dispatched_at",
@@ -77,7 +78,7 @@ def compare(city: City, decided, rows: dict[str, list[dict]], ids: dict[str, Ass
     names = {id(one): name for name, one in ids.items()}
     found = []
     for name, warehouse, oracle in (
-        ("fct_timeliness", _timeliness_told(rows), _timeliness(city, decided)),
+        ("fct_timeliness", _timeliness_told(rows), _timeliness(city, decided, names)),
         ("fct_case", _cases_told(rows), _cases(city, decided)),
         ("fct_satisfaction", _callbacks_told(rows), _callbacks(city, names)),
         ("fct_violation", _findings_told(rows), _findings(decided, names)),
@@ -94,7 +95,7 @@ def _timeliness_told(rows: dict) -> Table:
     )
 
 
-def _timeliness(city: City, decided) -> Table:
+def _timeliness(city: City, decided, names: dict[int, str]) -> Table:
     found = []
     for matter in city.matters.values():
         for one in matter.assignments:
@@ -104,6 +105,7 @@ def _timeliness(city: City, decided) -> Table:
                 "unit_code": one.unit_code,
                 "is_excluded": reason is not None,
                 "exclusion_reason": reason,
+                "superseded_by_assignment_id": names.get(id(one.facts["superseded_by"])),
             }
             key = (case_id(one.case), one.dispatched_at, one.unit_name_raw, one.role)
             found.append((key, {name: facts[name] for name in LIMITS_AND_LIFE}))

@@ -2,57 +2,28 @@
 
 chain          which numbers of several hotlines are one matter
 standing       of what several senders tell of one event, the best sender's word
-opened         which assignments there are: unit, role, round
-attached       whose act an event is
-lived          signed, contacted, closed, voided, and by when each should have been
+walked         which duties there are, what hangs on each, and when another takes its place (walk.py)
+lived          signed, contacted, closed, voided, ended (life.py), and by when each should have been (limits.py)
 """
 
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from tests.oracle.register import Meaning, Register, Unit
+from tests.oracle.attribution import Attribution
+from tests.oracle.duties import Assignment, Dispatch, is_superseded, spoken_of
+from tests.oracle.events import LIFE, RANK, order
+from tests.oracle.life import live
+from tests.oracle.limits import Limits
+from tests.oracle.register import Register
 from tests.oracle.repeats import Repeat, Repeats
 from tests.oracle.staged import Event, Key, Staged
-from tests.reference import clock
-from tests.reference.clock import CITY
+from tests.oracle.walk import Walk
 
-LIFE = """
-    ACCEPT DIRECT REJECT_INTAKE TRANSFER_EMERGENCY DISPATCH ADD_UNIT SIGN RETURN_REQUEST RETURN_DENY RETURN_GRANT
-    DESIGNATE REDISPATCH COUNTERSIGN FIRST_CONTACT EXTEND_REQUEST EXTEND_DENY EXTEND_GRANT URGE SUPERVISE REPLY CLOSE
-    REVIEW_PASS REVIEW_BACK CALLBACK RATE REWORK TERMINATE MERGE ARCHIVE APPEAL EXCLUDE_GRANT EXCLUDE_DENY VIOLATION
-""".split()
-"""The order of the life-cycle, which decides between two events of one second."""
-RANK = {event_type: place for place, event_type in enumerate(LIFE)}
-OPENING = ("DISPATCH", "REDISPATCH", "ADD_UNIT", "REWORK")
-ENDS = {
-    "MERGE": "merged",
-    "TERMINATE": "terminated",
-    "TRANSFER_EMERGENCY": "transferred_emergency",
-    "REJECT_INTAKE": "rejected_intake",
-}
-TO_THE_MINUTE = ("SIGN", "FIRST_CONTACT")
-EXTENDING = ("EXTEND_REQUEST", "EXTEND_GRANT", "EXTEND_DENY")
+__all__ = ["LIFE", "Assignment", "City", "Matter", "level"]
+
 UNIT_TELLS = ("SIGN", "FIRST_CONTACT", "RETURN_REQUEST", "EXTEND_REQUEST", "REPLY", "CLOSE")
-
-
-@dataclass
-class Assignment:
-    """A unit × a case × a round, and what became of it."""
-
-    case: Key
-    opening: Event
-    unit_code: str | None
-    unit_name_raw: str | None
-    unit: Unit | None
-    role: str
-    round: int
-    events: list[Event] = field(default_factory=list)
-    facts: dict = field(default_factory=dict)
-
-    @property
-    def dispatched_at(self) -> datetime:
-        return self.opening.at
 
 
 @dataclass
@@ -64,6 +35,7 @@ class Matter:
     numbers: list[Key]
     events: list[Event]
     assignments: list[Assignment]
+    dispatches: list[Dispatch]
     callbacks: list[dict] = field(default_factory=list)
     violations: list[dict] = field(default_factory=list)
     excluded_as: str | None = None
@@ -71,21 +43,15 @@ class Matter:
     is_excluded: bool = False
 
 
-def order(event: Event) -> tuple:
-    """Time, then the order of the life-cycle, then something that no order of arrival decides."""
-    return (event.at, RANK[event.event_type], event.unit_name or "", event.sender, event.case)
-
-
 class City:
     """All matters of a city."""
 
     def __init__(self, staged: Staged, register: Register):
         self.staged, self.register = staged, register
+        self.attribution, self.limits = Attribution(register), Limits(register, staged.cases)
+        self.meaning = self.attribution.meaning
         self.tolerance = timedelta(minutes=register.city.get("clock_tolerance_minutes", 30))
         self.unit_tells = register.city.get("unit_tells", UNIT_TELLS)
-        self.limits = [
-            limit | {"scheme": scheme} for scheme in register.schemes.values() for limit in scheme.get("limits", [])
-        ]
         numbers = defaultdict(list)
         for key in sorted(staged.cases):
             numbers[_root(key, staged.cases)].append(key)
@@ -105,25 +71,24 @@ class City:
         }
 
     def has_ties(self) -> bool:
-        """Whether a case was dispatched twice in one second. Which of them a later word without a name is about, the
-        hash of the events' identities decides, which is the warehouse's own and not known here.
+        """Whether a case was dispatched twice in one second, or returned under two hotlines' numbers. Which of them a
+        later word without a name is about, or which return comes first, the hash of the events' identities decides,
+        which is the warehouse's own and not known here.
         """
-        openings = Counter(
-            (root, one.dispatched_at, one.role, alike)
-            for root, matter in self.matters.items()
-            for one in matter.assignments
-            for alike in (RANK[one.opening.event_type], one.unit_name_raw)
-        )
-        return any(count > 1 for count in openings.values())
+        seen = Counter(tie for root, matter in self.matters.items() for tie in _may_tie(root, matter))
+        return any(count > 1 for count in seen.values())
 
     def _matter(self, root: Key, record: dict, numbers: list[Key], told: list[Event], callbacks: list[dict]) -> Matter:
         events = sorted(self.standing(told), key=order)
-        matter = Matter(root, record, numbers, events, self.opened(root, events))
-        for event in events:
-            self.attach(matter, event)
+        walk = Walk(self.register, root, events, self.tolerance)
+        matter = Matter(root, record, numbers, events, walk.duties, walk.dispatches)
         for assignment in matter.assignments:
-            self.live(matter, assignment)
+            live(assignment)
+            self.limits.judge(assignment)
         self.count_rework(matter)
+        for event, assignment in walk.violations:
+            named = self.meaning(event.unit_name, event.at).code
+            matter.violations.append({"event": event, "assignment": assignment, "unit_code": named})
         for callback in sorted(callbacks, key=lambda row: row["called_at"]):
             matter.callbacks.append({"row": callback, "assignment": self.called_about(matter, callback)})
         self.exclude(matter)
@@ -180,269 +145,22 @@ class City:
     def may_be(self, event: Event) -> frozenset[str]:
         return self.meaning(event.unit_name, event.at).may_be
 
-    def meaning(self, name: str | None, at: datetime) -> Meaning:
-        if name is None:
-            return Meaning(None, frozenset())
-        return self.register.meaning(name, at.astimezone(CITY).date())
-
-    # -- assignments ----------------------------------------------------------------------------------------------
-
-    def opened(self, root: Key, events: list[Event]) -> list[Assignment]:
-        found: list[Assignment] = []
-        rework = [event for event in events if event.event_type == "REWORK"]
-        of_support = set()
-        for event in events:
-            if event.event_type not in OPENING:
-                continue
-            name, code, role = event.unit_name, self.meaning(event.unit_name, event.at).code, event.unit_role
-            if event.event_type == "REWORK":
-                if name is None:
-                    before = [one for one in found if one.role == "lead" and one.unit_name_raw is not None]
-                    if before:
-                        name = before[-1].unit_name_raw
-                        code = self.carried_on(before[-1], event.at)
-                elif role is None:
-                    role = self.last_role(found, event)
-            role = role or ("support" if event.event_type == "ADD_UNIT" else "lead")
-            if event.event_type == "REWORK" and role == "support":
-                of_support.add(id(event))
-            found.append(Assignment(root, event, code, name, self.unit(code, event.at), role, 1))
-        rounds = [event for event in rework if id(event) not in of_support]
-        for one in found:
-            is_rework = one.opening.event_type == "REWORK"
-            one.round += sum(
-                (event.at <= one.dispatched_at)
-                if is_rework and one.role == "support"
-                else (order(event) <= order(one.opening))
-                for event in rounds
-            )
-        return found
-
-    def last_role(self, found: list[Assignment], event: Event) -> str | None:
-        """What the unit was on the case before, when it was named: rework of a support unit joins the lead's round."""
-        who = self.meaning(event.unit_name, event.at).code or event.unit_name
-        own = [one for one in found if one.opening.unit_name is not None and _who(one) == who]
-        return own[-1].role if own else None
-
-    def carried_on(self, lead: Assignment, at: datetime) -> str | None:
-        """Who carries a lead's work on: of several the one whose name it was given under."""
-        carriers = self.acting_for(lead, at)
-        if len(carriers) == 1:
-            return next(iter(carriers))
-        named = self.meaning(lead.unit_name_raw, at).code
-        return named if named in carriers else None
-
-    def unit(self, code: str | None, at: datetime) -> Unit | None:
-        return self.register.unit(code, at.astimezone(CITY).date())
-
-    # -- whose act an event is ------------------------------------------------------------------------------------
-
-    def attach(self, matter: Matter, event: Event) -> None:
-        """Hangs an event on its assignment. An opening hangs on none, what ends the case on none either."""
-        if event.event_type in OPENING or event.event_type in ENDS:
-            return
-        assignment = self.belongs_to(matter.assignments, event)
-        if assignment is not None:
-            assignment.events.append(event)
-        if event.event_type == "VIOLATION":
-            named = self.meaning(event.unit_name, event.at).code
-            matter.violations.append({"event": event, "assignment": assignment, "unit_code": named})
-
-    def belongs_to(self, assignments: list[Assignment], event: Event) -> Assignment | None:
-        """Of the assignments opened before it the nearest of whom it names; where none was, the nearest after it."""
-        until = order(event)
-        if event.event_type in TO_THE_MINUTE and event.at.second == 0 and event.at.microsecond == 0:
-            until = (event.at + timedelta(seconds=59, microseconds=999999), *until[1:])
-        before = self.candidates([one for one in assignments if order(one.opening) <= until], event)
-        if before:
-            return max(before, key=lambda one: order(one.opening))
-        after = self.candidates([one for one in assignments if order(one.opening) > until], event)
-        return min(after, key=lambda one: order(one.opening), default=None)
-
-    def candidates(self, assignments: list[Assignment], event: Event) -> list[Assignment]:
-        """The assignments of whom an event names; without a name the leads."""
-        if event.unit_name is None:
-            return [one for one in assignments if one.role == "lead"]
-        meaning = self.meaning(event.unit_name, event.at)
-        if meaning.code is not None and (own := [one for one in assignments if one.unit_code == meaning.code]):
-            return own
-        if own := [one for one in assignments if one.unit_name_raw == event.unit_name]:
-            return own
-        own = [one for one in assignments if meaning.may_be & self.acting_for(one, event.at)]
-        if len(meaning.may_be) > 1 and len({one.unit_code or one.unit_name_raw for one in own}) > 1:
-            return []
-        return [one for one in own if one.role == "lead"] or own
-
-    def acting_for(self, one: Assignment, at: datetime) -> frozenset[str]:
-        """Who may act on an assignment by now: its unit, and whoever carries its work on."""
-        return self.meaning(one.unit_code or one.unit_name_raw, at).may_be
-
-    # -- the life of an assignment --------------------------------------------------------------------------------
-
-    def live(self, matter: Matter, one: Assignment) -> None:
-        opened = one.dispatched_at
-        own = one.events
-
-        def counts(event: Event) -> bool:
-            """Not long before the dispatch."""
-            return opened - event.at <= self.tolerance
-
-        designated = [event.at for event in own if event.event_type == "DESIGNATE"]
-        returns = [
-            event
-            for event in own
-            if event.event_type == "RETURN_GRANT" and counts(event) and not any(at < event.at for at in designated)
-        ]
-        backs = [order(event) for event in own if event.event_type == "REVIEW_BACK"]
-        closes = [
-            event
-            for event in own
-            if event.event_type == "CLOSE" and counts(event) and not any(order(event) < back for back in backs)
-        ]
-        close = closes[0] if closes else None
-        voids = [(max(event.at, opened), order(event), "returned") for event in returns]
-        for event in matter.events:
-            if event.event_type not in ENDS or order(event) < order(one.opening):
-                continue
-            if close is None or order(event) < order(close):
-                voids.append((event.at, order(event), ENDS[event.event_type]))
-        void = min(voids, default=None)
-
-        def first(event_type: str) -> datetime | None:
-            for event in own:
-                if event.event_type == event_type and counts(event) and (void is None or order(event) < void[1]):
-                    return max(event.at, opened)
-            return None
-
-        if close is not None and void is not None and order(close) > void[1]:
-            close = None
-
-        def times(event_type: str) -> list[datetime]:
-            return [event.at for event in own if event.event_type == event_type]
-
-        first_close = min((order(event) for event in own if event.event_type == "CLOSE"), default=None)
-        sent_back = [
-            event.at
-            for event in own
-            if event.event_type == "REVIEW_BACK" and first_close is not None and order(event) > first_close
-        ]
-        one.facts |= {
-            "signed_at": first("SIGN"),
-            "contacted_at": first("FIRST_CONTACT"),
-            "closed_at": None if close is None else max(close.at, opened),
-            "voided_at": None if void is None else void[0],
-            "void_reason": None if void is None else void[2],
-            "return_request_count": len(times("RETURN_REQUEST")),
-            "return_deny_count": len(times("RETURN_DENY")),
-            "extension_count": len(times("EXTEND_GRANT")),
-            "urge_count": len(times("URGE")),
-            "urged_at": min(times("URGE"), default=None),
-            "supervise_count": len(times("SUPERVISE")),
-            "supervised_at": min(times("SUPERVISE"), default=None),
-            "review_back_count": len(sent_back),
-            "sent_back_at": min(sent_back, default=None),
-            "reworked_at": None,
-        }
-        self.set_limits(matter, one)
-
-    def set_limits(self, matter: Matter, one: Assignment) -> None:
-        calendar, facts, opening = self.register.calendar, one.facts, one.opening
-        has_desk = bool(one.unit and one.unit.has_24h_duty)
-        ends, rules = {}, {}
-        for kind in ("sign", "contact", "close"):
-            rules[kind] = self.rule(matter, one, kind)
-            if opening.due_at is not None and (opening.limit_kind or "close") == kind:
-                ends[kind] = clock.Ended(opening.due_at, "natural", False)
-            elif rules[kind] is not None:
-                rule = rules[kind]
-                ends[kind] = clock.ends(
-                    calendar, one.dispatched_at, rule["amount"], rule["unit"], rule["starts"], has_desk
-                )
-            else:
-                ends[kind] = clock.Ended(None, "natural", False)
-        first = (ends["close"].ends_at, ends["close"].is_provisional)
-        extensions = [
-            clock.Event(event.event_type, event.at, event.due_at)
-            for event in one.events
-            if event.event_type in EXTENDING
-        ]
-        moved = clock.extended(calendar, first, _extension(rules["close"]), extensions, has_desk)
-        in_force, is_provisional = moved or first
-        is_unknown = in_force is None and is_provisional
-        facts |= {
-            "sign_due_at": ends["sign"].ends_at,
-            "contact_due_at": ends["contact"].ends_at,
-            "due_at": first[0],
-            "extended_due_at": moved[0] if moved else None,
-            "due_in_force_at": in_force,
-            "clock": ends["close"].clock,
-            "is_limit_unknown": is_unknown,
-            "is_calendar_provisional": ends["sign"].is_provisional or ends["contact"].is_provisional or is_provisional,
-            "is_signed_on_time": _kept(facts["signed_at"], ends["sign"].ends_at),
-            "is_contacted_on_time": _kept(facts["contacted_at"], ends["contact"].ends_at),
-            "working_minutes_to_close": None,
-            "natural_minutes_to_close": None,
-        }
-        closed = facts["closed_at"]
-        facts["is_closed_on_time"] = _kept(closed, in_force)
-        if is_unknown and closed is not None and first[0] is not None:
-            facts["is_closed_on_time"] = True if closed <= first[0] else None
-        if closed is not None:
-            facts["natural_minutes_to_close"] = (closed - one.dispatched_at) // timedelta(minutes=1)
-            facts["working_minutes_to_close"] = clock.working_minutes(calendar, one.dispatched_at, closed)
-
-    def rule(self, matter: Matter, one: Assignment, kind: str) -> dict | None:
-        """The first rule of a kind that fits on the day of dispatch; none where the ticket of a feed alone binds."""
-        if self.register.feeds[one.opening.case[0]].get("limits", "rules") == "ticket":
-            return None
-        day, record = one.dispatched_at.astimezone(CITY).date(), self.staged.cases[one.opening.case]
-        level = one.unit.level if one.unit else None
-        for limit in self.limits:
-            since = limit.get("valid_from") or limit["scheme"]["valid_from"]
-            until = limit.get("valid_to") or limit["scheme"].get("valid_to")
-            is_in_force = str(since) <= str(day) and (until is None or str(day) < str(until))
-            if limit["limit_kind"] != kind or not is_in_force:
-                continue
-            if "request_types" in limit and record["request_type"] not in limit["request_types"]:
-                continue
-            if "urgencies" in limit and (record["urgency"] or "normal") not in limit["urgencies"]:
-                continue
-            if "linkage_levels" in limit and level not in limit["linkage_levels"]:
-                continue
-            category = record["category_code"] or ""
-            if "categories" in limit and not any(category.startswith(str(code)) for code in limit["categories"]):
-                continue
-            return limit
-        return None
-
     # -- what speaks of a case ------------------------------------------------------------------------------------
 
     def count_rework(self, matter: Matter) -> None:
-        """Rework speaks of the lead of the round before it: of the unit that it goes to, if that was one, else of who
-        had the case last; rework of a support unit of its own work. What was void by then is nobody's.
-        """
+        """Brings into the facts of whom rework speaks when it was first ordered."""
         for again in matter.assignments:
             if again.opening.event_type != "REWORK":
                 continue
-            before = [
-                one
-                for one in matter.assignments
-                if one.role == again.role
-                and order(one.opening) < order(again.opening)
-                and (one.facts["voided_at"] is None or one.facts["voided_at"] > again.dispatched_at)
-                and (again.role == "lead" or _who(one) == _who(again))
-            ]
-            last_round = [one for one in before if one.round == max(other.round for other in before)]
-            own = [one for one in last_round if _who(one) == _who(again)] or last_round
-            if own:
-                blamed = max(own, key=lambda one: order(one.opening))
-                blamed.facts["reworked_at"] = min(
-                    blamed.facts["reworked_at"] or again.dispatched_at, again.dispatched_at
-                )
+            blamed = spoken_of(matter.assignments, again, lambda one: one.facts["voided_at"])
+            if blamed is not None:
+                known = blamed.facts["reworked_at"] or again.dispatched_at
+                blamed.facts["reworked_at"] = min(known, again.dispatched_at)
 
     def called_about(self, matter: Matter, callback: dict) -> Assignment | None:
         call = Event(matter.root, callback["feed_code"], "CALLBACK", callback["called_at"], callback["unit_name"])
-        return self.belongs_to(matter.assignments, call)
+        told = self.attribution.belongs_to(matter.dispatches, call)
+        return None if told is None else told.duty_at(order(call))
 
     @staticmethod
     def reach(callback: dict) -> str | None:
@@ -452,10 +170,11 @@ class City:
         return {True: "reached", False: "unreachable", None: None}[callback["is_reached"]]
 
     def told_of(self, matter: Matter, number: Key) -> dict:
-        """What fct_case says of one number of a chain; assignments are counted for the first alone."""
+        """What fct_case says of one number of a chain; assignments are counted for the first alone. It is closed when
+        no lead's duty is open and one at least was closed (lead-answers)."""
         is_first = number == matter.root
         leads = [one for one in matter.assignments if one.role == "lead" and one.facts["voided_at"] is None]
-        closes = [one.facts["closed_at"] for one in leads]
+        closes = [one.facts["closed_at"] for one in leads if not is_superseded(one)]
         if not matter.assignments:  # the hotline answered it itself
             backs = [order(event) for event in matter.events if event.event_type == "REVIEW_BACK"]
             done = [event for event in matter.events if event.event_type in ("CLOSE", "DIRECT")]
@@ -503,23 +222,9 @@ def _root(key: Key, cases: dict[Key, dict]) -> Key:
         key = upstream
 
 
-def _who(one: Assignment) -> str | None:
-    return one.unit_code or one.unit_name_raw
-
-
-def _kept(done: datetime | None, limit: datetime | None) -> bool | None:
-    return None if done is None or limit is None else done <= limit
-
-
-def _extension(rule: dict | None) -> clock.ExtensionRule:
-    told = (rule or {}).get("extension")
-    if not told:
-        return clock.ExtensionRule()
-    before = told.get("ask_before")
-    return clock.ExtensionRule(
-        told["amount"],
-        told["unit"],
-        told.get("max_count"),
-        told.get("further", "add"),
-        (before["amount"], before["unit"]) if before else None,
-    )
+def _may_tie(root: Key, matter: Matter) -> Iterator[tuple]:
+    for one in matter.dispatches:
+        for alike in (RANK[one.event.event_type], one.unit_name_raw):
+            yield (root, one.event.at, one.role, alike)
+    for at, _ in {(event.at, event.case[0]) for event in matter.events if event.event_type == "RETURN_GRANT"}:
+        yield (root, at)

@@ -71,8 +71,13 @@ def _judged(due: datetime | None, at: datetime | None, is_on_time: bool | None) 
     return None if due is None else (due, at, None if is_on_time is None else int(is_on_time))
 
 
+def _answered(one: Assignment) -> datetime | None:
+    """When the close was that judges it: the one that stood as the limit passed, else the one that counts (late)."""
+    return one.facts["closed_in_time_at"] or one.facts["closed_at"]
+
+
 def _overdue(one: Assignment) -> tuple | None:
-    due, closed = _limit(one), one.facts["closed_at"]
+    due, closed = _limit(one), _answered(one)
     if due is None:
         return None
     is_kept = closed is not None and closed <= due
@@ -110,7 +115,7 @@ def _lasted(one: Assignment, minutes: int | None) -> tuple | None:
 
 
 OF_ASSIGNMENTS: dict[str, Callable[[Assignment], tuple | None]] = {
-    "close_on_time": lambda one: _judged(_limit(one), one.facts["closed_at"], one.facts["is_closed_on_time"]),
+    "close_on_time": lambda one: _judged(_limit(one), _answered(one), one.facts["is_closed_on_time"]),
     "sign_on_time": lambda one: _judged(
         one.facts["sign_due_at"], one.facts["signed_at"], one.facts["is_signed_on_time"]
     ),
@@ -133,6 +138,7 @@ OF_ASSIGNMENTS: dict[str, Callable[[Assignment], tuple | None]] = {
     "working_minutes": lambda one: _lasted(one, one.facts["working_minutes_to_close"]),
 }
 """Each gives (due_at, occurred_at, numerator)."""
+OF_CLOSING_BY_A_LIMIT = ("close_on_time", "overdue")
 
 
 def _of_assignment(
@@ -144,12 +150,16 @@ def _of_assignment(
     due_at, occurred_at, numerator = counted
     mine = [exclusion for exclusion in excluding if exclusion.assignment in (None, one)]
     excluded = "void" if one.facts["voided_at"] else whole(mine)
+    if measure in OF_CLOSING_BY_A_LIMIT and one.facts["is_late_at_return"]:
+        excluded = whole(mine)  # the return does not undo that the limit had passed (late-return)
     if measure == "exclusion_rate":
         numerator, excluded = int(whole(mine) is not None), "void" if one.facts["voided_at"] else None
     if measure == "repeat_rate":
         numerator = int(matter.root in city.repeats)
-    if measure in ("close_on_time", "overdue") and one.facts["is_limit_unknown"] and not one.facts["is_closed_on_time"]:
+    if measure in OF_CLOSING_BY_A_LIMIT and one.facts["is_limit_unknown"] and not one.facts["is_closed_on_time"]:
         excluded = excluded or "limit_unknown"
+    if _is_superseded(one, measure):
+        excluded = excluded or "superseded"
     if one.role == "support" and not with_support:
         excluded = excluded or "support_unit"
     return [
@@ -167,6 +177,23 @@ def _of_assignment(
             assignment=one,
         )
     ]
+
+
+def _is_superseded(one: Assignment, measure: str) -> bool:
+    """Whether another took its place before the measure asked for anything (superseded): for closing before its limit
+    without a close, without a limit always; for signing and contact before their limits, not done."""
+    facts = one.facts
+    if facts["end_reason"] != "superseded":
+        return False
+    if measure in (*OF_CLOSING_BY_A_LIMIT, "close_rate"):
+        done, due = facts["closed_in_time_at"], facts["due_in_force_at"]
+    elif measure == "sign_on_time":
+        done, due = facts["signed_at"], facts["sign_due_at"]
+    elif measure == "contact_on_time":
+        done, due = facts["contacted_at"], facts["contact_due_at"]
+    else:
+        return False
+    return done is None and (due is None or facts["ended_at"] <= due)
 
 
 def _single(exclusions: list[Exclusion]) -> frozenset[str]:

@@ -76,6 +76,11 @@ class Register:
         found = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(self.config.glob("feeds/*.yml"))]
         return {feed["code"]: feed for feed in found}
 
+    def edition(self, day: date) -> int:
+        """The edition of the readings that holds for a day; before the first entry the first (readings-by-day)."""
+        begun = [entry for entry in self.city.get("readings") or [] if str(entry["valid_from"]) <= str(day)]
+        return begun[-1]["edition"] if begun else 1
+
     def unit(self, code: str | None, day: date) -> Unit | None:
         """The unit as it was on a day; one that had not begun, as it began."""
         lines = self._of_unit.get(code, [])

@@ -171,12 +171,25 @@ def limit(chance: random.Random, kind: str) -> dict:
         drawn[chance.choice(["valid_from", "valid_to"])] = "2026-10-14"
     if kind == "close" and chance.random() < 0.7:
         drawn["extension"] = extension(chance)
+    if kind == "close" and chance.random() < 0.5:
+        drawn["return"] = returned(chance)
     return drawn
 
 
 def amount(chance: random.Random) -> dict:
     unit = chance.choice(["workday", "work_hour", "work_minute", "day", "hour", "minute"])
     return {"amount": chance.choice([1, 2, 5]) * (60 if unit.endswith("minute") else 1), "unit": unit}
+
+
+def returned(chance: random.Random) -> dict:
+    """Until when a return is to be asked for, what one asked for after the limit does, or both."""
+    drawn: dict = {}
+    if chance.random() < 0.6:
+        unit = chance.choice(["workday", "day", "hour", "minute"])
+        drawn["ask_within"] = {"amount": chance.choice([1, 2, 5]) * (60 if unit == "minute" else 1), "unit": unit}
+    if not drawn or chance.random() < 0.5:
+        drawn["late"] = chance.choice(["stands", "stands", "lifts"])
+    return drawn
 
 
 def extension(chance: random.Random) -> dict:

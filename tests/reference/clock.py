@@ -158,11 +158,16 @@ class ExtensionRule:
 
 @dataclass(frozen=True)
 class Event:
+    """``is_asked``: a grant of a feed that tells no requests; it was asked for in time."""
+
     event_type: str
     at: datetime
     due_at: datetime | None = None
+    is_asked: bool = False
 
 
+NO_LIMIT = (None, False)
+"""Without a limit there is nothing to extend; one beyond the calendar is provisional."""
 ORDER = ["EXTEND_REQUEST", "EXTEND_DENY", "EXTEND_GRANT"]
 
 
@@ -186,7 +191,7 @@ def extended(
             asked = None
             continue
         grants += 1
-        if not _in_time(calendar, asked or event.at, in_force, rule):
+        if not (event.is_asked and in_force != NO_LIMIT) and not _in_time(calendar, asked or event.at, in_force, rule):
             break
         asked = None
         if event.due_at:

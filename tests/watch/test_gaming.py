@@ -23,6 +23,7 @@ OCTOBER = {
     "closed_in_one_second": 4,
     "low_reach_pct": 40,
     "last_days": 3,
+    "last_hours": 4,
     "jump_factor": 2,
     "reopened_within_days": 7,
 }
@@ -40,6 +41,14 @@ def reworked(city, duty, when):
         "update mart.fct_timeliness set reworked_at = %(at)s where assignment_id = %(duty)s",
         {"at": at(when), "duty": duty},
     )
+
+
+def _closed_late(city):
+    """Closed 20:00 and later of limits that end at 24:00, and sent back after them; of the other unit one was 19:59."""
+    for unit, first in (("HURRIED", "10-14 20:00"), ("HURRIED_LESS", "10-14 19:59")):
+        for duty in closed(city, unit, [first, *["10-14 20:00"] * 2], due="10-15 00:00"):
+            reworked(city, duty, "10-25 09:00")
+        closed(city, unit, ["10-14 23:00"], due="10-15 00:00")
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +125,7 @@ def watched(scratch):
                 " where assignment_id = %(duty)s",
                 {"at": at("10-19 10:00"), "duty": duty},
             )
+        _closed_late(city)
     return settings
 
 
@@ -130,6 +140,7 @@ def test_each_pattern_is_found_where_it_is_and_nowhere_else(watched):
         ("RETURNER", "returned_in_the_last_days"): (3, 4, 75, Decimal("9.68")),
         ("ESCAPER", "returned_before_the_limit"): (3, 4, 75, None),
         ("REOPENED", "closed_then_reopened"): (3, 3, 100, None),
+        ("HURRIED", "closed_late_then_sent_back"): (3, 4, 75, None),
     }
     assert {signal_code for _, signal_code in found} == set(GAMING_SIGNAL)
 
@@ -187,4 +198,4 @@ def test_the_command_lists_what_was_found(watched, monkeypatch):
     assert "同一秒批量办结" in told.output and "单位BULK" in told.output
     listed = json.loads(CliRunner().invoke(minhu, ["audit", "gaming", "2026-10", "--json"]).output)
     assert {row["signal_code"] for row in listed} == set(GAMING_SIGNAL)
-    assert len(listed) == 8
+    assert len(listed) == 9

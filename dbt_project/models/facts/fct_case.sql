@@ -19,9 +19,8 @@ standing as (
     select
         opened.root_case_id,
         count(*) filter (where lived.void_reason = 'returned')::integer as return_count,
-        bool_and(lived.closed_at is not null) filter (where lived.voided_at is null and opened.unit_role = 'lead')
-            as is_closed,
-        max(lived.closed_at) filter (where lived.voided_at is null and opened.unit_role = 'lead') as closed_at
+        bool_and(lived.ended_at is not null) filter (where opened.unit_role = 'lead') as is_done,
+        max(lived.closed_at) filter (where lived.end_reason = 'closed' and opened.unit_role = 'lead') as closed_at
     from {{ ref('int_assignment__opened') }} as opened
     inner join {{ ref('int_assignment__lived') }} as lived on opened.assignment_id = lived.assignment_id
     group by opened.root_case_id
@@ -60,7 +59,7 @@ final as (
         assignments.first_dispatched_at,
         case
             when standing.root_case_id is null then answered_directly.closed_at
-            when standing.is_closed then standing.closed_at
+            when standing.is_done then standing.closed_at
         end as closed_at,
         cases.transferred_from_case_id,
         decided.merged_into_case_id,

@@ -42,9 +42,21 @@ moments as (
     from callbacks
 ),
 
-attached as (
+answering as (
     select *
-    from {{ belongs_to_assignment('moments', ref('int_assignment__opened'), ref('stg_unit_name')) }} as belonging
+    from {{ belongs_to_assignment('moments', ref('int_assignment__told'), ref('stg_unit_name')) }} as belonging
+),
+
+attached as (
+    select
+        moments.moment_id,
+        coalesce(retold.assignment_id, answering.assignment_id) as assignment_id
+    from moments
+    inner join answering on moments.moment_id = answering.moment_id
+    left join {{ ref('int_assignment__retold') }} as retold
+        on
+            answering.assignment_id = retold.told_id
+            and {{ stands_in('moments.happened_at', 'moments.moment_rank', 'retold') }}
 ),
 
 final as (

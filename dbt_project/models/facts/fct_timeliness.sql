@@ -13,6 +13,7 @@ assignments as (
         opened.unit_name_raw,
         opened.unit_role,
         opened.round,
+        opened.edition,
         opened.dispatched_at,
         limited.sign_due_at,
         lived.signed_at,
@@ -22,6 +23,9 @@ assignments as (
         lived.closed_at,
         lived.voided_at,
         lived.void_reason,
+        lived.ended_at,
+        lived.end_reason,
+        lived.superseded_by,
         limited.clock,
         limited.is_sign_provisional or limited.is_contact_provisional as is_other_provisional,
         limited.is_provisional,
@@ -37,6 +41,8 @@ assignments as (
         lived.supervised_at,
         lived.review_back_count,
         lived.sent_back_at,
+        lived.closes,
+        lived.reviews,
         opened.batch_id as dispatch_batch_id,
         opened.row_number as dispatch_row_number,
         lived.sign_batch_id,
@@ -65,71 +71,117 @@ in_force as (
         case when extended.assignment_id is null then assignments.due_at else extended.extended_due_at end
             as due_in_force_at,
         coalesce(extended.is_provisional, assignments.is_provisional) as is_in_force_provisional,
+        coalesce(returned.is_late, false) as is_late_at_return,
         reworked.reworked_at
     from assignments
+    left join {{ ref('int_assignment__returned') }} as returned on assignments.assignment_id = returned.assignment_id
     left join {{ ref('int_assignment__extended') }} as extended on assignments.assignment_id = extended.assignment_id
     left join {{ ref('int_assignment__reworked') }} as reworked on assignments.assignment_id = reworked.assignment_id
 ),
 
+known as (
+    select
+        *,
+        due_in_force_at is null and is_in_force_provisional as is_limit_unknown,
+        -- in time by the first limit is in time, even where the calendar does not reach to the extended one
+        case when due_in_force_at is null and is_in_force_provisional then due_at else due_in_force_at end
+            as judged_due_at
+    from in_force
+),
+
+-- The close that stood when the limit passed: of what review sent back the first after the last review up to then.
+judged as (
+    select
+        *,
+        case
+            when edition > 1 and review_back_count > 0 and voided_at is null
+                then (
+                    select min(closes.told::timestamptz)
+                    from jsonb_array_elements_text(known.closes) as closes (told)
+                    where
+                        closes.told::timestamptz <= known.judged_due_at
+                        and closes.told::timestamptz > coalesce(
+                            (
+                                select max(reviews.told::timestamptz)
+                                from jsonb_array_elements_text(known.reviews) as reviews (told)
+                                where reviews.told::timestamptz <= known.judged_due_at
+                            ),
+                            '-infinity'
+                        )
+                )
+            when closed_at <= judged_due_at then closed_at
+        end as closed_in_time_at
+    from known
+),
+
 final as (
     select
-        in_force.assignment_id,
-        in_force.case_id,
-        in_force.unit_code,
-        in_force.unit_name_raw,
-        in_force.unit_role,
-        in_force.round,
-        in_force.dispatched_at,
-        in_force.sign_due_at,
-        in_force.signed_at,
-        in_force.contact_due_at,
-        in_force.contacted_at,
-        in_force.due_at,
-        in_force.extended_due_at,
-        in_force.due_in_force_at,
-        in_force.closed_at,
-        in_force.voided_at,
-        in_force.void_reason,
+        judged.assignment_id,
+        judged.case_id,
+        judged.unit_code,
+        judged.unit_name_raw,
+        judged.unit_role,
+        judged.round,
+        judged.dispatched_at,
+        judged.sign_due_at,
+        judged.signed_at,
+        judged.contact_due_at,
+        judged.contacted_at,
+        judged.due_at,
+        judged.extended_due_at,
+        judged.due_in_force_at,
+        judged.closed_at,
+        judged.closed_in_time_at,
+        judged.voided_at,
+        judged.void_reason,
+        judged.is_late_at_return,
+        judged.ended_at,
+        judged.end_reason,
+        judged.superseded_by as superseded_by_assignment_id,
         excluded.assignment_id is not null as is_excluded,
         excluded.reason_code as exclusion_reason,
-        in_force.clock,
-        in_force.is_other_provisional or in_force.is_in_force_provisional as is_calendar_provisional,
-        in_force.due_in_force_at is null and in_force.is_in_force_provisional as is_limit_unknown,
-        in_force.signed_at <= in_force.sign_due_at as is_signed_on_time,
-        in_force.contacted_at <= in_force.contact_due_at as is_contacted_on_time,
-        -- in time by the first limit is in time, even where the calendar does not reach to the extended one
-        coalesce(
-            in_force.closed_at <= in_force.due_in_force_at,
-            nullif(in_force.closed_at <= in_force.due_at, false)
-        ) as is_closed_on_time,
-        {{ working_minutes_between('in_force.dispatched_at', 'dispatched_day', 'in_force.closed_at', 'closed_day') }}
+        judged.clock,
+        judged.is_other_provisional or judged.is_in_force_provisional as is_calendar_provisional,
+        judged.is_limit_unknown,
+        judged.signed_at <= judged.sign_due_at as is_signed_on_time,
+        judged.contacted_at <= judged.contact_due_at as is_contacted_on_time,
+        case
+            when judged.closed_in_time_at is not null then true
+            when judged.due_in_force_at is null then null
+            when
+                judged.is_late_at_return
+                or judged.closed_at is not null
+                or (judged.end_reason = 'superseded' and judged.ended_at > judged.due_in_force_at)
+                then false
+        end as is_closed_on_time,
+        {{ working_minutes_between('judged.dispatched_at', 'dispatched_day', 'judged.closed_at', 'closed_day') }}
             as working_minutes_to_close,
-        floor({{ minutes_of('in_force.closed_at - in_force.dispatched_at') }})::integer as natural_minutes_to_close,
-        in_force.return_request_count,
-        in_force.return_deny_count,
-        in_force.extension_count,
-        in_force.urge_count,
-        in_force.urged_at,
-        in_force.supervise_count,
-        in_force.supervised_at,
-        in_force.review_back_count,
-        in_force.sent_back_at,
-        in_force.reworked_at,
-        in_force.sign_limit_rule,
-        in_force.contact_limit_rule,
-        in_force.limit_rule,
-        in_force.dispatch_batch_id,
-        in_force.dispatch_row_number,
-        in_force.sign_batch_id,
-        in_force.sign_row_number,
-        in_force.close_batch_id,
-        in_force.close_row_number
-    from in_force
-    left join excluded on in_force.assignment_id = excluded.assignment_id
+        floor({{ minutes_of('judged.closed_at - judged.dispatched_at') }})::integer as natural_minutes_to_close,
+        judged.return_request_count,
+        judged.return_deny_count,
+        judged.extension_count,
+        judged.urge_count,
+        judged.urged_at,
+        judged.supervise_count,
+        judged.supervised_at,
+        judged.review_back_count,
+        judged.sent_back_at,
+        judged.reworked_at,
+        judged.sign_limit_rule,
+        judged.contact_limit_rule,
+        judged.limit_rule,
+        judged.dispatch_batch_id,
+        judged.dispatch_row_number,
+        judged.sign_batch_id,
+        judged.sign_row_number,
+        judged.close_batch_id,
+        judged.close_row_number
+    from judged
+    left join excluded on judged.assignment_id = excluded.assignment_id
     left join {{ ref('stg_calendar_day') }} as closed_day
-        on {{ local_date('in_force.closed_at') }} = closed_day.date_on
+        on {{ local_date('judged.closed_at') }} = closed_day.date_on
     left join {{ ref('stg_calendar_day') }} as dispatched_day
-        on {{ local_date('in_force.dispatched_at') }} = dispatched_day.date_on
+        on {{ local_date('judged.dispatched_at') }} = dispatched_day.date_on
 )
 
 select * from final

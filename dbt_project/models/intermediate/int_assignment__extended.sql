@@ -1,6 +1,6 @@
 -- Closing limits that were extended. Grants are taken in their order: one with a due date sets the limit, one without
--- adds the amount that the rule declares. A grant counts when it was asked for before the limit then in force passed.
--- Asked later it has no effect, and so no grant after it has.
+-- adds the amount that the rule declares. A grant counts when it was asked for before the limit then in force passed; of
+-- a hotline that tells no requests it was. Asked later it has no effect, and so no grant after it has.
 with limited as (
     select
         assignments.assignment_id,
@@ -19,17 +19,21 @@ with limited as (
 
 asked as (
     select
-        assignment_id,
-        event_id,
-        event_type,
-        occurred_at,
-        due_at,
-        count(*) filter (where event_type <> 'EXTEND_REQUEST') over earlier as decisions_before
-    from {{ ref('int_event__attached') }}
-    where assignment_id is not null and event_type in ('EXTEND_REQUEST', 'EXTEND_DENY', 'EXTEND_GRANT')
+        attached.assignment_id,
+        attached.event_type,
+        attached.occurred_at,
+        attached.due_at,
+        coalesce(feeds.extension_requests = 'not_told', false) as is_asking_untold,
+        count(*) filter (where attached.event_type <> 'EXTEND_REQUEST') over earlier as decisions_before
+    from {{ ref('int_event__attached') }} as attached
+    left join {{ ref('int_case__rooted') }} as cases on attached.case_id = cases.case_id
+    left join {{ ref('stg_feed') }} as feeds on cases.feed_code = feeds.feed_code
+    where
+        attached.assignment_id is not null
+        and attached.event_type in ('EXTEND_REQUEST', 'EXTEND_DENY', 'EXTEND_GRANT')
     window earlier as (
-        partition by assignment_id
-        order by occurred_at, {{ event_rank('event_type') }}, event_id
+        partition by attached.assignment_id
+        order by attached.occurred_at, {{ event_rank('attached.event_type') }}, attached.event_id
         rows between unbounded preceding and 1 preceding
     )
 ),
@@ -40,7 +44,8 @@ decided as (
         assignment_id,
         decisions_before,
         coalesce(
-            min(occurred_at) filter (where event_type = 'EXTEND_REQUEST'), max(occurred_at)
+            min(occurred_at) filter (where event_type = 'EXTEND_REQUEST'),
+            case when bool_and(is_asking_untold) then '-infinity' else max(occurred_at) end
         ) as asked_at,
         max(due_at) filter (where event_type = 'EXTEND_GRANT') as granted_due_at
     from asked

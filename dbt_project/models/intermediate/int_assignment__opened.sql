@@ -1,99 +1,78 @@
--- One row per assignment: a unit × a case × a round. Dispatch, redispatch, a further unit and rework open one; that
--- event is its identity, unit and round are attributes. Rework that names no unit goes to the unit that had it last;
--- whoever else was not named is nobody that we know: after a return it is hardly the one that returned it.
-with told as (
+-- One row per assignment: a unit × a case × a round. What was told a unit that had the duty already opens none; what took
+-- over from another hotline's word begins with that.
+with supports as (
     select
-        *,
-        coalesce(unit_role, case event_type when 'ADD_UNIT' then 'support' when 'REWORK' then null else 'lead' end)
-            as told_role
-    from {{ ref('int_event__winning') }}
-    where event_type in ('DISPATCH', 'REDISPATCH', 'ADD_UNIT', 'REWORK')
+        assignment_id,
+        root_case_id,
+        unit_ref,
+        edition,
+        opened_by,
+        dispatched_at,
+        opening_rank,
+        count(*) filter (where opened_by = 'REWORK') over (
+            partition by root_case_id, unit_ref order by dispatched_at, opening_rank, assignment_id
+        ) as reworks
+    from {{ ref('int_assignment__told') }}
+    where unit_role = 'support' and not is_only and unit_ref is not null
 ),
 
--- Rework that tells no role finds a unit in the one that it had; who had none, and who is not named, is the lead.
-roles as (
+-- Rework of a support unit takes the place of what that unit had.
+reworked_supports as (
     select
-        *,
-        case
-            when told_role is not null then told_role
-            when unit_ref is null then 'lead'
-            else coalesce(first_value(told_role) over same_role, 'lead')
-        end as opening_role
-    from (
-        select
-            *,
-            count(told_role) over moments_of_unit as roles_told
-        from told
-        window moments_of_unit as (
-            partition by root_case_id, unit_ref
-            order by occurred_at, event_rank, event_id
-            rows unbounded preceding
-        )
-    ) as counted
-    window same_role as (
-        partition by root_case_id, unit_ref, roles_told order by occurred_at, event_rank, event_id
-    )
-),
-
-openings as (
-    select
-        *,
-        count(*) filter (where event_type = 'REWORK' and opening_role = 'lead') over moments as reworks,
-        count(unit_ref) filter (where opening_role = 'lead') over moments as leads_named
-    from roles
-    window moments as (
-        partition by root_case_id
-        order by occurred_at, event_rank, opening_role, event_id
-        rows unbounded preceding
-    )
-),
-
--- Whose the rework is that names no unit; the unit may have been renamed, merged or split since.
-named as (
-    select
-        *,
-        coalesce(
-            unit_name,
-            case when event_type = 'REWORK' and leads_named > 0 then first_value(unit_name) over same_lead end
-        ) as lead_name,
-        case when event_type = 'REWORK' and leads_named > 0 then first_value(unit_code) over same_lead end as lead_code
-    from openings
-    window same_lead as (
-        partition by root_case_id, leads_named order by occurred_at, event_rank, opening_role, event_id
-    )
+        supports.assignment_id,
+        rework.assignment_id as superseded_by,
+        rework.dispatched_at as replaced_at,
+        rework.opening_rank as replaced_rank
+    from supports
+    inner join supports as rework
+        on
+            supports.root_case_id = rework.root_case_id
+            and supports.unit_ref = rework.unit_ref
+            and supports.reworks + 1 = rework.reworks
+            and rework.opened_by = 'REWORK'
+    where supports.edition > 1
 ),
 
 final as (
     select
-        named.assignment_id,
-        named.root_case_id,
-        named.case_id as dispatched_case_id,
-        named.event_type as opened_by,
-        case when named.unit_ref is null then coalesce(carried.unit_code, meant.unit_code) else named.unit_code end
-            as unit_code,
-        named.lead_name as unit_name_raw,
-        coalesce(named.unit_ref, carried.unit_code, meant.unit_code, 'raw|' || named.lead_name) as unit_ref,
-        named.opening_role as unit_role,
-        count(*) over (partition by named.root_case_id) = 1 as is_only,
-        (named.reworks + 1)::integer as round,  -- rework of a support unit joins the lead's round
-        named.occurred_at as dispatched_at,
-        named.event_rank as opening_rank,
-        case when coalesce(named.limit_kind, 'close') = 'close' then named.due_at end as ticket_due_at,
-        case when named.limit_kind = 'sign' then named.due_at end as ticket_sign_due_at,
-        case when named.limit_kind = 'contact' then named.due_at end as ticket_contact_due_at,
-        named.batch_id,
-        named.row_number
-    from named
-    left join {{ ref('stg_unit_name') }} as carried
-        on
-            named.unit_ref is null
-            and {{ means_at('carried', 'coalesce(named.lead_code, named.lead_name)', 'named.occurred_at') }}
-    -- of the parts of a unit that was split, the one whose name it is
-    left join {{ ref('stg_unit_name') }} as meant
-        on
-            carried.unit_code is null
-            and {{ share_a_unit('carried.unit_codes', 'meant.unit_code') }}
-            and {{ means_at('meant', 'named.lead_name', 'named.occurred_at') }}
+        told.assignment_id,
+        told.root_case_id,
+        told.dispatched_case_id,
+        told.opened_by,
+        told.unit_code,
+        told.unit_name_raw,
+        told.unit_ref,
+        told.unit_role,
+        told.round,
+        told.edition,
+        coalesce(related.dispatched_at, told.dispatched_at) as dispatched_at,
+        coalesce(related.opening_rank, told.opening_rank) as opening_rank,
+        -- when another duty takes the place of this one, or did while it was closed: from then on nothing counts here
+        coalesce(related.replaced_at, supports.replaced_at) as replaced_at,
+        coalesce(related.replaced_rank, supports.replaced_rank) as replaced_rank,
+        coalesce(related.superseded_by, supports.superseded_by) as superseded_by,
+        -- of matters with several dispatches to a lead it is known whose word a return takes back
+        related.is_taken_over,
+        related.edition > 1 as has_related_returns,
+        related.returned_at,
+        -- a date that passed before the duty was taken over binds nobody
+        case when passed.is_ticket_due is not true then told.ticket_due_at end as ticket_due_at,
+        case when passed.is_ticket_sign_due is not true then told.ticket_sign_due_at end as ticket_sign_due_at,
+        case when passed.is_ticket_contact_due is not true then told.ticket_contact_due_at end as ticket_contact_due_at,
+        told.batch_id,
+        told.row_number
+    from {{ ref('int_assignment__told') }} as told
+    left join {{ ref('int_assignment__related') }} as related on told.assignment_id = related.assignment_id
+    left join reworked_supports as supports on told.assignment_id = supports.assignment_id
+    cross join
+        lateral (
+            select
+                told.ticket_due_at <= taken.at as is_ticket_due,
+                told.ticket_sign_due_at <= taken.at as is_ticket_sign_due,
+                told.ticket_contact_due_at <= taken.at as is_ticket_contact_due
+            from (select case when related.is_taken_over then related.opened_at end as at) as taken
+        ) as passed
+    where coalesce(related.is_opened, true)
 )
 
 select * from final

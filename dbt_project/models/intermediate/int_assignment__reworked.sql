@@ -4,7 +4,8 @@
 with assignments as (
     select
         opened.*,
-        lived.voided_at
+        lived.voided_at,
+        case when lived.end_reason = 'superseded' then lived.ended_at end as superseded_at
     from {{ ref('int_assignment__opened') }} as opened
     inner join {{ ref('int_assignment__lived') }} as lived on opened.assignment_id = lived.assignment_id
 ),
@@ -23,6 +24,7 @@ sent_back as (
     where
         reworks.opened_by = 'REWORK'
         and (earlier.voided_at is null or earlier.voided_at > reworks.dispatched_at)
+        and (earlier.superseded_at is null or earlier.superseded_at >= reworks.dispatched_at)
         and (reworks.unit_role = 'lead' or reworks.unit_ref = earlier.unit_ref)
     order by
         reworks.assignment_id asc,

@@ -1,54 +1,11 @@
 -- What units did and what was decided about them, each event with the assignment it belongs to.
-with events as (
-    select * from {{ ref('int_event__winning') }}
-    where
-        event_type in (
-            'SIGN', 'FIRST_CONTACT', 'RETURN_REQUEST', 'RETURN_GRANT', 'RETURN_DENY', 'EXTEND_REQUEST', 'EXTEND_GRANT',
-            'EXTEND_DENY', 'DESIGNATE', 'URGE', 'SUPERVISE', 'CLOSE', 'REVIEW_BACK', 'VIOLATION'
-        )
-),
+{{ config(materialized='view') }}
 
-moments as (
-    select
-        event_id as moment_id,
-        root_case_id,
-        unit_name,
-        unit_ref,
-        unit_codes,
-        -- a time to the minute may be any moment of it: the signature of 09:00 answers the dispatch of 09:00:30
-        occurred_at
-        + case
-            when event_type in ('SIGN', 'FIRST_CONTACT') and occurred_at = date_trunc('minute', occurred_at)
-                then interval '59 seconds'
-            else interval '0'
-        end as happened_at,
-        event_rank as moment_rank
-    from events
-),
-
-attached as (
-    select *
-    from {{ belongs_to_assignment('moments', ref('int_assignment__opened'), ref('stg_unit_name')) }} as belonging
-),
-
-final as (
-    select
-        events.event_id,
-        attached.assignment_id,
-        events.case_id,
-        events.root_case_id,
-        events.event_type,
-        events.occurred_at,
-        events.event_rank,
-        events.unit_code,
-        events.unit_name,
-        events.unit_ref,
-        events.due_at,
-        events.reason_code,
-        events.batch_id,
-        events.row_number
-    from events
-    left join attached on events.event_id = attached.moment_id
-)
-
-select * from final
+select
+    placed.*,
+    coalesce(retold.assignment_id, placed.told_id) as assignment_id
+from {{ ref('int_event__placed') }} as placed
+left join {{ ref('int_assignment__retold') }} as retold
+    on
+        placed.told_id = retold.told_id
+        and {{ stands_in('placed.counted_at', 'placed.counted_rank', 'retold') }}

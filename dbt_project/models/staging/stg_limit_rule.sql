@@ -16,6 +16,12 @@ select
     coalesce(data -> 'extension' ->> 'further', 'add') as extension_further,
     (data -> 'extension' -> 'ask_before' ->> 'amount')::integer as ask_before_amount,
     data -> 'extension' -> 'ask_before' ->> 'unit' as ask_before_unit,
+    (data -> 'returned' -> 'ask_within' ->> 'amount')::integer as return_within_amount,
+    data -> 'returned' -> 'ask_within' ->> 'unit' as return_within_unit,
+    coalesce(
+        data -> 'returned' ->> 'late',
+        case when data ->> 'unit' in ('hour', 'minute', 'work_hour', 'work_minute') then 'lifts' else 'stands' end
+    ) as late_return,
     (data ->> 'valid_from')::date as valid_from,
     (data ->> 'valid_to')::date as valid_to
 from {{ config_entries('limit_rule') }} as entries

@@ -34,6 +34,29 @@ class Extension(Declared):
     ask_before: AskBefore | None = None
 
 
+class AskWithin(Declared):
+    """How long after the dispatch a return may be asked for; working days and days end as those of a limit do."""
+
+    amount: Amount
+    unit: Literal["workday", "day", "hour", "minute"]
+
+
+class Return(Declared):
+    """Until when a return (退单) is to be asked for, and what one asked for after the limit for closing does."""
+
+    ask_within: AskWithin | None = None
+    """The window from the dispatch on; without one a return may be asked for until the limit."""
+    late: Literal["stands", "lifts"] | None = None
+    """Whether one asked for after the limit leaves the lateness standing. Unless given, it lifts that of a limit in
+    hours or minutes and of no other."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Return":
+        if self.ask_within is None and self.late is None:
+            raise ValueError("say ask_within, late or both")
+        return self
+
+
 class Limit(Declared):
     """A dated time limit. Of the limits of one kind the first that fits binds; an absent list fits everything."""
 
@@ -48,6 +71,7 @@ class Limit(Declared):
     starts: Literal["next_day", "at_once"]
     """Counted from 24:00 of the day of dispatch, or from the moment."""
     extension: Extension | None = None
+    returned: Return | None = Field(default=None, alias="return")
     valid_from: date | None = None
     """The scheme's own dates unless given."""
     valid_to: date | None = None
@@ -56,7 +80,9 @@ class Limit(Declared):
     example: bool = False
 
     @model_validator(mode="after")
-    def _only_closing_is_extended(self) -> "Limit":
+    def _only_closing_is_extended_or_returned(self) -> "Limit":
         if self.extension and self.limit_kind != "close":
             raise ValueError(f"a limit of the kind {self.limit_kind} has no extension; only one for closing has")
+        if self.returned and self.limit_kind != "close":
+            raise ValueError(f"a limit of the kind {self.limit_kind} says nothing of returns; one for closing does")
         return self

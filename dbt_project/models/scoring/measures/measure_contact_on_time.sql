@@ -4,5 +4,6 @@
     numerator='(assignments.contacted_at <= assignments.contact_due_at)::integer',
     occurred_at='assignments.contacted_at',
     due_at='assignments.contact_due_at',
-    only='assignments.contact_due_at is not null'
+    only='assignments.contact_due_at is not null',
+    uncounted=superseded('assignments', 'contacted_at', 'contact_due_at')
 ) }}

@@ -2,7 +2,8 @@
 {{ measure_of_assignments(
     'overdue',
     numerator='(assignments.is_closed_on_time is not true)::integer',
-    occurred_at='least(assignments.closed_at, assignments.judged_due_at)',
+    occurred_at='coalesce(assignments.closed_in_time_at, assignments.judged_due_at)',
     only='assignments.judged_due_at is not null',
-    uncounted=limit_unknown('assignments')
+    uncounted='coalesce(' ~ limit_unknown('assignments') ~ ', ' ~ superseded_close('assignments') ~ ')',
+    is_closing=true
 ) }}

@@ -4,5 +4,6 @@
     numerator='(assignments.signed_at <= assignments.sign_due_at)::integer',
     occurred_at='assignments.signed_at',
     due_at='assignments.sign_due_at',
-    only='assignments.sign_due_at is not null'
+    only='assignments.sign_due_at is not null',
+    uncounted=superseded('assignments', 'signed_at', 'sign_due_at')
 ) }}
