@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -33,15 +33,29 @@ def close(settings: Settings, period: str, scheme_id: str | None, is_early: bool
 @minhu.command(epilog=example("minhu revise 2026-10 --why '申诉 7 获准，补报两个批次'"))
 @click.argument("period")
 @why_option
+@click.option(
+    "--readings",
+    type=click.Choice(["published", "new"]),
+    default="published",
+    show_default=True,
+    help="by which readings (读法): those the period was published by, or today's",
+)
 @scheme_option
 @as_json_option
 @click.pass_obj
-def revise(settings: Settings, period: str, why: str, scheme_id: str | None, as_json: bool) -> None:
+def revise(
+    settings: Settings,
+    period: str,
+    why: str,
+    readings: Literal["published", "new"],
+    scheme_id: str | None,
+    as_json: bool,
+) -> None:
     """Close a published PERIOD anew as its next revision, and tell what moved and why."""
     from minhu.publish import diff, render_diff
     from minhu.publish import revise as run
 
-    closing = run(settings, period, scheme_id, why=why, tell=_tell)
+    closing = run(settings, period, scheme_id, why=why, readings=readings, tell=_tell)
     moved = diff(settings, closing.period, closing.revision, closing.scheme_id)
     if as_json:
         _show_json(closing.as_json() | {"state": closing.state, "diff": moved.as_json()})

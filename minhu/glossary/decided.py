@@ -53,6 +53,7 @@ CONFIG_ENTRY = Kind(
         "category": ("诉求分类", "categories"),
         "area": ("区划", "areas"),
         "city": ("城市参数", "parameters of the city"),
+        "reading": ("读法", "readings of the rules"),
         "feed": ("热线", "hotlines"),
         "delivery": ("交付", "deliveries"),
     },

@@ -10,7 +10,7 @@ the rows that were frozen, not those of the day.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 from psycopg.rows import class_row
@@ -25,6 +25,7 @@ from minhu.schemes.plain import plain
 from minhu.schemes.scheme import Scheme
 from minhu.scoring.score import ScoreResult, score
 from minhu.settings import Settings
+from minhu.warehouse.build import build
 
 PERIOD_OVER = "release.period_over"
 
@@ -148,11 +149,44 @@ def close(
         return read_closing(connection, closing_id)
 
 
-def revise(settings: Settings, period: str, scheme_id: str | None = None, *, why: str, **how: Any) -> Closing:
-    """Closes a published period anew, as its next revision. Raises Refused as `close` does."""
+def revise(
+    settings: Settings,
+    period: str,
+    scheme_id: str | None = None,
+    *,
+    why: str,
+    readings: Literal["published", "new"] = "published",
+    tell: Callable[[str], None] = lambda line: None,
+) -> Closing:
+    """Closes a published period anew, as its next revision. Raises Refused as `close` does.
+
+    ``readings``: those by which the period was published, or the ones that the configuration names today; where that
+    changes what holds, the facts are built anew first.
+    """
     if not why.strip():
         raise Refused("say why the result is revised: a revision without a reason is not recorded")
-    return close(settings, period, scheme_id, why=why.strip(), **how)
+    wanted = Period.parse(period)
+    with database.connect(settings) as connection:
+        find_release(connection, wanted.text, None, scheme_id)
+        asked = connection.execute(_ASKED, {"period": wanted.text}).fetchone()
+        if readings != (asked[0] if asked else "published"):
+            given = {"period": wanted.text, "first_on": wanted.first, "last_on": wanted.last}
+            database.act(
+                connection, "publish.take_readings", given | {"takes": readings, "why": mask_line(why.strip())}
+            )
+    if readings == "new" or asked:
+        tell(f"{wanted.text}：按{'现行' if readings == 'new' else '原'}读法重建事实")
+        build(settings)
+    return close(settings, wanted.text, scheme_id, why=why.strip(), tell=tell)
+
+
+# What was decided about a period's readings since it was published last.
+_ASKED = """
+select takes from publish.readings_taken
+where period = %(period)s
+    and taken_at > (select max(published_at) from publish.release where release.period = readings_taken.period)
+order by taken_id desc limit 1
+"""
 
 
 def publish(settings: Settings, period: str, scheme_id: str | None = None) -> Release:

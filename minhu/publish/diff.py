@@ -4,7 +4,9 @@ Both sides are frozen rows, so a revision can be judged before anybody approves 
 """
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 import psycopg
 from psycopg.rows import dict_row
@@ -20,6 +22,7 @@ from minhu.publish.row_hash import read_json
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
 from minhu.settings import Settings
+from minhu.warehouse import readings
 
 _SCORE = ("score_100", "raw_points", "assessed_points", "rank_in_group", "band")
 _INDICATOR = ("points", "numerator", "denominator", "value")
@@ -46,10 +49,13 @@ class Moved:
     unit_name: str
     indicator_code: str | None
     changes: tuple[Change, ...]
+    by_reading: Literal["all", "some", "none"] = "none"
+    """Of its rows that came or went, how many moved by another reading of the rules."""
 
     def __str__(self) -> str:
         place = f"{self.unit_name}（{self.unit_code}）" + (f" {self.indicator_code}" if self.indicator_code else "")
-        return f"{place}：" + "，".join(map(str, self.changes))
+        told = {"all": "〔读法〕", "some": "〔部分因读法〕", "none": ""}[self.by_reading]
+        return f"{place}：" + "，".join(map(str, self.changes)) + told
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,8 @@ class MovedCase:
     feed_code: str | None
     case_no: str | None
     excluded_reason: str | None
+    is_by_reading: bool = False
+    """Its duty opened on a day of which the two revisions read the rules otherwise."""
 
     def __str__(self) -> str:
         sign = "＋" if self.change == "added" else "－"
@@ -73,7 +81,9 @@ class MovedCase:
             if self.case_no
             else f"{SUBJECT.said(self.subject_kind)} {self.subject_id}"
         )
-        return f"{sign} {self.unit_code} {self.indicator_code} {case}{excluded}"
+        return (
+            f"{sign} {self.unit_code} {self.indicator_code} {case}{excluded}{'〔读法〕' if self.is_by_reading else ''}"
+        )
 
 
 @dataclass(frozen=True)
@@ -114,6 +124,7 @@ def diff(settings: Settings, period: str, revision: int | None = None, scheme_id
                 {"day": wanted.last},
             ).fetchall()
         )
+        cases = _moved_cases(connection, base, closing)
         return Diff(
             scheme_id=closing.scheme_id,
             period=closing.period,
@@ -122,9 +133,9 @@ def diff(settings: Settings, period: str, revision: int | None = None, scheme_id
             why=closing.why,
             is_published=closing.release_id is not None,
             causes=tuple(_causes(connection, base, closing)),
-            units=_moved(connection, base, closing, "unit_score", _SCORE, names),
-            indicators=_moved(connection, base, closing, "unit_indicator", _INDICATOR, names),
-            cases=_moved_cases(connection, closing),
+            units=_moved(connection, base, closing, "unit_score", _SCORE, names, cases),
+            indicators=_moved(connection, base, closing, "unit_indicator", _INDICATOR, names, cases),
+            cases=cases,
         )
 
 
@@ -153,7 +164,13 @@ def _base(connection: psycopg.Connection, closing: Closing) -> Closing:
 
 
 def _moved(
-    connection: psycopg.Connection, base: Closing, closing: Closing, kind: str, columns: tuple[str, ...], names: dict
+    connection: psycopg.Connection,
+    base: Closing,
+    closing: Closing,
+    kind: str,
+    columns: tuple[str, ...],
+    names: dict,
+    cases: tuple[MovedCase, ...],
 ) -> tuple[Moved, ...]:
     sides = [_frozen(connection, one, kind) for one in (base, closing)]
     found = []
@@ -165,8 +182,19 @@ def _moved(
             if before.get(column) != after.get(column)
         )
         if changes:
-            found.append(Moved(place[0], names.get(place[0], place[0]), place[1], changes))
+            found.append(Moved(place[0], names.get(place[0], place[0]), place[1], changes, _by_reading(cases, *place)))
     return tuple(found)
+
+
+def _by_reading(
+    cases: tuple[MovedCase, ...], unit_code: str, indicator_code: str | None
+) -> Literal["all", "some", "none"]:
+    told = [
+        one.is_by_reading
+        for one in cases
+        if one.unit_code == unit_code and indicator_code in (None, one.indicator_code)
+    ]
+    return "all" if told and all(told) else "some" if any(told) else "none"
 
 
 def _frozen(connection: psycopg.Connection, closing: Closing, kind: str) -> dict[tuple[str, str | None], dict]:
@@ -180,18 +208,32 @@ def _said(value: object) -> str | None:
     return None if value is None else f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
-def _moved_cases(connection: psycopg.Connection, closing: Closing) -> tuple[MovedCase, ...]:
+def _moved_cases(connection: psycopg.Connection, base: Closing, closing: Closing) -> tuple[MovedCase, ...]:
+    """A duty that one of the two readings does not know is one that moved by the reading."""
+    before, after = (readings.of_build(connection, one.build_id) for one in (base, closing))
+
+    def is_by_reading(assignment_id: str | None, opened_on: date | None) -> bool:
+        if before == after or assignment_id is None:
+            return False
+        return opened_on is None or readings.edition_on(before, opened_on) != readings.edition_on(after, opened_on)
+
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(
             "select data ->> 'change' as change, data ->> 'unit_code' as unit_code,"
             " data ->> 'indicator_code' as indicator_code, data ->> 'subject_kind' as subject_kind,"
             " data ->> 'subject_id' as subject_id, cases.feed_code, cases.case_no,"
-            " data ->> 'excluded_reason' as excluded_reason"
+            " data ->> 'excluded_reason' as excluded_reason, data ->> 'assignment_id' as assignment_id,"
+            " (duties.dispatched_at at time zone 'Asia/Shanghai')::date as opened_on"
             " from publish.frozen_row left join mart.fct_case as cases on cases.case_id = data ->> 'case_id'"
+            " left join mart.fct_timeliness as duties on duties.assignment_id = data ->> 'assignment_id'"
             " where closing_id = %s and kind = 'evidence' order by row_no",
             [closing.closing_id],
         )
-        return tuple(MovedCase(**row) for row in cursor)
+        found = []
+        for row in cursor:
+            moved = is_by_reading(row.pop("assignment_id"), row.pop("opened_on"))
+            found.append(MovedCase(**row, is_by_reading=moved))
+        return tuple(found)
 
 
 def _causes(connection: psycopg.Connection, base: Closing, closing: Closing) -> list[str]:
@@ -219,9 +261,20 @@ def _causes(connection: psycopg.Connection, base: Closing, closing: Closing) -> 
     if before["code"] != after["code"]:
         told = [f"{inputs['code']['version']}（{inputs['code']['sha256'][:12]}）" for inputs in (before, after)]
         causes.append(f"代码变化：{' → '.join(told)}")
+    last = Period.parse(closing.period).last
+    before_it, after_it = (
+        [(since, edition) for since, edition in readings.of_build(connection, one.build_id) if since <= last]
+        for one in (base, closing)
+    )
+    if before_it != after_it:
+        causes.append(f"读法变化：{_editions(before_it)} → {_editions(after_it)}")
     if base.as_of != closing.as_of:
         causes.append(f"统计截止 {base.as_of:%Y-%m-%d %H:%M} → {closing.as_of:%Y-%m-%d %H:%M}")
     return causes
+
+
+def _editions(spans: readings.Spans) -> str:
+    return "，".join(f"{since} 起第 {edition} 版" for since, edition in spans) or "第 1 版"
 
 
 _BATCHES = """

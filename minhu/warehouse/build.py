@@ -22,7 +22,7 @@ from minhu import config, database, lineage
 from minhu.errors import Refused, Retryable
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.settings import Settings
-from minhu.warehouse import dbt, resume
+from minhu.warehouse import dbt, readings, resume
 from minhu.warehouse.analyze import analyze_changed, tell_changes
 from minhu.warehouse.apply import replace_rows
 from minhu.warehouse.comments import comment_columns
@@ -144,9 +144,10 @@ def _choose(connection: psycopg.Connection, version: int, full_refresh: bool) ->
         [full_refresh, version, package_version("minhu")],
     )[0]
     connection.execute(_SUPERSEDE_SNAPSHOTS, {"version": version})
+    reads_anew = readings.record(connection, build_id, version)
     chosen = connection.execute(_CHOOSE, {"build_id": build_id}).rowcount
     decided = connection.execute(_CHOOSE_DECISIONS, {"build_id": build_id}).rowcount
-    if not chosen and not decided and not full_refresh and last == version:
+    if not chosen and not decided and not full_refresh and not reads_anew and last == version:
         connection.rollback()
         return last, None
     return last, build_id

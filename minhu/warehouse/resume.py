@@ -18,6 +18,7 @@ select concat_ws(
     ' ',
     build.is_full_refresh,
     build.config_version,
+    build.readings,
     (select max(build_id) from audit.build where status = 'succeeded'),
     (select string_agg(batch_id || action, ',' order by batch_id, action)
         from audit.build_batch where build_id = build.build_id),

@@ -194,9 +194,12 @@ union
 from moved join mart.fct_case as f on moved.kind = 'area' and moved.key = f.area_code
 """
 
-# What decides over every case: a limit rule may bind any assignment, office hours all.
+# What decides over every case: a limit rule may bind any assignment, office hours all; readings, whatever their days.
 _CHANGED_FOR_ALL = """
-select exists (
+select (
+    select readings from audit.build where status = 'succeeded' and build_id < %(build_id)s
+    order by build_id desc limit 1
+) is distinct from (select readings from audit.build where build_id = %(build_id)s) or exists (
     select from config.entry
     where kind in ('limit_rule', 'city') and (
         (since_version > %(since)s and since_version <= %(until)s)
