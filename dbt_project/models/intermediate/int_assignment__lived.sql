@@ -24,6 +24,7 @@ events as (
         attached.event_id,
         attached.assignment_id,
         attached.event_type,
+        attached.event_rank,
         attached.batch_id,
         attached.row_number,
         greatest(attached.occurred_at, opened.dispatched_at) as occurred_at
@@ -68,6 +69,7 @@ ended as (
     select distinct on (opened.assignment_id)
         opened.assignment_id,
         events.occurred_at as ended_at,
+        events.event_rank as end_rank,
         case events.event_type
             when 'MERGE' then 'merged'
             when 'TERMINATE' then 'terminated'
@@ -88,6 +90,10 @@ voided as (
         opened.assignment_id,
         least(returned.occurred_at, ended.ended_at) as voided_at,
         case
+            when ended.ended_at < returned.occurred_at or returned.occurred_at is null then ended.end_rank
+            else returned.event_rank
+        end as void_rank,
+        case
             when ended.ended_at < returned.occurred_at or returned.occurred_at is null then ended.end_reason
             else 'returned'
         end as void_reason
@@ -98,14 +104,19 @@ voided as (
     left join ended
         on
             opened.assignment_id = ended.assignment_id
-            and (closed.occurred_at is null or closed.occurred_at > ended.ended_at)
+            and (
+                closed.occurred_at is null
+                or (closed.occurred_at, closed.event_rank) > (ended.ended_at, ended.end_rank)
+            )
 ),
 
 done as (
     select standing.*
     from standing
     inner join voided on standing.assignment_id = voided.assignment_id
-    where voided.voided_at is null or standing.occurred_at <= voided.voided_at
+    where
+        voided.voided_at is null
+        or (standing.occurred_at, standing.event_rank) < (voided.voided_at, voided.void_rank)
 ),
 
 final as (
