@@ -6,6 +6,7 @@ with attached as (
         events.event_id,
         events.assignment_id,
         events.event_type,
+        events.event_rank,
         events.occurred_at,
         greatest(events.counted_at, opened.dispatched_at) as counted_at,
         events.counted_at >= opened.dispatched_at - city.clock_tolerance as is_in_time,
@@ -40,6 +41,7 @@ events as (
         attached.event_id,
         attached.assignment_id,
         attached.event_type,
+        attached.event_rank,
         attached.batch_id,
         attached.row_number,
         attached.counted_at as occurred_at
@@ -92,6 +94,7 @@ ended as (
     select distinct on (opened.assignment_id)
         opened.assignment_id,
         events.occurred_at as ended_at,
+        events.event_rank as end_rank,
         case events.event_type
             when 'MERGE' then 'merged'
             when 'TERMINATE' then 'terminated'
@@ -115,6 +118,10 @@ voided as (
         opened.superseded_by,
         least(granted.returned_at, ended.ended_at) as voided_at,
         case
+            when ended.ended_at < granted.returned_at or granted.returned_at is null then ended.end_rank
+            else {{ event_rank("'RETURN_GRANT'") }}
+        end as void_rank,
+        case
             when ended.ended_at < granted.returned_at or granted.returned_at is null then ended.end_reason
             else 'returned'
         end as void_reason
@@ -131,14 +138,19 @@ voided as (
     left join ended
         on
             opened.assignment_id = ended.assignment_id
-            and (closed.occurred_at is null or closed.occurred_at > ended.ended_at)
+            and (
+                closed.occurred_at is null
+                or (closed.occurred_at, closed.event_rank) > (ended.ended_at, ended.end_rank)
+            )
 ),
 
 done as (
     select standing.*
     from standing
     inner join voided on standing.assignment_id = voided.assignment_id
-    where voided.voided_at is null or standing.occurred_at <= voided.voided_at
+    where
+        voided.voided_at is null
+        or (standing.occurred_at, standing.event_rank) < (voided.voided_at, voided.void_rank)
 ),
 
 final as (
