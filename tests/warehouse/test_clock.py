@@ -343,8 +343,8 @@ def test_extensions_move_the_limit_as_a_person_would(models, calendar, count):
     models.fill(
         "int_event__attached",
         "assignment_id integer, event_id text, event_type text, occurred_at timestamptz, due_at timestamptz,"
-        " case_id text default 'k'",
-        events,
+        " case_id text",
+        [(*event, "k") for event in events],
     )
     models.fill("int_case__rooted", "case_id text, feed_code text", [("k", "h1")])
     models.fill("stg_feed", "feed_code text, extension_requests text", [("h1", "told")])
