@@ -268,6 +268,17 @@ from won_event where event_type in ('MERGE', 'TERMINATE', 'TRANSFER_EMERGENCY', 
 group by root_case_id;
 analyze ended;
 
+-- When the next lead takes the place of one: rework, or a redispatch to another unit.
+create temporary table replaced on commit drop as
+select assignment.event_id, min(taking.occurred_at) as replaced_at
+from assignment
+inner join assignment as taking
+    on assignment.root_case_id = taking.root_case_id and taking.occurred_at > assignment.occurred_at
+    and (taking.event_type = 'REWORK' or taking.event_type = 'REDISPATCH' and taking.unit_ref <> assignment.unit_ref)
+where assignment.role = 'lead' and taking.role = 'lead'
+group by assignment.event_id;
+analyze replaced;
+
 -- Limits: the first rule that fits what is known of the assignment, once for each such situation.
 create temporary table due on commit drop as
 with placed as (
@@ -312,6 +323,7 @@ select
     coalesce(assignment.due_at, closing.ends_at, assignment.occurred_at + closing.span) as due_at,
     closed_at,
     coalesce(returned_at, case when closed_at is null or closed_at > ended_at then ended_at end) as voided_at,
+    coalesce(returned_at, closed_at, ended_at, replaced_at) as ended_at,
     signed_at <= coalesce(sign.ends_at, assignment.occurred_at + sign.span) as is_signed_on_time,
     contacted_at <= coalesce(contact.ends_at, assignment.occurred_at + contact.span) as is_contacted_on_time,
     closed_at <= coalesce(assignment.due_at, closing.ends_at, assignment.occurred_at + closing.span)
@@ -323,6 +335,7 @@ select
     close_row_number
 from assignment
 left join lived on assignment.event_id = lived.assignment_id
+left join replaced on assignment.event_id = replaced.event_id
 left join ended on assignment.root_case_id = ended.root_case_id and ended_at > assignment.occurred_at
 left join due as sign on assignment.event_id = sign.event_id and sign.limit_kind = 'sign'
 left join due as contact on assignment.event_id = contact.event_id and contact.limit_kind = 'contact'
@@ -343,7 +356,7 @@ with standing as (
         count(*) as assignment_count,
         count(*) filter (where round > 1) as rework_count,
         count(*) filter (where voided_at is not null) as void_count,
-        bool_and(closed_at is not null) filter (where unit_role = 'lead' and voided_at is null) as is_closed,
+        bool_and(ended_at is not null) filter (where unit_role = 'lead') as is_closed,
         max(closed_at) filter (where unit_role = 'lead' and voided_at is null) as closed_at
     from fct_timeliness group by case_id
 ),

@@ -111,8 +111,19 @@ def _assignments(found: Trace) -> Iterator[str]:
                 f"  用时 {row['natural_minutes_to_close']} 分钟，其中工作时间 {row['working_minutes_to_close']} 分钟；"
                 f"按{clock}计时"
             )
-        if row["voided_at"]:
-            yield f"  {moment(row['voided_at'])} 作废：{LEFT_OUT.said(row['void_reason'])}"
+        yield from _ended(row)
+
+
+def _ended(row: dict) -> Iterator[str]:
+    """What else became of the duty: a close that stood at the limit and was sent back, a void, another in its place."""
+    if row["closed_in_time_at"] and row["closed_in_time_at"] != row["closed_at"]:
+        yield f"  时限届满时已办结（{moment(row['closed_in_time_at'])}），其后被退回，仍计按时"
+    if row["voided_at"]:
+        late = "；申请晚于时限，办结仍计逾期" if row["is_late_at_return"] else ""
+        yield f"  {moment(row['voided_at'])} 作废：{LEFT_OUT.said(row['void_reason'])}{late}"
+    if row["end_reason"] == "superseded":
+        by = row["superseded_by_assignment_id"]
+        yield f"  {moment(row['ended_at'])} {LEFT_OUT.zh('superseded')}{f' · {by}' if by else ''}"
 
 
 NO_LIMIT = {False: "无时限", True: LEFT_OUT.zh("limit_unknown")}

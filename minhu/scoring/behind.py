@@ -169,6 +169,7 @@ class Behind:
             "first_due_at": row["first_due_at"] if closing else row["due_at"],
             "extension_count": row["extension_count"] if closing else 0,
             "is_ticket": key == "ticket",
+            "ended_at": None if row["end_reason"] == "closed" else row["ended_at"],
         }
         return clock(judged_row, self.rules.get(key), LIMIT_KIND.zh(judged), self.as_of, self.calendar)
 
@@ -405,6 +406,8 @@ select
     assignments.extended_due_at,
     assignments.due_in_force_at,
     assignments.closed_at,
+    assignments.ended_at,
+    assignments.end_reason,
     assignments.unit_name_raw,
     coalesce(assignments.extension_count, 0) as extension_count,
     assignments.return_deny_count,

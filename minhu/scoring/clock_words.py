@@ -11,6 +11,7 @@ from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from minhu.business_date import TIMEZONE
+from minhu.glossary.cases import LEFT_OUT
 from minhu.glossary.law import LIMIT_START, LIMIT_UNIT
 
 WEEKDAYS = "一二三四五六日"
@@ -88,8 +89,9 @@ class Calendar:
 class Clock:
     """What a limit counted. ``clock``: working or natural.
 
-    ``first_due_at``: the limit before extensions, null where none moved it. ``until``: when it was done, or as of when
-    it is open. ``late_working_minutes`` is null on the natural clock and where the calendar does not reach.
+    ``first_due_at``: the limit before extensions, null where none moved it. ``until``: when it was done, when the duty
+    ended without it, or as of when it is open. ``late_working_minutes`` is null on the natural clock and where the
+    calendar does not reach.
     """
 
     dispatched_at: datetime
@@ -110,12 +112,15 @@ def clock(row: Mapping, rule: Mapping | None, act: str, as_of: datetime, calenda
     """The clock of one late row.
 
     ``row``: dispatched_at, due_at (the limit judged), occurred_at, and of a closing first_due_at and extension_count;
-    has_24h_duty of the unit; is_ticket where the ticket named the limit. ``rule``: amount, unit and starts; None where
+    has_24h_duty of the unit; is_ticket where the ticket named the limit; ended_at and end_reason of a duty that ended
+    otherwise, if it did. ``rule``: amount, unit and starts; None where
     no rule is known, and time is natural then. ``act``: 办结.
     """
     due, done = row["due_at"], row["occurred_at"]
     is_open = done is None or done > as_of
-    until = as_of if is_open else done
+    ended = row.get("ended_at") if is_open else None
+    is_over = ended is not None and due < ended <= as_of
+    until = (ended if is_over else as_of) if is_open else done
     is_working = rule is not None and (
         rule["unit"] == "workday" or (rule["unit"] in ("work_hour", "work_minute") and not row["has_24h_duty"])
     )
@@ -129,6 +134,8 @@ def clock(row: Mapping, rule: Mapping | None, act: str, as_of: datetime, calenda
     counting = _counting(rule, row["is_ticket"], row["has_24h_duty"])
     extended = _extended(row["extension_count"], first_due)
     end = f"截至 {_limit(until)} 未{act}，已超" if is_open else f"{_moment(until)} {act}，逾期"
+    if is_over:
+        end = f"{_moment(until)} {LEFT_OUT.said(row['end_reason'])}，至此未{act}，已超"
     parts = [f"{_moment(row['dispatched_at'])} 派单", counting, *special, *extended, f"应于 {_limit(due)} 前{act}"]
     return Clock(
         dispatched_at=row["dispatched_at"],

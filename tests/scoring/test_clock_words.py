@@ -35,7 +35,9 @@ def at(written: str) -> datetime:
     return datetime.strptime(f"2026-{written}", "%Y-%m-%d %H:%M").replace(tzinfo=CITY)
 
 
-def told(dispatched, due, done, rule=FIVE_DAYS, *, first_due=None, extensions=0, duty=False, calendar=CALENDAR):
+def told(
+    dispatched, due, done, rule=FIVE_DAYS, *, first_due=None, extensions=0, duty=False, calendar=CALENDAR, ended=None
+):
     row = {
         "dispatched_at": at(dispatched),
         "due_at": at(due),
@@ -44,6 +46,8 @@ def told(dispatched, due, done, rule=FIVE_DAYS, *, first_due=None, extensions=0,
         "extension_count": extensions,
         "has_24h_duty": duty,
         "is_ticket": rule is None,
+        "ended_at": ended and at(ended[0]),
+        "end_reason": ended and ended[1],
     }
     return clock(row, rule, "办结", END, calendar)
 
@@ -55,6 +59,20 @@ def test_a_make_up_workday_counts_and_is_named():
         "2026-10-16 周五 09:12 办结，逾期 12 个工作分钟"
     )
     assert (found.late_working_minutes, found.late_natural_minutes, found.clock) == (12, 552, "working")
+
+
+@pytest.mark.parametrize(
+    ("ended", "words"),
+    [
+        (("10-19 10:00", "superseded"), "2026-10-19 周一 10:00 责任已由后一派单接替，至此未办结，已超 480 个工作分钟"),
+        (("10-19 10:00", "returned"), "2026-10-19 周一 10:00 退单，至此未办结，已超 480 个工作分钟"),
+        (("11-02 10:00", "superseded"), "截至 2026-10-31 周六 24:00 未办结，已超 4620 个工作分钟"),
+    ],
+)
+def test_what_ended_unclosed_is_late_up_to_its_end(ended, words):
+    """16 October is a Friday: 420 minutes, and 60 of the Monday; up to the end of the month eleven working days."""
+    found = told("10-09 16:40", "10-16 00:00", None, ended=ended)
+    assert found.text_zh.rpartition("；")[2] == words and found.is_open
 
 
 def test_office_hours_from_eight_make_it_seventy_two():
