@@ -22,7 +22,7 @@ class Dispatch:
     role: str
     round: int = 1
     stands: list[tuple[Order, "Assignment"]] = field(default_factory=list, repr=False)
-    designated: list[datetime] = field(default_factory=list)
+    designated: list[Event] = field(default_factory=list)
     is_taken_back: bool = False
 
     @property
@@ -74,6 +74,8 @@ class Assignment:
     events: list[Event] = field(default_factory=list, repr=False)
     returns: list[Event] = field(default_factory=list, repr=False)
     ends: list[Event] = field(default_factory=list, repr=False)
+    taken_over_at: datetime | None = None
+    """Where another hotline's word opened it: when what had stood before was taken back."""
     seal: Seal | None = field(default=None, repr=False)
     facts: dict = field(default_factory=dict, repr=False)
 

@@ -21,6 +21,8 @@ ENDS = {
 EXTENDING = ("EXTEND_REQUEST", "EXTEND_GRANT", "EXTEND_DENY")
 DEEDS = ("SIGN", "FIRST_CONTACT", "RETURN_REQUEST", "EXTEND_REQUEST", "CLOSE")
 """What a unit does about its duty, as told-again lists it."""
+AFTER_THE_END = ("SIGN", "FIRST_CONTACT", "CLOSE")
+"""What no longer counts once another duty took the place of one (duty-ends)."""
 Order = tuple
 
 

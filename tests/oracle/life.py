@@ -20,7 +20,7 @@ def live(one: Assignment) -> None:
         return [event.at for event in one.told(event_type)]
 
     closes = one.told("CLOSE")
-    sent_back = [event.at for event in one.told("REVIEW_BACK") if closes and order(event) > order(closes[0])]
+    sent_back = [event.at for event in one.backs() if closes and order(event) > order(closes[0])]
     one.facts |= {
         "signed_at": first("SIGN"),
         "contacted_at": first("FIRST_CONTACT"),

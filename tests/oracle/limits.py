@@ -5,7 +5,7 @@ What is sent back and what is returned late is judged here as well (late, late-r
 
 from datetime import datetime, timedelta
 
-from tests.oracle.duties import Assignment, is_superseded, stood_at, void
+from tests.oracle.duties import Assignment, stood_at, void
 from tests.oracle.events import EXTENDING, order
 from tests.oracle.register import Register
 from tests.oracle.staged import Event, Key
@@ -67,12 +67,12 @@ class Limits:
 
     @staticmethod
     def on_the_ticket(one: Assignment, kind: str) -> datetime | None:
-        """The date that the dispatch told. Of a word that took over later it binds where it lies ahead; what had passed
-        by then would be no limit from there (told-again)."""
+        """The date that the dispatch told. Of a word that took over it binds where it lies behind that moment; what had
+        passed by then would be no limit from there (told-again)."""
         opening = one.opening
         if opening.due_at is None or (opening.limit_kind or "close") != kind:
             return None
-        has_passed = one.dispatched_at != opening.at and opening.due_at <= one.dispatched_at
+        has_passed = one.taken_over_at is not None and opening.due_at <= one.taken_over_at
         return None if has_passed else opening.due_at
 
     def ends(self, one: Assignment, amount: int, unit: str, starts: str) -> clock.Ended:
@@ -115,21 +115,21 @@ class Limits:
     # -- closing --------------------------------------------------------------------------------------------------
 
     def judge_close(self, one: Assignment, first: Limit) -> None:
-        """Late is the duty for which no close stood when its limit passed (late). A limit extended beyond the calendar
-        can only be kept: by the first one (provisional-calendar)."""
+        """Late is the duty for which no close stood when its limit passed; of what is void the close that counts is
+        asked (late). A limit extended beyond the calendar can only be kept: by the first one (provisional-calendar)."""
         facts = one.facts
         due, closed = facts["due_in_force_at"], facts["closed_at"]
         known = first[0] if facts["is_limit_unknown"] else due
-        kept = stood_at(one, known) if one.edition >= 2 else closed if _kept(closed, known) else None
-        facts["closed_in_time_at"] = None if facts["voided_at"] else kept
-        facts["is_late_at_return"] = one.edition >= 2 and kept is None and self.is_late_at_return(one, first)
-        is_in_time = facts["closed_in_time_at"] if one.edition >= 2 else kept  # of edition 1 also of what was void
+        stood, is_void = stood_at(one, known), facts["voided_at"] is not None
+        kept = stood if one.edition >= 2 and not is_void else closed if _kept(closed, known) else None
+        facts["closed_in_time_at"] = kept
+        facts["is_late_at_return"] = one.edition >= 2 and stood is None and self.is_late_at_return(one, first)
         is_late = due is not None and (
             (closed is not None and closed > due)
-            or (one.seal is not None and is_superseded(one) and one.seal.at > due)
+            or (facts["end_reason"] == "superseded" and facts["ended_at"] > due)
             or facts["is_late_at_return"]
         )
-        facts["is_closed_on_time"] = True if is_in_time else False if is_late else None
+        facts["is_closed_on_time"] = True if kept else False if is_late else None
 
     def is_late_at_return(self, one: Assignment, first: Limit) -> bool:
         """Asked for after its window and after the limit then in force, a return leaves the lateness standing where the

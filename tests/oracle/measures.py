@@ -181,10 +181,13 @@ def _of_assignment(
 
 def _is_superseded(one: Assignment, measure: str) -> bool:
     """Whether another took its place before the measure asked for anything (superseded): for closing before its limit
-    without a close, without a limit always; for signing and contact before their limits, not done."""
+    without a close, without a limit always; for signing and contact before their limits, not done. The rate of closes
+    also leaves out what was closed in time and sent back."""
     facts = one.facts
     if facts["end_reason"] != "superseded":
         return False
+    if measure == "close_rate" and facts["closed_in_time_at"] is not None:
+        return True
     if measure in (*OF_CLOSING_BY_A_LIMIT, "close_rate"):
         done, due = facts["closed_in_time_at"], facts["due_in_force_at"]
     elif measure == "sign_on_time":

@@ -118,11 +118,17 @@ voided as (
         opened.superseded_by,
         least(granted.returned_at, ended.ended_at) as voided_at,
         case
-            when ended.ended_at < granted.returned_at or granted.returned_at is null then ended.end_rank
+            when
+                (ended.ended_at, ended.end_rank) < (granted.returned_at, {{ event_rank("'RETURN_GRANT'") }})
+                or granted.returned_at is null
+                then ended.end_rank
             else {{ event_rank("'RETURN_GRANT'") }}
         end as void_rank,
         case
-            when ended.ended_at < granted.returned_at or granted.returned_at is null then ended.end_reason
+            when
+                (ended.ended_at, ended.end_rank) < (granted.returned_at, {{ event_rank("'RETURN_GRANT'") }})
+                or granted.returned_at is null
+                then ended.end_reason
             else 'returned'
         end as void_reason
     from {{ ref('int_assignment__opened') }} as opened
