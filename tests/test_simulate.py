@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -20,8 +21,10 @@ from minhu.feeds.door import Door
 from minhu.feeds.formats.read import read
 from minhu.settings import PROJECT_ROOT
 from minhu.simulate import FileAccount, SimulationSummary, write_city
+from minhu.simulate.invert import to_source
 from minhu.simulate.rows import rows_of
 from minhu.simulate.run import imagine
+from minhu.simulate.stream import TRANSFERRED
 from minhu.simulate.truth import Truth
 from minhu.simulate.worktime import DAY, WorkClock, day_number
 
@@ -82,8 +85,37 @@ def told_by(truth: Truth, code: str, kind: str) -> pl.DataFrame:
     return rows_of(truth, FEEDS[code], next(one for one in FEEDS[code].deliveries if one.kind == kind))
 
 
+def sent_by(truth: Truth, code: str) -> pl.DataFrame:
+    """The events of a feed as its files hold them, in the sender's columns and words."""
+    return to_source(told_by(truth, code, "event"), FEEDS[code], FEEDS[code].delivery("events"))
+
+
 def events(truth: Truth, *types: str) -> pl.DataFrame:
-    return truth.routed.filter(pl.col("type").is_in([EVENT_TYPES.index(name) for name in types]))
+    return truth.routed.filter(pl.col("type").is_in(numbers(*types)))
+
+
+def numbers(*types: str) -> list[int]:
+    return [EVENT_TYPES.index(name) for name in types]
+
+
+def moves(truth: Truth) -> pl.DataFrame:
+    """What gives a case to a lead or takes it back, with type and unit of the one before and the unit before that."""
+    told = events(truth, "DISPATCH", "REDISPATCH", "REWORK", "RETURN_GRANT").sort("case", "at", "order")
+    shifted = {"before": pl.col("type").shift(1), "had": pl.col("unit").shift(1), "first": pl.col("unit").shift(2)}
+    return told.with_columns(column.over("case").alias(name) for name, column in shifted.items())
+
+
+def unreturned(truth: Truth, *types: str) -> pl.DataFrame:
+    """Dispatches of what a unit has already, without a return before."""
+    again = moves(truth).filter(pl.col("type").is_in(numbers(*types)) & pl.col("before").is_not_null())
+    return again.filter(~pl.col("before").is_in(numbers("RETURN_GRANT")))
+
+
+def with_limit(truth: Truth, *types: str) -> pl.DataFrame:
+    """Events of a unit whose ticket held a limit, with when that was given and the limit; of what it was given once."""
+    given = events(truth, "DISPATCH", "REDISPATCH").filter(pl.len().over("case", "unit") == 1)
+    limits = given.filter(pl.col("due") >= 0).select("case", "unit", given="at", limit="due")
+    return events(truth, *types).join(limits, on=["case", "unit"])
 
 
 # -- files ----------------------------------------------------------------------------------------------------------
@@ -239,19 +271,20 @@ def test_nothing_is_closed_before_it_is_dispatched(truth):
 
 
 def test_a_unit_signs_before_it_replies_and_closes(truth):
-    signed = events(truth, "SIGN").group_by("case", "unit").agg(pl.col("at").min().alias("signed"))
+    first = np.where(truth.cases.upstream >= 0, truth.cases.upstream, np.arange(len(truth.cases)))
+    matter = pl.col("case").replace_strict(np.arange(len(first)), first)
+    signed = events(truth, "SIGN").group_by(matter, "unit").agg(pl.col("at").min().alias("signed"))
     later = events(truth, "FIRST_CONTACT", "REPLY", "CLOSE").filter(pl.col("unit") >= 0)
-    joined = later.join(signed, on=["case", "unit"], how="left")
+    joined = later.with_columns(matter).join(signed, on=["case", "unit"], how="left")
     assert joined["signed"].is_not_null().all()
     assert (joined["at"] >= joined["signed"]).all()
 
 
-def test_a_redispatch_follows_a_granted_return_and_goes_elsewhere(truth):
-    granted = events(truth, "RETURN_GRANT").select("case", left="unit", granted="at")
-    moved = events(truth, "REDISPATCH").join(granted, on="case", how="left")
+def test_a_granted_return_is_followed_by_a_redispatch_to_another_unit(truth):
+    moved = moves(truth).filter(pl.col("before").is_in(numbers("RETURN_GRANT")))
     assert moved.height > 100
-    assert (moved["at"] > moved["granted"]).all()
-    assert (moved["unit"] != moved["left"]).all()
+    assert moved["type"].is_in(numbers("REDISPATCH")).all()
+    assert (moved["unit"] != moved["had"]).all()
 
 
 def test_a_return_is_decided_after_it_is_asked_and_never_after_a_designation(truth):
@@ -269,11 +302,9 @@ def test_a_unit_that_was_denied_closes_after_the_decision(truth):
 
 
 def test_an_extension_is_asked_before_the_limit_and_moves_it(truth):
-    granted = events(truth, "EXTEND_GRANT")
+    granted = with_limit(truth, "EXTEND_GRANT").join(events(truth, "REWORK"), on="case", how="anti")
     asked = events(truth, "EXTEND_REQUEST").select("case", "unit", asked="at")
-    once = events(truth, "DISPATCH", "REDISPATCH").join(events(truth, "REWORK"), on="case", how="anti")
-    limit = once.filter(pl.col("due") >= 0).group_by("case", "unit").agg(pl.col("due").max().alias("limit"))
-    joined = granted.join(asked, on=["case", "unit"]).join(limit, on=["case", "unit"])
+    joined = granted.join(asked, on=["case", "unit"])
     assert joined.height > 50
     assert (joined["asked"] < joined["limit"]).all()
     assert (joined["due"] > joined["limit"]).all()
@@ -291,7 +322,8 @@ def test_second_level_units_close_nothing_at_night_or_on_a_holiday(truth):
 
 
 def test_units_differ_in_how_they_keep_their_limits(truth):
-    opened = events(truth, "DISPATCH").filter(pl.col("due") >= 0).select("case", "unit", "due")
+    once = events(truth, "DISPATCH", "REDISPATCH").filter(pl.len().over("case") == 1)
+    opened = once.filter(pl.col("due") >= 0).select("case", "unit", "due")
     closed = events(truth, "CLOSE").group_by("case", "unit").agg(pl.col("at").min().alias("closed"))
     extended = events(truth, "EXTEND_GRANT").select("case", "unit", extended="due")
     judged = (
@@ -318,8 +350,9 @@ def test_a_merged_case_names_an_earlier_one_of_the_same_hotline_and_goes_to_nobo
 
 
 def test_a_transfer_is_told_by_both_hotlines(truth):
-    receiving = np.flatnonzero(truth.cases.upstream >= 0)
-    sending = truth.cases.upstream[receiving]
+    upstream = truth.cases.upstream
+    receiving = np.flatnonzero((upstream >= 0) & (truth.cases.accept_mode[upstream] == TRANSFERRED))
+    sending = upstream[receiving]
     assert len(receiving) > 100
     assert (truth.cases.feed[receiving] != truth.cases.feed[sending]).all()
     assert (truth.cases.received[receiving] > truth.cases.received[sending]).all()
@@ -363,6 +396,153 @@ def test_everything_that_happens_to_a_dispatched_case_is_told_by_some_feed(truth
     silent = truth.routed.filter(pl.col("way") == 0)
     assert told > 25
     assert {EVENT_TYPES[number] for number in silent["type"].unique()} <= {"ACCEPT", "DIRECT", "REJECT_INTAKE"}
+
+
+# -- what offices send that no rule asks for ------------------------------------------------------------------------
+
+
+def test_a_month_is_lived_the_same_again(truth):
+    again = imagine(tuple(FEEDS.values()), CONFIG, date(2026, 10, 1), 31, 970, 2026)
+    assert again.events.equals(truth.events)
+
+
+def test_a_few_cases_are_handed_over_without_a_return_and_some_go_back(truth):
+    moved = unreturned(truth, "REDISPATCH")
+    assert 0.01 < moved.height / events(truth, "DISPATCH")["case"].n_unique() < 0.04
+    assert (moved["unit"] != moved["had"]).all()
+    assert moved.filter(pl.col("unit") == pl.col("first")).height > 20
+    relieved = moved.join(events(truth, "SIGN"), left_on=["case", "had"], right_on=["case", "unit"], how="anti")
+    assert 20 < relieved.height < moved.height - 20
+    last = events(truth, "DISPATCH", "REDISPATCH").group_by("case").agg(holder=pl.col("unit").last())
+    closed = events(truth, "CLOSE").filter(pl.col("role") == "lead").join(moved.select("case").unique(), on="case")
+    assert (closed.join(last, on="case").select(pl.col("unit") == pl.col("holder")).to_series()).all()
+
+
+def test_a_hand_over_without_a_return_may_be_late(truth):
+    given = events(truth, "DISPATCH").filter(pl.col("due") >= 0).select("case", had="unit", limit="due")
+    moved = unreturned(truth, "REDISPATCH").join(given, on=["case", "had"])
+    assert 10 < moved.filter(pl.col("at") > pl.col("limit")).height < moved.height / 4
+
+
+def test_a_second_dispatch_hands_over_or_goes_to_the_unit_that_has_the_case(truth):
+    again = unreturned(truth, "DISPATCH")
+    assert again.filter(pl.col("unit") != pl.col("had")).height > 10
+    same = again.filter(pl.col("unit") == pl.col("had"))
+    assert 100 < same.height < 0.02 * events(truth, "DISPATCH").height
+    closed = events(truth, "CLOSE").select("case", "unit", closed="at")
+    first = same.join(closed, on=["case", "unit"]).group_by("case", "at").agg(pl.col("closed").min())
+    assert (first["closed"] > first["at"]).all()
+
+
+def test_two_hotlines_dispatch_one_matter_to_one_unit_that_closes_it_once(truth):
+    upstream = truth.cases.upstream
+    links = pl.DataFrame({"second": np.arange(len(upstream)), "first": upstream}).filter(pl.col("first") >= 0)
+    given = moves(truth).filter(~pl.col("type").is_in(numbers("REWORK")))
+    first = given.group_by("case").agg(unit=pl.col("unit").last(), at=pl.col("at").last())
+    second = events(truth, "DISPATCH").group_by("case").agg(pl.col("unit", "at").first())
+    both = links.join(first, left_on="first", right_on="case").join(second, left_on="second", right_on="case")
+    assert 30 < both.height < 0.25 * links.height
+    assert (both["unit"] == both["unit_right"]).mean() > 0.9  # of the others a unit returned it, or it was moved
+    assert 0 < (both["at_right"] - both["at"]).median() < 3600
+    closed = events(truth, "CLOSE").filter(pl.col("unit") >= 0)["case"].to_list()
+    reworked = events(truth, "REWORK")["case"].to_list()
+    for one, other in both.select("first", "second").iter_rows():
+        assert sum(map(closed.count, (one, other))) <= 1 + sum(map(reworked.count, (one, other)))
+    assert set(both["first"]) & set(closed) and set(both["second"]) & set(closed)
+
+
+def test_grants_come_without_a_request_and_some_extensions_after_the_limit(truth):
+    for asked, granted in (("EXTEND_REQUEST", "EXTEND_GRANT"), ("RETURN_REQUEST", "RETURN_GRANT")):
+        alone = events(truth, granted).join(events(truth, asked), on=["case", "unit"], how="anti")
+        assert 10 < alone.height < 0.15 * events(truth, granted).height, granted
+    told = with_limit(truth, "EXTEND_GRANT").join(events(truth, "EXTEND_REQUEST", "REWORK"), on="case", how="anti")
+    assert 3 < told.filter(pl.col("at") > pl.col("limit")).height < told.height / 2
+
+
+def test_returns_are_asked_for_in_the_window_after_it_and_after_the_limit(truth):
+    asked = with_limit(truth, "RETURN_REQUEST")
+    given, at, limit = (asked[name].to_numpy() for name in ("given", "at", "limit"))
+    window = truth.city.clock.due(given, 2)
+    in_time, late = ((at > window) & (at <= limit)).sum(), (at > limit).sum()
+    assert in_time > 10 and late > 5
+    assert (at <= window).sum() > 4 * (in_time + late)
+
+
+def test_a_review_sends_back_minutes_before_the_rework_and_sometimes_after_the_limit(truth):
+    back = events(truth, "REVIEW_BACK").select("case", "unit", sent_back="at")
+    again = events(truth, "REWORK").join_asof(back, left_on="at", right_on="sent_back", by=["case", "unit"])
+    minutes = (again["at"] - again["sent_back"]).drop_nulls() / 60
+    assert minutes.min() >= 1 and 3 < minutes.median() < 30
+    first = events(truth, "CLOSE", "REVIEW_BACK", "REWORK").filter(pl.int_range(pl.len()).over("case") == 1)
+    sent_back = first.filter(pl.col("type").is_in(numbers("REVIEW_BACK"))).select("case", sent_back="at")
+    after = with_limit(truth, "CLOSE").join(sent_back, on="case")  # the first close and what followed it
+    slow = after.filter((pl.col("at") < pl.col("limit") - DAY) & (pl.col("sent_back") > pl.col("limit")))
+    assert slow.height > 5
+
+
+def test_a_rework_falls_into_the_minute_of_a_close(truth):
+    """As the files hold them: of one hotline and of one response channel, which write no seconds."""
+    reworks = {code: minutes_of(truth, code, "重办") for code in ("h12328", "h12345")}
+    closes = {feed.code: minutes_of(truth, feed.code, "办结") for feed in FEEDS.values() if feed.role == "response"}
+    assert {len(time) for _, time in reworks["h12328"] | closes["resp_district_town"]} == {len("2026-10-01 09:00")}
+    assert {len(time) for _, time in reworks["h12345"]} == {len("2026-10-01 09:00:00")}
+    cut = {(number, time[:16]) for told in closes.values() for number, time in told}
+    assert [one for one in reworks["h12328"] if one in cut]
+    assert [number for number, time in reworks["h12345"] if (number, time[:16]) in closes["resp_district_town"]]
+
+
+def minutes_of(truth: Truth, code: str, word: str) -> set[tuple[str, str]]:
+    """Case number and time of the events that a feed calls so."""
+    told = sent_by(truth, code)
+    kind = "环节" if "环节" in told.columns else "操作"
+    return set(told.filter(pl.col(kind) == word).select("工单编号", "操作时间").iter_rows())
+
+
+# -- renamed units --------------------------------------------------------------------------------------------------
+
+
+def called(truth: Truth, channel: str, day: date, *names: str) -> tuple[int, int]:
+    """How many rows of a response channel call a unit by these names before a day, and from then on."""
+    told = told_by(truth, channel, "event").filter(pl.col("unit_name").is_in(names))
+    days = told["occurred_at"] // DAY
+    return (days < day_number(day)).sum(), (days >= day_number(day)).sum()
+
+
+def test_the_register_renames_a_unit_and_its_senders_are_before_and_behind(truth):
+    old = called(truth, "resp_linan_second_level", date(2026, 10, 16), "临安水务有限公司")
+    new = called(truth, "resp_linan_second_level", date(2026, 10, 16), "临安水务集团有限公司", "临安水务集团")
+    assert old[0] > old[1] > 0
+    assert new[1] > 2 * new[0] > 0
+
+
+def test_a_unit_that_another_carries_on_is_called_by_its_names(tmp_path):
+    config = shutil.copytree(CONFIG, tmp_path / "config")
+    lines = (CONFIG / "units.csv").read_text(encoding="utf-8").splitlines()
+    ended, begun = "2020-01-01,2026-10-12", "2026-10-12,"
+    [old] = [line for line in lines if line.startswith("330112-D16,")]
+    new = f"330112-D91,临安质监局,department,1,linan_department,330112-G00,true,,质监新局,{begun}"
+    lines = [line.replace("2020-01-01,", ended) if line == old else line for line in lines]
+    (config / "units.csv").write_text("\n".join([*lines, new, ""]), encoding="utf-8")
+    head = (CONFIG / "unit_succession.csv").read_text(encoding="utf-8").splitlines()[0]
+    (config / "unit_succession.csv").write_text(f"{head}\n330112-D16,330112-D91,renamed,2026-10-12\n", encoding="utf-8")
+    lived = imagine(tuple(FEEDS.values()), config, date(2026, 10, 1), 20, 400, 3)
+    names = ("杭州市临安区市场监督管理局", "330112-D16"), ("临安质监局", "质监新局", "330112-D91")
+    old_names, new_names = (called(lived, "resp_linan_department", date(2026, 10, 12), *said) for said in names)
+    assert old_names[0] > old_names[1] > 0
+    assert new_names[1] > 2 * new_names[0] > 0
+
+
+# -- what a hotline's declaration says of its habits ----------------------------------------------------------------
+
+
+def test_a_hotline_hands_over_and_exports_as_it_declares():
+    said = {"another_lead": "replaces", "return_requests": "not_told", "extension_requests": "not_told"}
+    feeds = tuple(feed.model_copy(update=said) if feed.role == "hotline" else feed for feed in FEEDS.values())
+    lived = imagine(feeds, CONFIG, date(2026, 10, 1), 12, 400, 3)
+    assert unreturned(lived, "REDISPATCH").is_empty()
+    assert unreturned(lived, "DISPATCH").filter(pl.col("unit") != pl.col("had")).height > 20
+    assert events(lived, "RETURN_REQUEST", "EXTEND_REQUEST").is_empty()
+    assert events(lived, "RETURN_GRANT", "RETURN_DENY", "EXTEND_GRANT")["type"].n_unique() == 3
 
 
 # -- time and edges -------------------------------------------------------------------------------------------------

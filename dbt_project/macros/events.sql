@@ -94,10 +94,17 @@
     )
 {%- endmacro %}
 
-{# Whether a moment lies in the time in which a dispatch stands in a duty (int_assignment__retold). #}
+{#
+    Whether a moment lies in the time in which a dispatch stands in a duty (int_assignment__retold). What answers a dispatch
+    and seems to come before it counts at it.
+#}
 {% macro stands_in(happened_at, moment_rank, retold) -%}
-    ({{ happened_at }}, {{ moment_rank }}) > ({{ retold }}.from_at, {{ retold }}.from_rank)
+    (
+        ({{ happened_at }}, {{ moment_rank }}) > ({{ retold }}.from_at, {{ retold }}.from_rank)
+        or ({{ retold }}.told_at, {{ retold }}.told_rank) >= ({{ retold }}.from_at, {{ retold }}.from_rank)
+    )
     and ({{ happened_at }}, {{ moment_rank }}) <= ({{ retold }}.until_at, {{ retold }}.until_rank)
+    and ({{ retold }}.told_at, {{ retold }}.told_rank) < ({{ retold }}.until_at, {{ retold }}.until_rank)
 {%- endmacro %}
 
 {#

@@ -5,21 +5,35 @@ import numpy as np
 from minhu.simulate.events import LEAD
 from minhu.simulate.life import ENDED, HOUR, MINUTE, NEVER, Assignments, Life
 
+_BACK = 0.025
+"""The reply says too little."""
+_SLOW = 0.15
+"""Of answers in time that are sent back: read only when the limit has passed."""
+_AT_ONCE = 0.008
+"""The caller is on the line, or the page is open: sent back within the minute of the close, without a review."""
+
 
 def review(life: Life, own: Assignments) -> tuple[Assignments, Assignments]:
     """The hotline body checks the reply. Returns what passed (or is not reviewed) and the reworks of the rest."""
     reviewed = life.can(own.case, "REVIEW_PASS", "REVIEW_BACK", "REWORK")
-    at = life.city.clock.later(own.closed, life.spread(80 * MINUTE, len(own)))
-    is_back = reviewed & life.chance(0.025, len(own)) & (own.round < 3)
-    passed = own.where(reviewed & ~is_back)
-    life.log.add("REVIEW_PASS", passed.case, at[reviewed & ~is_back], unit=passed.unit, role=LEAD)
+    count, clock = len(own), life.city.clock
+    roll = np.where(reviewed & (own.round < 3), life.rng.random(count), 1)
+    is_back, is_at_once = roll < _BACK, (roll >= _BACK) & (roll < _BACK + _AT_ONCE)
+    at = clock.later(own.closed, life.spread(80 * MINUTE, count))
+    after = clock.later(own.due, life.between(HOUR, 12 * HOUR, count))
+    at = np.where(is_back & (own.closed <= own.due) & life.chance(_SLOW, count), after, at)
+    is_again = is_back | is_at_once
+    passed = own.where(reviewed & ~is_again)
+    life.log.add("REVIEW_PASS", passed.case, at[reviewed & ~is_again], unit=passed.unit, role=LEAD)
     back = own.where(is_back)
     life.log.add("REVIEW_BACK", back.case, at[is_back], unit=back.unit, role=LEAD, reason="poor_reply")
-    return own.where(~is_back), rework(life, back, at[is_back] + life.between(60, 600, len(back)))
+    later = at + MINUTE + life.spread(8 * MINUTE, count)
+    ordered = np.where(is_at_once, own.closed + life.between(3, 40, count), later)
+    return own.where(~is_again), rework(life, own.where(is_again), ordered[is_again])
 
 
 def rework(life: Life, own: Assignments, at: np.ndarray) -> Assignments:
-    """Sent back to the same unit: a new round with a limit of its own, opened by REWORK itlife."""
+    """Sent back to the same unit: a new round with a limit of its own, opened by REWORK itself."""
     opened = life.open(own.case, own.unit, at, own.round + 1)
     life.log.add("REWORK", own.case, at, unit=own.unit, role=LEAD, due=life.written_due(opened), reason="unresolved")
     life.sign(opened)

@@ -11,7 +11,7 @@ import yaml
 from minhu.config import City as CitySettings
 from minhu.declaration import read_declaration
 from minhu.errors import BadDeclaration
-from minhu.simulate.worktime import WorkClock
+from minhu.simulate.worktime import WorkClock, day_number
 
 FOCUS_DISTRICT = "330112"
 """临安, the example district: over-represented, and its thin departments get enough cases to be scored."""
@@ -26,8 +26,12 @@ class Units:
     """The register as vectors, one place per unit. The latent qualities are what the scores should bring out."""
 
     code: np.ndarray
-    name: np.ndarray
-    aliases: tuple[tuple[str, ...], ...]
+    names: tuple[tuple[str, ...], ...]
+    """What each is called: its name, its aliases, its code."""
+    renamed_on: np.ndarray
+    """The day number of its first renaming after the start, or of its merging into another unit; −1: none."""
+    later_names: tuple[tuple[str, ...], ...]
+    """What each is called from then on; empty for most."""
     peer_group: np.ndarray
     district: np.ndarray
     has_duty: np.ndarray
@@ -81,7 +85,7 @@ def load_city(config: Path, on: date, rng: np.random.Generator) -> City:
     """The city as ``config`` describes it on a day. ``rng`` decides the latent qualities."""
     settings = read_declaration(CitySettings, config / "city.yml")
     clock = WorkClock.of(_register(config, "calendar.csv"), (settings.morning, settings.afternoon))
-    units = _units(_register(config, "units.csv"), on, rng)
+    units = _units(_register(config, "units.csv"), _register(config, "unit_succession.csv"), on, rng)
     areas = _register(config, "areas.csv")
     topics = yaml.safe_load((_HERE / "topics.yml").read_text(encoding="utf-8"))
     leaves = _leaves(_register(config, "categories.csv"), topics)
@@ -119,17 +123,19 @@ def _normalised(weights: np.ndarray) -> np.ndarray:
     return weights / weights.sum()
 
 
-def _units(register: pl.DataFrame, on: date, rng: np.random.Generator) -> Units:
+def _units(register: pl.DataFrame, successions: pl.DataFrame, on: date, rng: np.random.Generator) -> Units:
     day = on.isoformat()
     is_valid = (pl.col("valid_from") <= day) & (pl.col("valid_to").is_null() | (pl.col("valid_to") > day))
     rows = register.filter(is_valid).sort("unit_code")
     count = rows.height
     is_weak = rng.random(count) < 0.07  # a few units are bad at keeping time, and everybody knows them
-    aliases = rows["aliases"].fill_null("").str.replace_all("@[^;]*", "").str.split(";").to_list()
+    renamings = _renamings(register, successions, day)
+    changes = [renamings.get(code, (-1, ())) for code in rows["unit_code"]]
     return Units(
         code=rows["unit_code"].to_numpy(),
-        name=rows["unit_name"].to_numpy(),
-        aliases=tuple(tuple(filter(None, names)) for names in aliases),
+        names=_names(rows),
+        renamed_on=np.array([since for since, _ in changes]),
+        later_names=tuple(names for _, names in changes),
         peer_group=rows["peer_group"].to_numpy(),
         district=rows["unit_code"].str.slice(0, 6).to_numpy(),
         has_duty=(rows["has_24h_duty"] == "true").to_numpy(),
@@ -139,6 +145,36 @@ def _units(register: pl.DataFrame, on: date, rng: np.random.Generator) -> Units:
         solving=rng.beta(16, 4, count),
         return_rate=rng.beta(2, 40, count),
     )
+
+
+def _names(rows: pl.DataFrame) -> tuple[tuple[str, ...], ...]:
+    """What each row's unit is called: name, aliases without their dates, code."""
+    aliases = rows["aliases"].fill_null("").str.replace_all("@[^;]*", "").str.split(";")
+    return tuple(
+        (name, *filter(None, others), code)
+        for name, others, code in zip(rows["unit_name"], aliases, rows["unit_code"], strict=True)
+    )
+
+
+def _renamings(register: pl.DataFrame, successions: pl.DataFrame, day: str) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """The first new name of each unit after a day: a later row of its own, or the unit that it went into."""
+    own = register.with_columns(old="unit_code", on="valid_from")
+    others = (
+        successions.filter(pl.col("succession_kind").is_in(["renamed", "merged"]))
+        .join(register, left_on="new_unit_code", right_on="unit_code")
+        .filter(pl.col("valid_to").is_null() | (pl.col("valid_to") > pl.col("effective_on")))
+        .sort("valid_from")
+        .unique(["old_unit_code", "effective_on"], keep="first", maintain_order=True)
+        .with_columns(unit_code="new_unit_code", old="old_unit_code", on="effective_on")
+    )
+    first = (
+        pl.concat([own, others.select(own.columns)])
+        .filter(pl.col("on") > day)
+        .sort("old", "on")
+        .unique("old", keep="first", maintain_order=True)
+    )
+    days = [day_number(date.fromisoformat(on)) for on in first["on"]]
+    return dict(zip(first["old"], zip(days, _names(first), strict=True), strict=True))
 
 
 def _towns(areas: pl.DataFrame, register: pl.DataFrame) -> pl.DataFrame:

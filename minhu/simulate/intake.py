@@ -4,11 +4,16 @@ import numpy as np
 
 from minhu.simulate.events import LEAD
 from minhu.simulate.life import HOUR, MINUTE, Assignments, Life
-from minhu.simulate.stream import DIRECT, DISPATCHED, MERGED, REJECTED, TRANSFERRED
+from minhu.simulate.stream import DIRECT, DISPATCHED, MERGED, REJECTED, TRANSFERRED, second_numbers
+
+_TARDY, _LATE = 0.08, 0.05
+"""Of those who say "not ours": after the two working days that most rules give for it; only after the limit."""
+_UNTOLD = 0.06
+"""Granted on the phone: nobody writes down that it was asked for."""
 
 
 def intake(life: Life) -> np.ndarray:
-    """Tells what the hotline does itself; returns the cases that go to a unit."""
+    """Tells what the hotline does itself; returns the cases that go to a unit, without those that it has already."""
     cases, everyone = life.cases, np.arange(len(life.cases))
     life.log.add("ACCEPT", everyone, cases.received)
     for mode, event_type, low, high in (
@@ -22,7 +27,7 @@ def intake(life: Life) -> np.ndarray:
     emergency = everyone[(cases.accept_mode == TRANSFERRED) & ~handed_on]
     life.log.add("TRANSFER_EMERGENCY", emergency, cases.received[emergency] + life.between(20, 240, len(emergency)))
     _merges(life, everyone[cases.accept_mode == MERGED])
-    return everyone[cases.accept_mode == DISPATCHED]
+    return np.setdiff1d(everyone[cases.accept_mode == DISPATCHED], second_numbers(cases), assume_unique=True)
 
 
 def _direct_closes(life: Life) -> None:
@@ -54,11 +59,14 @@ def returns(life: Life, own: Assignments) -> Assignments:
     wants &= life.can(own.case, "RETURN_REQUEST", "RETURN_GRANT", "RETURN_DENY", "REDISPATCH")
     asked = own.where(wants)
     reason = np.where(life.chance(0.6, len(asked)), "not_our_duty", "wrong_area")
-    at = life.city.clock.later(asked.signed, life.between(600, 5 * HOUR, len(asked)))
-    life.log.add("RETURN_REQUEST", asked.case, at, unit=asked.unit, role=LEAD, reason=reason)
+    at = _asking(life, asked)
     decided = life.city.clock.later(at, life.between(300, 4 * HOUR, len(asked)))
     target = life.city.other_unit(life.cases.leaf[asked.case], life.cases.town[asked.case], asked.unit)
     is_granted = life.chance(0.65, len(asked)) & (target != asked.unit)
+    is_told = ~(is_granted & life.chance(_UNTOLD, len(asked)))
+    is_told &= life.senders.tells_return_requests[life.cases.feed[asked.case]]
+    told = asked.where(is_told)
+    life.log.add("RETURN_REQUEST", told.case, at[is_told], unit=told.unit, role=LEAD, reason=reason[is_told])
     _deny(life, asked.where(~is_granted), decided[~is_granted])
     own.begun = own.begun.copy()
     own.begun[np.flatnonzero(wants)] = decided
@@ -66,6 +74,16 @@ def returns(life: Life, own: Assignments) -> Assignments:
     is_gone = np.zeros(len(own), bool)
     is_gone[np.flatnonzero(wants)[is_granted]] = True
     return own.where(~is_gone).join(moved)
+
+
+def _asking(life: Life, asked: Assignments) -> np.ndarray:
+    """When it says so: mostly within hours of its signature, some days later, a few when the limit has passed."""
+    count, clock = len(asked), life.city.clock
+    soon = clock.later(asked.signed, life.between(600, 5 * HOUR, count))
+    tardy = clock.later(clock.due(asked.start, 2), life.between(10 * MINUTE, 6 * HOUR, count))
+    late = clock.later(asked.due, life.between(20 * MINUTE, 9 * HOUR, count))
+    roll = life.rng.random(count)
+    return np.maximum(soon, np.select([roll < _LATE, roll < _LATE + _TARDY], [late, tardy], soon))
 
 
 def _deny(life: Life, denied: Assignments, at: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""What happens to each case: dispatched, signed, returned, answered, closed, reviewed, called back, sent back.
+"""What happens to each case: dispatched, handed over, signed, returned, answered, closed, reviewed, called back.
 
 Units differ in what they are (a desk that never closes, or office hours) and in how good they are; see `city.Units`.
 Times of working units follow the calendar; a second-level unit closes nothing at night or on a holiday.
@@ -10,6 +10,7 @@ from minhu.simulate.aftermath import appeals, review, rework, violations
 from minhu.simulate.callbacks import Callbacks, draw_callbacks, join_callbacks
 from minhu.simulate.city import City
 from minhu.simulate.events import EventLog
+from minhu.simulate.handover import dispatch_again, dispatch_twice, hand_over
 from minhu.simulate.intake import dispatch, intake, returns
 from minhu.simulate.life import Life
 from minhu.simulate.senders import Senders
@@ -20,9 +21,10 @@ from minhu.simulate.work import support, work
 def live(city: City, senders: Senders, cases: Cases, end: int, rng: np.random.Generator) -> tuple[EventLog, Callbacks]:
     """The life of every case as far as the calendar reaches; the caller cuts off what lies after ``end``."""
     life = Life(city, senders, cases, rng, end, EventLog())
-    first = dispatch(life, intake(life))
+    first = hand_over(life, dispatch(life, intake(life)))
     life.sign(first)
-    worked = work(life, returns(life, first))
+    worked = work(life, dispatch_twice(life, returns(life, first)))
+    dispatch_again(life, worked)
     support(life, worked)
     told = []
     for _ in range(3):

@@ -157,7 +157,7 @@ class CaseLines:
                     "case": told["case"],
                     f"{name}.occurred_at": told["at"],
                     f"{name}.unit_name": self.truth.spellings.write(
-                        told["unit"].to_numpy(), told["case"].to_numpy(), told["name_dice"].to_numpy()
+                        *(told[name].to_numpy() for name in ("unit", "case", "at", "name_dice"))
                     ),
                     f"{name}.unit_role": told["role"],
                     f"{name}.due_at": pl.select(pl.when(told["due"] >= 0).then(told["due"])).to_series(),

@@ -47,7 +47,9 @@ def _event_rows(truth: Truth, feed: Feed) -> pl.DataFrame:
             "source_event_no": number,
             "event_type": np.array(EVENT_TYPES)[kind],
             "occurred_at": part["at"],
-            "unit_name": truth.spellings.write(part["unit"].to_numpy(), case, part["name_dice"].to_numpy()),
+            "unit_name": truth.spellings.write(
+                part["unit"].to_numpy(), case, part["at"].to_numpy(), part["name_dice"].to_numpy()
+            ),
             "unit_role": part["role"],
             "due_at": pl.select(due).to_series(),
             "result_code": part["result"],
@@ -71,7 +73,7 @@ def _callback_rows(truth: Truth, feed: Feed, delivery: Delivery) -> pl.DataFrame
             DAY_COLUMN: own.at // DAY,
             "case_feed_code": feed.code,
             "case_no": truth.numbers(own.case),
-            "unit_name": truth.spellings.write(own.unit, own.case, dice[:, 19] / 65_536),
+            "unit_name": truth.spellings.write(own.unit, own.case, own.at, dice[:, 19] / 65_536),
             "round": own.round,
             "called_at": own.at,
             "channel": pick(["电话", "电话", "短信", "微信"], dice[:, 10]),

@@ -88,12 +88,29 @@ class Senders:
         """One flag per sender: it can tell all of these."""
         return np.array([sender.carries.issuperset(event_types) for sender in self.senders])
 
+    def log(self, event_type: str) -> np.ndarray:
+        """One flag per sender: its own log tells it, so that it can be told more than once."""
+        return np.array([sender.way(event_type) == "log" for sender in self.senders])
+
     def flag(self, name: str) -> np.ndarray:
         return np.array([bool(getattr(sender, name)) for sender in self.senders])
 
     @cached_property
     def has_callbacks(self) -> np.ndarray:
         return np.array([sender.delivery("callback") is not None for sender in self.senders])
+
+    @cached_property
+    def replaces_by_dispatch(self) -> np.ndarray:
+        """It writes every hand-over as a dispatch."""
+        return np.array([sender.feed.another_lead == "replaces" for sender in self.senders])
+
+    @cached_property
+    def tells_return_requests(self) -> np.ndarray:
+        return np.array([sender.feed.return_requests == "told" for sender in self.senders])
+
+    @cached_property
+    def tells_extension_requests(self) -> np.ndarray:
+        return np.array([sender.feed.extension_requests == "told" for sender in self.senders])
 
     @cached_property
     def busiest(self) -> int:

@@ -42,6 +42,8 @@ _SEASONS |= {
 DIRECT, DISPATCHED, TRANSFERRED, REJECTED = range(len(ACCEPT_MODES))
 MERGED = len(ACCEPT_MODES)
 """Taken together with an earlier case at intake; no accept_mode of the vocabulary says it."""
+_KEPT = 0.15
+"""Of what is handed on: the first hotline has dispatched it already, so two hotlines have the matter."""
 
 
 @dataclass
@@ -67,6 +69,11 @@ class Cases:
 
     def take(self, places: np.ndarray) -> "Cases":
         return Cases(**{field.name: getattr(self, field.name)[places] for field in fields(self)})
+
+
+def second_numbers(cases: Cases) -> np.ndarray:
+    """Cases of a second hotline whose first keeps the matter and dispatches it too."""
+    return np.flatnonzero((cases.upstream >= 0) & (cases.accept_mode[cases.upstream] == DISPATCHED))
 
 
 def draw_cases(city: City, senders: Senders, start: date, days: int, per_day: int, rng: np.random.Generator) -> Cases:
@@ -249,15 +256,16 @@ def _accept_modes(senders: Senders, cases: Cases, rng: np.random.Generator) -> n
 def _with_transfers(
     city: City, senders: Senders, cases: Cases, wanted: int, end: int, rng: np.random.Generator
 ) -> Cases:
-    """Adds the receiving hotline's case for those that the first hotline hands on to the competent one."""
+    """Adds the receiving hotline's case for those that the first hands on to the competent one, or tells it of."""
     sent = _handed_on(senders, cases, wanted, rng)
     copy = cases.take(sent)
     copy.feed = _receivers(senders, copy)
     copy.upstream = sent
-    copy.received = copy.received + rng.integers(180, 4 * 3600, len(sent))
-    kept = (copy.feed >= 0) & (copy.received < end)
-    copy = copy.take(np.flatnonzero(kept))
-    cases.accept_mode[sent[kept]] = TRANSFERRED
+    is_kept = rng.random(len(sent)) < _KEPT
+    copy.received = copy.received + rng.integers(180, np.where(is_kept, 3600, 4 * 3600))
+    arrives = (copy.feed >= 0) & (copy.received < end)
+    copy = copy.take(np.flatnonzero(arrives))
+    cases.accept_mode[sent[arrives & ~is_kept]] = TRANSFERRED
     copy.request_type = np.where(
         senders.request_types[copy.feed, copy.request_type],
         copy.request_type,

@@ -7,6 +7,10 @@ from minhu.simulate.life import ENDED, HOUR, MINUTE, NEVER, Assignments, Life
 from minhu.simulate.worktime import DAY
 
 _EXTRA_DAYS = 5
+_UNTOLD = 0.08
+"""Of the granted: asked for on the phone, so that the grant stands alone."""
+_GRANTED_LATE = 0.4
+"""Of these: granted when the limit had passed."""
 
 
 def work(life: Life, own: Assignments) -> Assignments:
@@ -18,7 +22,7 @@ def work(life: Life, own: Assignments) -> Assignments:
     own.closed[is_idle] = NEVER
     own.closed[ended] = ENDED
     stopped = own.where(ended)
-    at = life.city.clock.later(stopped.signed, life.between(7 * HOUR, 20 * HOUR, len(stopped)))
+    at = life.city.clock.later(stopped.begun, life.between(7 * HOUR, 20 * HOUR, len(stopped)))
     life.log.add("TERMINATE", stopped.case, at, unit=stopped.unit, role=LEAD, reason="statutory_channel")
     _bulk_close(life, own)
     _contact(life, own.where(~ended))
@@ -39,7 +43,12 @@ def _extend(life: Life, own: Assignments) -> np.ndarray:
     decided = clock.later(at, life.between(600, 3 * HOUR, len(asked)))
     is_granted = life.chance(0.85, len(asked))
     extended = clock.due(asked.due - 1, _EXTRA_DAYS)
-    life.log.add("EXTEND_REQUEST", asked.case, at, unit=asked.unit, role=LEAD, reason="complex_matter")
+    is_untold = is_granted & life.chance(_UNTOLD, len(asked))
+    after = clock.later(asked.due, life.between(HOUR, 9 * HOUR, len(asked)))
+    decided = np.where(is_untold & life.chance(_GRANTED_LATE, len(asked)), after, decided)
+    is_told = ~is_untold & life.senders.tells_extension_requests[life.cases.feed[asked.case]]
+    told = asked.where(is_told)
+    life.log.add("EXTEND_REQUEST", told.case, at[is_told], unit=told.unit, role=LEAD, reason="complex_matter")
     yes, no = asked.where(is_granted), asked.where(~is_granted)
     life.log.add("EXTEND_GRANT", yes.case, decided[is_granted], unit=yes.unit, role=LEAD, due=extended[is_granted])
     life.log.add("EXTEND_DENY", no.case, decided[~is_granted], unit=no.unit, role=LEAD)

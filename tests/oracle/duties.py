@@ -77,6 +77,8 @@ class Assignment:
     taken_over_at: datetime | None = None
     """Where another hotline's word opened it: when what had stood before was taken back."""
     seal: Seal | None = field(default=None, repr=False)
+    is_answered: bool = False
+    """Whether it was returned and a redispatch answered that (duty-ends)."""
     facts: dict = field(default_factory=dict, repr=False)
 
     @property

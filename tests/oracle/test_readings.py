@@ -1,7 +1,7 @@
 """The examples of the readings of edition 2, worked by the second path alone: no database, no warehouse.
 
 What is told of a matter is written line by line: a day and time of 2026, the event, the unit (- names nobody), and
-where it is not 12345 the hotline under whose number it was told; `support` and `due=10-23` say role and date.
+where it is not 12345 the hotline under whose number it was told; `lead`, `support` and `due=10-23` say role and date.
 """
 
 from datetime import datetime
@@ -106,7 +106,7 @@ def event(line: str) -> Event:
         event_type=event_type,
         at=at(f"{day} {clock}"),
         unit_name=None if unit == "-" else unit,
-        unit_role="support" if "support" in more else None,
+        unit_role=next((word for word in more if word in ("lead", "support")), None),
         due_at=due and at(due.replace("T", " ")),
     )
 
@@ -304,13 +304,70 @@ def test_nothing_counts_after_the_end_but_a_return(told):
     """)
     facts = story.duty("A").facts
     assert [facts[name] for name in ("signed_at", "contacted_at", "closed_at", "voided_at")] == [None] * 4
-    assert facts["return_request_count"] == 0 and ended(story.duty("B")) == ("terminated", at("10-11 10:00"))
+    assert facts["return_request_count"] == 1 and ended(story.duty("B")) == ("terminated", at("10-11 10:00"))
     story = told("""
         10-09 09:00 DISPATCH A
         10-09 15:00 REDISPATCH B
         10-10 10:00 RETURN_GRANT A
     """)
     assert ended(story.duty("A")) == ("returned", at("10-10 10:00")) and ended(story.duty("B")) == (None, None)
+
+
+def test_a_review_after_the_end_sends_nothing_back(told):
+    story = told("""
+        10-09 09:00 DISPATCH A
+        10-14 10:00 CLOSE A
+        10-18 09:00 REWORK A
+        10-18 10:00 CLOSE A
+        10-18 11:00 REWORK B
+        10-19 09:00 REVIEW_BACK A
+    """)
+    assert [one.facts["review_back_count"] for one in story.duties("A")] == [0, 0]
+    assert [ended(one) for one in story.duties("A")] == [("closed", at("10-14 10:00")), ("closed", at("10-18 10:00"))]
+
+
+def test_what_stood_closed_when_a_redispatch_came_can_still_be_sent_back(told):
+    story = told("""
+        10-09 09:00 DISPATCH A
+        10-12 10:00 CLOSE A
+        10-12 15:00 REDISPATCH B
+        10-13 09:00 REVIEW_BACK A
+        10-14 10:00 CLOSE A
+    """)
+    assert ended(story.duty("A")) == ("closed", at("10-14 10:00")) and story.duty("A").facts["review_back_count"] == 1
+
+
+def test_a_return_of_what_another_had_taken_the_place_of_is_answered_already(told):
+    story = told("""
+        10-09 09:00 DISPATCH A
+        10-09 15:00 REDISPATCH B
+        10-10 10:00 RETURN_GRANT A
+        10-10 11:00 REDISPATCH C
+    """)
+    assert ended(story.duty("A")) == ("returned", at("10-10 10:00"))
+    assert ended(story.duty("B")) == ("superseded", at("10-10 11:00"))
+
+
+def test_a_return_granted_again_is_answered_already(told):
+    story = told("""
+        10-09 09:00 DISPATCH A
+        10-10 10:00 RETURN_GRANT A
+        10-10 11:00 REDISPATCH B
+        10-10 12:00 RETURN_GRANT A
+        10-10 13:00 REDISPATCH C
+    """)
+    assert ended(story.duty("B")) == ("superseded", at("10-10 13:00"))
+
+
+def test_the_return_of_what_was_closed_is_one_that_a_redispatch_answers(told):
+    story = told("""
+        10-09 09:00 DISPATCH A
+        10-09 10:00 DISPATCH B
+        10-10 10:00 CLOSE A
+        10-10 11:00 RETURN_GRANT A
+        10-10 12:00 REDISPATCH C
+    """)
+    assert ended(story.duty("B")) == (None, None)
 
 
 def test_what_was_open_on_a_day_of_edition_1_runs_on(told):
@@ -377,6 +434,40 @@ def test_the_date_on_a_ticket_that_passed_before_it_took_over_does_not_bind(told
     assert second.dispatched_at == at("10-13 11:00") and second.facts["due_at"] == at("10-21")
 
 
+def test_nor_does_one_that_lies_between_its_dispatch_and_the_moment_of_the_takeover(told):
+    story = told(TWO_HOTLINES + "10-13 11:00 RETURN_GRANT A 110")
+    _, second = story.duties("A")
+    assert second.dispatched_at == at("10-09 08:30") and second.facts["due_at"] == at("10-16")
+
+
+def test_the_round_of_what_took_over_is_that_of_its_dispatch(told):
+    story = told(
+        TWO_HOTLINES
+        + """
+        10-09 09:00 DISPATCH B
+        10-09 10:00 CLOSE B
+        10-09 11:00 REWORK B
+        10-09 12:00 SIGN A
+        10-09 13:00 RETURN_GRANT A 110
+        """
+    )
+    assert [(one.round, one.dispatched_at) for one in story.duties("A")] == [
+        (1, at("10-09 08:10")),
+        (1, at("10-09 13:00")),
+    ]
+    assert [one.round for one in story.duties("B")] == [1, 2]
+
+
+def test_to_add_a_lead_is_to_dispatch_it(told):
+    story = told("""
+        10-09 08:10 DISPATCH A 110
+        10-09 08:30 ADD_UNIT A lead
+        10-09 09:00 SIGN A
+        10-09 11:00 RETURN_GRANT A 110
+    """)
+    assert [one.dispatched_at for one in story.duties("A")] == [at("10-09 08:10"), at("10-09 11:00")]
+
+
 def test_the_word_of_one_hotline_may_be_taken_back_alone(told):
     story = told(TWO_HOTLINES + "10-09 11:00 RETURN_GRANT A\n10-09 12:00 RETURN_GRANT A 110")
     assert ended(story.duty("A")) == ("returned", at("10-09 12:00"))  # and nothing is left to take over
@@ -388,6 +479,22 @@ def test_a_hotline_that_told_the_unit_nothing_takes_back_what_opened_the_duty(to
     story = told(TWO_HOTLINES + "10-09 08:40 SIGN A\n10-09 11:00 RETURN_GRANT A 96345")
     first, second = story.duties("A")
     assert ended(first) == ("returned", at("10-09 11:00")) and second.dispatched_at == at("10-09 11:00")
+
+
+def test_what_a_hotline_told_of_an_earlier_duty_is_nothing_told_of_this_one(told):
+    story = told("""
+        10-09 08:10 DISPATCH A 110
+        10-09 09:00 RETURN_GRANT A 110
+        10-09 10:00 DISPATCH A
+        10-09 11:00 RETURN_GRANT A 110
+    """)
+    assert [ended(one)[1] for one in story.duties("A")] == [at("10-09 09:00"), at("10-09 11:00")]
+
+
+def test_a_return_granted_twice_takes_nothing_back_of_what_took_over(told):
+    grants = "10-09 09:00 SIGN A\n10-09 11:00 RETURN_GRANT A 110\n10-09 11:30 RETURN_GRANT A 110"
+    first, second = told(TWO_HOTLINES + grants).duties("A")
+    assert ended(first) == ("returned", at("10-09 11:00")) and ended(second) == (None, None)
 
 
 def test_a_redispatch_takes_back_what_its_own_hotline_had_told(told):
@@ -437,6 +544,12 @@ def test_a_designation_bars_returns_up_to_the_next_dispatch_to_that_unit(told):
         """
     )
     assert ended(story.duty("A")) == ("returned", at("10-09 11:00"))
+
+
+def test_a_designation_before_the_dispatch_counts_as_far_as_clocks_differ(told):
+    story = "10-09 {designated} DESIGNATE A\n10-09 09:00 DISPATCH A\n10-09 11:00 RETURN_GRANT A"
+    assert ended(told(story.format(designated="08:50")).duty("A")) == (None, None)
+    assert ended(told(story.format(designated="08:00")).duty("A")) == ("returned", at("10-09 11:00"))
 
 
 def test_a_support_duty_is_not_told_again_and_nobody_is_never(told):
@@ -523,6 +636,12 @@ def test_what_was_replaced_before_its_limit_counts_for_nobody(told, story, signi
     assert [story.counts(name, one) for name in ("close_on_time", "overdue", "close_rate")] == ["0 of 0"] * 3
     assert story.counts("sign_on_time", one) == signing and story.counts("contact_on_time", one) == "no row"
     assert story.counts("urged", one) == "0 of 1" and story.counts("rework_rate", one) == "no row"
+
+
+def test_what_was_closed_in_time_and_sent_back_is_nobodys_in_the_rate_of_closes(told):
+    story = told("10-12 09:00 DISPATCH A\n10-19 09:00 CLOSE A\n10-21 09:00 REVIEW_BACK A\n10-21 10:00 REWORK B")
+    counted = [story.counts(name, story.duty("A")) for name in ("close_on_time", "overdue", "close_rate")]
+    assert counted == ["1 of 1", "0 of 1", "0 of 0"]
 
 
 def test_what_was_replaced_after_its_limit_counts_as_not_closed(told):
@@ -619,9 +738,21 @@ def test_the_request_is_the_first_since_the_decision_before(told):
 
 def test_what_was_closed_in_time_or_extended_was_not_late_at_its_return(told):
     closed = returned(told, "10-20 10:00", more="10-19 10:00 CLOSE A")
-    assert closed.facts["is_late_at_return"] is False and closed.facts["closed_in_time_at"] is None
+    assert closed.facts["is_late_at_return"] is False and closed.facts["is_closed_on_time"] is True
+    assert closed.facts["closed_at"] == closed.facts["closed_in_time_at"] == at("10-19 10:00")
     extended = returned(told, "10-20 10:00", more="10-19 10:00 EXTEND_REQUEST A\n10-20 11:00 EXTEND_GRANT A due=10-26")
     assert extended.facts["is_late_at_return"] is False
+
+
+def test_a_return_asked_for_after_another_took_its_place_is_asked_for_all_the_same(told):
+    story = told("""
+        10-09 09:00 DISPATCH A
+        10-17 09:00 REDISPATCH B
+        10-17 10:00 RETURN_REQUEST A
+        10-18 10:00 RETURN_GRANT A
+    """)
+    one = story.duty("A")
+    assert ended(one) == ("returned", at("10-18 10:00")) and one.facts["is_late_at_return"] is True
 
 
 def test_under_edition_1_a_late_return_is_void_alone(told):
@@ -675,16 +806,72 @@ def test_under_edition_1_the_seconds_decide(told):
     assert [duty.facts["closed_at"] for duty in (one, other)] == [None, at("10-12 09:00:10")]
 
 
-def test_a_close_of_the_minute_of_a_redispatch_to_another_unit_stays_where_the_seconds_put_it(told):
+def test_a_duty_that_had_ended_waits_for_no_close_and_one_sent_back_by_then_does(told):
+    ended_before = "10-09 09:00 DISPATCH A\n10-10 09:00 TERMINATE -\n10-12 09:00 CLOSE A\n10-12 09:00:10 REWORK A"
+    first, second = told(ended_before).duties("A")
+    assert ended(first)[0] == "terminated" and ended(second) == ("closed", at("10-12 09:00:10"))
+    first, second = told("""
+        10-09 09:00 DISPATCH A
+        10-11 09:00 CLOSE A
+        10-12 09:00 CLOSE A
+        10-12 09:00:05 REVIEW_BACK A
+        10-12 09:00:10 REWORK A
+    """).duties("A")
+    assert ended(first) == ("superseded", at("10-12 09:00:10")) and ended(second) == (None, None)
+
+
+@pytest.mark.parametrize("again", ["DISPATCH A", "REDISPATCH A", "ADD_UNIT A lead"])
+@pytest.mark.parametrize(
+    ("story", "ends"),
+    [
+        ("10-12 09:00 CLOSE A; 10-12 09:00:10 {again}", ["10-12 09:00"]),
+        ("10-11 09:00 CLOSE A; 10-12 09:00 CLOSE A; 10-12 09:00:10 {again}", ["10-11 09:00", "10-12 09:00:10"]),
+        ("10-12 09:00 {again}; 10-12 09:00:10 CLOSE A", ["10-12 09:00:10"]),
+        ("10-12 09:00:05 CLOSE A; 10-12 09:00:10 {again}", ["10-12 09:00:05", None]),
+    ],
+)
+def test_a_close_of_the_minute_of_a_dispatch_comes_after_it(told, again, story, ends):
+    duties = told("\n".join(["10-09 09:00 DISPATCH A", *story.format(again=again).split("; ")])).duties("A")
+    assert [one.facts["ended_at"] for one in duties] == [end and at(end) for end in ends]
+
+
+def test_a_close_of_the_minute_in_which_a_support_unit_becomes_the_lead_is_the_support_units(told):
+    story = told("10-09 09:00 ADD_UNIT A\n10-12 09:00 CLOSE A\n10-12 09:00:10 DISPATCH A")
+    assert [(one.role, ended(one)[0]) for one in story.duties("A")] == [("support", "closed"), ("lead", None)]
+
+
+@pytest.mark.parametrize(
+    ("story", "first", "second"),
+    [
+        ("10-12 09:00 REDISPATCH A; 10-12 09:00:20 RETURN_GRANT A", "10-12 09:00", None),
+        ("10-12 09:00 RETURN_GRANT A; 10-12 09:00:20 REDISPATCH A", "10-12 09:00", None),
+        ("10-11 RETURN_GRANT A; 10-12 09:00 RETURN_GRANT A; 10-12 09:00:20 REDISPATCH A", "10-11", "10-12 09:00:20"),
+        ("10-11 RETURN_GRANT A; 10-12 09:00 REDISPATCH A; 10-12 09:00:20 RETURN_GRANT A", "10-11", "10-12 09:00:20"),
+    ],
+)
+def test_a_return_of_the_minute_of_a_dispatch_is_of_the_duty_before_where_that_is_open(told, story, first, second):
+    story = story.replace("10-11 ", "10-11 00:00 ")
+    one, other = told("\n".join(["10-09 09:00 DISPATCH A", *story.split("; ")])).duties("A")
+    assert [duty.facts["voided_at"] for duty in (one, other)] == [at(first), second and at(second)]
+
+
+@pytest.mark.parametrize(
+    ("taker", "says"),
+    [("REDISPATCH B", {}), ("REWORK B", {}), ("DISPATCH B", {"another_lead": "replaces"})],
+)
+def test_a_close_of_the_minute_in_which_another_unit_takes_its_place_comes_before_that(told, taker, says):
+    story = told(f"10-09 09:00 DISPATCH A\n10-12 09:00 {taker}\n10-12 09:00:20 CLOSE A", feeds={"12345": says})
+    assert ended(story.duty("A")) == ("closed", at("10-12 09:00")) and ended(story.duty("B")) == (None, None)
+    story = told(f"10-09 09:00 DISPATCH A\n10-12 09:00:01 {taker}\n10-12 09:00:20 CLOSE A", feeds={"12345": says})
+    assert ended(story.duty("A")) == ("superseded", at("10-12 09:00:01"))
+
+
+def test_where_nothing_takes_its_place_a_close_keeps_its_moment(told):
+    story = told("10-09 09:00 DISPATCH A\n10-12 09:00 DISPATCH B\n10-12 09:00:20 CLOSE A")
+    assert ended(story.duty("A")) == ("closed", at("10-12 09:00:20"))
     story = told("10-09 09:00 DISPATCH A\n10-12 09:00 REDISPATCH B\n10-12 09:00:10 CLOSE B")
     assert ended(story.duty("A")) == ("superseded", at("10-12 09:00"))
     assert ended(story.duty("B")) == ("closed", at("10-12 09:00:10"))
-
-
-def test_a_return_of_the_minute_of_a_redispatch_to_the_same_unit_is_of_the_duty_before(told):
-    story = told("10-09 09:00 DISPATCH A\n10-12 09:00 REDISPATCH A\n10-12 09:00:20 RETURN_GRANT A")
-    first, second = story.duties("A")
-    assert ended(first) == ("returned", at("10-12 09:00")) and ended(second) == (None, None)
 
 
 def test_a_signature_of_the_minute_answers_the_opening(told):

@@ -20,8 +20,8 @@ GIVEN = ("DISPATCH", "REDISPATCH", "ADD_UNIT")
 
 
 class Walk:
-    """``returned``: the hotlines under whose numbers a lead's return was granted since they gave the case to a lead
-    last."""
+    """``returned``: of each hotline the leads' duties whose return was granted under its number since it gave the case
+    to a lead last."""
 
     def __init__(self, register: Register, root: Key, events: list[Event], tolerance: timedelta):
         self.register, self.root, self.events, self.tolerance = register, root, events, tolerance
@@ -29,7 +29,7 @@ class Walk:
         self.dispatches = self.attribution.dispatches(events)
         self.duties: list[Assignment] = []
         self.violations: list[tuple[Event, Assignment | None]] = []
-        self.returned: set[str] = set()
+        self.returned: dict[str, list[Assignment]] = defaultdict(list)
         self._hung: list[tuple[Event, Assignment]] = []
         self._told: dict[int, int] = {}
         self._undecided: dict[int, list[tuple[Event, Dispatch]]] = defaultdict(list)
@@ -65,7 +65,7 @@ class Walk:
         if told.role == "lead":
             if self.takes_a_place(told):
                 self.end_by_dispatch(told, duty)
-            self.returned.discard(told.hotline)
+            self.returned.pop(told.hotline, None)
         for event in self._waiting[id(told)]:
             self.hang(event, told)
 
@@ -131,6 +131,8 @@ class Walk:
         """It answers a return that was granted since, and then ends nothing more; else it ends what its hotline gave to
         other units. What another hotline gave ends by that one's record alone (duty-ends)."""
         if told.hotline in self.returned:
+            for one in self.returned[told.hotline]:
+                one.is_answered = True
             return
         for one in list(self.duties):
             if one is by or one.role != "lead" or one.is_of(told.who) or not is_open(one):
@@ -213,15 +215,15 @@ class Walk:
             self.violations.append((event, duty))
 
     def grant(self, event: Event, told: Dispatch) -> None:
-        """A granted return takes back what its hotline had told the unit of the duty, or of that which it took over from;
-        a hotline that told it nothing takes back what the hotline told that opened the duty (told-again). A designation
-        bars it up to the next dispatch to that unit (after-designation). What is void cannot be returned, and the return
-        of what another had taken the place of is answered already (duty-ends)."""
+        """A granted return takes back what its hotline had told the unit of the duty, or of that which it took over
+        from; a hotline that told it nothing takes back what the hotline told that opened the duty (told-again). A
+        designation bars it up to the next dispatch to that unit (after-designation). The return of what another had
+        taken the place of is answered already (duty-ends)."""
         duty, hotline = told.duty, event.case[0]
         if any(self.bars(designation, event, told) for designation in told.designated):
             return
-        if duty.role == "lead" and duty.seal is None and void(duty) is None:
-            self.returned.add(hotline)
+        if duty.role == "lead" and duty.seal is None and not duty.is_answered:
+            self.returned[hotline].append(duty)
         own = [word for word in duty.dispatches if word.hotline == hotline]
         taken = own or [word for word in duty.dispatches if word.hotline == duty.opener.hotline]
         was_open = is_open(duty)

@@ -520,6 +520,8 @@ final as (
         duties.root_case_id,
         duties.holder,
         duties.edition,
+        own.counted_at as told_at,
+        own.counted_rank as told_rank,
         duties.opened_place is not null as is_opened,
         duties.is_taken_over,
         beginning.counted_at as opened_at,

@@ -31,6 +31,8 @@ duties as (
 final as (
     select
         told.assignment_id as told_id,
+        told.told_at,
+        told.told_rank,
         duties.assignment_id,
         case when not duties.is_first then duties.opened_at else '-infinity' end as from_at,
         case when not duties.is_first then duties.opened_rank else 0 end as from_rank,
