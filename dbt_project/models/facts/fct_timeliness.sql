@@ -134,7 +134,7 @@ final as (
         judged.closed_in_time_at,
         judged.voided_at,
         judged.void_reason,
-        judged.is_late_at_return,
+        judged.is_late_at_return and judged.closed_in_time_at is null as is_late_at_return,
         judged.ended_at,
         judged.end_reason,
         judged.superseded_by as superseded_by_assignment_id,
