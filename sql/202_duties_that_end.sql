@@ -14,8 +14,6 @@ alter column end_reason type text using case
     when voided_at is not null then void_reason when closed_at is not null then 'closed'
 end;
 
-alter table mart.fct_timeliness alter column is_late_at_return drop default;
-
 -- Told again: what was told, and what stands.
 alter table audit.lifecycle_anomaly
 add column told_due_at timestamptz,

@@ -294,8 +294,7 @@ _CROWD = (
     f" select 'x' || n, 'h12345', 'x' || n, '2026-09-01', false, 1, 0, 0, 'x' || n, 1, n from {_MANY}",
     "insert into mart.fct_timeliness (assignment_id, case_id, unit_code, unit_role, round, dispatched_at, clock,"
     " is_calendar_provisional, return_request_count, return_deny_count, extension_count, dispatch_batch_id,"
-    " dispatch_row_number, is_late_at_return)"
-    " select 'x' || n, 'x' || n, 'X1', 'lead', 1, '2026-09-01', 'working', false, 0, 0, 0, 2, n, false"
+    " dispatch_row_number) select 'x' || n, 'x' || n, 'X1', 'lead', 1, '2026-09-01', 'working', false, 0, 0, 0, 2, n"
     f" from {_MANY}",
     "insert into mart.fct_satisfaction (callback_id, assignment_id, case_id, unit_code, called_at, source_batch_id,"
     f" source_row_number) select 'x' || n, 'x' || n, 'x' || n, 'X1', '2026-09-02', 3, n from {_MANY}",
