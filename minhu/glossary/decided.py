@@ -58,6 +58,14 @@ CONFIG_ENTRY = Kind(
         "delivery": ("交付", "deliveries"),
     },
 )
+BY_READING = Kind(  # whether what moved in a revision moved by another reading of the rules
+    "by_reading",
+    {
+        "wholly": ("读法", "by the reading"),
+        "partly": ("部分因读法", "partly by the reading"),
+        "not": ("非因读法", "not by the reading"),
+    },
+)
 ACCESS = Kind(  # what the access log tells of
     "access",
     {

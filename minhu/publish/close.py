@@ -169,20 +169,19 @@ def revise(
     with database.connect(settings) as connection:
         find_release(connection, wanted.text, None, scheme_id)
         asked = connection.execute(_ASKED, {"period": wanted.text}).fetchone()
-        if readings != (asked[0] if asked else "published"):
+        is_new = readings == "new"
+        if is_new != bool(asked and asked[0]):
             given = {"period": wanted.text, "first_on": wanted.first, "last_on": wanted.last}
-            database.act(
-                connection, "publish.take_readings", given | {"takes": readings, "why": mask_line(why.strip())}
-            )
-    if readings == "new" or asked:
-        tell(f"{wanted.text}：按{'现行' if readings == 'new' else '原'}读法重建事实")
+            database.act(connection, "publish.take_readings", given | {"is_new": is_new, "why": mask_line(why.strip())})
+    if is_new or asked:
+        tell(f"{wanted.text}：按{'现行' if is_new else '原'}读法重建事实")
         build(settings)
     return close(settings, wanted.text, scheme_id, why=why.strip(), tell=tell)
 
 
 # What was decided about a period's readings since it was published last.
 _ASKED = """
-select takes from publish.readings_taken
+select is_new from publish.readings_taken
 where period = %(period)s
     and taken_at > (select max(published_at) from publish.release where release.period = readings_taken.period)
 order by taken_id desc limit 1

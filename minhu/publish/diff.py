@@ -16,7 +16,7 @@ from minhu import database
 from minhu.errors import Refused
 from minhu.glossary.cases import LEFT_OUT, SUBJECT
 from minhu.glossary.columns import COLUMN
-from minhu.glossary.decided import CONFIG_ENTRY, DECISION, DECISION_STATE
+from minhu.glossary.decided import BY_READING, CONFIG_ENTRY, DECISION, DECISION_STATE
 from minhu.publish.close import Closing, Release, find_release, read_closing, read_releases
 from minhu.publish.row_hash import read_json
 from minhu.schemes.period import Period
@@ -49,12 +49,12 @@ class Moved:
     unit_name: str
     indicator_code: str | None
     changes: tuple[Change, ...]
-    by_reading: Literal["all", "some", "none"] = "none"
+    by_reading: Literal["wholly", "partly", "not"] = "not"
     """Of its rows that came or went, how many moved by another reading of the rules."""
 
     def __str__(self) -> str:
         place = f"{self.unit_name}（{self.unit_code}）" + (f" {self.indicator_code}" if self.indicator_code else "")
-        told = {"all": "〔读法〕", "some": "〔部分因读法〕", "none": ""}[self.by_reading]
+        told = "" if self.by_reading == "not" else f"〔{BY_READING.zh(self.by_reading)}〕"
         return f"{place}：" + "，".join(map(str, self.changes)) + told
 
 
@@ -81,9 +81,8 @@ class MovedCase:
             if self.case_no
             else f"{SUBJECT.said(self.subject_kind)} {self.subject_id}"
         )
-        return (
-            f"{sign} {self.unit_code} {self.indicator_code} {case}{excluded}{'〔读法〕' if self.is_by_reading else ''}"
-        )
+        by_reading = f"〔{BY_READING.zh('wholly')}〕" if self.is_by_reading else ""
+        return f"{sign} {self.unit_code} {self.indicator_code} {case}{excluded}{by_reading}"
 
 
 @dataclass(frozen=True)
@@ -188,13 +187,13 @@ def _moved(
 
 def _by_reading(
     cases: tuple[MovedCase, ...], unit_code: str, indicator_code: str | None
-) -> Literal["all", "some", "none"]:
+) -> Literal["wholly", "partly", "not"]:
     told = [
         one.is_by_reading
         for one in cases
         if one.unit_code == unit_code and indicator_code in (None, one.indicator_code)
     ]
-    return "all" if told and all(told) else "some" if any(told) else "none"
+    return "wholly" if told and all(told) else "partly" if any(told) else "not"
 
 
 def _frozen(connection: psycopg.Connection, closing: Closing, kind: str) -> dict[tuple[str, str | None], dict]:

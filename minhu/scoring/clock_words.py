@@ -118,9 +118,11 @@ def clock(row: Mapping, rule: Mapping | None, act: str, as_of: datetime, calenda
     """
     due, done = row["due_at"], row["occurred_at"]
     is_open = done is None or done > as_of
-    ended = row.get("ended_at") if is_open else None
+    ended: datetime | None = row.get("ended_at") if is_open else None
+    until = as_of if is_open else done
     is_over = ended is not None and due < ended <= as_of
-    until = (ended if is_over else as_of) if is_open else done
+    if ended is not None and is_over:
+        until = ended
     is_working = rule is not None and (
         rule["unit"] == "workday" or (rule["unit"] in ("work_hour", "work_minute") and not row["has_24h_duty"])
     )

@@ -34,14 +34,14 @@ def edition_on(spans: Spans, day: date) -> int:
 def merge(declared: Spans, releases: Iterable[tuple[Period, datetime, Spans]], taken: Iterable[tuple]) -> Spans:
     """The readings of a build: those declared, but for the days whose scores are published.
 
-    ``releases``: in the order of their publication. ``taken``: (period, "new" or "published", moment), in their order.
+    ``releases``: in the order of their publication. ``taken``: (period, whether the new ones, moment), in their order.
     The newest release that reaches to a day has its readings; what was taken for a period since its own newest release
     goes before.
     """
     published = [_Published(*one) for one in releases]
     last_of = {one.period.text: one.published_at for one in published}
-    asked = {text: takes for text, takes, at in taken if at > last_of.get(text, at)}
-    fresh = [Period.parse(text) for text, takes in asked.items() if takes == "new"]
+    asked = {text: is_new for text, is_new, at in taken if at > last_of.get(text, at)}
+    fresh = [Period.parse(text) for text, is_new in asked.items() if is_new]
 
     def holds_on(day: date) -> int:
         if any(period.first <= day <= period.last for period in fresh):
@@ -102,7 +102,7 @@ select release.period, release.published_at, build.readings
 from publish.release inner join audit.build using (build_id)
 order by release.release_id
 """
-_TAKEN = "select period, takes, taken_at from publish.readings_taken order by taken_id"
+_TAKEN = "select period, is_new, taken_at from publish.readings_taken order by taken_id"
 _LAST = """
 select readings from audit.build where status = 'succeeded' and build_id < %(build)s order by build_id desc limit 1
 """

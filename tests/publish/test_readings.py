@@ -110,12 +110,12 @@ def test_new_readings_are_taken_on_purpose_and_told_apart(city, gu):
     moved = diff(city, MONTH, closing.revision)
     assert on_time(city) == (4, 5)
     (unit,) = [one for one in moved.indicators if (one.unit_code, one.indicator_code) == ("U2", "close_on_time")]
-    assert unit.by_reading == "all"
+    assert unit.by_reading == "wholly"
     assert [one.case_no for one in moved.cases if one.is_by_reading and one.unit_code == "U2"]
     told = render_diff(moved)
     assert "读法变化：第 1 版 → 2026-10-01 起第 2 版" in told and "〔读法〕" in told
-    taken = world.rows(city, "select period, takes, why, taken_by from publish.readings_taken")
-    assert taken == [(MONTH, "new", "按新读法重算", world.rows(city, "select session_user")[0][0])]
+    taken = world.rows(city, "select period, is_new, why, taken_by from publish.readings_taken")
+    assert taken == [(MONTH, True, "按新读法重算", world.rows(city, "select session_user")[0][0])]
     assess.record(
         gu,
         "approve",
@@ -130,9 +130,9 @@ def test_after_a_rejection_the_published_readings_are_taken_again(city, gu):
     closing = revise(city, MONTH, why="申诉获准，读法不变")
     assert on_time(city) == (4, 6)
     put_out(city, closing, gu)
-    assert [row[0] for row in world.rows(city, "select takes from publish.readings_taken order by taken_id")] == [
-        "new",
-        "published",
+    assert [row[0] for row in world.rows(city, "select is_new from publish.readings_taken order by taken_id")] == [
+        True,
+        False,
     ]
     for revision in (1, 2, closing.revision):
         assert verify(city, MONTH, revision).is_ok, revision
@@ -163,16 +163,16 @@ def release(period, minute, *spans):
         pytest.param([], [], [2, 2, 2, 2, 2, 2], id="nothing is published"),
         pytest.param([release("2026-09", 0)], [], [1, 1, 1, 2, 2, 2], id="a month, and all before it"),
         pytest.param([release("2026-09", 0), release("2026-10", 1, (B, 2))], [], [1, 1, 1, 2, 2, 2], id="two months"),
-        pytest.param([release("2026-09", 0)], [("2026-09", "new", at(1))], [1, 2, 2, 2, 2, 2], id="taken anew"),
+        pytest.param([release("2026-09", 0)], [("2026-09", True, at(1))], [1, 2, 2, 2, 2, 2], id="taken anew"),
         pytest.param(
             [release("2026-09", 0)],
-            [("2026-09", "new", at(1)), ("2026-09", "published", at(2))],
+            [("2026-09", True, at(1)), ("2026-09", False, at(2))],
             [1, 1, 1, 2, 2, 2],
             id="taken anew and back",
         ),
         pytest.param(
             [release("2026-09", 0), release("2026-10", 1, (B, 1)), release("2026-09", 3, (A, 2), (B, 1))],
-            [("2026-09", "new", at(2))],
+            [("2026-09", True, at(2))],
             [1, 2, 2, 1, 1, 2],
             id="published with the new readings: the month after keeps its own",
         ),

@@ -89,29 +89,41 @@ known as (
     from in_force
 ),
 
--- The close that stood when the limit passed: of what review sent back the first after the last review up to then.
+-- Of what review sent back, the last review up to the limit, and the first close after that.
+reviewed as (
+    select
+        known.assignment_id,
+        max(reviews.told::timestamptz) filter (where reviews.told::timestamptz <= known.judged_due_at) as reviewed_at
+    from known
+    cross join lateral jsonb_array_elements_text(known.reviews) as reviews (told)
+    where known.edition > 1 and known.review_back_count > 0 and known.voided_at is null
+    group by known.assignment_id
+),
+
+stood as (
+    select
+        known.assignment_id,
+        min(closes.told::timestamptz) as closed_at
+    from known
+    inner join reviewed on known.assignment_id = reviewed.assignment_id
+    cross join lateral jsonb_array_elements_text(known.closes) as closes (told)
+    where
+        closes.told::timestamptz <= known.judged_due_at
+        and (reviewed.reviewed_at is null or closes.told::timestamptz > reviewed.reviewed_at)
+    group by known.assignment_id
+),
+
+-- The close that stood when the limit passed.
 judged as (
     select
-        *,
+        known.*,
         case
-            when edition > 1 and review_back_count > 0 and voided_at is null
-                then (
-                    select min(closes.told::timestamptz)
-                    from jsonb_array_elements_text(known.closes) as closes (told)
-                    where
-                        closes.told::timestamptz <= known.judged_due_at
-                        and closes.told::timestamptz > coalesce(
-                            (
-                                select max(reviews.told::timestamptz)
-                                from jsonb_array_elements_text(known.reviews) as reviews (told)
-                                where reviews.told::timestamptz <= known.judged_due_at
-                            ),
-                            '-infinity'
-                        )
-                )
-            when closed_at <= judged_due_at then closed_at
+            when reviewed.assignment_id is not null then stood.closed_at
+            when known.closed_at <= known.judged_due_at then known.closed_at
         end as closed_in_time_at
     from known
+    left join reviewed on known.assignment_id = reviewed.assignment_id
+    left join stood on known.assignment_id = stood.assignment_id
 ),
 
 final as (

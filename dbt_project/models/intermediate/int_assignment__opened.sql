@@ -56,22 +56,19 @@ final as (
         related.edition > 1 as has_related_returns,
         related.returned_at,
         -- a date that passed before the duty was taken over binds nobody
-        case when passed.is_ticket_due is not true then told.ticket_due_at end as ticket_due_at,
-        case when passed.is_ticket_sign_due is not true then told.ticket_sign_due_at end as ticket_sign_due_at,
-        case when passed.is_ticket_contact_due is not true then told.ticket_contact_due_at end as ticket_contact_due_at,
+        case when taken.over_at is null or told.ticket_due_at > taken.over_at then told.ticket_due_at end
+            as ticket_due_at,
+        case when taken.over_at is null or told.ticket_sign_due_at > taken.over_at then told.ticket_sign_due_at end
+            as ticket_sign_due_at,
+        case
+            when taken.over_at is null or told.ticket_contact_due_at > taken.over_at then told.ticket_contact_due_at
+        end as ticket_contact_due_at,
         told.batch_id,
         told.row_number
     from {{ ref('int_assignment__told') }} as told
     left join {{ ref('int_assignment__related') }} as related on told.assignment_id = related.assignment_id
     left join reworked_supports as supports on told.assignment_id = supports.assignment_id
-    cross join
-        lateral (
-            select
-                told.ticket_due_at <= taken.at as is_ticket_due,
-                told.ticket_sign_due_at <= taken.at as is_ticket_sign_due,
-                told.ticket_contact_due_at <= taken.at as is_ticket_contact_due
-            from (select case when related.is_taken_over then related.opened_at end as at) as taken
-        ) as passed
+    cross join lateral (select case when related.is_taken_over then related.opened_at end as over_at) as taken
     where coalesce(related.is_opened, true)
 )
 
