@@ -1,5 +1,5 @@
--- A duty ends: when, why, and what took its place. Of the facts there are, built under the readings before, it follows from
--- what they hold; no case has to be built anew. One pass writes the table as it stays.
+-- A duty ends: when, why, and what took its place. Of the facts there are, built under the readings before, it
+-- follows from what they hold; no case has to be built anew. One pass writes the table as it stays.
 alter table mart.fct_timeliness
 add column closed_in_time_at timestamptz,
 add column is_late_at_return boolean not null default false,

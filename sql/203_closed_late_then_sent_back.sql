@@ -2,8 +2,8 @@
 alter view audit.gaming_signal rename to gaming_pattern;
 comment on view audit.gaming_pattern is '疑似刷分信号（一）— The patterns of gaming_signal but the one added after them.';
 
--- Closed in the last hours before the limit, and sent back by review or rework after that: such a close stood at the limit
--- and was in time. Against all that the unit closed in those hours, in the month in which the limits lie.
+-- Closed in the last hours before the limit, and sent back by review or rework after that: such a close stood at the
+-- limit and was in time. Against all that the unit closed in those hours, in the month in which the limits lie.
 create view audit.gaming_signal as
 with thresholds as (
     select

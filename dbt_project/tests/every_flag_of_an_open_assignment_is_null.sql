@@ -1,5 +1,5 @@
--- A flag stored while an assignment is open would go stale the moment its limit passes. One whose close stood then was in
--- time, though review sent it back since.
+-- A flag stored while an assignment is open would go stale the moment its limit passes. One whose close stood then
+-- was in time, though review sent it back since.
 {{ config(tags=['facts']) }}
 
 select assignment_id

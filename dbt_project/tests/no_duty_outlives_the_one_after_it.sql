@@ -1,5 +1,5 @@
--- Once a unit's latest lead duty on a matter is over, no earlier one of it is open; and none counts late that was not late
--- when another took its place. Of duties under the readings of edition 2.
+-- Once a unit's latest lead duty on a matter is over, no earlier one of it is open; and none counts late that was not
+-- late when another took its place. Of duties under the readings of edition 2.
 {{ config(tags=['facts']) }}
 
 with duties as (

@@ -1,6 +1,6 @@
 -- Closing limits that were extended. Grants are taken in their order: one with a due date sets the limit, one without
--- adds the amount that the rule declares. A grant counts when it was asked for before the limit then in force passed; of
--- a hotline that tells no requests it was. Asked later it has no effect, and so no grant after it has.
+-- adds the amount that the rule declares. A grant counts when it was asked for before the limit then in force passed;
+-- of a hotline that tells no requests it was. Asked later it has no effect, and so no grant after it has.
 with limited as (
     select
         assignments.assignment_id,

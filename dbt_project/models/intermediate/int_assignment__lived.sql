@@ -135,7 +135,7 @@ voided as (
     left join standing as returned
         on opened.assignment_id = returned.assignment_id and returned.event_type = 'RETURN_GRANT'
     cross join
-        lateral (
+        lateral (  -- noqa: ST05
             select
                 case when opened.has_related_returns then opened.returned_at else returned.occurred_at end
                     as returned_at

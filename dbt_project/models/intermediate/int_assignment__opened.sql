@@ -1,5 +1,5 @@
--- One row per assignment: a unit × a case × a round. What was told a unit that had the duty already opens none; what took
--- over from another hotline's word begins with that.
+-- One row per assignment: a unit × a case × a round. What was told a unit that had the duty already opens none; what
+-- took over from another hotline's word begins with that.
 with supports as (
     select
         assignment_id,
@@ -68,7 +68,10 @@ final as (
     from {{ ref('int_assignment__told') }} as told
     left join {{ ref('int_assignment__related') }} as related on told.assignment_id = related.assignment_id
     left join reworked_supports as supports on told.assignment_id = supports.assignment_id
-    cross join lateral (select case when related.is_taken_over then related.opened_at end as over_at) as taken
+    cross join
+        lateral (  -- noqa: ST05
+            select case when related.is_taken_over then related.opened_at end as over_at
+        ) as taken
     where coalesce(related.is_opened, true)
 )
 

@@ -1,9 +1,10 @@
 -- What becomes of the dispatches of a matter beside each other, where it was given to a lead more than once: which of
--- them open a duty and which only tell a unit again what it has, when a duty ends because another takes its place, when
--- one hotline's word takes over from another's. One row per dispatch that this changes something for, or may.
+-- them open a duty and which only tell a unit again what it has, when a duty ends because another takes its place,
+-- when one hotline's word takes over from another's. One row per dispatch that this changes something for, or may.
 --
--- Everything of a matter is put in one order first; from then on its places are compared and no times. Only the readings
--- of edition 2 know of it: of edition 1 every dispatch opens a duty and only a return or an end of the case ends one.
+-- Everything of a matter is put in one order first; from then on its places are compared and no times. Only the
+-- readings of edition 2 know of it: of edition 1 every dispatch opens a duty and only a return or an end of the case
+-- ends one.
 with several as (
     select root_case_id
     from {{ ref('int_assignment__told') }}
@@ -64,7 +65,7 @@ moments as (
         told.*,
         row_number() over (
             partition by told.root_case_id
-            order by told.counted_at, told.counted_rank, told.kind = 'given' desc, told.id
+            order by told.counted_at asc, told.counted_rank asc, told.kind = 'given' desc, told.id
         ) as place
     from (
         select
@@ -116,8 +117,8 @@ first_given as (
         moments.place,
         told.kind_before = 'returned' as is_answer
     from leads
-    inner join moments on leads.assignment_id = moments.id and moments.kind = 'given'
-    inner join (
+    inner join moments on leads.assignment_id = moments.id and moments.kind = 'given'  -- noqa: AL04
+    inner join (  -- noqa: ST05
         select
             id,
             kind,
@@ -128,7 +129,8 @@ first_given as (
         on leads.assignment_id = told.id and told.kind = 'given'
 ),
 
--- A return that was granted after a redispatch had taken that duty's place is answered by it: the next one answers it not.
+-- A return that was granted after a redispatch had taken that duty's place is answered by it: the next one answers it
+-- not.
 answered as (
     select distinct moments.id
     from moments
@@ -168,7 +170,7 @@ given as (
         first_given.place,
         told.kind_before = 'returned' as is_answer
     from first_given
-    inner join (
+    inner join (  -- noqa: ST05
         select
             moments.id,
             moments.kind,
@@ -205,7 +207,7 @@ spells as (
     from given
     inner join states on given.assignment_id = states.id and states.kind = 'given'
     cross join
-        lateral (
+        lateral (  -- noqa: ST05
             select
                 given.opened_by = 'REWORK'
                 or coalesce(states.kind_before = 'closed', true) as is_anew
@@ -222,8 +224,8 @@ bounded as (
     from spells
 ),
 
--- Whose word a granted return takes back: that of the hotline under whose number it was granted, if it had told the unit
--- of that duty.
+-- Whose word a granted return takes back: that of the hotline under whose number it was granted, if it had told the
+-- unit of that duty.
 returns as (
     select
         returned.id,
@@ -254,7 +256,7 @@ first_ends as (
         ends.by_assignment_id
     from bounded
     inner join
-        (
+        (  -- noqa: ST05
             select
                 root_case_id,
                 holder,
@@ -290,7 +292,7 @@ first_ends as (
         on
             bounded.root_case_id = ends.root_case_id
             and bounded.place < ends.place
-            and (bounded.next_spell_place is null or ends.place < bounded.next_spell_place)
+            and (bounded.next_spell_place is null or bounded.next_spell_place > ends.place)
             and (ends.holder is null or bounded.holder = ends.holder)
             and (ends.hotline is null or bounded.hotline = ends.hotline)
             and (ends.except_holder is null or bounded.holder <> ends.except_holder)
@@ -320,7 +322,8 @@ ended_first as (
     order by assignment_id asc, place asc
 ),
 
--- Rework speaks of the lead of the round before it: of the unit that it goes to, if that was one, else of who had it last.
+-- Rework speaks of the lead of the round before it: of the unit that it goes to, if that was one, else of who had it
+-- last.
 reworks as (
     select distinct on (rework.assignment_id)
         rework.assignment_id as by_assignment_id,
@@ -365,7 +368,7 @@ ended as (
                 bounded.root_case_id = reworks.root_case_id
                 and bounded.holder in (reworks.holder, reworks.goes_to)
                 and bounded.place < reworks.place
-                and (bounded.next_spell_place is null or reworks.place <= bounded.next_spell_place)
+                and (bounded.next_spell_place is null or bounded.next_spell_place >= reworks.place)
         inner join states
             on
                 bounded.root_case_id = states.root_case_id
@@ -377,7 +380,8 @@ ended as (
     order by assignment_id asc, place asc
 ),
 
--- The words of one hotline up to one end are one word, told first by the first of them. Under edition 1 each is its own.
+-- The words of one hotline up to one end are one word, told first by the first of them. Under edition 1 each is its
+-- own.
 words as (
     select
         bounded.assignment_id,
@@ -403,8 +407,8 @@ words as (
     left join ended on bounded.assignment_id = ended.assignment_id
 ),
 
--- A word that holds longer than all before it opens a duty: at once if none of those holds any more, else when the last
--- of them falls.
+-- A word that holds longer than all before it opens a duty: at once if none of those holds any more, else when the
+-- last of them falls.
 covered as (
     select
         *,
@@ -428,7 +432,7 @@ opened as (
             when covered.holds_until > covered.held_until and fallen.is_open then covered.held_until
         end as opened_place
     from covered
-    left join (
+    left join (  -- noqa: ST05
         select distinct on (root_case_id, holder, end_place)
             root_case_id,
             holder,
@@ -478,7 +482,7 @@ voids as (
             and duties.holder = returns.holder
             and duties.hotline = returns.hotline
             and duties.opened_place < returns.place
-            and (duties.next_opened_place is null or returns.place <= duties.next_opened_place)
+            and (duties.next_opened_place is null or duties.next_opened_place >= returns.place)
     where duties.opened_place is not null
     group by duties.assignment_id
 ),
@@ -494,7 +498,7 @@ replacing as (
         on
             told.root_case_id = taking.root_case_id
             and told.holder = taking.holder
-            and taking.opened_place <= told.place
+            and told.place >= taking.opened_place
     order by duties.assignment_id asc, taking.opened_place desc
 ),
 

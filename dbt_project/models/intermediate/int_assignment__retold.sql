@@ -1,5 +1,5 @@
--- Where a unit was told again what it has: which duty a dispatch of it stands in, from when until when. Whatever else was
--- dispatched stands for itself.
+-- Where a unit was told again what it has: which duty a dispatch of it stands in, from when until when. Whatever else
+-- was dispatched stands for itself.
 with holders as (
     select
         root_case_id,

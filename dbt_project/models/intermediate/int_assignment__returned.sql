@@ -1,5 +1,5 @@
--- Returns that voided an assignment: when each was asked for, and what the rule says of one asked for so late. Only under
--- the readings of edition 2; before, when a return was asked for decided nothing.
+-- Returns that voided an assignment: when each was asked for, and what the rule says of one asked for so late. Only
+-- under the readings of edition 2; before, when a return was asked for decided nothing.
 with returned as (
     select
         opened.assignment_id,
@@ -23,12 +23,12 @@ asked as (
     select
         returned.assignment_id,
         min(requests.occurred_at) as asked_at
-    from returned
+    from returned  -- noqa: AL04
     inner join {{ ref('int_event__attached') }} as requests
         on
             returned.assignment_id = requests.assignment_id
             and requests.event_type = 'RETURN_REQUEST'
-            and requests.counted_at <= returned.voided_at
+            and returned.voided_at >= requests.counted_at
     left join (
         select
             returned.assignment_id,

@@ -1,7 +1,7 @@
--- What was told to a unit: every dispatch, redispatch, further unit and rework. It opens an assignment, a unit × a case ×
--- a round, unless the unit has that duty already (int_assignment__opened); the event is its identity, unit and round are
--- attributes. Rework that names no unit goes to the unit that had it last; whoever else was not named is nobody that we
--- know: after a return it is hardly the one that returned it.
+-- What was told to a unit: every dispatch, redispatch, further unit and rework. It opens an assignment, a unit × a
+-- case × a round, unless the unit has that duty already (int_assignment__opened); the event is its identity, unit and
+-- round are attributes. Rework that names no unit goes to the unit that had it last; whoever else was not named is
+-- nobody that we know: after a return it is hardly the one that returned it.
 with told as (
     select
         *,

@@ -172,7 +172,7 @@ moved as (
     left join given_away
         on of_that_minute.event_id = given_away.event_id and of_that_minute.later_id = given_away.later_id
     cross join
-        lateral (
+        lateral (  -- noqa: ST05
             select
                 of_that_minute.may_be_earlier
                 and earlier_states.is_waiting

@@ -1,5 +1,5 @@
--- Closed on time: one row per assignment that has a limit for closing. A granted extension moves the limit; a close that
--- stood when it passed was in time.
+-- Closed on time: one row per assignment that has a limit for closing. A granted extension moves the limit; a close
+-- that stood when it passed was in time.
 {{ measure_of_assignments(
     'close_on_time',
     numerator='assignments.is_closed_on_time::integer',
