@@ -26,6 +26,7 @@ from minhu.schemes.scheme import Scheme
 from minhu.scoring.score import ScoreResult, score
 from minhu.settings import Settings
 from minhu.warehouse.build import build
+from minhu.warehouse.readings import taken_anew
 
 PERIOD_OVER = "release.period_over"
 
@@ -168,23 +169,24 @@ def revise(
     wanted = Period.parse(period)
     with database.connect(settings) as connection:
         find_release(connection, wanted.text, None, scheme_id)
-        asked = connection.execute(_ASKED, {"period": wanted.text}).fetchone()
-        is_new = readings == "new"
-        if is_new != bool(asked and asked[0]):
+        is_new, was_new = readings == "new", wanted.text in taken_anew(connection)
+        was_asked = database.one(connection, _WAS_ASKED, {"period": wanted.text})[0]
+        if is_new != was_new:
             given = {"period": wanted.text, "first_on": wanted.first, "last_on": wanted.last}
             database.act(connection, "publish.take_readings", given | {"is_new": is_new, "why": mask_line(why.strip())})
-    if is_new or asked:
+    if is_new or was_asked:
         tell(f"{wanted.text}：按{'现行' if is_new else '原'}读法重建事实")
         build(settings)
     return close(settings, wanted.text, scheme_id, why=why.strip(), tell=tell)
 
 
-# What was decided about a period's readings since it was published last.
-_ASKED = """
-select is_new from publish.readings_taken
-where period = %(period)s
-    and taken_at > (select max(published_at) from publish.release where release.period = readings_taken.period)
-order by taken_id desc limit 1
+# Whether anything was decided about a period's readings since it was published last: the facts may rest on it.
+_WAS_ASKED = """
+select exists (
+    select from publish.readings_taken
+    where period = %(period)s
+        and taken_at > (select max(published_at) from publish.release where release.period = readings_taken.period)
+)
 """
 
 
