@@ -5,6 +5,11 @@
 -- Everything of a matter is put in one order first; from then on its places are compared and no times. Only the
 -- readings of edition 2 know of it: of edition 1 every dispatch opens a duty and only a return or an end of the case
 -- ends one.
+{%- set is_open -%}
+coalesce(max(states.place) filter (where states.kind = 'closed'), 0)
+< coalesce(max(states.place) filter (where states.kind <> 'closed'), 0)
+{%- endset %}
+
 with several as (
     select root_case_id
     from {{ ref('int_assignment__told') }}
@@ -18,7 +23,6 @@ leads as (
         told.assignment_id,
         told.root_case_id,
         coalesce(told.unit_ref, 'nobody|' || told.assignment_id) as holder,
-        told.unit_ref,
         told.opened_by,
         told.round,
         told.edition,
@@ -161,7 +165,6 @@ given as (
         first_given.assignment_id,
         first_given.root_case_id,
         first_given.holder,
-        first_given.unit_ref,
         first_given.opened_by,
         first_given.round,
         first_given.edition,
@@ -303,8 +306,7 @@ first_ends as (
 open_ends as (
     select
         first_ends.*,
-        coalesce(max(states.place) filter (where states.kind = 'closed'), 0)
-        < coalesce(max(states.place) filter (where states.kind <> 'closed'), 0) as is_open
+        {{ is_open }} as is_open
     from first_ends
     inner join bounded on first_ends.assignment_id = bounded.assignment_id
     inner join states
@@ -360,8 +362,7 @@ ended as (
             reworks.place,
             'replaced' as kind,
             reworks.by_assignment_id,
-            coalesce(max(states.place) filter (where states.kind = 'closed'), 0)
-            < coalesce(max(states.place) filter (where states.kind <> 'closed'), 0) as is_open
+            {{ is_open }} as is_open
         from bounded
         inner join reworks
             on
@@ -387,7 +388,6 @@ words as (
         bounded.assignment_id,
         bounded.root_case_id,
         bounded.holder,
-        bounded.unit_ref,
         bounded.hotline,
         bounded.spell,
         bounded.edition,
