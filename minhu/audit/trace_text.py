@@ -141,6 +141,8 @@ def _limited(
     row: dict, kind: str, due_at: str, done_at: str, verdict: str, rule: str, step: str | None
 ) -> Iterator[str]:
     due, done, name = row[due_at], row[done_at], LIMIT_KIND.zh(kind)
+    if kind == "close":  # one that stood at the limit is what the verdict rests on, though review sent it back
+        done = done or row["closed_in_time_at"]
     is_unknown = kind == "close" and row["is_limit_unknown"]
     if due is None and done is None and not is_unknown:
         return
