@@ -15,7 +15,8 @@ a new column appears where the declaration froze the layout, or when too many of
 |---|---|
 | UNKNOWN_CODE | an optional code is not in the vocabulary; kept in payload, the column stays blank |
 | BAD_NUMBER | an optional number cannot be read; kept in payload, the column stays blank |
-| CLOSE_BEFORE_RECEIPT | a milestone closes the case before it was received |
+| CLOSE_BEFORE_RECEIPT | a milestone closes the case before it was received; the facts do not take it for its close |
+| DAY_ONLY | an event of which the day alone is told, in a column that does not say what that means |
 | NEW_COLUMN | a column the declaration does not know; kept in payload, or dropped where it says `discard` |
 """
 
@@ -26,7 +27,7 @@ import polars as pl
 import polars_hash as plh
 
 from minhu.errors import BadDelivery
-from minhu.feeds import times
+from minhu.feeds import days, times
 from minhu.feeds.canonical import LAYOUTS, Column
 from minhu.feeds.feed import Delivery, Feed, Mapping
 from minhu.feeds.formats.read import FIELD_COUNT
@@ -39,6 +40,15 @@ ROW = "__row"
 _TRUE = ("true", "1", "yes", "y", "t", "是", "真")
 _FALSE = ("false", "0", "no", "n", "f", "否", "假")
 _NOBODY = pl.Series("caller_phone", dtype=pl.String)
+
+
+EFFECTS = {
+    "UNKNOWN_CODE": "blanked",
+    "BAD_NUMBER": "blanked",
+    "CLOSE_BEFORE_RECEIPT": "no_close",
+    "DAY_ONLY": "day_meant",
+}
+"""What becomes of what is noted; else it is taken as it is."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +98,11 @@ class Door:
             self._unknown = _check_columns(rows, delivery)
         source = rows.with_row_index(ROW, offset=1 + tally.received).with_columns(pl.col(ROW).cast(pl.Int64))
         cleaned = _clean(source, delivery)
-        read = _moments(cleaned, feed, delivery).select(
-            ROW, *_canonical_exprs(delivery, rows.columns), *_milestone_exprs(delivery, rows.columns)
+        timed = _moments(cleaned, feed, delivery)
+        read = timed.select(
+            ROW,
+            *_canonical_exprs(feed, delivery, timed.columns),
+            *_milestone_exprs(feed, delivery, timed.columns),
         )
         faults = _faults(cleaned, read, delivery)
         is_good = faults["reason_code"].is_null()
@@ -198,33 +211,76 @@ def _moments(cleaned: pl.DataFrame, feed: Feed, delivery: Delivery) -> pl.DataFr
     wanted = {_moment_name(mapping): mapping for mapping in mappings}
     texts = cleaned.select(_text(mapping, cleaned.columns).alias(name) for name, mapping in wanted.items())
     return cleaned.with_columns(
-        times.moments(texts[name], mapping.formats or delivery.formats, feed.timezone).alias(name)
+        series
         for name, mapping in wanted.items()
+        for series in _moments_of(texts[name], mapping, mapping.formats or delivery.formats, feed.timezone)
     )
+
+
+def _moments_of(text: pl.Series, mapping: Mapping, formats: tuple[str, ...], zone: str) -> list[pl.Series]:
+    """When each value was, and, where any tells a day only, which do."""
+    moments = times.moments(text, formats, zone).alias(text.name)
+    is_day = days.told(text, moments, mapping, formats, zone)
+    return [moments, is_day.alias(_is_day(mapping))] if is_day.any() else [moments]
 
 
 def _moment_name(mapping: Mapping) -> str:
     return f"__moment.{mapping!r}"
 
 
-def _canonical_exprs(delivery: Delivery, present: list[str]) -> list[pl.Expr]:
-    return [
-        _read(column, delivery.mapping(column.name), delivery, present).alias(column.name)
+def _is_day(mapping: Mapping) -> str:
+    return f"__is_day.{mapping!r}"
+
+
+def _canonical_exprs(feed: Feed, delivery: Delivery, present: list[str]) -> list[pl.Expr]:
+    """The layout's columns, and of events how exactly their time is told."""
+    columns = {column.name: column for column in delivery.layout_columns}
+    event_type = _read(columns["event_type"], delivery, present) if delivery.kind == "event" else None
+    read = [
+        _moment(column, delivery.mapping(column.name), feed.timezone, present, event_type).alias(column.name)
+        if column.type == "timestamp"
+        else _read(column, delivery, present).alias(column.name)
         for column in delivery.layout_columns
     ]
+    if delivery.kind == "event":
+        read.append(_precision(delivery.mapping("occurred_at"), present))
+    return read
 
 
-def _milestone_exprs(delivery: Delivery, present: list[str]) -> list[pl.Expr]:
+def _milestone_exprs(feed: Feed, delivery: Delivery, present: list[str]) -> list[pl.Expr]:
     """One struct column per milestone, its fields being an event's columns."""
     events = {column.name: column for column in LAYOUTS["event"]}
     structs = []
     for at, milestone in enumerate(delivery.milestones):
-        fields = {name: _read(events[name], mapping, delivery, present) for name, mapping in milestone.columns.items()}
+        fields = {
+            name: _moment(events[name], mapping, feed.timezone, present, milestone.event_type)
+            if events[name].type == "timestamp"
+            else _read_as(events[name], mapping, present)
+            for name, mapping in milestone.columns.items()
+        }
         if milestone.when:
             is_met = _text(Mapping(source=milestone.when.source), present).is_in(milestone.when.one_of)
             fields["occurred_at"] = pl.when(is_met).then(fields["occurred_at"])
-        structs.append(pl.struct(field.alias(name) for name, field in fields.items()).alias(_milestone_name(at)))
+        precision = _precision(milestone.columns["occurred_at"], present)
+        structs.append(
+            pl.struct(*(field.alias(name) for name, field in fields.items()), precision).alias(_milestone_name(at))
+        )
     return structs
+
+
+def _moment(
+    column: Column, mapping: Mapping, zone: str, present: list[str], event_type: str | pl.Expr | None
+) -> pl.Expr:
+    """When something was; of what is told as a day the moment that is meant."""
+    name = _moment_name(mapping)
+    if _is_day(mapping) not in present:
+        return pl.col(name)
+    return days.placed(pl.col(name), pl.col(_is_day(mapping)), days.meaning(column, mapping, event_type), zone)
+
+
+def _precision(mapping: Mapping, present: list[str]) -> pl.Expr:
+    told = pl.when(pl.col(_is_day(mapping))).then(pl.lit("day")) if _is_day(mapping) in present else None
+    return (pl.lit(None, pl.String) if told is None else told).alias(days.PRECISION)
 
 
 def _milestone_name(at: int) -> str:
@@ -239,11 +295,14 @@ def _text(mapping: Mapping, present: list[str]) -> pl.Expr:
     return text if mapping.value is None else text.fill_null(mapping.value)
 
 
-def _read(column: Column, mapping: Mapping, delivery: Delivery, present: list[str]) -> pl.Expr:
+def _read(column: Column, delivery: Delivery, present: list[str]) -> pl.Expr:
+    return _read_as(column, delivery.mapping(column.name), present)
+
+
+def _read_as(column: Column, mapping: Mapping, present: list[str]) -> pl.Expr:
+    """A column that is no time."""
     text = _text(mapping, present)
     match column.type:
-        case "timestamp":
-            return pl.col(_moment_name(mapping))
         case "boolean":
             lower = text.str.to_lowercase()
             return pl.when(lower.is_in(_TRUE)).then(True).when(lower.is_in(_FALSE)).then(False)
@@ -323,8 +382,20 @@ def _oddities(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery) -> 
             found.append(
                 ("CLOSE_BEFORE_RECEIPT", milestone.columns["occurred_at"].source or "", closed < read["received_at"])
             )
+    found += _told_as_days(read, delivery)
     counted = [(code, source, int(rows.sum() or 0)) for code, source, rows in found]
     return [odd for odd in counted if odd[-1]]
+
+
+def _told_as_days(read: pl.DataFrame, delivery: Delivery) -> list[tuple[str, str, pl.Series]]:
+    """Events of which the day alone is told, where the declaration does not say what that means."""
+    told = [
+        (milestone.columns["occurred_at"], read[_milestone_name(at)].struct.field(days.PRECISION))
+        for at, milestone in enumerate(delivery.milestones)
+    ]
+    if delivery.kind == "event":
+        told.append((delivery.mapping("occurred_at"), read[days.PRECISION]))
+    return [("DAY_ONLY", mapping.source or "", told.is_not_null()) for mapping, told in told if mapping.day is None]
 
 
 def _new_column_notes(unknown: list[str], received: int, delivery: Delivery) -> list[dict]:
@@ -353,8 +424,20 @@ def _stage(
         gone = _text(Mapping(source=delivery.tombstone.source), cleaned.columns).is_in(delivery.tombstone.one_of)
         staged = staged.hstack(cleaned.select(gone.fill_null(False).alias("is_deleted")))
     text = [pl.col(name).to_physical().cast(pl.String).fill_null("\x00") for name in staged.columns]
+    if delivery.kind == "event":
+        staged, text = _with_precision(staged, read[days.PRECISION], text)
     digest = staged.select(plh.concat_str(text, separator="\x1f").chash.blake3().str.slice(0, 32).alias("row_hash"))
     return staged.hstack([read[ROW].alias("row_number")]).hstack(digest), links
+
+
+def _with_precision(
+    staged: pl.DataFrame, precision: pl.Series, text: list[pl.Expr]
+) -> tuple[pl.DataFrame, list[pl.Expr]]:
+    """The staging columns with how exactly an event's time is told, and what is hashed of them: a day is another
+    content than its last second, and a time as exact as ever hashes as ever."""
+    at = staged.columns.index("occurred_at")
+    told = pl.concat_str(text[at], pl.col(days.PRECISION).fill_null(""))
+    return staged.with_columns(precision), [*text[:at], told, *text[at + 1 :]]
 
 
 def _milestones(delivery: Delivery) -> pl.Expr:
@@ -363,7 +446,7 @@ def _milestones(delivery: Delivery) -> pl.Expr:
         return pl.lit(None, pl.String)
     events = [
         pl.when(pl.col(_milestone_name(at)).struct.field("occurred_at").is_not_null()).then(
-            _event_json(pl.col(_milestone_name(at)), milestone.event_type, list(milestone.columns))
+            _event_json(pl.col(_milestone_name(at)), milestone.event_type, [*milestone.columns, days.PRECISION])
         )
         for at, milestone in enumerate(delivery.milestones)
     ]

@@ -43,6 +43,9 @@ class Mapping(Declared):
     """The sender's words → ours. A word that is not listed is kept as it is; the door judges it."""
     formats: tuple[str, ...] = ()
     """strftime formats, or ``iso``, ``cn``, ``excel``, ``epoch_s``, ``epoch_ms``; the first that reads a value wins."""
+    day: Literal["start", "end"] | None = None
+    """Of a column of times: what a value without a time of day means, and one of 00:00:00, which many systems make of a
+    date. Unless given, what `minhu.feeds.days` says, and 00:00:00 is midnight."""
     value: str | None = None
     """A constant, or what stands in where the source is blank."""
 

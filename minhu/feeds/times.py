@@ -44,7 +44,7 @@ def moments(text: pl.Series, formats: tuple[str, ...], zone: str) -> pl.Series:
 def _quick(text: pl.Series, format: str, zone: str) -> pl.Series:
     if format in ("iso", "epoch_s", "epoch_ms", "excel", "cn"):
         return pl.Series([None], dtype=pl.Datetime("us", "UTC")).new_from_index(0, len(text))
-    return text.to_frame("text").select(_in_bounds(_read_format(pl.col("text"), format, zone))).to_series()
+    return text.to_frame("text").select(_in_bounds(read(pl.col("text"), format, zone))).to_series()
 
 
 def timestamp(text: pl.Expr, formats: tuple[str, ...], zone: str, *, look_for_zones: bool = True) -> pl.Expr:
@@ -53,8 +53,8 @@ def timestamp(text: pl.Expr, formats: tuple[str, ...], zone: str, *, look_for_zo
     Without ``look_for_zones`` a value with the name of a zone behind it is one that none reads.
     """
     plain = half_width(text).str.strip_chars()
-    read = [_read_format(plain, format, zone) for format in formats]
-    return _in_bounds(pl.coalesce(*read, *([_with_named_zone(plain, formats, zone)] if look_for_zones else ())))
+    by_format = [read(plain, format, zone) for format in formats]
+    return _in_bounds(pl.coalesce(*by_format, *([_with_named_zone(plain, formats, zone)] if look_for_zones else ())))
 
 
 def may_name_zones(text: pl.Series) -> bool:
@@ -74,7 +74,8 @@ def _bounds() -> tuple[pl.Expr, pl.Expr]:
     return first, last
 
 
-def _read_format(text: pl.Expr, format: str, zone: str) -> pl.Expr:
+def read(text: pl.Expr, format: str, zone: str) -> pl.Expr:
+    """``text``, half-width, by one format: in UTC, null where it does not read it."""
     match format:
         case "epoch_s" | "epoch_ms":
             return _epoch(text, 1_000_000 if format == "epoch_s" else 1_000)
@@ -89,6 +90,26 @@ def _read_format(text: pl.Expr, format: str, zone: str) -> pl.Expr:
             return _utc(_naive(text, format), zone)
 
 
+def has_hour(format: str) -> bool:
+    """Whether a strftime pattern reads a time of day."""
+    return any(mark in format for mark in ("%H", "%I", "%k", "%l", "%T", "%R", "%X", "%c", "%r"))
+
+
+def tells_day(text: pl.Expr, format: str) -> pl.Expr:
+    """Whether what a format reads in ``text`` is a day without a time."""
+    match format:
+        case "epoch_s" | "epoch_ms":
+            return pl.lit(value=False)
+        case "excel":
+            return ~text.str.contains(".", literal=True)
+        case "cn":
+            return text.str.contains(r"[日号]\s*(?:星期.|周.)?$")
+        case "iso":
+            return text.str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+        case _:
+            return pl.lit(not has_hour(format))
+
+
 def _utc(naive: pl.Expr, zone: str) -> pl.Expr:
     local = naive.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     return local.dt.convert_time_zone("UTC")
@@ -98,7 +119,7 @@ def _naive(text: pl.Expr, format: str) -> pl.Expr:
     """A date alone is its midnight."""
     if format == "cn":
         return _chinese(text)
-    if any(mark in format for mark in ("%H", "%I", "%k", "%l", "%T", "%R", "%X", "%c", "%r")):
+    if has_hour(format):
         return text.str.to_datetime(format, time_unit="us", strict=False)
     return text.str.to_date(format, strict=False).cast(pl.Datetime("us"))
 

@@ -52,6 +52,7 @@ DOOR_REASON = Kind(  # why a row or a whole file was set aside, and what was not
         "UNKNOWN_CODE": ("代码不在约定范围", "a code that was not agreed"),
         "BAD_NUMBER": ("数字无法识别", "a number that cannot be read"),
         "CLOSE_BEFORE_RECEIPT": ("办结早于受理", "closed before it was received"),
+        "DAY_ONLY": ("只有日期，没有时刻", "a day without a time"),
         "MISSING_COLUMN": ("缺少列", "a column is missing"),
         "NEW_COLUMN": ("出现新列", "a new column"),
         "TOO_MANY_REJECTED": ("拒收行过多", "too many rows rejected"),
@@ -68,6 +69,18 @@ DOOR_REASON = Kind(  # why a row or a whole file was set aside, and what was not
         "MISSING_PAGE": ("缺页", "a page is missing"),
         "REPEATED_PAGE": ("页面重复", "a page came twice"),
         "BAD_CURSOR": ("游标无法识别", "a cursor that cannot be read"),
+    },
+)
+NOTE_EFFECT = Kind(  # what becomes of what was noted
+    "note_effect",
+    {
+        "taken": ("照常入库", "loaded all the same"),
+        "blanked": ("该项留空，其余照常入库", "left blank, the rest is loaded"),
+        "no_close": ("已入库，但事实不认作办结", "loaded, but the facts do not take it for a close"),
+        "day_meant": (
+            "照常入库：派单按当日起点，其余按当日最后一秒",
+            "loaded: a dispatch at the start of its day, all else at its last second",
+        ),
     },
 )
 GATE = Kind("gate", {"arrival": ("入库门禁", "Arrival gate"), "release": ("发布门禁", "Release gate")})

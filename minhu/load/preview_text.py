@@ -6,8 +6,9 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from minhu.feeds import door
 from minhu.feeds.contract import Drift
-from minhu.glossary.delivered import DOOR_REASON, MAPPED_AS, PREVIEW
+from minhu.glossary.delivered import DOOR_REASON, MAPPED_AS, NOTE_EFFECT, PREVIEW
 from minhu.load.preview import Preview
 
 
@@ -57,8 +58,8 @@ def _rejected(preview: Preview) -> list[str]:
         first = "、".join(map(str, row["first_rows"]))
         lines.append(f"  拒收 {row['rows']} 行：{row['column']} {DOOR_REASON.zh(row['reason_code'])}，数据行 {first}")
     for note in preview.notes:
-        what = DOOR_REASON.said(note["code"])
-        lines.append(f"  提示 {note['rows']} 行：{note.get('column') or ''} {what}，照常入库")
+        what, effect = DOOR_REASON.said(note["code"]), NOTE_EFFECT.zh(door.EFFECTS.get(note["code"], "taken"))
+        lines.append(f"  提示 {note['rows']} 行：{note.get('column') or ''} {what}；{effect}")
     return lines
 
 

@@ -50,7 +50,7 @@ class Limits:
         """How long it took from the dispatch to the close."""
         facts, closed = one.facts, one.facts["closed_at"]
         facts["natural_minutes_to_close"] = facts["working_minutes_to_close"] = None
-        if closed is not None:
+        if closed is not None and facts["closed_precision"] is None and not one.opening.is_day:
             facts["natural_minutes_to_close"] = (closed - one.dispatched_at) // timedelta(minutes=1)
             facts["working_minutes_to_close"] = clock.working_minutes(self.register.calendar, one.dispatched_at, closed)
 

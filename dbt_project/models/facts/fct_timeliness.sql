@@ -79,6 +79,17 @@ in_force as (
     left join {{ ref('int_assignment__reworked') }} as reworked on assignments.assignment_id = reworked.assignment_id
 ),
 
+-- What was told as a day has no time of day.
+days as (
+    select distinct
+        root_case_id,
+        event_type,
+        occurred_at,
+        case when event_type <> 'CLOSE' then assignment_id end as opened_id
+    from {{ ref('int_event__winning') }}
+    where occurred_precision = 'day' and event_type in ('DISPATCH', 'REDISPATCH', 'ADD_UNIT', 'REWORK', 'CLOSE')
+),
+
 known as (
     select
         *,
@@ -144,6 +155,7 @@ final as (
         judged.due_in_force_at,
         judged.closed_at,
         judged.closed_in_time_at,
+        case when closed.root_case_id is not null then 'day' end as closed_precision,
         judged.voided_at,
         judged.void_reason,
         judged.is_late_at_return and judged.closed_in_time_at is null as is_late_at_return,
@@ -166,9 +178,14 @@ final as (
                 or (judged.end_reason = 'superseded' and judged.ended_at > judged.due_in_force_at)
                 then false
         end as is_closed_on_time,
-        {{ working_minutes_between('judged.dispatched_at', 'dispatched_day', 'judged.closed_at', 'closed_day') }}
-            as working_minutes_to_close,
-        floor({{ minutes_of('judged.closed_at - judged.dispatched_at') }})::integer as natural_minutes_to_close,
+        case
+            when closed.root_case_id is null and dispatched.root_case_id is null
+                then {{ working_minutes_between('judged.dispatched_at', 'dispatched_day', 'judged.closed_at', 'closed_day') }}
+        end as working_minutes_to_close,
+        case
+            when closed.root_case_id is null and dispatched.root_case_id is null
+                then floor({{ minutes_of('judged.closed_at - judged.dispatched_at') }})::integer
+        end as natural_minutes_to_close,
         judged.return_request_count,
         judged.return_deny_count,
         judged.extension_count,
@@ -190,6 +207,12 @@ final as (
         judged.close_row_number
     from judged
     left join excluded on judged.assignment_id = excluded.assignment_id
+    left join days as closed
+        on
+            judged.case_id = closed.root_case_id
+            and closed.event_type = 'CLOSE'
+            and judged.closed_at = closed.occurred_at
+    left join days as dispatched on judged.assignment_id = dispatched.opened_id
     left join {{ ref('stg_calendar_day') }} as closed_day
         on {{ local_date('judged.closed_at') }} = closed_day.date_on
     left join {{ ref('stg_calendar_day') }} as dispatched_day

@@ -1,5 +1,6 @@
 -- Events that a better source tells too, with the one that counts in their place. Two senders' events are one when
--- case, type and unit are the same, or may be, their times lie within the tolerance, and each is the other's nearest: a
+-- case, type and unit are the same, or may be, their times lie within the tolerance, or on one day where one of them
+-- tells no more, and each is the other's nearest: a day yields to a time, else the better source counts. A
 -- close that review sent back and the close after it stay two. A row that carries its latest dispatch does not say
 -- whether that was a redispatch.
 with events as (
@@ -10,7 +11,8 @@ with events as (
 deeds as not materialized (
     select
         *,
-        case when event_type = 'REDISPATCH' then 'DISPATCH' else event_type end as deed
+        case when event_type = 'REDISPATCH' then 'DISPATCH' else event_type end as deed,
+        occurred_precision is not null as is_of_a_day
     from events
 ),
 
@@ -33,6 +35,7 @@ pairs as (
     select
         lesser.event_id,
         better.event_id as outranked_by_event_id,
+        better.is_of_a_day,
         better.source_rank,
         better.source,
         row_number() over (
@@ -52,7 +55,8 @@ pairs as (
         on
             lesser.case_id = better.case_id
             and lesser.deed = better.deed
-            and (lesser.source_rank, lesser.source) > (better.source_rank, better.source)
+            and (lesser.is_of_a_day, lesser.source_rank, lesser.source)
+            > (better.is_of_a_day, better.source_rank, better.source)
             and (
                 lesser.unit_ref = better.unit_ref
                 or lesser.unit_ref is null
@@ -62,8 +66,14 @@ pairs as (
     cross join {{ ref('stg_city') }} as city
     where
         lesser.source <> better.source
-        and lesser.occurred_at between better.occurred_at - city.clock_tolerance
-        and better.occurred_at + city.clock_tolerance
+        and (
+            lesser.occurred_at between better.occurred_at - city.clock_tolerance
+            and better.occurred_at + city.clock_tolerance
+            or (
+                lesser.is_of_a_day
+                and {{ local_date('lesser.occurred_at') }} = {{ local_date('better.occurred_at') }}
+            )
+        )
 ),
 
 final as (
@@ -72,7 +82,7 @@ final as (
         outranked_by_event_id
     from pairs
     where better_no = 1 and lesser_no = 1
-    order by event_id, source_rank, source
+    order by event_id, is_of_a_day, source_rank, source
 )
 
 select * from final
