@@ -17,9 +17,11 @@ a new column appears where the declaration froze the layout, or when too many of
 | BAD_NUMBER | an optional number cannot be read; kept in payload, the column stays blank |
 | CLOSE_BEFORE_RECEIPT | a milestone closes the case before it was received; the facts do not take it for its close |
 | DAY_ONLY | an event of which the day alone is told, in a column that does not say what that means |
+| UNNAMED_WORD | a word that no ``map``, ``when`` or ``known`` of its column names |
 | NEW_COLUMN | a column the declaration does not know; kept in payload, or dropped where it says `discard` |
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,7 +29,7 @@ import polars as pl
 import polars_hash as plh
 
 from minhu.errors import BadDelivery
-from minhu.feeds import days, times
+from minhu.feeds import days, times, wording
 from minhu.feeds.canonical import LAYOUTS, Column
 from minhu.feeds.feed import Delivery, Feed, Mapping
 from minhu.feeds.formats.read import FIELD_COUNT
@@ -89,6 +91,7 @@ class Door:
         self._seen = Seen()
         self._unknown: list[str] = []
         self._odd: dict[tuple[str, str], int] = {}
+        self._unnamed: Counter[tuple[str, str]] = Counter()
         self._worst = pl.DataFrame(schema={"row_number": pl.Int64, "reason_code": pl.String, "column_name": pl.String})
 
     def judge(self, rows: pl.DataFrame) -> Judged:
@@ -97,7 +100,7 @@ class Door:
         if not tally.received:
             self._unknown = _check_columns(rows, delivery)
         source = rows.with_row_index(ROW, offset=1 + tally.received).with_columns(pl.col(ROW).cast(pl.Int64))
-        cleaned = _clean(source, delivery)
+        cleaned = wording.as_declared(_clean(source, delivery), delivery)
         timed = _moments(cleaned, feed, delivery)
         read = timed.select(
             ROW,
@@ -131,12 +134,14 @@ class Door:
                 f" first at row {self._worst['row_number'][0]}",
             )
         odd = [{"code": code, "column": column, "rows": rows} for (code, column), rows in self._odd.items()]
-        tally.notes = (*odd, *_new_column_notes(self._unknown, tally.received, self._delivery))
+        new = _new_column_notes(self._unknown, tally.received, self._delivery)
+        tally.notes = (*odd, *wording.notes(self._unnamed), *new)
         return tally
 
     def _note(self, cleaned: pl.DataFrame, read: pl.DataFrame) -> None:
         for code, column, rows in _oddities(cleaned, read, self._delivery):
             self._odd[code, column] = self._odd.get((code, column), 0) + rows
+        self._unnamed += wording.unnamed(cleaned, self._delivery)
 
 
 def judge(rows: pl.DataFrame, feed: Feed, delivery: Delivery, caller_key: bytes) -> Judged:

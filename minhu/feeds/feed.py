@@ -18,6 +18,7 @@ from minhu.declaration import Declared, read_yaml, validate
 from minhu.errors import BadDeclaration
 from minhu.feeds.canonical import LAYOUTS, Column, EventType, Kind
 from minhu.feeds.formats import Format
+from minhu.feeds.names import fold
 from minhu.feeds.sources import Source
 
 FeedCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,30}$")]
@@ -40,7 +41,10 @@ class Mapping(Declared):
 
     source: SourceColumn | None = Field(default=None, alias="from")
     map: dict[str, str | None] = Field(default_factory=dict)
-    """The sender's words → ours. A word that is not listed is kept as it is; the door judges it."""
+    """The sender's words → ours, in any case, width and spacing. A word that is not listed is kept as it is; the door
+    judges it, and notes it where it cannot."""
+    known: tuple[str, ...] = ()
+    """Further words of a column with a ``map`` that are as they should be."""
     formats: tuple[str, ...] = ()
     """strftime formats, or ``iso``, ``cn``, ``excel``, ``epoch_s``, ``epoch_ms``; the first that reads a value wins."""
     day: Literal["start", "end"] | None = None
@@ -55,6 +59,15 @@ class Mapping(Declared):
             raise ValueError("say where the column comes from: `from` a source column, or a constant `value`")
         return self
 
+    @model_validator(mode="after")
+    def _one_code_per_word(self) -> "Mapping":
+        known: dict[str, str] = {}
+        for word in self.map:
+            other = known.setdefault(fold(word), word)
+            if self.map[other] != self.map[word]:
+                raise ValueError(f"{other!r} and {word!r} are one word, in any case, width and spacing: map it once")
+        return self
+
 
 def _from_name(value: object) -> object:
     return {"from": value} if isinstance(value, str) else value
@@ -65,6 +78,9 @@ class When(Declared):
 
     source: SourceColumn = Field(alias="from")
     one_of: Annotated[tuple[str, ...], Field(min_length=1)]
+    """In any case, width and spacing."""
+    known: tuple[str, ...] = ()
+    """The column's other words. What stands in neither list is noted."""
 
 
 class Milestone(Declared):

@@ -52,6 +52,7 @@ DOOR_REASON = Kind(  # why a row or a whole file was set aside, and what was not
         "UNKNOWN_CODE": ("代码不在约定范围", "a code that was not agreed"),
         "BAD_NUMBER": ("数字无法识别", "a number that cannot be read"),
         "CLOSE_BEFORE_RECEIPT": ("办结早于受理", "closed before it was received"),
+        "UNNAMED_WORD": ("声明中没有的词", "a word that the declaration does not name"),
         "DAY_ONLY": ("只有日期，没有时刻", "a day without a time"),
         "MISSING_COLUMN": ("缺少列", "a column is missing"),
         "NEW_COLUMN": ("出现新列", "a new column"),

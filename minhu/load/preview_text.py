@@ -59,8 +59,12 @@ def _rejected(preview: Preview) -> list[str]:
         lines.append(f"  拒收 {row['rows']} 行：{row['column']} {DOOR_REASON.zh(row['reason_code'])}，数据行 {first}")
     for note in preview.notes:
         what, effect = DOOR_REASON.said(note["code"]), NOTE_EFFECT.zh(door.EFFECTS.get(note["code"], "taken"))
-        lines.append(f"  提示 {note['rows']} 行：{note.get('column') or ''} {what}；{effect}")
+        lines.append(f"  提示 {note['rows']} 行：{_where(note)} {what}；{effect}")
     return lines
+
+
+def _where(note: dict) -> str:
+    return " = ".join(filter(None, (note.get("column"), note.get("word"))))
 
 
 def _drift(found: Drift | None) -> list[str]:
