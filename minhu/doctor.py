@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from minhu import config, database
-from minhu.business_date import TIMEZONE
 from minhu.errors import MinhuError
 from minhu.load import seal
 from minhu.load.store import store_of
@@ -98,4 +97,4 @@ def _database(settings: Settings) -> Iterator[Check]:
     # Under ctype C the database takes Chinese letters for signs: search by similarity finds nothing.
     yield Check("characters", encoding == "UTF8" and ctype not in ("C", "POSIX"), f"{encoding}, {ctype}; needs UTF8")
     yield Check("migrations", not missing, f"to apply: {', '.join(missing)}" if missing else "all applied")
-    yield Check("time zone", zone == TIMEZONE, zone)
+    yield Check("time zone", zone == settings.timezone, zone)

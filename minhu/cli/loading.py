@@ -3,11 +3,9 @@
 import json
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import click
 
-from minhu.business_date import TIMEZONE
 from minhu.cli.common import DATE, Commands, as_day, as_json_option, example, only_delivery, progress, show
 from minhu.cli.root import minhu
 from minhu.errors import MinhuError
@@ -54,11 +52,11 @@ def load(
     if feed and file:
         results += [load_file(feed, only_delivery(chosen[0], delivery), file, day, settings=settings)]
     elif feed and delivery:
-        results += load_delivery(feed, delivery, day or _yesterday(), settings=settings)
+        results += load_delivery(feed, delivery, day or _yesterday(settings), settings=settings)
     else:
         with progress(len(chosen), "loading feeds") as advance:
             for one in chosen:
-                results += load_feed_day(settings, one, day or _yesterday())
+                results += load_feed_day(settings, one, day or _yesterday(settings))
                 advance(one.code)
     _show_loads(results, as_json)
 
@@ -74,8 +72,8 @@ def _show_loads(results: list, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _yesterday() -> date:
-    return datetime.now(ZoneInfo(TIMEZONE)).date() - timedelta(days=1)
+def _yesterday(settings: Settings) -> date:
+    return datetime.now(settings.zone).date() - timedelta(days=1)
 
 
 @minhu.command(epilog=example("minhu replay 17"))
@@ -111,7 +109,7 @@ def reconcile(settings: Settings, business_date: datetime | None, xlsx: Path | N
     from minhu.warehouse.reconcile import as_markdown, write_xlsx
     from minhu.warehouse.reconcile import reconcile as run
 
-    statement = run(settings, as_day(business_date) or _yesterday())
+    statement = run(settings, as_day(business_date) or _yesterday(settings))
     if xlsx:
         write_xlsx(statement, xlsx)
         click.echo(f"{xlsx}: {len(statement.lines)} deliveries")

@@ -20,6 +20,7 @@ from minhu.feeds.canonical import LAYOUTS, Column, EventType, Kind
 from minhu.feeds.formats import Format
 from minhu.feeds.names import fold
 from minhu.feeds.sources import Source
+from minhu.settings import city_timezone
 
 FeedCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,30}$")]
 DeliveryName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,30}$")]
@@ -191,6 +192,7 @@ class Feed(Declared):
     """Where it stands on screens: national, utility, platform, district, response."""
     schedule: str
     timezone: ZoneName = TIMEZONE
+    """Of times that carry none; the city's unless given."""
     limits: Literal["rules", "ticket"] = "rules"
     """``ticket``: only a due date written on the ticket binds; ``rules``: the limit rules in force fill a blank."""
     another_lead: Literal["joins", "replaces"] = "joins"
@@ -225,7 +227,7 @@ class Feed(Declared):
 
 def load_feed(path: Path) -> Feed:
     """The feed declared in ``path``. Raises BadDeclaration naming file, line and key."""
-    data = read_yaml(path)
+    data = {"timezone": city_timezone(path.parent.parent)} | read_yaml(path)
     deliveries = data.get("deliveries")
     if isinstance(deliveries, list):
         data["deliveries"] = [_with_layout(given, path) for given in deliveries]

@@ -10,12 +10,10 @@ from datetime import date, datetime
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
 
 from minhu import database, lineage
-from minhu.business_date import TIMEZONE
 from minhu.errors import BadDeclaration, BadDelivery, MinhuError, SourceAway
 from minhu.feeds import Delivery, Feed, load_feed
 from minhu.feeds.canonical import STAGING_TABLE
@@ -97,7 +95,15 @@ def replay(settings: Settings, batch_id: int) -> LoadResult:
         old = batch.find(connection, batch_id)
         feed = read_feed(settings, old.feed_code)
         delivery = feed.delivery(old.delivery)
-        source = Source(feed, delivery, old.business_date, old.source_name, old.source_sha256, old.source_bytes, _now())
+        source = Source(
+            feed,
+            delivery,
+            old.business_date,
+            old.source_name,
+            old.source_sha256,
+            old.source_bytes,
+            datetime.now(settings.zone),
+        )
         with landed_file(settings, batch_id, "replay") as landed:
             return _commit(connection, settings, source, landed, control_total=old.control_total, replays=old)
 
@@ -108,7 +114,7 @@ def _load_delivery(
     results: list[LoadResult | BadDelivery] = []
     with database.connect(settings, autocommit=True) as connection, private_folder(settings, "fetching") as folder:
         cursor = batch.read_cursor(connection, feed.code, delivery.name)
-        nothing = Source(feed, delivery, business_date, "", "", 0, _now())
+        nothing = Source(feed, delivery, business_date, "", "", 0, datetime.now(settings.zone))
         try:
             for fetched in fetch(Wanted(settings, feed, delivery, business_date, cursor, folder)):
                 try:
@@ -137,7 +143,7 @@ def load_fetched(
     fetched: Fetched,
 ) -> LoadResult:
     """Loads one file that a source gave: lands it, judges it, commits it, and lets the source tidy up."""
-    started_at = _now()
+    started_at = datetime.now(settings.zone)
     landed = land(settings, fetched.path)
     if business_date is None:
         business_date = batch.date_of(connection, feed.code, delivery.name, landed.sha256) or started_at.date()
@@ -191,10 +197,6 @@ def _judge_and_commit(
             refusal = BadDelivery(error.code, f"{source.feed.code}/{delivery.name} {source.name}: {error}")
             batch.refuse(connection, source, refusal, door.tally.received or None)
             raise refusal from None
-
-
-def _now() -> datetime:
-    return datetime.now(ZoneInfo(TIMEZONE))
 
 
 def _name(settings: Settings, path: Path) -> str:
