@@ -202,8 +202,8 @@ def _invoke(
             runner = dbtRunner(manifest=manifest(settings, variables), callbacks=[heard])
         except _Unreadable as told:
             return told.args[0]
-        told = {"timezone": settings.timezone, **variables}
-        return runner.invoke([*arguments, "--vars", repr(told), *_options(work)])
+        given = {"timezone": settings.timezone, **variables}
+        return runner.invoke([*arguments, "--vars", repr(given), *_options(work)])
 
 
 @cache
