@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import get_args
 
 from minhu import config, database
 from minhu.errors import MinhuError
@@ -26,7 +27,8 @@ class Check:
 def examine(settings: Settings) -> list[Check]:
     """Every check, in the order in which one depends on another. Starts the embedded server where it is used."""
     return [*_packages(), *_folders(settings), _guarded("configuration", lambda: _configuration(settings)),
-            _guarded("Chinese font", _chinese_font), *_database(settings)]  # fmt: skip
+            _guarded("readings", lambda: _readings(settings)), _guarded("Chinese font", _chinese_font),
+            *_database(settings)]  # fmt: skip
 
 
 def _guarded(name: str, look: Callable[[], str]) -> Check:
@@ -77,6 +79,16 @@ def _configuration(settings: Settings) -> str:
     feeds = sum(kind == "feed" for kind, _ in entries)
     units = len({data["unit_code"] for (kind, _), data in entries.items() if kind == "unit"})
     return f"{feeds} feeds, {units} units from {settings.config}"
+
+
+def _readings(settings: Settings) -> str:
+    """Under which edition of the readings duties are judged, and whether there is a newer one that nobody declared."""
+    entries = config.read_config(settings.config).items()
+    held = sorted((data["valid_from"], data["edition"]) for (kind, _), data in entries if kind == "reading")
+    told = "; ".join(f"edition {edition} from {since}" for since, edition in held) or "edition 1"
+    newest = max(get_args(config.Readings.model_fields["edition"].annotation))
+    is_newest = bool(held) and held[-1][1] == newest
+    return told if is_newest else f"{told}; edition {newest} is there: `readings` of city.yml, docs/upgrading.md"
 
 
 def _database(settings: Settings) -> Iterator[Check]:

@@ -19,6 +19,17 @@ def test_a_whole_installation_passes(warehouse):
     checks = found(warehouse)
     assert [check.name for check in checks.values() if not check.is_ok] == []
     assert checks["migrations"].found == "all applied"
+    assert checks["readings"].found == "edition 1; edition 2 is there: `readings` of city.yml, docs/upgrading.md"
+
+
+def test_the_readings_in_force_are_told(warehouse):
+    city = warehouse.config / "city.yml"
+    text = city.read_text(encoding="utf-8")
+    city.write_text(text + "readings: [{valid_from: 2026-11-01, edition: 2}]\n", encoding="utf-8")
+    try:
+        assert found(warehouse)["readings"].found == "edition 2 from 2026-11-01"
+    finally:
+        city.write_text(text, encoding="utf-8")
 
 
 def test_before_a_database_is_adopted_only_what_the_baseline_lacks_is_to_apply(scratch, before):
