@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import psycopg
+import pytest
 import sqlalchemy
 from click.testing import CliRunner
 
 from minhu.cli import minhu
 from minhu.doctor import examine
+from tests import given
 from tests.database.test_migrate import ADDED
 
 
@@ -19,17 +21,21 @@ def test_a_whole_installation_passes(warehouse):
     checks = found(warehouse)
     assert [check.name for check in checks.values() if not check.is_ok] == []
     assert checks["migrations"].found == "all applied"
-    assert checks["readings"].found == "edition 1; edition 2 is there: `readings` of city.yml, docs/upgrading.md"
+    assert checks["readings"].found == "edition 2 from 2020-01-01"
 
 
-def test_the_readings_in_force_are_told(warehouse):
-    city = warehouse.config / "city.yml"
-    text = city.read_text(encoding="utf-8")
-    city.write_text(text + "readings: [{valid_from: 2026-11-01, edition: 2}]\n", encoding="utf-8")
-    try:
-        assert found(warehouse)["readings"].found == "edition 2 from 2026-11-01"
-    finally:
-        city.write_text(text, encoding="utf-8")
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ("", "edition 1; edition 2 is there: `readings` of city.yml, docs/upgrading.md"),
+        ("readings: [{valid_from: 2026-11-01, edition: 2}]\n", "edition 2 from 2026-11-01"),
+    ],
+)
+def test_a_newer_edition_of_the_readings_is_told(scratch, tmp_path, declared, told):
+    config = given.config(tmp_path / "config")
+    with (config / "city.yml").open("a", encoding="utf-8") as file:
+        file.write(declared)
+    assert found(scratch(config))["readings"].found == told
 
 
 def test_before_a_database_is_adopted_only_what_the_baseline_lacks_is_to_apply(scratch, before):
