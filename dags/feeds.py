@@ -83,18 +83,17 @@ def feed_dag(feed: Feed, schedule: CronTriggerTimetable) -> None:
                 task_id=f"load_{delivery.name}",
                 task_display_name=f"装载{RECORD.zh(delivery.kind)}（{delivery.name}）",
                 outlets=[Asset(f"minhu://staging/{feed.code}")],
-            )(feed.code, delivery.name)
+            )(feed.code, delivery.name, feed.timezone)
 
     deliveries()
 
 
 @task(multiple_outputs=False)  # a dict is one value, not one request to the API server for each key
-def load(feed_code: str, delivery: str, *, params: Any = None, dag_run: Any = None) -> list[dict]:
+def load(feed_code: str, delivery: str, timezone: str, *, params: Any = None, dag_run: Any = None) -> list[dict]:
     from minhu.business_date import business_date
     from minhu.load import load_delivery
 
-    zone = Settings.from_env().timezone
-    day = business_date(params["business_date"], dag_run.logical_date or dag_run.run_after, zone)
+    day = business_date(params["business_date"], dag_run.logical_date or dag_run.run_after, timezone)
     return [result.summary() for result in load_delivery(feed_code, delivery, day)]
 
 

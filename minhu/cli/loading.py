@@ -1,7 +1,7 @@
 """Loading: files and days, replays, rejected rows, reconciliation, keys, retention."""
 
 import json
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
@@ -22,7 +22,7 @@ from minhu.settings import Settings
 @click.argument("feed", required=False)
 @click.option("--delivery", help="Only this delivery; needed with --file where the feed has several.")
 @click.option("--file", type=click.Path(path_type=Path), help="Load this file instead of looking in the drop folder.")
-@click.option("--date", "business_date", type=DATE, help="Business date; yesterday unless given.")
+@click.option("--date", "business_date", type=DATE, help="Business date; yesterday, where the feed is, unless given.")
 @click.option("--all", "every", is_flag=True, help="Every declared feed.")
 @as_json_option
 @click.pass_obj
@@ -39,6 +39,7 @@ def load(
     from minhu import database
     from minhu.feeds import Feed, load_feeds
     from minhu.load import LoadResult, load_delivery, load_feed_day, load_file, read_feed
+    from minhu.load.begun import yesterday
 
     if (feed is None) == (not every) or (every and (file or delivery)):
         raise click.UsageError("name one FEED, or give --all with --date")
@@ -52,11 +53,11 @@ def load(
     if feed and file:
         results += [load_file(feed, only_delivery(chosen[0], delivery), file, day, settings=settings)]
     elif feed and delivery:
-        results += load_delivery(feed, delivery, day or _yesterday(settings), settings=settings)
+        results += load_delivery(feed, delivery, day or yesterday(chosen[0]), settings=settings)
     else:
         with progress(len(chosen), "loading feeds") as advance:
             for one in chosen:
-                results += load_feed_day(settings, one, day or _yesterday(settings))
+                results += load_feed_day(settings, one, day or yesterday(one))
                 advance(one.code)
     _show_loads(results, as_json)
 
@@ -70,10 +71,6 @@ def _show_loads(results: list, as_json: bool) -> None:
         click.echo(f"minhu: {refusal}", err=True)
     if refusals:
         raise click.exceptions.Exit(1)
-
-
-def _yesterday(settings: Settings) -> date:
-    return datetime.now(settings.zone).date() - timedelta(days=1)
 
 
 @minhu.command(epilog=example("minhu replay 17"))
@@ -109,7 +106,7 @@ def reconcile(settings: Settings, business_date: datetime | None, xlsx: Path | N
     from minhu.warehouse.reconcile import as_markdown, write_xlsx
     from minhu.warehouse.reconcile import reconcile as run
 
-    statement = run(settings, as_day(business_date) or _yesterday(settings))
+    statement = run(settings, as_day(business_date) or datetime.now(settings.zone).date() - timedelta(days=1))
     if xlsx:
         write_xlsx(statement, xlsx)
         click.echo(f"{xlsx}: {len(statement.lines)} deliveries")

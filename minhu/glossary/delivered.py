@@ -69,6 +69,7 @@ DOOR_REASON = Kind(  # why a row or a whole file was set aside, and what was not
         "UNREADABLE": ("读不出来", "cannot be read"),
         "MISSING_PAGE": ("缺页", "a page is missing"),
         "REPEATED_PAGE": ("页面重复", "a page came twice"),
+        "LINK_ASTRAY": ("链接指向投递目录之外", "a link that leads out of the drop folder"),
         "BAD_CURSOR": ("游标无法识别", "a cursor that cannot be read"),
     },
 )

@@ -4,7 +4,6 @@ Exactly once in effect: killed at any step and run again, it leaves what an undi
 transaction commits, nothing but the landed file exists, and landing the same bytes again is the same file.
 """
 
-import re
 from contextlib import closing
 from datetime import date, datetime
 from itertools import chain, islice
@@ -19,11 +18,13 @@ from minhu.feeds import Delivery, Feed, load_feed
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door
 from minhu.feeds.formats import read
+from minhu.feeds.sources.dated import date_in
 from minhu.feeds.sources.fetch import fetch
 from minhu.feeds.sources.fetched import Fetched, Wanted
 from minhu.load import batch
 from minhu.load.ahead import ahead
 from minhu.load.batch import LoadResult, Source
+from minhu.load.begun import assert_begun, today
 from minhu.load.land import land, landed_file, opened
 from minhu.load.links import key_in_use
 from minhu.load.store import private_folder
@@ -35,7 +36,7 @@ __all__ = ["LoadResult", "load_delivery", "load_feed_day", "load_fetched", "load
 def load_delivery(
     feed_code: str, delivery: str, business_date: date, *, settings: Settings | None = None
 ) -> list[LoadResult]:
-    """Loads what one delivery of a feed brought for ``business_date`` (a date of the city), one batch for each file.
+    """Loads what one delivery of a feed brought for ``business_date`` (a date of the feed), one batch for each file.
 
     A file that is refused does not keep the others from loading; the first refusal is raised at the end. Raises
     BadDelivery (recorded as a refused batch), BadDeclaration, Retryable.
@@ -56,7 +57,8 @@ def load_file(
 ) -> LoadResult:
     """Loads one given file instead of what the source holds.
 
-    Without a date the file's name tells it, or the batch that already holds these bytes, or else it is today.
+    Without a date the file's name tells it, or the batch that already holds these bytes, or else it is today in the
+    feed's zone. Raises Refused for a date that has not begun there.
     """
     settings = settings or Settings.from_env()
     feed = read_feed(settings, feed_code)
@@ -111,6 +113,7 @@ def replay(settings: Settings, batch_id: int) -> LoadResult:
 def _load_delivery(
     settings: Settings, feed: Feed, delivery: Delivery, business_date: date
 ) -> list[LoadResult | BadDelivery]:
+    assert_begun(feed, business_date)
     results: list[LoadResult | BadDelivery] = []
     with database.connect(settings, autocommit=True) as connection, private_folder(settings, "fetching") as folder:
         cursor = batch.read_cursor(connection, feed.code, delivery.name)
@@ -143,10 +146,12 @@ def load_fetched(
     fetched: Fetched,
 ) -> LoadResult:
     """Loads one file that a source gave: lands it, judges it, commits it, and lets the source tidy up."""
+    if business_date is not None:
+        assert_begun(feed, business_date)
     started_at = datetime.now(settings.zone)
     landed = land(settings, fetched.path)
     if business_date is None:
-        business_date = batch.date_of(connection, feed.code, delivery.name, landed.sha256) or started_at.date()
+        business_date = batch.date_of(connection, feed.code, delivery.name, landed.sha256) or today(feed)
     source = Source(
         feed, delivery, business_date, fetched.name, landed.sha256, landed.bytes, started_at, fetched.identity
     )
@@ -206,10 +211,4 @@ def _name(settings: Settings, path: Path) -> str:
 
 def _date_in_name(delivery: Delivery, file: Path) -> date | None:
     """The date that a file's name tells, where it follows the declared pattern."""
-    declared = Path(getattr(delivery.source, "path", "")).name
-    pattern = re.escape(declared).replace(re.escape("{date}"), r"(\d{8})").replace(r"\*", ".*").replace(r"\?", ".")
-    found = re.fullmatch(pattern, file.name)
-    try:
-        return datetime.strptime(found[1], "%Y%m%d").date() if found else None
-    except (ValueError, IndexError):
-        return None
+    return date_in(file.name, Path(getattr(delivery.source, "path", "")).name)
