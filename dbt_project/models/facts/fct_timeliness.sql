@@ -89,11 +89,11 @@ known as (
     from in_force
 ),
 
--- Of what review sent back, the last review up to the limit, and the first close after that.
+-- Of what review sent back, the last review before the limit, and the first close after that.
 reviewed as (
     select
         known.assignment_id,
-        max(reviews.told::timestamptz) filter (where reviews.told::timestamptz <= known.judged_due_at) as reviewed_at
+        max(reviews.told::timestamptz) filter (where reviews.told::timestamptz < known.judged_due_at) as reviewed_at
     from known
     cross join lateral jsonb_array_elements_text(known.reviews) as reviews (told)
     where known.edition > 1 and known.review_back_count > 0 and known.voided_at is null
@@ -103,14 +103,14 @@ reviewed as (
 stood as (
     select
         known.assignment_id,
-        min(closes.told::timestamptz) as closed_at
+        greatest(min(closes.told::timestamptz), known.dispatched_at) as closed_at
     from known
     inner join reviewed on known.assignment_id = reviewed.assignment_id
     cross join lateral jsonb_array_elements_text(known.closes) as closes (told)
     where
-        closes.told::timestamptz <= known.judged_due_at
+        greatest(closes.told::timestamptz, known.dispatched_at) <= known.judged_due_at
         and (reviewed.reviewed_at is null or closes.told::timestamptz > reviewed.reviewed_at)
-    group by known.assignment_id
+    group by known.assignment_id, known.dispatched_at
 ),
 
 -- The close that stood when the limit passed.

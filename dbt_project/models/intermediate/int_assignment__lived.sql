@@ -79,7 +79,7 @@ sent_back as (
         min(attached.occurred_at) filter (
             where attached.occurred_at >= counted.first_closed_at and attached.event_type = 'REVIEW_BACK'
         ) as sent_back_at,
-        jsonb_agg(attached.counted_at) filter (where attached.event_type = 'CLOSE' and attached.is_in_time) as closes,
+        jsonb_agg(attached.occurred_at) filter (where attached.event_type = 'CLOSE' and attached.is_in_time) as closes,
         jsonb_agg(attached.occurred_at) filter (where attached.event_type = 'REVIEW_BACK') as reviews
     from attached
     inner join counted on attached.assignment_id = counted.assignment_id

@@ -14,6 +14,17 @@ deeds as not materialized (
     from events
 ),
 
+-- Who tells an event in the same words: that is the event of theirs that is nearest to it.
+echoes as (
+    select distinct on (event_id, source)
+        event_id,
+        source,
+        is_deleted
+    from {{ ref('int_event__told') }}
+    where version_no > 1
+    order by event_id asc, source asc, version_no asc
+),
+
 told_by_several as (
     select
         case_id,
@@ -35,6 +46,7 @@ pairs as (
         better.event_id as outranked_by_event_id,
         better.source_rank,
         better.source,
+        coalesce(not echoes.is_deleted, false) as is_echoed,
         row_number() over (
             partition by lesser.event_id, better.source
             order by
@@ -60,6 +72,7 @@ pairs as (
                 or {{ share_a_unit('lesser.unit_codes', 'better.unit_codes') }}
             )
     cross join {{ ref('stg_city') }} as city
+    left join echoes on better.event_id = echoes.event_id and lesser.source = echoes.source
     where
         lesser.source <> better.source
         and lesser.occurred_at between better.occurred_at - city.clock_tolerance
@@ -71,7 +84,7 @@ final as (
         event_id,
         outranked_by_event_id
     from pairs
-    where better_no = 1 and lesser_no = 1
+    where better_no = 1 and lesser_no = 1 and not is_echoed
     order by event_id, source_rank, source
 )
 
