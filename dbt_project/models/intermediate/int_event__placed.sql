@@ -19,7 +19,7 @@ moments as (
         occurred_at
         + case
             when event_type in ('SIGN', 'FIRST_CONTACT') and {{ is_to_the_minute('occurred_at') }}
-                then interval '59 seconds'
+                then interval '59.999999 seconds'
             else interval '0'
         end as happened_at,
         event_rank as moment_rank
