@@ -26,7 +26,8 @@ returns table (
     replaced_at timestamptz,
     replaced_rank integer,
     superseded_by text,
-    returned_at timestamptz
+    returned_at timestamptz,
+    is_barred boolean
 )
 language plpgsql stable as $walk$
 declare
@@ -329,6 +330,12 @@ begin
                 assignment_id := word_id[duty_word[duty]];
                 opened_at := moment.counted_at;
                 opened_rank := moment.counted_rank;
+                -- a designation bars returns, also of those that only by their minute go to the next dispatch:
+                -- after-designation, to-the-minute
+                is_barred := moment.event_type = 'RETURN_GRANT' and coalesce(
+                    least(word_designated_at[moment.told_no], word_designated_at[moment.earlier_no]) < moment.counted_at,
+                    false
+                );
                 return next;
             end if;
             -- nothing counts that a unit does once another took the place of its duty: duty-ends
@@ -369,11 +376,7 @@ begin
                 end if;
 
             when 'RETURN_GRANT' then
-                -- after a designation none is valid, nor where it only went to the next dispatch: after-designation
-                continue when
-                    moment.counted_at < duty_at[duty] - tolerance
-                    or word_designated_at[moment.told_no] < moment.counted_at
-                    or word_designated_at[moment.earlier_no] < moment.counted_at;
+                continue when is_barred or moment.counted_at < duty_at[duty] - tolerance;
                 if duty_is_lead[duty] and duty_sealed_at[duty] is null and duty_is_answered[duty] is not true then
                     returned_hotline := returned_hotline || moment.hotline::text;
                     returned_duty := returned_duty || duty;

@@ -92,7 +92,7 @@ attached as (
         on
             events.assignment_id = returned.assignment_id
             and events.event_type = 'RETURN_GRANT'
-            and events.counted_at = assignments.voided_at
+            and greatest(events.counted_at, assignments.dispatched_at) = assignments.voided_at
 ),
 
 of_assignments as (
@@ -109,7 +109,7 @@ of_assignments as (
         case
             when event_type in ('SIGN', 'FIRST_CONTACT', 'CLOSE', 'RETURN_GRANT') and is_before_dispatch
                 then 'before_dispatch'
-            when event_type in ('RETURN_REQUEST', 'RETURN_GRANT') and occurred_at > designated_at
+            when event_type in ('RETURN_REQUEST', 'RETURN_GRANT') and coalesce(is_barred, occurred_at > designated_at)
                 then 'return_after_designation'
             when event_type in ('SIGN', 'FIRST_CONTACT', 'CLOSE') and occurred_at > voided_at
                 then 'after_void'

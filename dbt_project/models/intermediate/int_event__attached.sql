@@ -6,7 +6,8 @@ select
     placed.*,
     coalesce(walked.assignment_id, retold.assignment_id, placed.told_id) as assignment_id,
     coalesce(walked.opened_at, placed.occurred_at) as counted_at,
-    coalesce(walked.opened_rank, placed.event_rank) as counted_rank
+    coalesce(walked.opened_rank, placed.event_rank) as counted_rank,
+    walked.is_barred
 from {{ ref('int_event__placed') }} as placed
 left join {{ ref('int_assignment__walked') }} as walked
     on placed.event_id = walked.told_id and walked.kind = 'event'
