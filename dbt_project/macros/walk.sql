@@ -15,7 +15,7 @@ returns table (
     kind text,
     told_id text,
     assignment_id text,
-    stand_no integer,
+    duty_no integer,
     opened_at timestamptz,
     opened_rank numeric,
     dispatched_at timestamptz,
@@ -103,6 +103,7 @@ begin
                 told_id := word_id[word];
                 assignment_id := word_id[word];
                 is_opened := duty is not null;
+                duty_no := duty;
                 opened_at := duty_opened_at[duty];
                 opened_rank := duty_opened_rank[duty];
                 dispatched_at := duty_at[duty];
@@ -186,7 +187,7 @@ begin
                 kind := 'word';
                 told_id := moment.moment_id;
                 assignment_id := word_id[duty_word[duty]];
-                stand_no := duty;
+                duty_no := duty;
                 opened_at := '-infinity';
                 opened_rank := 0;
                 return next;
@@ -445,7 +446,7 @@ begin
             end if;
             kind := 'word';
             assignment_id := word_id[word];
-            stand_no := duties;
+            duty_no := duties;
             opened_at := moment.anchor_at;
             opened_rank := duty_opened_rank[duties];
             for number in 1..words loop

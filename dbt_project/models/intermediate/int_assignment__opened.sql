@@ -17,6 +17,7 @@ with final as (
         -- what took over from another hotline's word begins with that, and is there from a later moment on
         coalesce(walked.opened_at, told.dispatched_at) as opened_at,
         coalesce(walked.opened_rank, told.opening_rank) as opened_rank,
+        walked.duty_no as opened_no,  -- of several that were opened at one moment
         walked.taken_over_at,
         -- when another duty takes the place of this one, or did while it was closed: from then on nothing counts here
         walked.replaced_at,

@@ -12,4 +12,4 @@ select
 from {{ ref('int_assignment__walked') }} as walked
 inner join {{ ref('int_assignment__told') }} as told on walked.told_id = told.assignment_id
 where walked.kind = 'word'
-window of_word as (partition by walked.told_id order by walked.opened_at, walked.opened_rank, walked.stand_no)
+window of_word as (partition by walked.told_id order by walked.opened_at, walked.opened_rank, walked.duty_no)

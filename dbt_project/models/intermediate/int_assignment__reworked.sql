@@ -35,6 +35,7 @@ sent_back as (
         (reworks.unit_ref is not distinct from earlier.unit_ref) desc,
         earlier.opened_at desc,
         earlier.opened_rank desc,
+        earlier.opened_no asc,
         earlier.assignment_id asc
 ),
 
