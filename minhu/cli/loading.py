@@ -35,7 +35,7 @@ def load(
     every: bool,
     as_json: bool,
 ) -> None:
-    """Load what a feed delivered: every row staged, rejected, a duplicate or not the feed's, in one transaction."""
+    """Load what a feed delivered: every row staged, rejected, duplicate or not taken, in one transaction."""
     from minhu import database
     from minhu.feeds import Feed, load_feeds
     from minhu.load import LoadResult, load_delivery, load_feed_day, load_file, read_feed
@@ -105,7 +105,7 @@ def rejects(settings: Settings, batch_id: int, out: Path, why: str) -> None:
 @as_json_option
 @click.pass_obj
 def reconcile(settings: Settings, business_date: datetime | None, xlsx: Path | None, as_json: bool) -> None:
-    """The statement of a date: per delivery expected, sent, received, staged, rejected, duplicate, filtered, missing."""
+    """The statement of a date: per delivery expected, sent, received, staged, rejected, duplicate, not taken, missing."""
     from minhu.warehouse.reconcile import as_markdown, write_xlsx
     from minhu.warehouse.reconcile import reconcile as run
 

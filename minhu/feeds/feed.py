@@ -161,7 +161,7 @@ class Delivery(Declared):
     tombstone: When | None = None
     """Rows by which the sender says that a record is gone."""
     only: tuple[When, ...] = ()
-    """Which rows of the file are this delivery's: those that fulfil every condition. The others are counted, no more."""
+    """Which rows of the file are this delivery's: those that fulfil every condition. The others are only counted."""
     has_no: tuple[str, ...] = ()
     """Canonical columns that the sender does not have: the gates then do not miss them."""
 

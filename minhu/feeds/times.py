@@ -4,7 +4,7 @@ A format is a strftime pattern or one of these words; a column may list several,
 
 | word | reads |
 |---|---|
-| ``iso`` | 2026-10-01T08:00:00+08:00; a blank for the T, without seconds, fraction, zone or time; Z, +08:00, +0800, +08 |
+| ``iso`` | 2026-10-01T08:00:00+08:00; a blank for T; fraction, seconds, time or zone may lack; Z, +08:00, +0800, +08 |
 | ``epoch_s``, ``epoch_ms`` | seconds since 1970 in 9 to 11 digits, milliseconds in 12 to 14 |
 | ``excel`` | serial days of the 1900 system, 46296.5; rounded to the second |
 | ``cn`` | 2026年10月1日 下午3时05分, 2026年10月01日15:05, 2026年10月1日 |

@@ -11,7 +11,7 @@ from minhu.errors import BadDelivery
 FIELD_COUNT = "__field_count"
 """Set by the CSV reader on lines with too many or too few fields; the door rejects them."""
 ROUNDED = "__rounded"
-"""Set by the workbook reader: the columns of a row whose cell holds a number of more digits than a spreadsheet keeps."""
+"""Set by the workbook reader: the columns of a row whose cell is a number of more digits than a spreadsheet keeps."""
 MARKS = (FIELD_COUNT, ROUNDED)
 """Columns that a reader adds and no sender may use."""
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
