@@ -105,7 +105,7 @@ def rejects(settings: Settings, batch_id: int, out: Path, why: str) -> None:
 @as_json_option
 @click.pass_obj
 def reconcile(settings: Settings, business_date: datetime | None, xlsx: Path | None, as_json: bool) -> None:
-    """The statement of a date: per delivery expected, sent, received, staged, rejected, duplicate, not taken, missing."""
+    """The statement of a date: per delivery expected, sent, received, staged, rejected, duplicate, others', missing."""
     from minhu.warehouse.reconcile import as_markdown, write_xlsx
     from minhu.warehouse.reconcile import reconcile as run
 

@@ -37,7 +37,7 @@ import polars_hash as plh
 from minhu.errors import BadDelivery
 from minhu.feeds import days, filters, keys, times, wording
 from minhu.feeds.canonical import LAYOUTS, Column
-from minhu.feeds.feed import Delivery, Feed, Mapping
+from minhu.feeds.feed import Delivery, Feed, Mapping, When
 from minhu.feeds.formats.common import FIELD_COUNT, MARKS, ROUNDED
 from minhu.feeds.seen import Seen
 from minhu.privacy.callers import caller_links, tokenise
@@ -102,6 +102,7 @@ class Door:
         self._seen = Seen()
         self._unknown: list[str] = []
         self._odd: dict[tuple[str, str], int] = {}
+        self._told: Counter[str] = Counter()
         self._unnamed: Counter[tuple[str, str]] = Counter()
         self._worst = pl.DataFrame(schema={"row_number": pl.Int64, "reason_code": pl.String, "column_name": pl.String})
 
@@ -149,7 +150,11 @@ class Door:
                 f"{tally.rejected} of {judged} rows would be rejected, more than {limit:g} %: {worst};"
                 f" first at row {self._worst['row_number'][0]}",
             )
-        odd = [{"code": code, "column": column, "rows": rows} for (code, column), rows in self._odd.items()]
+        odd = [
+            {"code": code, "column": column, "rows": rows}
+            | ({"of": self._told[column]} if code in times.UNREAD else {})
+            for (code, column), rows in self._odd.items()
+        ]
         new = _new_column_notes(self._unknown, tally.received, self._delivery)
         tally.notes = (*odd, *wording.notes(self._unnamed), *new)
         return tally
@@ -157,6 +162,8 @@ class Door:
     def _note(self, cleaned: pl.DataFrame, read: pl.DataFrame) -> None:
         for code, column, rows in _oddities(cleaned, read, self._delivery):
             self._odd[code, column] = self._odd.get((code, column), 0) + rows
+        for source in {mapping.source or "" for mapping, _ in _optional_times(self._delivery)} & set(cleaned.columns):
+            self._told[source] += cleaned[source].count()
         self._unnamed += wording.unnamed(cleaned, self._delivery)
 
 
@@ -416,7 +423,7 @@ def _rejected(source: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
 
 def _oddities(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery) -> list[tuple[str, str, int]]:
     """What the accepted rows hold that is odd: code, column and number of rows."""
-    found = [*_unread_times(cleaned, read, delivery), *keys.notes(cleaned)]
+    found = [*_unread_times(cleaned, delivery), *keys.notes(cleaned)]
     for column in delivery.layout_columns:
         code = "UNKNOWN_CODE" if column.type in ("code", "boolean") else "BAD_NUMBER"
         source = delivery.mapping(column.name).source or ""
@@ -445,27 +452,28 @@ def _told_as_days(read: pl.DataFrame, delivery: Delivery) -> list[tuple[str, str
     return [("DAY_ONLY", mapping.source or "", told.is_not_null()) for mapping, told in told if mapping.day is None]
 
 
-def _unread_times(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery) -> list[tuple[str, str, pl.Series]]:
+def _unread_times(cleaned: pl.DataFrame, delivery: Delivery) -> list[tuple[str, str, pl.Series]]:
     """Optional times that are none, by why and the sender's column; each column once, whatever it is mapped to."""
-    mappings = {mapping.source or "": _why_name(mapping) for mapping in _optional_times(delivery)}
-    return [
-        (why, source, cleaned[name] == why)
-        for source, name in mappings.items()
-        if name in cleaned.columns
-        for why in times.UNREAD
-    ]
+    found: dict[str, list[pl.Expr]] = {}
+    for mapping, when in _optional_times(delivery):
+        if _why_name(mapping) in cleaned.columns:  # a time of a row that does not carry the event is not read
+            is_told = _text(Mapping(source=when.source), cleaned.columns).is_in(when.one_of) if when else pl.lit(True)
+            found.setdefault(mapping.source or "", []).append(pl.when(is_told).then(pl.col(_why_name(mapping))))
+    whys = cleaned.select(pl.coalesce(told).alias(source) for source, told in found.items())
+    return [(why, source, whys[source] == why) for source in found for why in times.UNREAD]
 
 
-def _optional_times(delivery: Delivery) -> list[Mapping]:
-    """How the times that a row may lack are read."""
+def _optional_times(delivery: Delivery) -> list[tuple[Mapping, When | None]]:
+    """How the times that a row may lack are read, and which rows tell them."""
     events = {column.name: column for column in LAYOUTS["event"]}
-    found = [
-        delivery.mapping(column.name)
+    found: list[tuple[Mapping, When | None]] = [
+        (delivery.mapping(column.name), None)
         for column in delivery.layout_columns
         if column.type == "timestamp" and not column.is_required
     ]
     for milestone in delivery.milestones:
-        found += [mapping for name, mapping in milestone.columns.items() if events[name].type == "timestamp"]
+        times_of = [mapping for name, mapping in milestone.columns.items() if events[name].type == "timestamp"]
+        found += [(mapping, milestone.when) for mapping in times_of]
     return found
 
 
@@ -547,7 +555,7 @@ def _payload(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery, unkn
         if column.type in ("code", "number", "integer", "boolean") and source in cleaned.columns:
             unread = pl.when(pl.col(f"__read.{column.name}").is_null()).then(pl.col(source))
             pairs.append(_json_pair(unread.alias(source), source))
-    for mapping in {mapping.source: mapping for mapping in _optional_times(delivery)}.values():
+    for mapping in {mapping.source: mapping for mapping, _ in _optional_times(delivery)}.values():
         if _why_name(mapping) in cleaned.columns and (source := mapping.source or "") not in names:
             unread = pl.when(pl.col(_why_name(mapping)).is_not_null()).then(pl.col(source))
             pairs.append(_json_pair(unread.alias(source), source))
