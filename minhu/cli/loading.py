@@ -35,7 +35,7 @@ def load(
     every: bool,
     as_json: bool,
 ) -> None:
-    """Load what a feed delivered: every row staged, rejected or a duplicate, in one transaction."""
+    """Load what a feed delivered: every row staged, rejected, duplicate or not taken, in one transaction."""
     from minhu import database
     from minhu.feeds import Feed, load_feeds
     from minhu.load import LoadResult, load_delivery, load_feed_day, load_file, read_feed
@@ -66,7 +66,7 @@ def _show_loads(results: list, as_json: bool) -> None:
     refusals = [result for result in results if isinstance(result, MinhuError)]
     columns = ("feed_code", "delivery", "business_date", "outcome", "batch_id", "received", "staged", "rejected")
     loads = [result.summary() for result in results if not isinstance(result, MinhuError)]
-    show(loads, as_json, (*columns, "duplicates", "reason"))
+    show(loads, as_json, (*columns, "duplicates", "filtered", "reason"))
     for refusal in refusals:
         click.echo(f"minhu: {refusal}", err=True)
     if refusals:
@@ -102,7 +102,7 @@ def rejects(settings: Settings, batch_id: int, out: Path, why: str) -> None:
 @as_json_option
 @click.pass_obj
 def reconcile(settings: Settings, business_date: datetime | None, xlsx: Path | None, as_json: bool) -> None:
-    """The statement of a date: per delivery expected, sent, received, staged, rejected, duplicate, missing."""
+    """The statement of a date: per delivery expected, sent, received, staged, rejected, duplicate, others', missing."""
     from minhu.warehouse.reconcile import as_markdown, write_xlsx
     from minhu.warehouse.reconcile import reconcile as run
 

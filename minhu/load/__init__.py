@@ -187,7 +187,7 @@ def _judge_and_commit(
 ) -> LoadResult:
     delivery = source.delivery
     with key_in_use(connection, settings) as keys:
-        door = Door(source.feed, delivery, keys)
+        door = Door(source.feed, delivery, keys, _record_key(settings, delivery))
         try:
             with (
                 closing(ahead(read.read_parts(path, delivery.format))) as frames,
@@ -202,6 +202,11 @@ def _judge_and_commit(
             refusal = BadDelivery(error.code, f"{source.feed.code}/{delivery.name} {source.name}: {error}")
             batch.refuse(connection, source, refusal, door.tally.received or None)
             raise refusal from None
+
+
+def _record_key(settings: Settings, delivery: Delivery) -> bytes | None:
+    """What hashed keys are hashed under: made when a declaration first asks for it, and never rotated."""
+    return bytes.fromhex(settings.secret("record-key")) if delivery.hashes_keys else None
 
 
 def _name(settings: Settings, path: Path) -> str:

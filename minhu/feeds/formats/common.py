@@ -10,6 +10,10 @@ from minhu.errors import BadDelivery
 
 FIELD_COUNT = "__field_count"
 """Set by the CSV reader on lines with too many or too few fields; the door rejects them."""
+ROUNDED = "__rounded"
+"""Set by the workbook reader: the columns of a row whose cell is a number of more digits than a spreadsheet keeps."""
+MARKS = (FIELD_COUNT, ROUNDED)
+"""Columns that a reader adds and no sender may use."""
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -17,7 +21,7 @@ def header(names: Iterable[object]) -> list[str]:
     """The names of the columns. Raises BadDelivery BAD_HEADER where they cannot tell columns apart."""
     cleaned = [str(name or "").strip().strip("\ufeff") for name in names]
     twice = sorted({name for name in cleaned if cleaned.count(name) > 1})
-    if not any(cleaned) or twice or FIELD_COUNT in cleaned:
+    if not any(cleaned) or twice or set(MARKS) & set(cleaned):
         what = f"two columns are named {', '.join(map(repr, twice))}" if twice else "it holds no usable column name"
         raise BadDelivery("BAD_HEADER", f"the header line cannot be used: {what}")
     return cleaned
@@ -28,8 +32,8 @@ def frame(records: list[dict]) -> pl.DataFrame:
     names = list(dict.fromkeys(name for record in records for name in record))
     if records and not names:
         raise BadDelivery("UNREADABLE", f"none of the {len(records)} records holds a field")
-    if FIELD_COUNT in names:
-        raise BadDelivery("BAD_HEADER", f"a field cannot be named {FIELD_COUNT}")
+    if taken := set(MARKS) & set(names):
+        raise BadDelivery("BAD_HEADER", f"a field cannot be named {', '.join(taken)}")
     columns = {name: [as_text(record.get(name)) for record in records] for name in names}
     try:
         return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))

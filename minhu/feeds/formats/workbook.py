@@ -9,6 +9,7 @@ import polars as pl
 from minhu.errors import BadDelivery
 from minhu.feeds.formats import Xlsx
 from minhu.feeds.formats.common import header
+from minhu.feeds.formats.rounded import marked
 
 
 def read_xlsx(data: bytes, format: Xlsx) -> pl.DataFrame:
@@ -20,7 +21,7 @@ def read_xlsx(data: bytes, format: Xlsx) -> pl.DataFrame:
     rows = _without_footer(filled.slice(1), format)
     named = [name for name in filled.columns if filled[name][0] or rows[name].is_not_null().any()]
     names = header(filled.select(named).row(0))
-    return rows.select(named).rename(dict(zip(named, names, strict=True)))
+    return marked(rows.select(named).rename(dict(zip(named, names, strict=True))), data)
 
 
 def _load(data: bytes, format: Xlsx) -> pl.DataFrame:
