@@ -2,6 +2,7 @@
 
 import io
 import re
+from typing import Any
 
 import polars as pl
 import pytest
@@ -19,7 +20,7 @@ from tests import given
 from tests.feeds.test_feed import declared, write
 
 CALLER_KEY, RECORD_KEY = b"0" * 32, b"1" * 32
-CASES = given.CASES | {"max_rejected_pct": 100}
+CASES: dict[str, Any] = dict(given.CASES) | {"max_rejected_pct": 100}
 
 
 def judged(rows, record_key=RECORD_KEY, **changes):

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from typing import Any
 
 import psycopg
 import pytest
@@ -13,6 +14,7 @@ from minhu.warehouse.reconcile import as_markdown, reconcile
 from tests import given
 
 DAY = date(2026, 10, 12)
+CASES: dict[str, Any] = dict(given.CASES)
 
 
 @pytest.fixture
@@ -120,14 +122,14 @@ def test_an_optional_time_that_is_none_is_a_note_and_a_blank(city):
 
 def test_a_stand_in_of_one_column_means_nothing_there_and_only_there(city):
     columns = {"occurred_at": {"from": "办结时间", "nulls": ["1900-01-01 00:00:00"]}, "unit_name": "办理单位"}
-    milestones = [given.CASES["milestones"][0], {"event_type": "CLOSE", "columns": columns}]
+    milestones = [CASES["milestones"][0], {"event_type": "CLOSE", "columns": columns}]
     rows = [{"办结时间": "1900-01-01 00:00:00"}, {"工单编号": "2", "办理期限": "1900-01-01 00:00:00"}]
     result = load(city(rows, milestones=milestones))
     assert [(note["code"], note["column"]) for note in result.notes] == [("TIME_OUT_OF_RANGE", "办理期限")]
 
 
 def test_a_time_of_a_row_that_does_not_tell_the_event_is_not_read(city):
-    close = given.CASES["milestones"][1] | {"when": OWN}
+    close = CASES["milestones"][1] | {"when": OWN}
     rows = [{"来电类别": "咨询", "办结时间": "昨天"}, {"工单编号": "2", "办结时间": "昨天"}]
     result = load(city(rows, milestones=[close]))
     assert [note["rows"] for note in result.notes if note["code"] == "BAD_TIMESTAMP"] == [1]
@@ -166,7 +168,7 @@ def test_a_round_that_no_duty_can_have_rejects_its_row(scratch, tmp_path):
 
 
 def test_what_a_sender_does_not_have_stands_in_the_manifest(city):
-    columns = {name: mapping for name, mapping in given.CASES["columns"].items() if name != "category_code"}
+    columns = {name: mapping for name, mapping in CASES["columns"].items() if name != "category_code"}
     rows = [{"工单编号": str(at)} for at in range(6)]
     installation = city(rows, columns=columns, known_columns=["备注", "分类"], has_no=["category_code"])
     result = load(installation)
@@ -177,7 +179,7 @@ def test_what_a_sender_does_not_have_stands_in_the_manifest(city):
 def test_a_hashed_number_is_the_same_in_every_delivery_and_after_the_callers_key_was_rotated(city):
     from minhu.load.links import rotate_key
 
-    columns = given.CASES["columns"] | {"case_no": {"of": ["来电号码", "受理时间"], "key": "hashed"}}
+    columns = CASES["columns"] | {"case_no": {"of": ["来电号码", "受理时间"], "key": "hashed"}}
     installation = city([{}], columns=columns)
     first = load(installation)
     rotate_key(installation)
