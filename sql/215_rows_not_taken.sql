@@ -2,7 +2,7 @@
 -- account of the file still adds up to what it held. What the sender does not have stands beside it, as it was declared
 -- when the batch was loaded: no gate misses it.
 alter table audit.batch add column filtered_rows bigint not null default 0;
-alter table audit.batch add column has_no text [] not null default '{}';
+alter table audit.batch add column has_no text[] not null default '{}';
 alter table audit.batch drop constraint every_row_is_accounted_for;
 alter table audit.batch add constraint every_row_is_accounted_for
 check (status = 'refused' or received_rows = staged_rows + rejected_rows + duplicate_rows + filtered_rows);

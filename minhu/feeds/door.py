@@ -12,6 +12,7 @@ a new column appears where the declaration froze the layout, or when too many of
 | BAD_TIMESTAMP | a required time that no declared format reads, or that no calendar holds |
 | TIME_OUT_OF_RANGE | a required time before 1970 or after 2100 |
 | TIME_SKIPPED | a required time that the clocks skipped |
+| BAD_NUMBER | a round out of its range |
 | UNKNOWN_CODE | a required code that the vocabulary does not have |
 | BAD_KEY | a number of a case or event, or a code, that lost its shape on the way (`minhu.feeds.keys`) |
 
@@ -53,6 +54,8 @@ _NOBODY = pl.Series("caller_phone", dtype=pl.String)
 EFFECTS = {
     "UNKNOWN_CODE": "blanked",
     "BAD_NUMBER": "blanked",
+    **dict.fromkeys(times.UNREAD, "blanked"),
+    "KEY_MENDED": "mended",
     "CLOSE_BEFORE_RECEIPT": "no_close",
     "DAY_ONLY": "day_meant",
 }

@@ -82,11 +82,25 @@ NOTE_EFFECT = Kind(  # what becomes of what was noted
     {
         "taken": ("照常入库", "loaded all the same"),
         "blanked": ("该项留空，其余照常入库", "left blank, the rest is loaded"),
+        "mended": ("清理后照常入库", "cleaned and loaded"),
         "no_close": ("已入库，但事实不认作办结", "loaded, but the facts do not take it for a close"),
         "day_meant": (
             "照常入库：派单按当日起点，其余按当日最后一秒",
             "loaded: a dispatch at the start of its day, all else at its last second",
         ),
+    },
+)
+DOOR_MEND = Kind(  # what the sender or the declaration does about a row that was rejected
+    "door_mend",
+    {
+        "mend_field_count": ("检查引号与分隔符", "look at its quotes and separators"),
+        "mend_missing_value": ("请来件方补全", "ask the sender to fill it in"),
+        "mend_bad_timestamp": ("把写法加入 formats，或请来件方更正", "declare how it is written, or ask the sender"),
+        "mend_time_out_of_range": ("请来件方更正年份", "ask the sender for the right year"),
+        "mend_time_skipped": ("核对 timezone，或请来件方更正", "look at timezone, or ask the sender"),
+        "mend_unknown_code": ("把该词写入 map", "add the word to the column's map"),
+        "mend_bad_number": ("请来件方更正数字", "ask the sender for the right number"),
+        "mend_bad_key": ("请来件方把该列按文本导出，一格一个编号", "have the column exported as text, one key a cell"),
     },
 )
 GATE = Kind("gate", {"arrival": ("入库门禁", "Arrival gate"), "release": ("发布门禁", "Release gate")})

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from minhu.feeds import door
 from minhu.feeds.contract import Drift
-from minhu.glossary.delivered import DOOR_REASON, MAPPED_AS, NOTE_EFFECT, PREVIEW
+from minhu.glossary.delivered import DOOR_MEND, DOOR_REASON, MAPPED_AS, NOTE_EFFECT, PREVIEW
 from minhu.load.preview import Preview
 
 
@@ -57,7 +57,8 @@ def _rejected(preview: Preview) -> list[str]:
     lines = []
     for row in preview.rejected:
         first = "、".join(map(str, row["first_rows"]))
-        lines.append(f"  拒收 {row['rows']} 行：{row['column']} {DOOR_REASON.zh(row['reason_code'])}，数据行 {first}")
+        what, mend = DOOR_REASON.zh(row["reason_code"]), DOOR_MEND.said(f"mend_{row['reason_code'].lower()}")
+        lines.append(f"  拒收 {row['rows']} 行：{row['column']} {what}，数据行 {first}。{mend}")
     for note in preview.notes:
         what, effect = DOOR_REASON.said(note["code"]), NOTE_EFFECT.zh(door.EFFECTS.get(note["code"], "taken"))
         lines.append(f"  提示 {note['rows']} 行：{_where(note)} {what}；{effect}")

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from minhu.errors import Refused
-from minhu.glossary.delivered import DOOR_REASON
+from minhu.glossary.delivered import DOOR_MEND, DOOR_REASON
 from minhu.load import batch
 from minhu.privacy import access_log
 from minhu.settings import Settings
@@ -34,7 +34,14 @@ def export_rejects(settings: Settings, batch_id: int, path: Path, why: str) -> i
         writer.writerow(["原文件行", "原因", "列", *names])
         for number, reason, column, raw in rows:
             cells = [_cell(raw.get(name)) for name in names]
-            writer.writerow([number, f"{DOOR_REASON.said(reason)}（{reason}）", column, *cells])
+            writer.writerow(
+                [
+                    number,
+                    f"{DOOR_REASON.said(reason)}（{reason}）：{DOOR_MEND.said(f'mend_{reason.lower()}')}",
+                    column,
+                    *cells,
+                ]
+            )
     return len(rows)
 
 

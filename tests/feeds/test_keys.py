@@ -1,31 +1,34 @@
 """Keys: what can be mended without a guess is, and all else is no key, so that no two cases become one."""
 
 import io
+import re
+from typing import Any
 
 import polars as pl
 import pytest
 import xlsxwriter
 
 from minhu.errors import BadDeclaration
-from minhu.feeds import Feed
+from minhu.feeds import Feed, door
 from minhu.feeds.door import Door
 from minhu.feeds.feed import load_feed
 from minhu.feeds.formats import Xlsx
 from minhu.feeds.formats.read import read
 from minhu.feeds.keys import tidy
+from minhu.glossary.delivered import DOOR_MEND
 from tests import given
 from tests.feeds.test_feed import declared, write
 
 CALLER_KEY, RECORD_KEY = b"0" * 32, b"1" * 32
-CASES = given.CASES | {"max_rejected_pct": 100}
+CASES: dict[str, Any] = dict(given.CASES) | {"max_rejected_pct": 100}
 
 
 def judged(rows, record_key=RECORD_KEY, **changes):
     """What the door makes of case rows, each told by how it differs from a good one."""
     feed = Feed.model_validate(given.feed(deliveries=[CASES | changes]))
     frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame([given.ROW | row for row in rows])
-    door = Door(feed, feed.deliveries[0], (CALLER_KEY,), record_key)
-    return door.judge(frame), door.close()
+    gate = Door(feed, feed.deliveries[0], (CALLER_KEY,), record_key)
+    return gate.judge(frame), gate.close()
 
 
 @pytest.mark.parametrize(
@@ -185,3 +188,9 @@ def test_a_slip_in_a_key_is_told(mapping, told, tmp_path):
     delivery = CASES | {"columns": CASES["columns"] | mapping}
     with pytest.raises(BadDeclaration, match=told):
         load_feed(write(tmp_path, declared(deliveries=[delivery])))
+
+
+def test_every_reason_of_a_rejected_row_says_how_it_is_mended():
+    table = (door.__doc__ or "").split("| note |")[0]
+    reasons = re.findall(r"^\| ([A-Z_]+) \|", table, re.MULTILINE)
+    assert len(reasons) >= 8 and {f"mend_{reason.lower()}" for reason in reasons} == set(DOOR_MEND)

@@ -124,7 +124,7 @@ def test_rejected_rows_go_back_to_the_sender_in_his_own_columns(city, tmp_path):
     path = tmp_path / "rejected.csv"
     assert export_rejects(installation, result.batch_id, path, "退回更正") == 1
     [head, row] = csv.reader(path.read_text(encoding="utf-8-sig").splitlines())
-    assert row[:3] == ["2", "必填项为空（MISSING_VALUE）", "工单编号"]
+    assert row[:3] == ["2", "必填项为空（MISSING_VALUE）：请来件方补全", "工单编号"]
     assert dict(zip(head, row, strict=True))["备注"] == "'=1+1", "no sheet takes it for a formula"
     assert path.stat().st_mode & 0o077 == 0
     assert query(installation, "select subject, why from audit.access_log") == [("rejected_rows", "退回更正")]

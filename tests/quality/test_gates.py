@@ -178,7 +178,7 @@ def test_the_profile_measures_what_was_planted(judged, given: Given):
 
 @pytest.mark.usefixtures("empty")
 def test_what_a_sender_does_not_have_is_not_missed(settings: Settings, given: Given):
-    """A feed without categories, areas and phones, and one of dispatches without units: not a measure of them is left."""
+    """A feed without categories, areas and phones, and one of dispatches without units."""
     blank = given.batch("case", category_code="null", of={"has_no": ["category_code", "area_code", "caller_phone"]})
     no_unit = given.batch("event", unit_name="null", of={"has_no": ["unit_name", "due_at"]})
     half = given.batch("callback", resolution_code="null", satisfaction_code="null", of={"has_no": ["contact_code"]})
