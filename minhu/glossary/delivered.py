@@ -12,9 +12,20 @@ LOAD_OUTCOME = Kind(
         "nothing_delivered": ("未送达", "nothing delivered"),
         "held": ("扣留", "held"),
         "unreachable": ("数据源不可达", "source out of reach"),
+        "failed": ("装载失败", "load failed"),
     },
 )
-BATCH_STATUS = Kind(  # missing: a delivery of which no batch came
+LOAD_FAILURE = Kind(  # the code of an attempt that failed, where no file was refused
+    "load_failure",
+    {
+        "SOURCE_AWAY": ("数据源不可达，稍后再试", "the source is out of reach; tried again later"),
+        "NOT_NOW": ("暂不能装载，稍后再试", "not possible now; tried again later"),
+        "REFUSED": ("不能装载，须先更正", "refused until its cause is mended"),
+        "BAD_DECLARATION": ("声明有误", "a wrong declaration"),
+        "UNFORESEEN": ("程序异常，见装载失败日志", "broke unforeseen; the log of failed loads has it"),
+    },
+)
+BATCH_STATUS = Kind(  # missing: a delivery of which no batch came; failed: the last load of it failed
     "batch_status",
     {
         "loaded": ("待判定", "to be judged"),
@@ -23,6 +34,7 @@ BATCH_STATUS = Kind(  # missing: a delivery of which no batch came
         "refused": ("整批拒收", "refused"),
         "superseded": ("已被取代", "superseded"),
         "missing": ("未送达", "missing"),
+        "failed": ("装载失败", "load failed"),
     },
 )
 VERDICT = Kind("verdict", {"accepted": ("放行", "accepted"), "held": ("扣留", "held")})

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from functools import cache
 from itertools import chain
 from typing import cast
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import psycopg
@@ -15,6 +16,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from minhu import database
+from minhu.business_date import TIMEZONE
 from minhu.errors import BadDelivery, Refused, Retryable, foreign
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door, Judged, Tally
@@ -50,6 +52,15 @@ class Source:
             "content": self.content or self.sha256,
             "content_sha256": self.content,
         }
+
+
+def not_landed(feed: Feed, delivery: Delivery, business_date: date, name: str = "") -> Source:
+    """What a load is about while no bytes of it have landed."""
+    return Source(feed, delivery, business_date, name, "", 0, now())
+
+
+def now() -> datetime:
+    return datetime.now(ZoneInfo(TIMEZONE))
 
 
 @dataclass(frozen=True)
@@ -245,26 +256,32 @@ def _write_cursor(connection: psycopg.Connection, source: Source, cursor: str, b
     )
 
 
-def refuse(connection: psycopg.Connection, source: Source, error: BadDelivery, received: int | None) -> None:
-    """Records a delivery that was refused whole; the file stays in the landing zone."""
-    connection.execute(
+def refuse(connection: psycopg.Connection, source: Source, error: BadDelivery, received: int | None) -> int:
+    """Records a delivery that was refused whole; the file stays in the landing zone. Returns the batch."""
+    return database.one(
+        connection,
         "insert into audit.batch (feed_code, delivery, kind, business_date, source_name, source_sha256, content_sha256,"
         " source_bytes, received_rows, status, reason_code, reason, order_key, started_at) values (%(feed_code)s,"
         " %(delivery)s, %(kind)s, %(business_date)s, %(name)s, %(source_sha256)s, %(content_sha256)s, %(bytes)s,"
-        " %(received)s, 'refused', %(code)s, %(reason)s, 0, %(started_at)s)",
+        " %(received)s, 'refused', %(code)s, %(reason)s, 0, %(started_at)s) returning batch_id",
         {**_facts(source), "received": received, "code": error.code, "reason": str(error)},
-    )
+    )[0]
 
 
 def record_attempt(
-    connection: psycopg.Connection, source: Source, outcome: str, batch_id: int | None = None
+    connection: psycopg.Connection,
+    source: Source,
+    outcome: str,
+    batch_id: int | None = None,
+    code: str | None = None,
+    reason: str | None = None,
 ) -> LoadResult:
-    """Records a load that changed nothing."""
+    """Records a load that changed nothing; of one that failed the code and the words too."""
     connection.execute(
-        "insert into audit.attempt (feed_code, delivery, business_date, source_name, source_sha256, batch_id, outcome)"
-        " values (%(feed_code)s, %(delivery)s, %(business_date)s, %(name)s, %(source_sha256)s, %(batch_id)s,"
-        " %(outcome)s)",
-        {**_facts(source), "batch_id": batch_id, "outcome": outcome},
+        "insert into audit.attempt (feed_code, delivery, business_date, source_name, source_sha256, batch_id, outcome,"
+        " reason_code, reason) values (%(feed_code)s, %(delivery)s, %(business_date)s, %(name)s, %(source_sha256)s,"
+        " %(batch_id)s, %(outcome)s, %(code)s, %(reason)s)",
+        {**_facts(source), "batch_id": batch_id, "outcome": outcome, "code": code, "reason": reason},
     )
     return LoadResult(source.feed.code, source.delivery.name, source.business_date, outcome, batch_id)
 

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from minhu.declaration import Declared
 from minhu.feeds.feed import Delivery, Feed
+from minhu.privacy.line import mask_line
 from minhu.settings import Settings
 
 Kind = TypeVar("Kind", bound=Declared)
@@ -37,7 +38,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Fetched:
-    """One file that arrived. ``name`` tells people where it came from; it never holds a secret.
+    """One file that arrived. ``name`` tells people where it came from, as `shown` shows it; it never holds a secret.
 
     ``control_total``: how many rows the sender says there are. ``cursor``: where the next fetch goes on; it is stored
     in the transaction that commits the batch. ``identity``: a sha256 that stands for the content where the bytes differ
@@ -51,6 +52,30 @@ class Fetched:
     cursor: str | None = None
     identity: str | None = None
     after_commit: Callable[[], None] | None = None
+
+
+@dataclass(frozen=True)
+class NotFetched:
+    """One file of several that could not be had; the others come all the same."""
+
+    name: str
+    error: Exception
+
+
+def shown(name: str) -> str:
+    """A file's name, or words that tell it, as people may see it: without a phone or ID number.
+
+    Bytes that are not UTF-8 are read as GB18030, in which Windows writes names here; else they are shown as numbers.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raw = name.encode("utf-8", "surrogateescape")
+        try:
+            name = raw.decode("gb18030")
+        except UnicodeDecodeError:
+            name = raw.decode("utf-8", "backslashreplace")
+    return mask_line(name)
 
 
 def control_total(told: str) -> int | None:
