@@ -102,6 +102,7 @@ SAID = [
     ),
     ("sql", wrapped("InterfaceError", psycopg.InterfaceError("s3cr3t")), SourceAway, "here: InterfaceError"),
     ("sql", wrapped("DBAPIError", psycopg.Error("s3cr3t"), is_gone=True), SourceAway, "here: Error"),
+    ("sql", wrapped("DataError", RuntimeError("s3cr3t")), Refused, "RuntimeError: look at the declared query"),
     ("sql", wrapped("ProgrammingError", psycopg.errors.UndefinedTable()), Refused, "UndefinedTable 42P01: look at the"),
     ("delivered file", FileNotFoundError(2, "why"), BadDelivery, "in/cases.csv cannot be read: why"),
     ("delivered file", IsADirectoryError(21, "why"), BadDelivery, "in/cases.csv cannot be read: why"),

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import date
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from minhu import database
 from minhu.feeds import load_feeds
 from minhu.glossary.columns import COLUMN
-from minhu.glossary.delivered import BATCH_STATUS
+from minhu.glossary.delivered import BATCH_STATUS, DOOR_REASON, LOAD_FAILURE
 from minhu.settings import Settings
 
 COLUMNS = (
@@ -64,8 +65,9 @@ def reconcile(settings: Settings, business_date: date) -> Statement:
         for row in connection.execute(_SUMS, [business_date]).fetchall():
             feed, delivery, *figures = row
             found[feed, delivery] = figures
-        failed: dict[tuple[str, str], str] = {
-            (feed, delivery): why for feed, delivery, why in connection.execute(_FAILED, [business_date] * 2)
+        failed = {
+            (feed, delivery): "; ".join(starmap(_why, reasons))
+            for feed, delivery, reasons in connection.execute(_FAILED, [business_date] * 2)
         }
     names = _declared(settings)
     keys = [*names, *sorted((found.keys() | failed.keys()) - names.keys())]
@@ -109,7 +111,7 @@ group by feed_code, delivery
 _FAILED = """
 with told as (
     select feed_code, delivery, source_name, attempted_at as at,
-        outcome in ('failed', 'unreachable') as has_failed, coalesce(reason_code, outcome) as code, reason
+        outcome in ('failed', 'unreachable') as has_failed, coalesce(reason_code, 'SOURCE_AWAY') as code, reason
     from audit.attempt
     where business_date = %s and (batch_id is null or outcome = 'already_loaded')
     union all
@@ -129,11 +131,16 @@ ended as (
     from told
 )
 
-select feed_code, delivery, string_agg(concat_ws(': ', code, reason), '; ' order by at) as reason
+select feed_code, delivery, array_agg(array[code, coalesce(reason, '')] order by at) as reasons
 from ended
 where has_failed and latest = 1 and (ended_at is null or at > ended_at)
 group by feed_code, delivery
 """
+
+
+def _why(code: str, reason: str) -> str:
+    kind = LOAD_FAILURE if code in LOAD_FAILURE else DOOR_REASON
+    return f"{kind.said(code)}（{code}）：{reason}"
 
 
 def _line(key: tuple[str, str], name: str, figures: list[Any] | None, failed: str | None) -> Line:
