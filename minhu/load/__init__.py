@@ -160,9 +160,8 @@ def load_fetched(
         result = batch.record_attempt(connection, source, "already_loaded", batch_id)
     else:
         with opened(settings, landed.sha256, f"{feed.code}/{delivery.name} {name}") as path:
-            result = _commit(
-                connection, settings, source, path, control_total=fetched.control_total, cursor=fetched.cursor
-            )
+            told = {"control_total": fetched.control_total, "arrived": fetched.arrived, "cursor": fetched.cursor}
+            result = _commit(connection, settings, source, path, **told)
     if fetched.after_commit:
         fetched.after_commit()
     return result

@@ -24,6 +24,7 @@ from minhu.feeds.feed import Delivery, Feed
 from minhu.load.links import write_links
 
 SAME_FILE = "SAME_FILE_OTHER_DATE"
+SHORT = "CONTROL_TOTAL"
 _MANY = 5_000
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x00": ""}
 
@@ -79,6 +80,8 @@ class Batch:
     reason_code: str | None
     reason: str | None
     order_key: int
+    is_as_counted: bool | None
+    """Its file holds as many rows as the sender counts, be they different or not."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,8 @@ def find(connection: psycopg.Connection, batch_id: int) -> Batch:
     with connection.cursor(row_factory=class_row(Batch)) as cursor:
         found = cursor.execute(
             "select batch_id, feed_code, delivery, business_date, source_name, source_sha256, source_bytes,"
-            " control_total, status, reason_code, reason, order_key from audit.batch where batch_id = %s",
+            " control_total, status, reason_code, reason, order_key, received_rows = control_total as is_as_counted"
+            " from audit.batch where batch_id = %s",
             [batch_id],
         ).fetchone()
     if found is None:
@@ -160,6 +164,7 @@ def commit(
     parts: Iterable[Judged],
     *,
     control_total: int | None = None,
+    arrived: int | None = None,
     cursor: str | None = None,
     replays: Batch | None = None,
 ) -> LoadResult:
@@ -181,7 +186,7 @@ def commit(
 
     _copy(connection, STAGING_TABLE[source.delivery.kind], staged())
     tally = door.close()
-    hold = _why_hold(connection, source, tally, control_total, replays)
+    hold = _short(control_total, arrived, tally, replays) or _why_hold(connection, source, tally, replays)
     if replays:
         _withdraw(connection, replays)
     _insert_batch(connection, batch_id, source, tally, hold, control_total, replays)
@@ -208,15 +213,22 @@ def commit(
     )
 
 
-def _why_hold(
-    connection: psycopg.Connection, source: Source, tally: Tally, control_total: int | None, replays: Batch | None
-) -> Hold | None:
-    """What a person must look at before the batch counts, if anything."""
+def _short(control_total: int | None, arrived: int | None, tally: Tally, replays: Batch | None) -> Hold | None:
+    """Where what arrived is not what the sender counts. The rows of a file that is read anew tell of no missing one."""
+    if replays and replays.status == "held" and replays.reason_code == SHORT and replays.is_as_counted:
+        return Hold(SHORT, replays.reason or "")
+    if control_total is None or control_total == (tally.received if arrived is None else arrived):
+        return None
+    if arrived is None or arrived == tally.received:
+        gap = tally.received - control_total
+        return Hold(SHORT, f"the sender counts {control_total} rows, {tally.received} arrived ({gap:+})")
+    return Hold(SHORT, f"the sender counts {control_total} rows, {arrived} different ones arrived; load again")
+
+
+def _why_hold(connection: psycopg.Connection, source: Source, tally: Tally, replays: Batch | None) -> Hold | None:
+    """What else a person must look at before the batch counts, if anything."""
     if replays and replays.status == "held" and replays.reason_code == SAME_FILE:
         return Hold(SAME_FILE, replays.reason or "")
-    if control_total is not None and control_total != tally.received:
-        gap = tally.received - control_total
-        return Hold("CONTROL_TOTAL", f"the sender counts {control_total} rows, {tally.received} arrived ({gap:+})")
     if replays is None and tally.received and (other := _same_content_other_date(connection, source)):
         return Hold(SAME_FILE, f"the same bytes were already delivered for {other}; release the batch if that is right")
     return _shrunk_snapshot(connection, source, tally)

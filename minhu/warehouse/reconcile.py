@@ -23,8 +23,8 @@ HEADS = tuple(map(COLUMN.zh, COLUMNS))
 class Line:
     """One delivery on one date.
 
-    ``gap``: received rows less the sender's count, where the sender gives one. ``pruned``: rows of the staged and the
-    rejected that retention has deleted since.
+    ``gap``: received rows less the sender's count, where the sender gives one; duplicates may be counted or not.
+    ``pruned``: rows of the staged and the rejected that retention has deleted since.
     """
 
     feed_code: str
@@ -96,7 +96,10 @@ select
     coalesce(sum(rejected_rows) filter (where status <> 'refused'), 0)::bigint as rejected,
     coalesce(sum(duplicate_rows) filter (where status <> 'refused'), 0)::bigint as duplicates,
     coalesce(sum(pruned.rows), 0)::bigint as pruned,
-    (sum(received_rows - control_total) filter (where status <> 'refused'))::bigint as gap,
+    (
+        sum(greatest(received_rows - duplicate_rows - control_total, 0) + least(received_rows - control_total, 0))
+        filter (where status <> 'refused')
+    )::bigint as gap,
     array_agg(distinct status) as statuses,
     string_agg(distinct reason, '; ') filter (where status in ('refused', 'held')) as reason
 from audit.batch

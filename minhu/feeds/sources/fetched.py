@@ -40,15 +40,17 @@ class Wanted:
 class Fetched:
     """One file that arrived. ``name`` tells people where it came from, as `shown` shows it; it never holds a secret.
 
-    ``control_total``: how many rows the sender says there are. ``cursor``: where the next fetch goes on; it is stored
-    in the transaction that commits the batch. ``identity``: a sha256 that stands for the content where the bytes differ
-    from pull to pull (an API's canonical rows); the bytes' own unless given. ``after_commit`` runs once the rows are
-    safe, also when they were already; it may be run again.
+    ``control_total``: how many rows the sender says there are. ``arrived``: how many of these came, where not every row
+    of the file is one of them: pages that shift while they are read give a row twice and another never. ``cursor``:
+    where the next fetch goes on; it is stored in the transaction that commits the batch. ``identity``: a sha256 that
+    stands for the content where the bytes differ from pull to pull (an API's canonical rows); the bytes' own unless
+    given. ``after_commit`` runs once the rows are safe, also when they were already; it may be run again.
     """
 
     path: Path
     name: str
     control_total: int | None = None
+    arrived: int | None = None
     cursor: str | None = None
     identity: str | None = None
     after_commit: Callable[[], None] | None = None

@@ -83,13 +83,14 @@ Pages = JsonPages | XmlPages
 class Gathered:
     """The file of a pull while its pages arrive: written as they come, and known by its content, in whatever order.
 
-    Use it in ``with``.
+    ``key``: the field by which a record is known; without one its content tells. Use it in ``with``.
     """
 
-    def __init__(self, path: Path, pages: Pages, volatile: tuple[str, ...]):
+    def __init__(self, path: Path, pages: Pages, volatile: tuple[str, ...], key: str | None = None):
         self.path, self.pages, self.count = path, pages, 0
-        self._volatile = volatile
+        self._volatile, self._key = volatile, key
         self._hashes: list[bytes] = []
+        self._records: set[bytes] = set()
         self._seen: set[bytes] = set()
         self._file = path.open("wb")
         self._file.write(pages.opening)
@@ -106,12 +107,22 @@ class Gathered:
         for row in rows:
             self._file.write((self.pages.between if self.count else b"") + self.pages.encode(row))
             hashes.append(hashlib.sha256(self.pages.canonical(row, self._volatile)).digest())
+            self._records.add(self._known_by(row) or hashes[-1])
             self.count += 1
         page = hashlib.sha256(b"".join(hashes)).digest()
         if hashes and page in self._seen:
             raise BadDelivery("REPEATED_PAGE", f"the same page of {len(hashes)} rows came twice; look at `pagination`")
         self._seen.add(page)
         self._hashes += hashes
+
+    @property
+    def different(self) -> int:
+        """How many records came, each counted once."""
+        return len(self._records)
+
+    def _known_by(self, row: Any) -> bytes | None:
+        value = self.pages.value(row, self._key) if self._key else None
+        return hashlib.sha256(value.encode("utf-8", "surrogatepass")).digest() if value else None
 
     def new_window(self) -> None:
         """From here on a page may hold what one of another window held."""

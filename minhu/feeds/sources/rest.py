@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from minhu.errors import BadDelivery, Refused
+from minhu.feeds.feed import Delivery
 from minhu.feeds.sources import ByCursor, ByLink, ByOffset, ByPage, Rest
 from minhu.feeds.sources.cursors import latest, since
 from minhu.feeds.sources.dated import dated
@@ -21,7 +22,7 @@ def fetch_rest(wanted: Wanted) -> Iterator[Fetched]:
     """
     source, zone = wanted.source(Rest), wanted.feed.timezone
     pages = pages_of(source.format, source.records)
-    gathered = Gathered(wanted.folder / f"records.{source.format}", pages, source.volatile)
+    gathered = Gathered(wanted.folder / f"records.{source.format}", pages, source.volatile, _key(wanted.delivery))
     total, cursor = None, wanted.cursor
     url = dated(source.url, wanted.business_date)
     with gathered, Connection(source, url) as connection:
@@ -33,13 +34,19 @@ def fetch_rest(wanted: Wanted) -> Iterator[Fetched]:
                 cursor = latest(values, cursor, source.cursor, zone, wanted.business_date)
             if source.total:
                 total = _total(pages.value(page, source.total), source.total)
-            if _all_arrived(source, gathered.count, total):
+            if _all_arrived(source, gathered.different, total):
                 break
         identity = gathered.finish()
     if total is not None and gathered.count < total:
         raise BadDelivery("MISSING_PAGE", f"the sender counts {total} rows, {gathered.count} came: a page is missing")
     if gathered.count:
-        yield Fetched(gathered.path, shown(httpx.URL(url)), total, cursor if source.cursor else None, identity)
+        reached = cursor if source.cursor else None
+        yield Fetched(gathered.path, shown(httpx.URL(url)), total, gathered.different, reached, identity)
+
+
+def _key(delivery: Delivery) -> str | None:
+    """The field that tells one case from another; a list that is only ever added to may tell of one case often."""
+    return delivery.mapping("case_no").source if delivery.kind == "case" and delivery.mode != "append" else None
 
 
 def pages_of(format: str, records: str) -> JsonPages | XmlPages:

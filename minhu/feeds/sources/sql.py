@@ -41,7 +41,7 @@ def fetch_sql(wanted: Wanted) -> Iterator[Fetched]:
         with engine.connect() as connection:
             count, cursor, identity = _write(connection, engine, wanted, path)
     if count:
-        yield Fetched(path, f"{url.host or url.drivername}/{url.database or ''}", None, cursor, identity)
+        yield Fetched(path, f"{url.host or url.drivername}/{url.database or ''}", cursor=cursor, identity=identity)
 
 
 def _address(source: SqlQuery) -> URL:
