@@ -179,7 +179,7 @@ def _judge_and_commit(
         door = Door(source.feed, delivery, keys)
         try:
             with (
-                closing(ahead(read.read_parts(path, delivery.format))) as frames,
+                closing(ahead(read.read_parts(path, delivery.format, door.aside))) as frames,
                 closing(ahead(door.judge(rows) for rows in frames)) as parts,
             ):
                 first = list(islice(parts, 2))

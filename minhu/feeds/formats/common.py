@@ -3,7 +3,8 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import polars as pl
 
@@ -12,7 +13,7 @@ from minhu.errors import BadDelivery
 FIELD_COUNT = "__field_count"
 """Set by the CSV reader on lines with too many or too few fields; the door rejects them."""
 ROUNDED = "__rounded"
-"""Set by the workbook reader: the columns of a row whose cell holds a number of more digits than a spreadsheet keeps."""
+"""Set by the workbook reader: the columns of a row whose cell holds a number of more digits than a sheet keeps."""
 FAULT = "__fault"
 """Set by a reader: why this row cannot be read, although the next one can; the door rejects it for that reason."""
 PLACE = "__place"
@@ -82,8 +83,11 @@ def header(names: Iterable[object]) -> list[str]:
     return cleaned
 
 
-def frame(records: list[dict]) -> pl.DataFrame:
-    """Records of text as a frame; a field that a record lacks is null."""
+def frame(records: list[dict], faults: Mapping[int, str] = MappingProxyType({})) -> pl.DataFrame:
+    """Records of text as a frame; a field that a record lacks is null.
+
+    ``faults``: which of them (from 0) are no records, and where they stand.
+    """
     names = list(dict.fromkeys(name for record in records for name in record))
     if records and not names:
         raise BadDelivery(
@@ -94,8 +98,11 @@ def frame(records: list[dict]) -> pl.DataFrame:
             "BAD_HEADER", f"a field cannot be named {', '.join(sorted(taken))}; ask the sender to rename it"
         )
     columns = {name: [as_text(record.get(name)) for record in records] for name in names}
+    if faults:
+        columns[FAULT] = ["BAD_RECORD" if at in faults else None for at in range(len(records))]
+        columns[PLACE] = [faults.get(at) for at in range(len(records))]
     try:
-        return pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
+        return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
     except UnicodeEncodeError:  # half of a surrogate pair, from an escape that was cut
         mended = {fit(name): [value and fit(value) for value in values] for name, values in columns.items()}
         return pl.DataFrame(mended, schema=dict.fromkeys(mended, pl.String))
