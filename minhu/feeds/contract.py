@@ -16,7 +16,7 @@ from minhu.feeds import times
 from minhu.feeds.canonical import LAYOUTS, Column
 from minhu.feeds.detect import number_free, shape, showable
 from minhu.feeds.feed import Delivery, Feed, Mapping
-from minhu.feeds.formats.read import FIELD_COUNT
+from minhu.feeds.formats.read import MARKS
 
 KEYS = {
     "case": ("case_no",),
@@ -146,7 +146,7 @@ def _column(delivery: Delivery, column: Column, mapping: Mapping, name: str, is_
 def drift(delivery: Delivery, columns_in_file: list[str], rows: pl.DataFrame, timezone: str = TIMEZONE) -> Drift:
     """How a file's columns and values differ from what ``delivery`` declares. ``rows``: text, as a reader gave it."""
     agreed = _columns(delivery)
-    present = [name for name in columns_in_file if name != FIELD_COUNT]
+    present = [name for name in columns_in_file if name not in MARKS]
     known = {column.source for column in agreed} | {column.name for column in delivery.layout_columns}
     new = [name for name in present if name not in known]
     wanted = _must_come(agreed)

@@ -7,6 +7,7 @@ a new column appears where the declaration froze the layout, or when too many of
 | reason | of a row that is rejected |
 |---|---|
 | FIELD_COUNT | the line has more or fewer fields than the header |
+| BAD_BYTES, BAD_QUOTE, BAD_RECORD | bytes that are no text, quotes that do not pair, a line that is no record |
 | MISSING_VALUE | a required column is blank |
 | BAD_TIMESTAMP | a time that no declared format reads, or that no calendar holds |
 | UNKNOWN_CODE | a required code that the vocabulary does not have |
@@ -32,7 +33,7 @@ from minhu.errors import BadDelivery
 from minhu.feeds import days, times, wording
 from minhu.feeds.canonical import LAYOUTS, Column
 from minhu.feeds.feed import Delivery, Feed, Mapping
-from minhu.feeds.formats.read import FIELD_COUNT
+from minhu.feeds.formats.read import FAULT, FIELD_COUNT, MARKS, Aside
 from minhu.feeds.seen import Seen
 from minhu.privacy.callers import caller_links, tokenise
 from minhu.privacy.text import half_width, mask_text
@@ -87,6 +88,8 @@ class Door:
 
     def __init__(self, feed: Feed, delivery: Delivery, caller_keys: Sequence[bytes]):
         self.tally = Tally()
+        self.aside = Aside()
+        """Given to the reader, which counts in it what is no row."""
         self._feed, self._delivery, self._keys = feed, delivery, caller_keys
         self._seen = Seen()
         self._unknown: list[str] = []
@@ -97,6 +100,8 @@ class Door:
     def judge(self, rows: pl.DataFrame) -> Judged:
         """Judges the next rows that the reader gave. Raises BadDelivery: MISSING_COLUMN, NEW_COLUMN."""
         feed, delivery, tally = self._feed, self._delivery, self.tally
+        if not rows.columns:  # a delivery without rows whose format names columns in its rows only
+            rows = pl.DataFrame(schema=dict.fromkeys(_sources(delivery), pl.String))
         if not tally.received:
             self._unknown = _check_columns(rows, delivery)
         source = rows.with_row_index(ROW, offset=1 + tally.received).with_columns(pl.col(ROW).cast(pl.Int64))
@@ -135,7 +140,7 @@ class Door:
             )
         odd = [{"code": code, "column": column, "rows": rows} for (code, column), rows in self._odd.items()]
         new = _new_column_notes(self._unknown, tally.received, self._delivery)
-        tally.notes = (*odd, *wording.notes(self._unnamed), *new)
+        tally.notes = (*odd, *wording.notes(self._unnamed), *new, *self.aside.notes)
         return tally
 
     def _note(self, cleaned: pl.DataFrame, read: pl.DataFrame) -> None:
@@ -177,7 +182,7 @@ def _sources(delivery: Delivery) -> dict[str, list[str]]:
 
 def _check_columns(rows: pl.DataFrame, delivery: Delivery) -> list[str]:
     """Refuses a file that lacks a declared column; returns the columns the declaration does not know."""
-    present = set(rows.columns) - {FIELD_COUNT}
+    present = set(rows.columns) - set(MARKS)
     declared = _sources(delivery)
     missing = [name for name in declared if name not in present and name not in delivery.optional_columns]
     if missing and (rows.height or rows.columns):
@@ -328,6 +333,8 @@ def _faults(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery) -> pl
     """One row per source row: the first fault's reason_code and column_name (the sender's name), null when good."""
     given = cleaned.hstack(read.drop(ROW).rename(lambda name: f"__read.{name}"))
     checks: list[tuple[pl.Expr, str, str]] = []
+    if FAULT in cleaned.columns:
+        checks += [(pl.col(FAULT) == fault, fault, "(line)") for fault in cleaned[FAULT].drop_nulls().unique()]
     if FIELD_COUNT in cleaned.columns:
         checks.append((pl.col(FIELD_COUNT).is_not_null(), "FIELD_COUNT", "(line)"))
     for column in delivery.layout_columns:

@@ -15,7 +15,7 @@ from minhu.feeds.days import default_day
 from minhu.feeds.detect import detect_format, number_free
 from minhu.feeds.feed import Delivery
 from minhu.feeds.formats import Format
-from minhu.feeds.formats.read import FIELD_COUNT, read
+from minhu.feeds.formats.read import MARKS, read
 from minhu.feeds.guess import Guess, guess
 from minhu.feeds.names import lexicon
 from minhu.glossary.delivered import FEED_ROLE, RECORD
@@ -32,7 +32,7 @@ def draft(file: Path, code: str, config: Path | None = None) -> str:
     """
     format = detect_format(file)
     rows = read(file, TypeAdapter(Format).validate_python(format))
-    names = [name for name in rows.columns if name != FIELD_COUNT]
+    names = [name for name in rows.columns if name not in MARKS]
     if not all(name and number_free(name) for name in names):
         line = f"line {format['skip_rows'] + 1}" if "skip_rows" in format else "the first line"
         raise BadDelivery("BAD_HEADER", f"{line} of {file.name} is not a header of column names; add one")

@@ -21,7 +21,7 @@ from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door
 from minhu.feeds.formats import read
 from minhu.feeds.sources.fetch import fetch
-from minhu.feeds.sources.fetched import Fetched, NotFetched, Wanted, shown
+from minhu.feeds.sources.fetched import Fetched, NotFetched, Wanted, named
 from minhu.load import batch, failures
 from minhu.load.ahead import ahead
 from minhu.load.batch import LoadResult, Source, not_landed, now
@@ -62,7 +62,7 @@ def load_file(
     day = business_date or _date_in_name(declared, file)
     name = _name(settings, file)
     with (
-        failures.recorded(settings, not_landed(feed, declared, day or now().date(), name)),
+        failures.recorded(settings, not_landed(feed, declared, day or now().date(), named(name, feed, declared))),
         database.connect(settings, autocommit=True) as connection,
     ):
         return load_fetched(connection, settings, feed, declared, day, Fetched(file, name))
@@ -116,7 +116,7 @@ def _load_delivery(
                     if connection.closed:  # each further file would fail likewise
                         break
             except BadDelivery as error:  # what the source gave is no delivery: nothing landed, the manifest says why
-                words = shown(f"{feed.code}/{delivery.name}: {error}")
+                words = failures.printable(f"{feed.code}/{delivery.name}: {error}")
                 batch_id = batch.refuse(connection, nothing, BadDelivery(error.code, words), None)
                 results.append(BadDelivery(error.code, words, batch_id))
             if not results:
@@ -130,15 +130,15 @@ def _load_one(
     connection: psycopg.Connection, settings: Settings, nothing: Source, fetched: Fetched | NotFetched
 ) -> list[LoadResult | MinhuError]:
     """What became of one file; nothing when another loader has taken it."""
-    named = replace(nothing, name=shown(fetched.name), started_at=now())
+    source = replace(nothing, name=named(fetched.name, nothing.feed, nothing.delivery), started_at=now())
     if isinstance(fetched, NotFetched):
-        return [failures.record(settings, named, fetched.error)]
+        return [failures.record(settings, source, fetched.error)]
     try:
-        return [load_fetched(connection, settings, named.feed, named.delivery, named.business_date, fetched)]
+        return [load_fetched(connection, settings, source.feed, source.delivery, source.business_date, fetched)]
     except failures.CAUGHT as error:
         if isinstance(error, BadDelivery) and error.code == "NO_FILE" and not fetched.path.exists():
             return []
-        return [failures.record(settings, named, error)]
+        return [failures.record(settings, source, error)]
 
 
 def load_fetched(
@@ -154,7 +154,7 @@ def load_fetched(
     landed = land(settings, fetched.path)
     if business_date is None:
         business_date = batch.date_of(connection, feed.code, delivery.name, landed.sha256) or started_at.date()
-    name = shown(fetched.name)
+    name = named(fetched.name, feed, delivery)
     source = Source(feed, delivery, business_date, name, landed.sha256, landed.bytes, started_at, fetched.identity)
     if (batch_id := batch.find_loaded(connection, source)) is not None:
         result = batch.record_attempt(connection, source, "already_loaded", batch_id)
@@ -190,7 +190,7 @@ def _judge_and_commit(
         door = Door(source.feed, delivery, keys)
         try:
             with (
-                closing(ahead(read.read_parts(path, delivery.format))) as frames,
+                closing(ahead(read.read_parts(path, delivery.format, door.aside))) as frames,
                 closing(ahead(door.judge(rows) for rows in frames)) as parts,
             ):
                 first = list(islice(parts, 2))
@@ -206,7 +206,7 @@ def _judge_and_commit(
 
 def _name(settings: Settings, path: Path) -> str:
     """What a file is called in manifests and explanations: its place in the drop folder, else its name."""
-    return shown(str(path.relative_to(settings.drop)) if path.is_relative_to(settings.drop) else path.name)
+    return str(path.relative_to(settings.drop)) if path.is_relative_to(settings.drop) else path.name
 
 
 def _date_in_name(delivery: Delivery, file: Path) -> date | None:

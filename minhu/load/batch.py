@@ -21,6 +21,8 @@ from minhu.errors import BadDelivery, Refused, Retryable, foreign
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door, Judged, Tally
 from minhu.feeds.feed import Delivery, Feed
+from minhu.feeds.formats.common import NO_ROWS
+from minhu.glossary.delivered import DOOR_REASON
 from minhu.load.links import write_links
 
 SAME_FILE = "SAME_FILE_OTHER_DATE"
@@ -229,9 +231,22 @@ def _why_hold(connection: psycopg.Connection, source: Source, tally: Tally, repl
     """What else a person must look at before the batch counts, if anything."""
     if replays and replays.status == "held" and replays.reason_code == SAME_FILE:
         return Hold(SAME_FILE, replays.reason or "")
+    if hold := why_no_rows(tally):
+        return hold
     if replays is None and tally.received and (other := _same_content_other_date(connection, source)):
         return Hold(SAME_FILE, f"the same bytes were already delivered for {other}; release the batch if that is right")
     return _shrunk_snapshot(connection, source, tally)
+
+
+def why_no_rows(tally: Tally) -> Hold | None:
+    """A file without rows that holds more than a header: what was left aside may have been the records."""
+    left = [note for note in tally.notes if note["code"] in NO_ROWS]
+    if tally.received or not left:
+        return None
+    told = ", ".join(f"{note['rows']} {DOOR_REASON.said(note['code'], 'en')}" for note in left)
+    return Hold(
+        "NO_ROWS", f"the file holds no rows, but {told}: look at format, or release the batch if there were none"
+    )
 
 
 def _shrunk_snapshot(connection: psycopg.Connection, source: Source, tally: Tally) -> Hold | None:

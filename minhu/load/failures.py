@@ -19,9 +19,10 @@ from polars.exceptions import PanicException
 from minhu import database
 from minhu.business_date import TIMEZONE
 from minhu.errors import BadDeclaration, BadDelivery, MinhuError, Refused, Retryable, SourceAway, Unforeseen, foreign
-from minhu.feeds.sources.fetched import shown
 from minhu.load import batch
 from minhu.load.batch import Source
+from minhu.privacy.file_names import readable
+from minhu.privacy.line import mask_line
 from minhu.settings import PROJECT_ROOT, Settings
 
 CAUGHT = (Exception, PanicException)
@@ -78,7 +79,7 @@ def worst(failures: list[MinhuError]) -> MinhuError:
 
 
 def as_ours(settings: Settings, source: Source, error: BaseException) -> MinhuError:
-    """An error as ours. Its words show no phone number that a file's name holds, and nothing that cannot be printed."""
+    """An error as ours, in words that can be printed and show no number of a phone or a person."""
     ours = error if isinstance(error, MinhuError) else foreign.as_ours(error, "load", where=_where(source))
     if ours is None:
         number = secrets.token_hex(4)
@@ -86,8 +87,12 @@ def as_ours(settings: Settings, source: Source, error: BaseException) -> MinhuEr
         kind, place = type(error).__name__, _place(error.__traceback__)
         words = f"broke where nobody foresaw it ({kind} at {place}); {settings.logs / LOG} has it under {number}"
         ours = Unforeseen(f"{_where(source)}: {words}")
-    ours.args = (shown(str(ours)),)
+    ours.args = (printable(str(ours)),)
     return ours
+
+
+def printable(words: str) -> str:
+    return mask_line(readable(words))
 
 
 def _where(source: Source) -> str:

@@ -8,7 +8,7 @@ from datetime import date
 from minhu import database
 from minhu.errors import Refused
 from minhu.feeds.sources import Push
-from minhu.feeds.sources.fetched import Fetched, shown
+from minhu.feeds.sources.fetched import Fetched, named
 from minhu.load import LoadResult, load_fetched, read_feed
 from minhu.load.batch import not_landed
 from minhu.load.failures import recorded
@@ -35,9 +35,9 @@ def receive(
     declared = feed.delivery(delivery)
     if not isinstance(declared.source, Push):
         raise Refused(f"{feed_code}/{delivery} is not posted: its source is {declared.source.type}")
-    told = shown(f"push:{_told(name)}")
+    told = f"push:{_told(name)}"
     with (
-        recorded(settings, not_landed(feed, declared, business_date, told)),
+        recorded(settings, not_landed(feed, declared, business_date, named(told, feed, declared))),
         private_folder(settings, "fetching") as folder,
         database.connect(settings, autocommit=True) as connection,
     ):

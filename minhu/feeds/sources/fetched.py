@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from minhu.declaration import Declared
 from minhu.feeds.feed import Delivery, Feed
-from minhu.privacy.line import mask_line
+from minhu.privacy.file_names import told
 from minhu.settings import Settings
 
 Kind = TypeVar("Kind", bound=Declared)
@@ -38,7 +38,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Fetched:
-    """One file that arrived. ``name`` tells people where it came from, as `shown` shows it; it never holds a secret.
+    """One file that arrived. ``name`` tells where it came from; it never holds a secret, and people see it as `named`.
 
     ``control_total``: how many rows the sender says there are. ``arrived``: how many of these came, where not every row
     of the file is one of them: pages that shift while they are read give a row twice and another never. ``cursor``:
@@ -64,25 +64,15 @@ class NotFetched:
     error: Exception
 
 
-def shown(name: str) -> str:
-    """A file's name, or words that tell it, as people may see it: without a phone or ID number.
-
-    Bytes that are not UTF-8 are read as GB18030, in which Windows writes names here; else they are shown as numbers.
-    """
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raw = name.encode("utf-8", "surrogateescape")
-        try:
-            name = raw.decode("gb18030")
-        except UnicodeDecodeError:
-            name = raw.decode("utf-8", "backslashreplace")
-    return mask_line(name)
+def named(name: str, feed: Feed, delivery: Delivery) -> str:
+    """``name`` of a file as people may see it; what the declaration says itself is nobody's."""
+    declared = delivery.source.model_dump(include={"path", "url", "endpoint", "host"})
+    return told(name, (feed.name, feed.owner, *map(str, declared.values())))
 
 
-def control_total(told: str) -> int | None:
+def control_total(written: str) -> int | None:
     """The number of rows a done file tells: bare, or ``rows`` of a JSON object; None where it tells none."""
-    text = told.strip()
+    text = written.strip()
     if text.startswith("{"):
         try:
             text = str(json.loads(text).get("rows", ""))
