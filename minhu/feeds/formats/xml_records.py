@@ -4,6 +4,7 @@ import codecs
 import io
 import json
 import re
+from typing import Any
 
 import polars as pl
 from lxml import etree
@@ -21,15 +22,31 @@ _OURS = {"utf-8": "utf-8", "utf8": "utf-8", "us-ascii": "utf-8", "gb18030": "gb1
 _SCHEMA = "{http://www.w3.org/2001/XMLSchema-instance}"
 
 
+# Only entities that the file itself declares are expanded, within the parser's bounds, and nothing is fetched: a file
+# from outside must not read ours or reach the network.
+_OPTIONS: dict[str, Any] = {
+    "resolve_entities": "internal",
+    "no_network": True,
+    "remove_comments": True,
+    "remove_pis": True,
+}
+
+
+def parse(data: bytes, declared: str = "auto") -> etree._Element:
+    """A whole document as every source reads it. Raises BadDelivery UNREADABLE, WRONG_ENCODING."""
+    text, encoding = _text(data, declared)
+    try:
+        return etree.fromstring(text, etree.XMLParser(encoding=encoding, **_OPTIONS))
+    except etree.XMLSyntaxError as error:
+        raise _not_xml(error) from None
+
+
 def read_xml(data: bytes, format: Xml, aside: Aside) -> pl.DataFrame:
     tags = [_tag(step, format) for step in format.record.split("/")]
     records = []
     text, encoding = _text(data, format.encoding)
     try:
-        # Only entities that the file itself declares are expanded, within the parser's bounds, and nothing is fetched:
-        # a file from outside must not read ours or reach the network.
-        options = {"resolve_entities": "internal", "no_network": True, "remove_comments": True, "remove_pis": True}
-        elements = etree.iterparse(io.BytesIO(text), tag=tags[-1], encoding=encoding, **options)
+        elements = etree.iterparse(io.BytesIO(text), tag=tags[-1], encoding=encoding, **_OPTIONS)
         for _, element in elements:
             if _is_record(element, tags):
                 records.append(_record(element))

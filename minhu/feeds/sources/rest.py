@@ -21,7 +21,7 @@ def fetch_rest(wanted: Wanted) -> Iterator[Fetched]:
     Raises Retryable, Refused, BadDelivery (WRONG_CONTENT_TYPE, UNREADABLE, REPEATED_PAGE, MISSING_PAGE, BAD_CURSOR).
     """
     source, zone = wanted.source(Rest), wanted.feed.timezone
-    pages = pages_of(source.format, source.records)
+    pages = pages_of(source.format, source.records, wanted.delivery)
     gathered = Gathered(wanted.folder / f"records.{source.format}", pages, source.volatile, _key(wanted.delivery))
     total, cursor = None, wanted.cursor
     url = dated(source.url, wanted.business_date)
@@ -49,8 +49,11 @@ def _key(delivery: Delivery) -> str | None:
     return delivery.mapping("case_no").source if delivery.kind == "case" and delivery.mode != "append" else None
 
 
-def pages_of(format: str, records: str) -> JsonPages | XmlPages:
-    return XmlPages(records) if format == "xml" else JsonPages(records)
+def pages_of(format: str, records: str, delivery: Delivery | None = None) -> JsonPages | XmlPages:
+    """How answers are read: as a file of the delivery is."""
+    kind = XmlPages if format == "xml" else JsonPages
+    encoding = getattr(delivery.format, "encoding", None) if delivery and delivery.format.type == format else None
+    return kind(records, encoding) if encoding else kind(records)
 
 
 def _pages(wanted: Wanted, connection: Connection, url: str, pages: JsonPages | XmlPages) -> Iterator[Any]:
