@@ -87,13 +87,12 @@ class Door:
     def judge(self, rows: pl.DataFrame) -> Judged:
         """Judges the next rows that the reader gave. Raises BadDelivery: MISSING_COLUMN, NEW_COLUMN."""
         feed, delivery, tally = self._feed, self._delivery, self.tally
-        if not rows.columns:  # a delivery without rows whose format names columns in its rows only
-            rows = pl.DataFrame(schema=dict.fromkeys(_sources(delivery), pl.String))
+        rows = with_columns(rows, delivery)
         if not tally.received:
             self._unknown = _check_columns(rows, delivery)
         source = rows.with_row_index(ROW, offset=1 + tally.received).with_columns(pl.col(ROW).cast(pl.Int64))
         cleaned = _clean(source, delivery)
-        read = _moments(cleaned, feed, delivery).select(
+        read = _moments(cleaned, feed, delivery, self.aside.has("EPOCH_1904")).select(
             ROW, *_canonical_exprs(delivery, rows.columns), *_milestone_exprs(delivery, rows.columns)
         )
         faults = _faults(cleaned, read, delivery)
@@ -137,6 +136,11 @@ def judge(rows: pl.DataFrame, feed: Feed, delivery: Delivery, caller_key: bytes)
     judged = door.judge(rows)
     door.close()
     return judged
+
+
+def with_columns(rows: pl.DataFrame, delivery: Delivery) -> pl.DataFrame:
+    """``rows``; the declared columns where a delivery without rows names none, as JSON and XML do it."""
+    return rows if rows.columns else pl.DataFrame(schema=dict.fromkeys(_sources(delivery), pl.String))
 
 
 # -- columns of the file ------------------------------------------------------------------------------------------
@@ -194,7 +198,7 @@ def _clean(source: pl.DataFrame, delivery: Delivery) -> pl.DataFrame:
 # -- the canonical layout -----------------------------------------------------------------------------------------
 
 
-def _moments(cleaned: pl.DataFrame, feed: Feed, delivery: Delivery) -> pl.DataFrame:
+def _moments(cleaned: pl.DataFrame, feed: Feed, delivery: Delivery, is_from_1904: bool) -> pl.DataFrame:
     """``cleaned`` and, for each column that is a time, how its text is read."""
     is_time = {column.name: column.type == "timestamp" for column in (*delivery.layout_columns, *LAYOUTS["event"])}
     mappings = [delivery.mapping(column.name) for column in delivery.layout_columns if is_time[column.name]]
@@ -203,7 +207,9 @@ def _moments(cleaned: pl.DataFrame, feed: Feed, delivery: Delivery) -> pl.DataFr
     wanted = {_moment_name(mapping): mapping for mapping in mappings}
     texts = cleaned.select(_text(mapping, cleaned.columns).alias(name) for name, mapping in wanted.items())
     return cleaned.with_columns(
-        times.moments(texts[name], mapping.formats or delivery.formats, feed.timezone).alias(name)
+        times.moments(
+            texts[name], times.as_the_book_counts(mapping.formats or delivery.formats, is_from_1904), feed.timezone
+        ).alias(name)
         for name, mapping in wanted.items()
     )
 

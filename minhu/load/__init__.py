@@ -22,7 +22,7 @@ from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door
 from minhu.feeds.formats import read
 from minhu.feeds.sources.fetch import fetch
-from minhu.feeds.sources.fetched import Fetched, Wanted
+from minhu.feeds.sources.fetched import Fetched, Wanted, named
 from minhu.load import batch
 from minhu.load.ahead import ahead
 from minhu.load.batch import LoadResult, Source
@@ -141,13 +141,12 @@ def load_fetched(
     landed = land(settings, fetched.path)
     if business_date is None:
         business_date = batch.date_of(connection, feed.code, delivery.name, landed.sha256) or started_at.date()
-    source = Source(
-        feed, delivery, business_date, fetched.name, landed.sha256, landed.bytes, started_at, fetched.identity
-    )
+    name = named(fetched.name, feed, delivery)
+    source = Source(feed, delivery, business_date, name, landed.sha256, landed.bytes, started_at, fetched.identity)
     if (batch_id := batch.find_loaded(connection, source)) is not None:
         result = batch.record_attempt(connection, source, "already_loaded", batch_id)
     else:
-        with opened(settings, landed.sha256, f"{feed.code}/{delivery.name} {fetched.name}") as path:
+        with opened(settings, landed.sha256, f"{feed.code}/{delivery.name} {name}") as path:
             result = _commit(
                 connection, settings, source, path, control_total=fetched.control_total, cursor=fetched.cursor
             )

@@ -14,7 +14,8 @@ from tests.feeds.cases import CASES, FEED, Case
 
 def judged(case: Case, folder) -> tuple[list, dict, Tally]:
     """The staged rows, reasons by row, and the account of a file."""
-    feed = Feed.model_validate(FEED | {"deliveries": [FEED["deliveries"][0] | {"format": case.format}]})
+    declared = FEED["deliveries"][0] | {"format": case.format} | ({"formats": case.formats} if case.formats else {})
+    feed = Feed.model_validate(FEED | {"deliveries": [declared]})
     path = folder / case.file
     path.write_bytes(case.data)
     door = Door(feed, feed.deliveries[0], (b"k" * 32,))
@@ -38,6 +39,8 @@ def test_a_file_gives_the_rows_that_a_sensible_user_expects(name, tmp_path):
     assert {code: notes.get(code) for code in case.notes} == case.notes
     if case.contents is not None:
         assert tuple(row["content"] for row in staged) == case.contents
+    if case.received:
+        assert f"{staged[0]['received_at']:%Y-%m-%d %H:%M}" == case.received
     hold = why_no_rows(tally)
     assert (hold.code if hold else "") == case.held
 

@@ -24,7 +24,7 @@ _SCHEMA = "{http://www.w3.org/2001/XMLSchema-instance}"
 def read_xml(data: bytes, format: Xml, aside: Aside) -> pl.DataFrame:
     tags = [_tag(step, format) for step in format.record.split("/")]
     records = []
-    text, encoding = _text(data, format.encoding)
+    text, encoding = as_the_prolog_says(data, format.encoding)
     try:
         # Only entities that the file itself declares are expanded, within the parser's bounds, and nothing is fetched:
         # a file from outside must not read ours or reach the network.
@@ -44,7 +44,7 @@ def read_xml(data: bytes, format: Xml, aside: Aside) -> pl.DataFrame:
     return frame(records)
 
 
-def _text(data: bytes, declared: str) -> tuple[bytes, str | None]:
+def as_the_prolog_says(data: bytes, declared: str) -> tuple[bytes, str | None]:
     """The file and what it is written in: as declared, else as the prolog says, which must fit; None: the parser knows.
 
     Raises BadDelivery WRONG_ENCODING, with both.
