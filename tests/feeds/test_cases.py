@@ -11,6 +11,8 @@ from minhu.feeds.formats.read import read_parts
 from minhu.load.batch import why_no_rows
 from tests.feeds.cases import CASES, FEED, Case
 
+MEND = r"mend|ask the sender|say `|declare it|name one"
+
 
 def judged(case: Case, folder) -> tuple[list, dict, Tally]:
     """The staged rows, reasons by row, and the account of a file."""
@@ -53,4 +55,5 @@ def test_what_cannot_be_read_is_refused_with_its_place_and_the_mend(name, tmp_pa
     assert refusal.value.code == case.refused
     assert re.search(case.told, str(refusal.value), re.DOTALL), str(refusal.value)
     assert "\n" not in str(refusal.value)
+    assert re.search(MEND, str(refusal.value))
     assert not re.search("138|张三|漏水", str(refusal.value))
