@@ -100,13 +100,12 @@ class Door:
     def judge(self, rows: pl.DataFrame) -> Judged:
         """Judges the next rows that the reader gave. Raises BadDelivery: MISSING_COLUMN, NEW_COLUMN."""
         feed, delivery, tally = self._feed, self._delivery, self.tally
-        if not rows.columns:  # a delivery without rows whose format names columns in its rows only
-            rows = pl.DataFrame(schema=dict.fromkeys(_sources(delivery), pl.String))
+        rows = with_columns(rows, delivery)
         if not tally.received:
             self._unknown = _check_columns(rows, delivery)
         source = rows.with_row_index(ROW, offset=1 + tally.received).with_columns(pl.col(ROW).cast(pl.Int64))
         cleaned = wording.as_declared(_clean(source, delivery), delivery)
-        timed = _moments(cleaned, feed, delivery)
+        timed = _moments(cleaned, feed, delivery, self.aside.has("EPOCH_1904"))
         read = timed.select(
             ROW,
             *_canonical_exprs(feed, delivery, timed.columns),
@@ -155,6 +154,11 @@ def judge(rows: pl.DataFrame, feed: Feed, delivery: Delivery, caller_key: bytes)
     judged = door.judge(rows)
     door.close()
     return judged
+
+
+def with_columns(rows: pl.DataFrame, delivery: Delivery) -> pl.DataFrame:
+    """``rows``; the declared columns where a delivery without rows names none, as JSON and XML do it."""
+    return rows if rows.columns else pl.DataFrame(schema=dict.fromkeys(_sources(delivery), pl.String))
 
 
 # -- columns of the file ------------------------------------------------------------------------------------------
@@ -212,7 +216,7 @@ def _clean(source: pl.DataFrame, delivery: Delivery) -> pl.DataFrame:
 # -- the canonical layout -----------------------------------------------------------------------------------------
 
 
-def _moments(cleaned: pl.DataFrame, feed: Feed, delivery: Delivery) -> pl.DataFrame:
+def _moments(cleaned: pl.DataFrame, feed: Feed, delivery: Delivery, is_from_1904: bool) -> pl.DataFrame:
     """``cleaned`` and, for each column that is a time, how its text is read."""
     is_time = {column.name: column.type == "timestamp" for column in (*delivery.layout_columns, *LAYOUTS["event"])}
     mappings = [delivery.mapping(column.name) for column in delivery.layout_columns if is_time[column.name]]
@@ -223,7 +227,8 @@ def _moments(cleaned: pl.DataFrame, feed: Feed, delivery: Delivery) -> pl.DataFr
     return cleaned.with_columns(
         series
         for name, mapping in wanted.items()
-        for series in _moments_of(texts[name], mapping, mapping.formats or delivery.formats, feed.timezone)
+        for formats in [times.as_the_book_counts(mapping.formats or delivery.formats, is_from_1904)]
+        for series in _moments_of(texts[name], mapping, formats, feed.timezone)
     )
 
 

@@ -22,11 +22,12 @@ from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door, Judged, Tally
 from minhu.feeds.feed import Delivery, Feed
 from minhu.feeds.formats.common import NO_ROWS
+from minhu.feeds.sources.fetched import UNREAD
 from minhu.glossary.delivered import DOOR_REASON
 from minhu.load.links import write_links
 
 SAME_FILE = "SAME_FILE_OTHER_DATE"
-SHORT = "CONTROL_TOTAL"
+CONTROL_TOTAL = "CONTROL_TOTAL"
 _MANY = 5_000
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x00": ""}
 
@@ -217,25 +218,35 @@ def commit(
 
 def _short(control_total: int | None, arrived: int | None, tally: Tally, replays: Batch | None) -> Hold | None:
     """Where what arrived is not what the sender counts. The rows of a file that is read anew tell of no missing one."""
-    if replays and replays.status == "held" and replays.reason_code == SHORT and replays.is_as_counted:
-        return Hold(SHORT, replays.reason or "")
+    if control_total == UNREAD or (control_total is None and _was_held(replays, CONTROL_TOTAL)):
+        return Hold(
+            CONTROL_TOTAL,
+            f"the sender's count of rows cannot be read, {tally.received} arrived: compare, and release the batch, or"
+            " ask the sender to write a bare number",
+        )
+    if replays and _was_held(replays, CONTROL_TOTAL) and replays.is_as_counted:
+        return Hold(CONTROL_TOTAL, replays.reason or "")
     if control_total is None or control_total == (tally.received if arrived is None else arrived):
         return None
     if arrived is None or arrived == tally.received:
         gap = tally.received - control_total
-        return Hold(SHORT, f"the sender counts {control_total} rows, {tally.received} arrived ({gap:+})")
-    return Hold(SHORT, f"the sender counts {control_total} rows, {arrived} different ones arrived; load again")
+        return Hold(CONTROL_TOTAL, f"the sender counts {control_total} rows, {tally.received} arrived ({gap:+})")
+    return Hold(CONTROL_TOTAL, f"the sender counts {control_total} rows, {arrived} different ones arrived; load again")
 
 
 def _why_hold(connection: psycopg.Connection, source: Source, tally: Tally, replays: Batch | None) -> Hold | None:
     """What else a person must look at before the batch counts, if anything."""
-    if replays and replays.status == "held" and replays.reason_code == SAME_FILE:
+    if replays and _was_held(replays, SAME_FILE):
         return Hold(SAME_FILE, replays.reason or "")
     if hold := why_no_rows(tally):
         return hold
     if replays is None and tally.received and (other := _same_content_other_date(connection, source)):
         return Hold(SAME_FILE, f"the same bytes were already delivered for {other}; release the batch if that is right")
     return _shrunk_snapshot(connection, source, tally)
+
+
+def _was_held(replays: Batch | None, code: str) -> bool:
+    return replays is not None and replays.status == "held" and replays.reason_code == code
 
 
 def why_no_rows(tally: Tally) -> Hold | None:
@@ -360,7 +371,7 @@ def _insert_batch(
             "staged": tally.staged,
             "rejected": tally.rejected,
             "duplicates": tally.duplicates,
-            "control_total": control_total,
+            "control_total": None if control_total == UNREAD else control_total,
             "status": "held" if hold else "loaded",
             "code": hold.code if hold else None,
             "reason": hold.reason if hold else None,

@@ -48,7 +48,8 @@ class Case:
 
     ``rejected``: row of the file, from 1 → reason. ``notes``: code → rows; only these are looked at. ``contents``: what
     the staged rows hold as 内容, where that is the point. ``refused``, ``held``: the code for which the file is refused
-    whole or its batch waits; ``told``: what the refusal says.
+    whole or its batch waits; ``told``: what the refusal says. ``formats``: how times are declared. ``received``: when
+    the first case came, in UTC, where that is the point.
     """
 
     format: Mapping
@@ -60,6 +61,8 @@ class Case:
     refused: str = ""
     told: str = ""
     held: str = ""
+    formats: tuple[str, ...] = ()
+    received: str = ""
     file: str = "工单_20261012"
 
 
@@ -177,6 +180,11 @@ def long_numbers(made: xlsxwriter.Workbook) -> None:
     page.write_number(1, 0, 330108202610120001)
     page.write_number(2, 0, 20261012000123)
     page.write_string(3, 0, "330108202610120003")
+
+
+def serials(made: xlsxwriter.Workbook) -> None:
+    """2026-10-12 08:00 as a bare number of days since 1904; since 1900 that is 1462 days before."""
+    sheet(made, row("A1")).write_number(1, 1, 46307 - 1462 + 1 / 3)
 
 
 CSV, GB = {"type": "csv"}, {"type": "csv", "encoding": "gb18030"}
@@ -336,6 +344,17 @@ CASES: dict[str, Case] = {
         XLSX, book(merged), ALL, notes={"MERGED_CELLS": 1}, contents=("同一事", "同一事", "漏水")
     ),
     "cells merged over columns": Case(XLSX, book(wide), ("A1", "A2"), notes={"WIDE_CELLS": 1}, contents=("漏水", None)),
+    "serial days that count from 1904": Case(
+        XLSX,
+        book(serials, date_1904=True),
+        ("A1",),
+        notes={"EPOCH_1904": 1},
+        formats=("excel",),
+        received="2026-10-12 00:00",
+    ),
+    "serial days that count from 1900": Case(
+        XLSX, book(serials), ("A1",), formats=("excel",), received="2022-10-11 00:00"
+    ),
     # -- JSON ------------------------------------------------------------------------------------------------------
     "an empty array": Case(JSON, b"[]"),
     "an empty array at its path": Case(JSON | {"records": "d"}, b'{"d": []}'),

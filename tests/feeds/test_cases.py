@@ -11,10 +11,13 @@ from minhu.feeds.formats.read import read_parts
 from minhu.load.batch import why_no_rows
 from tests.feeds.cases import CASES, FEED, Case
 
+MEND = r"mend|ask the sender|say `|declare it|name one"
+
 
 def judged(case: Case, folder) -> tuple[list, dict, Tally]:
     """The staged rows, reasons by row, and the account of a file."""
-    feed = Feed.model_validate(FEED | {"deliveries": [FEED["deliveries"][0] | {"format": case.format}]})
+    declared = FEED["deliveries"][0] | {"format": case.format} | ({"formats": case.formats} if case.formats else {})
+    feed = Feed.model_validate(FEED | {"deliveries": [declared]})
     path = folder / case.file
     path.write_bytes(case.data)
     door = Door(feed, feed.deliveries[0], (b"k" * 32,))
@@ -38,6 +41,8 @@ def test_a_file_gives_the_rows_that_a_sensible_user_expects(name, tmp_path):
     assert {code: notes.get(code) for code in case.notes} == case.notes
     if case.contents is not None:
         assert tuple(row["content"] for row in staged) == case.contents
+    if case.received:
+        assert f"{staged[0]['received_at']:%Y-%m-%d %H:%M}" == case.received
     hold = why_no_rows(tally)
     assert (hold.code if hold else "") == case.held
 
@@ -50,4 +55,5 @@ def test_what_cannot_be_read_is_refused_with_its_place_and_the_mend(name, tmp_pa
     assert refusal.value.code == case.refused
     assert re.search(case.told, str(refusal.value), re.DOTALL), str(refusal.value)
     assert "\n" not in str(refusal.value)
+    assert re.search(MEND, str(refusal.value))
     assert not re.search("138|张三|漏水", str(refusal.value))

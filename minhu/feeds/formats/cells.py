@@ -5,10 +5,13 @@ sheet's own XML is searched for these, and for nothing else.
 """
 
 import io
+import lzma
 import posixpath
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +19,10 @@ from lxml import etree
 
 from minhu.errors import BadDelivery
 
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, KeyError, RuntimeError),
+    etree.LxmlError,
+)
 Place = tuple[int, int]
 """Row and column of a cell, from 0."""
 _MOST_DIGITS = 15
@@ -60,24 +67,20 @@ class Odd:
 
 
 class Book:
-    """A workbook, as far as it is not values. Raises BadDelivery UNREADABLE where it is none."""
+    """A workbook, as far as it is not values. Raises BadDelivery: UNREADABLE where it is none, TOO_LARGE."""
 
-    def __init__(self, data: bytes):
-        try:
+    def __init__(self, data: bytes, max_bytes: int):
+        with _whole():
             self._archive = zipfile.ZipFile(io.BytesIO(data))
+        size = sum(entry.file_size for entry in self._archive.infolist())
+        if size > max_bytes:
+            raise BadDelivery(
+                "TOO_LARGE",
+                f"the workbook unpacks to {size} bytes, more than {max_bytes}; mend format.max_bytes if that is right",
+            )
+        with _whole():
             self._root = self._target("_rels/.rels", lambda given: given.get("Type", "").endswith("/officeDocument"))
             self._workbook = self._xml(self._root)
-        except (zipfile.BadZipFile, OSError, ValueError, KeyError, NotImplementedError, RuntimeError, etree.LxmlError):
-            raise BadDelivery(
-                "UNREADABLE",
-                "not a workbook that can be read: it is damaged, cut short or no .xlsx; ask the sender to save it as"
-                " .xlsx again",
-            ) from None
-
-    @property
-    def size(self) -> int:
-        """Bytes of all that is in it, unpacked."""
-        return sum(entry.file_size for entry in self._archive.infolist())
 
     @property
     def counts_from_1904(self) -> bool:
@@ -87,17 +90,19 @@ class Book:
     @cached_property
     def sheets(self) -> tuple[Sheet, ...]:
         """The worksheets in their order; charts and macros are none."""
-        found = []
+        with _whole():
+            return tuple(self._sheets())
+
+    def _sheets(self) -> Iterator[Sheet]:
         for given in self._workbook.iterfind("{*}sheets/{*}sheet"):
             number = next((value for key, value in given.attrib.items() if str(key).endswith("}id")), "")
             part = self._part(str(number))
             if part and "/worksheets/" in f"/{part}":
-                found.append(Sheet(given.get("name", ""), part, given.get("state", "visible") == "visible"))
-        return tuple(found)
+                yield Sheet(given.get("name", ""), part, given.get("state", "visible") == "visible")
 
     def is_filled(self, sheet: Sheet) -> bool:
         """Whether a cell of it holds anything."""
-        with self._archive.open(sheet.part) as file:
+        with _whole(), self._archive.open(sheet.part) as file:
             before = b""
             while chunk := file.read(_CHUNK):
                 if re.search(rb"<(?:\w+:)?(?:v|is)>[^<]|<(?:\w+:)?is>", before + chunk):
@@ -107,7 +112,8 @@ class Book:
 
     def odd(self, sheet: Sheet) -> Odd:
         """The cells of a sheet that hold something else than they show."""
-        xml = self._archive.read(sheet.part)
+        with _whole():
+            xml = self._archive.read(sheet.part)
         errors = tuple(_places(_ERROR, xml)) if re.search(rb"\bt=[\"']e[\"']", xml) else ()
         uncomputed = tuple(_places(_UNCOMPUTED, xml, ("n", ""))) if b"<f" in xml or b":f" in xml else ()
         rounded = tuple(_places(_LONG_NUMBER, xml, ("n", ""))) if _MAY_BE_LONG.search(xml) else ()
@@ -124,17 +130,34 @@ class Book:
         return etree.fromstring(self._archive.read(part), etree.XMLParser(resolve_entities=False, no_network=True))
 
     def _target(self, relations: str, fits: Callable[[etree._Element], bool]) -> str:
-        given = next(one for one in self._xml(relations) if fits(one))
-        target = given.get("Target", "")
+        """The part that the first fitting relation leads to. Raises KeyError where there is none."""
+        target = next((one.get("Target", "") for one in self._xml(relations).iter("{*}Relationship") if fits(one)), "")
+        if not target:
+            raise KeyError(relations)
         folder = posixpath.dirname(posixpath.dirname(relations))
         return target.lstrip("/") if target.startswith("/") else posixpath.normpath(posixpath.join(folder, target))
 
     def _part(self, number: str) -> str | None:
         folder, name = posixpath.split(self._root)
+        relations = f"{folder}/_rels/{name}.rels".lstrip("/")
         try:
-            return self._target(f"{folder}/_rels/{name}.rels", lambda given: given.get("Id") == number)
-        except (KeyError, StopIteration):
+            part = self._target(relations, lambda given: given.get("Id") == number)
+        except KeyError:
             return None
+        return part if part in self._archive.namelist() else None
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """What a damaged archive makes of being read, told as ours."""
+    try:
+        yield
+    except _DAMAGE:
+        raise BadDelivery(
+            "UNREADABLE",
+            "not a workbook that can be read: it is damaged, cut short or no .xlsx; ask the sender to save it as .xlsx"
+            " again",
+        ) from None
 
 
 def _places(pattern: re.Pattern[bytes], xml: bytes, types: tuple[str, ...] = ()) -> Iterator[Place]:

@@ -30,6 +30,7 @@ _FITS = {
 _WIDE = {"utf-16": "utf-16", "utf-16le": "utf-16-le", "utf-16be": "utf-16-be"}
 _AROUND = 1 << 15
 _MOST_BAD = 1_000
+_CHINESE = re.compile("[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
 _BREAK = re.compile(rb"\r\n|\r|\n")
 _AGAIN = "ask the sender to send it again"
 
@@ -136,18 +137,29 @@ def _is_wide(head: bytes) -> str | None:
     """UTF-16 by its mark, or without one by the NULs that stand at every other place."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    even, odd = head[::2].count(0), head[1::2].count(0)
-    if max(even, odd) < max(3, len(head) // 20) or min(even, odd):
+    if head.count(0) < max(3, len(head) // 20):
         return None
-    return "utf-16be" if even else "utf-16le"
+    return next((name for name in ("utf-16le", "utf-16be") if _is_plausible(head[: len(head) // 2 * 2], name)), None)
 
 
-def _is_scratch(block: bytes, error: UnicodeDecodeError, encoding: str, *, needs_proof: bool = False) -> bool:
-    """Whether around ``error`` nearly all is text. ``needs_proof``: some of it must be no ASCII."""
+def _is_plausible(head: bytes, name: str) -> bool:
+    """Whether nine of ten characters are of those that people here write with."""
+    text = head.decode(_WIDE[name], errors="replace")
+    usual = sum(" " <= sign <= "~" or sign in "\t\r\n" or bool(_CHINESE.match(sign)) for sign in text)
+    return usual >= 0.9 * len(text)
+
+
+def _is_scratch(
+    block: bytes, error: UnicodeDecodeError, encoding: str, *, before: int = 0, needs_proof: bool = False
+) -> bool:
+    """Whether around ``error`` nearly all is text, or much ``before`` it was.
+
+    ``needs_proof``: some of it must be no ASCII.
+    """
     around = block[max(0, error.start - _AROUND) : error.start + _AROUND].decode(encoding, errors="replace")
     bad = around.count("\ufffd")
     good = sum(character > "\x7f" for character in around) - bad
-    return bad <= max(0 if needs_proof and not good else 1, good // 10)
+    return bad <= max(0 if needs_proof and not good else 1, good // 10, before // _AROUND)
 
 
 def _wrong(declared: str, file: Readable, place: str = "") -> BadDelivery:
@@ -221,7 +233,7 @@ def _in_bytes(file: Readable, encoding: str, declared: str, places: Places) -> I
             place = f" (byte {in_file + error.start + 1})" if error else ""
             if error and error.end == len(block) and error.reason.startswith(("incomplete", "unexpected end")):
                 raise BadDelivery("UNREADABLE", f"the file ends within a character{place}: it is cut short; {_AGAIN}")
-            if error and not _is_scratch(block, error, codec):
+            if error and not _is_scratch(block, error, codec, before=in_file):
                 raise _wrong(declared, file, place) if declared else BadDelivery("WRONG_ENCODING", place)
             text = _scratched(block, codec, in_file, in_text, places)
         in_file += len(block)

@@ -21,13 +21,7 @@ _FEW = 50
 
 
 def read_xlsx(data: bytes, format: Xlsx, aside: Aside) -> pl.DataFrame:
-    book = Book(data)
-    if book.size > format.max_bytes:
-        raise BadDelivery(
-            "TOO_LARGE",
-            f"the workbook unpacks to {book.size} bytes, more than {format.max_bytes}; mend format.max_bytes"
-            " if that is right",
-        )
+    book = Book(data, format.max_bytes)
     sheet = _chosen(book, data, format, aside)
     grid = _load(data, sheet).with_row_index(_ROW).slice(format.skip_rows)
     filled = _filled(grid)

@@ -34,7 +34,7 @@ _OPTIONS: dict[str, Any] = {
 
 def parse(data: bytes, declared: str = "auto") -> etree._Element:
     """A whole document as every source reads it. Raises BadDelivery UNREADABLE, WRONG_ENCODING."""
-    text, encoding = _text(data, declared)
+    text, encoding = as_the_prolog_says(data, declared)
     try:
         return etree.fromstring(text, etree.XMLParser(encoding=encoding, **_OPTIONS))
     except etree.XMLSyntaxError as error:
@@ -44,7 +44,7 @@ def parse(data: bytes, declared: str = "auto") -> etree._Element:
 def read_xml(data: bytes, format: Xml, aside: Aside) -> pl.DataFrame:
     tags = [_tag(step, format) for step in format.record.split("/")]
     records = []
-    text, encoding = _text(data, format.encoding)
+    text, encoding = as_the_prolog_says(data, format.encoding)
     try:
         elements = etree.iterparse(io.BytesIO(text), tag=tags[-1], encoding=encoding, **_OPTIONS)
         for _, element in elements:
@@ -61,7 +61,7 @@ def read_xml(data: bytes, format: Xml, aside: Aside) -> pl.DataFrame:
     return frame(records)
 
 
-def _text(data: bytes, declared: str) -> tuple[bytes, str | None]:
+def as_the_prolog_says(data: bytes, declared: str) -> tuple[bytes, str | None]:
     """The file and what it is written in: as declared, else as the prolog says, which must fit; None: the parser knows.
 
     Raises BadDelivery WRONG_ENCODING, with both.
