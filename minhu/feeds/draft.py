@@ -11,10 +11,12 @@ from pydantic import TypeAdapter
 
 from minhu.errors import BadDelivery
 from minhu.feeds.canonical import LAYOUTS, SATISFACTION_SCALES
+from minhu.feeds.days import default_day
 from minhu.feeds.detect import detect_format, number_free
 from minhu.feeds.feed import Delivery
 from minhu.feeds.formats import Format
-from minhu.feeds.formats.read import MARKS, read
+from minhu.feeds.formats.common import MARKS
+from minhu.feeds.formats.read import read
 from minhu.feeds.guess import Guess, guess
 from minhu.feeds.names import lexicon
 from minhu.glossary.delivered import FEED_ROLE, RECORD
@@ -101,6 +103,8 @@ def _columns(found: Guess) -> list[str]:
 def _column(name: str, found: Guess) -> list[str]:
     source = _quote(found.columns[name])
     words = found.maps.get(name)
+    if found.columns[name] in found.days:
+        return [f"      {name}: {_of_day(name, None, source)} # 核对：只有日期，{_DAY[default_day(name, None)]}"]
     if not words:
         return [f"      {name}: {source}"]
     lines = [f"      {name}:", f"        from: {source}"]
@@ -119,9 +123,22 @@ def _milestones(found: Guess) -> list[str]:
         return []
     lines = ["    milestones: # 核对：一行工单上带着的办理环节"]
     for event_type, columns in found.milestones.items():
-        given = ", ".join(f"{name}: {_quote(source)}" for name, source in columns.items())
-        lines += [f"      - event_type: {event_type}", f"        columns: {{{given}}}"]
+        given = ", ".join(
+            f"{name}: {_of_day(name, event_type, _quote(source)) if source in found.days else _quote(source)}"
+            for name, source in columns.items()
+        )
+        meant = {_DAY[default_day(name, event_type)] for name, source in columns.items() if source in found.days}
+        comment = f" # 核对：只有日期，{'，'.join(sorted(meant))}" if meant else ""
+        lines += [f"      - event_type: {event_type}", f"        columns: {{{given}}}{comment}"]
     return lines
+
+
+_DAY = {"start": "按当日零时计", "end": "按当日最后一秒计", "over": "按当日24时计"}
+
+
+def _of_day(name: str, event_type: str | None, source: str) -> str:
+    meant = "start" if default_day(name, event_type) == "start" else "end"
+    return f"{{from: {source}, day: {meant}}}"
 
 
 def _listed(key: str, names: list[str], comment: str) -> list[str]:

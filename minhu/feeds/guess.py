@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from minhu.feeds import times
+from minhu.feeds import days, times
 from minhu.feeds.canonical import LAYOUTS, Kind
 from minhu.feeds.detect import is_like_name, number_free, shape, showable
-from minhu.feeds.feed import Delivery
+from minhu.feeds.feed import Delivery, Mapping
 from minhu.feeds.names import Lexicon, code_of, plain
 from minhu.privacy.numbers import mask_number
 
@@ -51,6 +51,8 @@ class Guess:
     columns: dict[str, str] = field(default_factory=dict)
     milestones: dict[str, dict[str, str]] = field(default_factory=dict)
     formats: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    days: set[str] = field(default_factory=set)
+    """Source columns of times that tell days: dates, or times that are all midnight."""
     private: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
     maps: dict[str, dict[str, str | None]] = field(default_factory=dict)
@@ -65,6 +67,7 @@ def guess(rows: pl.DataFrame, known: Lexicon) -> Guess:
     found = Guess(kind=_kind(rows.columns, known), nulls=nulls if found_nulls else ())
     _by_name(found, values, known)
     _by_shape(found, values, known)
+    found.days = {name for name, formats in found.formats.items() if _tells_days(values[name], formats)}
     _complete_milestones(found, values, known)
     _map_codes(found, values, known)
     return found
@@ -168,6 +171,13 @@ def time_formats(given: pl.Series) -> tuple[str, ...]:
         chosen.append(best)
         left = left.filter(~read[best])
     return tuple(chosen)
+
+
+def _tells_days(given: pl.Series, formats: tuple[str, ...]) -> bool:
+    """Whether nearly all values of a column of times tell a day only."""
+    moments = times.moments(given, formats, "UTC")
+    is_day = days.told(given, moments, Mapping(source=given.name, day="end"), formats, "UTC")
+    return len(given) > 0 and is_day.sum() >= 0.95 * len(given)
 
 
 def _complete_milestones(found: Guess, values: dict[str, pl.Series], known: Lexicon) -> None:

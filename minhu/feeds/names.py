@@ -5,6 +5,7 @@ The layouts of a city's ``config/layouts`` are learned on top: what a city has d
 
 import difflib
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,11 @@ class Lexicon:
     units: set[str] = field(default_factory=set)
     private: set[str] = field(default_factory=set)
     parts_of_private: tuple[str, ...] = ()
+
+
+def fold(word: str) -> str:
+    """A word of a code column without its case, width and blanks."""
+    return re.sub(r"\s", "", unicodedata.normalize("NFKC", word)).casefold()
 
 
 def plain(name: str) -> str:

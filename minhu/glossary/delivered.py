@@ -68,8 +68,14 @@ DOOR_REASON = Kind(  # why a row or a whole file was set aside, and what was not
         "MISSING_VALUE": ("必填项为空", "a required value is blank"),
         "BAD_TIMESTAMP": ("时间无法识别", "a time that cannot be read"),
         "UNKNOWN_CODE": ("代码不在约定范围", "a code that was not agreed"),
-        "BAD_NUMBER": ("数字无法识别", "a number that cannot be read"),
+        "TIME_OUT_OF_RANGE": ("时间超出范围（1970—2100年）", "a time before 1970 or after 2100"),
+        "TIME_SKIPPED": ("时间在夏令时跳过的一小时内", "a time that the clocks skipped"),
+        "BAD_NUMBER": ("数字无法识别或超出范围", "a number that cannot be read or is out of range"),
+        "BAD_KEY": ("编号或代码已失真", "a key that lost its shape"),
+        "KEY_MENDED": ("编号或代码已清理", "a key that was cleaned"),
         "CLOSE_BEFORE_RECEIPT": ("办结早于受理", "closed before it was received"),
+        "UNNAMED_WORD": ("声明中没有的词", "a word that the declaration does not name"),
+        "DAY_ONLY": ("只有日期，没有时刻", "a day without a time"),
         "MISSING_COLUMN": ("缺少列", "a column is missing"),
         "NEW_COLUMN": ("出现新列", "a new column"),
         "TOO_MANY_REJECTED": ("拒收行过多", "too many rows rejected"),
@@ -85,7 +91,20 @@ DOOR_REASON = Kind(  # why a row or a whole file was set aside, and what was not
         "UNREADABLE": ("读不出来", "cannot be read"),
         "MISSING_PAGE": ("缺页", "a page is missing"),
         "REPEATED_PAGE": ("页面重复", "a page came twice"),
+        "LINK_ASTRAY": ("链接指向投递目录之外", "a link that leads out of the drop folder"),
         "BAD_CURSOR": ("游标无法识别", "a cursor that cannot be read"),
+    },
+)
+NOTE_EFFECT = Kind(  # what becomes of what was noted
+    "note_effect",
+    {
+        "taken": ("照常入库", "loaded all the same"),
+        "blanked": ("该项留空，其余照常入库", "left blank, the rest is loaded"),
+        "no_close": ("已入库，但事实不认作办结", "loaded, but the facts do not take it for a close"),
+        "day_meant": (
+            "照常入库：派单按当日起点，其余按当日最后一秒",
+            "loaded: a dispatch at the start of its day, all else at its last second",
+        ),
     },
 )
 GATE = Kind("gate", {"arrival": ("入库门禁", "Arrival gate"), "release": ("发布门禁", "Release gate")})

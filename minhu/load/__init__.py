@@ -4,28 +4,27 @@ Exactly once in effect: killed at any step and run again, it leaves what an undi
 transaction commits, nothing but the landed file exists, and landing the same bytes again is the same file.
 """
 
-import re
 from contextlib import closing
 from datetime import date, datetime
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
 
 from minhu import database, lineage
-from minhu.business_date import TIMEZONE
 from minhu.errors import BadDeclaration, BadDelivery, MinhuError, SourceAway
 from minhu.feeds import Delivery, Feed, load_feed
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door
 from minhu.feeds.formats import read
+from minhu.feeds.sources.dated import date_in
 from minhu.feeds.sources.fetch import fetch
 from minhu.feeds.sources.fetched import Fetched, Wanted, named
 from minhu.load import batch
 from minhu.load.ahead import ahead
 from minhu.load.batch import LoadResult, Source
+from minhu.load.begun import assert_begun, today
 from minhu.load.land import land, landed_file, opened
 from minhu.load.links import key_in_use
 from minhu.load.store import private_folder
@@ -37,7 +36,7 @@ __all__ = ["LoadResult", "load_delivery", "load_feed_day", "load_fetched", "load
 def load_delivery(
     feed_code: str, delivery: str, business_date: date, *, settings: Settings | None = None
 ) -> list[LoadResult]:
-    """Loads what one delivery of a feed brought for ``business_date`` (a date of the city), one batch for each file.
+    """Loads what one delivery of a feed brought for ``business_date`` (a date of the feed), one batch for each file.
 
     A file that is refused does not keep the others from loading; the first refusal is raised at the end. Raises
     BadDelivery (recorded as a refused batch), BadDeclaration, Retryable.
@@ -58,7 +57,8 @@ def load_file(
 ) -> LoadResult:
     """Loads one given file instead of what the source holds.
 
-    Without a date the file's name tells it, or the batch that already holds these bytes, or else it is today.
+    Without a date the file's name tells it, or the batch that already holds these bytes, or else it is today in the
+    feed's zone. Raises Refused for a date that has not begun there.
     """
     settings = settings or Settings.from_env()
     feed = read_feed(settings, feed_code)
@@ -97,7 +97,15 @@ def replay(settings: Settings, batch_id: int) -> LoadResult:
         old = batch.find(connection, batch_id)
         feed = read_feed(settings, old.feed_code)
         delivery = feed.delivery(old.delivery)
-        source = Source(feed, delivery, old.business_date, old.source_name, old.source_sha256, old.source_bytes, _now())
+        source = Source(
+            feed,
+            delivery,
+            old.business_date,
+            old.source_name,
+            old.source_sha256,
+            old.source_bytes,
+            datetime.now(settings.zone),
+        )
         with landed_file(settings, batch_id, "replay") as landed:
             return _commit(connection, settings, source, landed, control_total=old.control_total, replays=old)
 
@@ -105,10 +113,11 @@ def replay(settings: Settings, batch_id: int) -> LoadResult:
 def _load_delivery(
     settings: Settings, feed: Feed, delivery: Delivery, business_date: date
 ) -> list[LoadResult | BadDelivery]:
+    assert_begun(feed, business_date)
     results: list[LoadResult | BadDelivery] = []
     with database.connect(settings, autocommit=True) as connection, private_folder(settings, "fetching") as folder:
         cursor = batch.read_cursor(connection, feed.code, delivery.name)
-        nothing = Source(feed, delivery, business_date, "", "", 0, _now())
+        nothing = Source(feed, delivery, business_date, "", "", 0, datetime.now(settings.zone))
         try:
             for fetched in fetch(Wanted(settings, feed, delivery, business_date, cursor, folder)):
                 try:
@@ -137,10 +146,12 @@ def load_fetched(
     fetched: Fetched,
 ) -> LoadResult:
     """Loads one file that a source gave: lands it, judges it, commits it, and lets the source tidy up."""
-    started_at = _now()
+    if business_date is not None:
+        assert_begun(feed, business_date)
+    started_at = datetime.now(settings.zone)
     landed = land(settings, fetched.path)
     if business_date is None:
-        business_date = batch.date_of(connection, feed.code, delivery.name, landed.sha256) or started_at.date()
+        business_date = batch.date_of(connection, feed.code, delivery.name, landed.sha256) or today(feed)
     name = named(fetched.name, feed, delivery)
     source = Source(feed, delivery, business_date, name, landed.sha256, landed.bytes, started_at, fetched.identity)
     if (batch_id := batch.find_loaded(connection, source)) is not None:
@@ -175,7 +186,7 @@ def _judge_and_commit(
 ) -> LoadResult:
     delivery = source.delivery
     with key_in_use(connection, settings) as keys:
-        door = Door(source.feed, delivery, keys)
+        door = Door(source.feed, delivery, keys, _record_key(settings, delivery))
         try:
             with (
                 closing(ahead(read.read_parts(path, delivery.format, door.aside))) as frames,
@@ -192,8 +203,9 @@ def _judge_and_commit(
             raise refusal from None
 
 
-def _now() -> datetime:
-    return datetime.now(ZoneInfo(TIMEZONE))
+def _record_key(settings: Settings, delivery: Delivery) -> bytes | None:
+    """What hashed keys are hashed under: made when a declaration first asks for it, and never rotated."""
+    return bytes.fromhex(settings.secret("record-key")) if delivery.hashes_keys else None
 
 
 def _name(settings: Settings, path: Path) -> str:
@@ -203,10 +215,4 @@ def _name(settings: Settings, path: Path) -> str:
 
 def _date_in_name(delivery: Delivery, file: Path) -> date | None:
     """The date that a file's name tells, where it follows the declared pattern."""
-    declared = Path(getattr(delivery.source, "path", "")).name
-    pattern = re.escape(declared).replace(re.escape("{date}"), r"(\d{8})").replace(r"\*", ".*").replace(r"\?", ".")
-    found = re.fullmatch(pattern, file.name)
-    try:
-        return datetime.strptime(found[1], "%Y%m%d").date() if found else None
-    except (ValueError, IndexError):
-        return None
+    return date_in(file.name, Path(getattr(delivery.source, "path", "")).name)

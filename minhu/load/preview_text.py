@@ -6,8 +6,9 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from minhu.feeds import door
 from minhu.feeds.contract import Drift
-from minhu.glossary.delivered import DOOR_REASON, MAPPED_AS, PREVIEW
+from minhu.glossary.delivered import DOOR_REASON, MAPPED_AS, NOTE_EFFECT, PREVIEW
 from minhu.load.preview import Preview
 
 
@@ -18,7 +19,8 @@ def render(preview: Preview) -> str:
         f"结论：{PREVIEW.zh(preview.verdict)}",
         *(f"  {_told(reason)}" for reason in preview.reasons),
         f"识别：{_format(preview.detected)}    声明：{_format(preview.declared)}",
-        f"共 {preview.rows} 行：入库 {preview.staged}，重复 {preview.duplicates}，拒收 {_sum(preview.rejected)}",
+        f"共 {preview.rows} 行：入库 {preview.staged}，重复 {preview.duplicates}，拒收 {_sum(preview.rejected)}"
+        + (f"，不取 {preview.filtered}" if preview.filtered else ""),
         *_rejected(preview),
         *_drift(preview.drift),
         *_unknown("未识别的单位（补别名到 units.csv 后重新构建即可）", preview.unknown_units),
@@ -57,9 +59,13 @@ def _rejected(preview: Preview) -> list[str]:
         first = "、".join(map(str, row["first_rows"]))
         lines.append(f"  拒收 {row['rows']} 行：{row['column']} {DOOR_REASON.zh(row['reason_code'])}，数据行 {first}")
     for note in preview.notes:
-        what = DOOR_REASON.said(note["code"])
-        lines.append(f"  提示 {note['rows']} 行：{note.get('column') or ''} {what}，照常入库")
+        what, effect = DOOR_REASON.said(note["code"]), NOTE_EFFECT.zh(door.EFFECTS.get(note["code"], "taken"))
+        lines.append(f"  提示 {note['rows']} 行：{_where(note)} {what}；{effect}")
     return lines
+
+
+def _where(note: dict) -> str:
+    return " = ".join(filter(None, (note.get("column"), note.get("word"))))
 
 
 def _drift(found: Drift | None) -> list[str]:

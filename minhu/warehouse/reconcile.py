@@ -13,7 +13,7 @@ from minhu.settings import Settings
 
 COLUMNS = (
     *("feed_code", "feed_name", "delivery", "status", "batches", "control_total"),
-    *("received", "staged", "rejected", "duplicates", "pruned", "gap", "reason"),
+    *("received", "staged", "rejected", "duplicates", "filtered", "pruned", "gap", "reason"),
 )
 HEADS = tuple(map(COLUMN.zh, COLUMNS))
 
@@ -36,6 +36,7 @@ class Line:
     staged: int = 0
     rejected: int = 0
     duplicates: int = 0
+    filtered: int = 0
     pruned: int = 0
     gap: int | None = None
     reason: str | None = None
@@ -83,6 +84,7 @@ select
     coalesce(sum(staged_rows) filter (where status <> 'refused'), 0)::bigint as staged,
     coalesce(sum(rejected_rows) filter (where status <> 'refused'), 0)::bigint as rejected,
     coalesce(sum(duplicate_rows) filter (where status <> 'refused'), 0)::bigint as duplicates,
+    coalesce(sum(filtered_rows) filter (where status <> 'refused'), 0)::bigint as filtered,
     coalesce(sum(pruned.rows), 0)::bigint as pruned,
     (sum(received_rows - control_total) filter (where status <> 'refused'))::bigint as gap,
     array_agg(distinct status) as statuses,
@@ -131,7 +133,7 @@ def _cells(line: Line) -> list:
 
 
 def _sums(statement: Statement) -> list:
-    counted = ("batches", "received", "staged", "rejected", "duplicates", "pruned")
+    counted = ("batches", "received", "staged", "rejected", "duplicates", "filtered", "pruned")
     return [
         COLUMN.zh("total")
         if name == "feed_code"

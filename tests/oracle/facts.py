@@ -16,7 +16,7 @@ LIMITS_AND_LIFE = (
     "working_minutes_to_close", "natural_minutes_to_close", "return_request_count", "return_deny_count",
     "extension_count", "urge_count", "urged_at", "supervise_count", "supervised_at", "review_back_count",
     "sent_back_at", "reworked_at", "ended_at", "end_reason", "superseded_by_assignment_id", "closed_in_time_at",
-    "is_late_at_return",
+    "is_late_at_return", "closed_precision",
 )  # fmt: skip
 CASE = (
     "request_type", "category_code", "area_code", "channel", "urgency", "received_at", "first_dispatched_at",

@@ -12,7 +12,7 @@ def live(one: Assignment) -> None:
 
     def first(event_type: str) -> datetime | None:
         for event in one.told(event_type):
-            if one.counts(event) and (ended is None or order(event) < ended.order):
+            if one.counts(event) and (ended is None or one.place(event) < ended.order):
                 return one.done_at(event)
         return None
 
@@ -25,6 +25,7 @@ def live(one: Assignment) -> None:
         "signed_at": first("SIGN"),
         "contacted_at": first("FIRST_CONTACT"),
         "closed_at": None if close is None else one.done_at(close),
+        "closed_precision": "day" if close is not None and close.is_day else None,
         "voided_at": None if ended is None else ended.at,
         "void_reason": None if ended is None else ended.reason,
         "return_request_count": len(times("RETURN_REQUEST")),

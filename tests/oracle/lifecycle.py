@@ -10,8 +10,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import combinations
 
 from tests.oracle.attribution import Attribution
+from tests.oracle.days import day, placed
 from tests.oracle.duties import Assignment, Dispatch, is_superseded, spoken_of
 from tests.oracle.events import LIFE, RANK, order
 from tests.oracle.life import live
@@ -79,7 +81,8 @@ class City:
         return any(count > 1 for count in seen.values())
 
     def _matter(self, root: Key, record: dict, numbers: list[Key], told: list[Event], callbacks: list[dict]) -> Matter:
-        events = sorted(self.standing(told), key=order)
+        received = {number: self.staged.cases[number]["received_at"] for number in numbers}
+        events = placed(self.standing(told), received, [row["called_at"] for row in callbacks])
         walk = Walk(self.register, root, events, self.tolerance)
         matter = Matter(root, record, numbers, events, walk.duties, walk.dispatches)
         for assignment in matter.assignments:
@@ -103,11 +106,15 @@ class City:
             better = {
                 other.sender
                 for other in told
-                if other.sender != event.sender and self.is_same(event, other) and self.trust(other) < self.trust(event)
+                if other.sender != event.sender and self.is_same(event, other) and self.rank(other) < self.rank(event)
             }
             if any(self.twin(event, sender, told) for sender in better):
                 lost.add(id(event))
         return [event for event in told if id(event) not in lost]
+
+    def rank(self, event: Event) -> tuple[bool, int]:
+        """Who tells the time goes before who tells the day (a-date-is-a-day), then the better source."""
+        return event.is_day, self.trust(event)
 
     def trust(self, event: Event) -> int:
         """Whose word counts, the lowest first (the table of docs/lifecycle.md)."""
@@ -124,14 +131,16 @@ class City:
 
         def nearest(of: Event, among: str) -> Event | None:
             near = [
-                other
-                for other in told
-                if other.sender == among and self.is_same(of, other) and abs(other.at - of.at) <= self.tolerance
+                other for other in told if other.sender == among and self.is_same(of, other) and self.is_near(of, other)
             ]
             return min(near, key=lambda other: (abs(other.at - of.at), order(other)), default=None)
 
         found = nearest(event, sender)
         return found if found is not None and nearest(found, event.sender) is event else None
+
+    def is_near(self, one: Event, other: Event) -> bool:
+        is_told_as_day = one.is_day or other.is_day
+        return abs(one.at - other.at) <= self.tolerance or (is_told_as_day and day(one.at) == day(other.at))
 
     def is_same(self, one: Event, other: Event) -> bool:
         """Case, type and unit are the same, or may be; whose a dispatch is says nothing of a redispatch."""
@@ -224,7 +233,7 @@ def _root(key: Key, cases: dict[Key, dict]) -> Key:
 
 def _may_tie(root: Key, matter: Matter) -> Iterator[tuple]:
     for one in matter.dispatches:
-        for alike in (RANK[one.event.event_type], one.unit_name_raw):
-            yield (root, one.event.at, one.role, alike)
+        rank = RANK[one.event.event_type]
+        yield from ((root, one.event.at, *alike) for alike in combinations((one.role, rank, one.unit_name_raw), 2))
     for at, _ in {(event.at, event.case[0]) for event in matter.events if event.event_type == "RETURN_GRANT"}:
         yield (root, at)

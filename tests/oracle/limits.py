@@ -50,7 +50,7 @@ class Limits:
         """How long it took from the dispatch to the close."""
         facts, closed = one.facts, one.facts["closed_at"]
         facts["natural_minutes_to_close"] = facts["working_minutes_to_close"] = None
-        if closed is not None:
+        if closed is not None and facts["closed_precision"] is None and not one.opening.is_day:
             facts["natural_minutes_to_close"] = (closed - one.dispatched_at) // timedelta(minutes=1)
             facts["working_minutes_to_close"] = clock.working_minutes(self.register.calendar, one.dispatched_at, closed)
 
@@ -152,7 +152,7 @@ class Limits:
         if ended is None or ended.reason != "returned":
             return None
         for event in one.told("RETURN_REQUEST", "RETURN_DENY", "RETURN_GRANT"):
-            if order(event) >= ended.order:
+            if one.place(event) >= ended.order:
                 break
             asked = (asked or event) if event.event_type == "RETURN_REQUEST" else None
         return asked

@@ -32,6 +32,8 @@ class Event:
     result_code: str | None = None
     reason_code: str | None = None
     source: tuple = ()
+    is_day: bool = False
+    """Its day alone was told."""
 
 
 @dataclass
@@ -110,6 +112,7 @@ def _event(row: dict) -> Event:
         sender=row["feed_code"],
         at=row["occurred_at"],
         source=source,
+        is_day=row["occurred_precision"] == "day",
         **{name: row[name] for name in names},
     )
 
@@ -133,6 +136,7 @@ def _milestones(row: dict) -> list[Event]:
                 result_code=told.get("result_code"),
                 reason_code=told.get("reason_code"),
                 source=(row["batch_id"], row["row_number"], place),
+                is_day=told.get("occurred_precision") == "day",
             )
         )
     return found

@@ -26,6 +26,14 @@ standing as (
     group by opened.root_case_id
 ),
 
+days as (
+    select distinct
+        root_case_id,
+        occurred_at
+    from {{ ref('int_event__winning') }}
+    where occurred_precision = 'day' and event_type in ('DIRECT', 'CLOSE')
+),
+
 answers as (
     select
         root_case_id,
@@ -57,10 +65,8 @@ final as (
         coalesce(cases.urgency, 'normal') as urgency,
         cases.received_at,
         assignments.first_dispatched_at,
-        case
-            when standing.root_case_id is null then answered_directly.closed_at
-            when standing.is_done then standing.closed_at
-        end as closed_at,
+        closed.closed_at,
+        case when days.root_case_id is not null then 'day' end as closed_precision,
         cases.transferred_from_case_id,
         decided.merged_into_case_id,
         repeated.repeat_of_case_id,
@@ -80,6 +86,15 @@ final as (
     left join assignments on cases.case_id = assignments.root_case_id
     left join standing on cases.root_case_id = standing.root_case_id
     left join answered_directly on cases.root_case_id = answered_directly.root_case_id
+    cross join
+        lateral (  -- noqa: ST05
+            select
+                case
+                    when standing.root_case_id is null then answered_directly.closed_at
+                    when standing.is_done then standing.closed_at
+                end as closed_at
+        ) as closed
+    left join days on cases.root_case_id = days.root_case_id and closed.closed_at = days.occurred_at
     left join {{ ref('int_case__repeated') }} as repeated on cases.case_id = repeated.case_id
 )
 

@@ -1,33 +1,15 @@
 -- One row per callback. One that names no unit belongs to the lead assignment of the latest round before it.
-with versions as (
+with callbacks as (
     select
-        *,
-        concat_ws(
-            '|', extract(epoch from called_at), coalesce(unit_name, ''), round,
-            row_number() over (partition by batch_id, case_id, called_at, unit_name, round order by row_number)
-        ) as identity
-    from {{ ref('stg_callback') }}
-),
-
-newest as (
-    select * from {{ newest_version('versions', ['case_id', 'identity']) }} as told
-),
-
-callbacks as (
-    select
-        newest.*,
-        md5(newest.case_id || '|' || newest.identity) as callback_id,
-        cases.root_case_id,
+        winning.*,
         names.unit_code,
         names.unit_codes,
-        coalesce(names.unit_code, 'raw|' || newest.unit_name) as unit_ref
-    from newest
+        coalesce(names.unit_code, 'raw|' || winning.unit_name) as unit_ref
+    from {{ ref('int_callback__winning') }} as winning
     inner join {{ source('touched', 'touched_case') }} as touched
-        on newest.case_id = touched.case_id and touched.is_rebuilt
-    inner join {{ ref('int_case__rooted') }} as cases on newest.case_id = cases.case_id
+        on winning.case_id = touched.case_id and touched.is_rebuilt
     left join {{ ref('stg_unit_name') }} as names
-        on {{ means_at('names', 'newest.unit_name', 'newest.called_at') }}
-    where not newest.is_deleted
+        on {{ means_at('names', 'winning.unit_name', 'winning.called_at') }}
 ),
 
 moments as (

@@ -1,5 +1,6 @@
 -- Events that a better source tells too, with the one that counts in their place. Two senders' events are one when
--- case, type and unit are the same, or may be, their times lie within the tolerance, and each is the other's nearest: a
+-- case, type and unit are the same, or may be, their times lie within the tolerance, or on one day where one of them
+-- tells no more, and each is the other's nearest: a day yields to a time, else the better source counts. A
 -- close that review sent back and the close after it stay two. A row that carries its latest dispatch does not say
 -- whether that was a redispatch.
 with events as (
@@ -10,8 +11,20 @@ with events as (
 deeds as not materialized (
     select
         *,
-        case when event_type = 'REDISPATCH' then 'DISPATCH' else event_type end as deed
+        case when event_type = 'REDISPATCH' then 'DISPATCH' else event_type end as deed,
+        occurred_precision is not null as is_of_a_day
     from events
+),
+
+-- Who tells an event in the same words: that is the event of theirs that is nearest to it.
+echoes as (
+    select distinct on (event_id, source)
+        event_id,
+        source,
+        is_deleted
+    from {{ ref('int_event__told') }}
+    where version_no > 1
+    order by event_id asc, source asc, version_no asc
 ),
 
 told_by_several as (
@@ -33,8 +46,10 @@ pairs as (
     select
         lesser.event_id,
         better.event_id as outranked_by_event_id,
+        better.is_of_a_day,
         better.source_rank,
         better.source,
+        coalesce(not echoes.is_deleted, false) as is_echoed,
         row_number() over (
             partition by lesser.event_id, better.source
             order by
@@ -52,7 +67,8 @@ pairs as (
         on
             lesser.case_id = better.case_id
             and lesser.deed = better.deed
-            and (lesser.source_rank, lesser.source) > (better.source_rank, better.source)
+            and (lesser.is_of_a_day, lesser.source_rank, lesser.source)
+            > (better.is_of_a_day, better.source_rank, better.source)
             and (
                 lesser.unit_ref = better.unit_ref
                 or lesser.unit_ref is null
@@ -60,10 +76,17 @@ pairs as (
                 or {{ share_a_unit('lesser.unit_codes', 'better.unit_codes') }}
             )
     cross join {{ ref('stg_city') }} as city
+    left join echoes on better.event_id = echoes.event_id and lesser.source = echoes.source
     where
         lesser.source <> better.source
-        and lesser.occurred_at between better.occurred_at - city.clock_tolerance
-        and better.occurred_at + city.clock_tolerance
+        and (
+            lesser.occurred_at between better.occurred_at - city.clock_tolerance
+            and better.occurred_at + city.clock_tolerance
+            or (
+                lesser.is_of_a_day
+                and {{ local_date('lesser.occurred_at') }} = {{ local_date('better.occurred_at') }}
+            )
+        )
 ),
 
 final as (
@@ -71,8 +94,8 @@ final as (
         event_id,
         outranked_by_event_id
     from pairs
-    where better_no = 1 and lesser_no = 1
-    order by event_id, source_rank, source
+    where better_no = 1 and lesser_no = 1 and not is_echoed
+    order by event_id, is_of_a_day, source_rank, source
 )
 
 select * from final

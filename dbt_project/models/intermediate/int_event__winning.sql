@@ -1,4 +1,5 @@
--- One row per event: the version that stands, unless a better source tells of the same event.
+-- One row per event: the version that stands, unless a better source tells of the same event. What tells a day only
+-- stands in its place on that day.
 {{ config(materialized='view') }}
 
 select
@@ -7,7 +8,8 @@ select
     told.root_case_id,
     told.assignment_id,
     told.event_type,
-    told.occurred_at,
+    coalesce(placed.occurred_at, told.occurred_at) as occurred_at,
+    told.occurred_precision,
     told.unit_name,
     told.unit_code,
     told.unit_codes,
@@ -22,4 +24,5 @@ select
     told.row_number
 from {{ ref('int_event__told') }} as told
 left join {{ ref('int_event__outranked') }} as outranked on told.event_id = outranked.event_id
+left join {{ ref('int_event__of_a_day') }} as placed on told.event_id = placed.event_id
 where told.version_no = 1 and not told.is_deleted and outranked.event_id is null

@@ -7,6 +7,7 @@ select
     events.source_event_no,
     events.event_type,
     events.occurred_at,
+    events.occurred_precision,
     events.unit_name,
     events.unit_role,
     events.due_at,
