@@ -141,7 +141,7 @@ def tells_day(text: pl.Expr, format: str) -> pl.Expr:
     match format:
         case "epoch_s" | "epoch_ms":
             return pl.lit(value=False)
-        case "excel":
+        case "excel" | "excel_1904":
             return ~text.str.contains(".", literal=True)
         case "cn":
             return text.str.contains(r"[日号]\s*(?:星期.|周.)?$")
