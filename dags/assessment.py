@@ -16,8 +16,8 @@ from airflow.sdk import (
     task,
 )
 
-from minhu.business_date import TIMEZONE
 from minhu.errors import Refused
+from minhu.settings import Settings
 
 POLICY = {
     "owner": "minhu",
@@ -54,7 +54,6 @@ class Approval(BaseSensorOperator):
 
     def poke(self, context: Any) -> PokeReturnValue:
         from minhu import publish
-        from minhu.settings import Settings
 
         self.log.info("%s", self.closed["told"])
         who = publish.approved_by(Settings.from_env(), self.closed["closing_id"])
@@ -65,7 +64,7 @@ class Approval(BaseSensorOperator):
     dag_id="assessment",
     dag_display_name="月度考核（assessment）",
     doc_md=DOC,
-    schedule=CronTriggerTimetable("0 6 3 * *", timezone=TIMEZONE, run_immediately=timedelta()),
+    schedule=CronTriggerTimetable("0 6 3 * *", timezone=Settings.from_env().timezone, run_immediately=timedelta()),
     catchup=False,
     max_active_runs=1,
     tags=["assessment"],
@@ -87,11 +86,11 @@ def assessment():
 
         from minhu import publish
         from minhu.business_date import assessed_month
-        from minhu.settings import Settings
 
-        period = assessed_month(params["period"], dag_run.logical_date or dag_run.run_after)
+        settings = Settings.from_env()
+        period = assessed_month(params["period"], dag_run.logical_date or dag_run.run_after, settings.timezone)
         log = logging.getLogger("minhu")
-        closing = publish.close(Settings.from_env(), period, tell=log.info)
+        closing = publish.close(settings, period, tell=log.info)
         told = publish.render_closing(closing)
         log.info("%s", told)
         return {"closing_id": closing.closing_id, "period": closing.period, "told": told}
@@ -108,7 +107,6 @@ def assessment():
     @task(multiple_outputs=False, task_display_name="发布")
     def publish(closed: Any) -> dict:
         from minhu.publish import publish_closing
-        from minhu.settings import Settings
 
         return publish_closing(Settings.from_env(), closed["closing_id"]).as_json()
 

@@ -21,7 +21,6 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowTimetableInvalid
 
-from minhu.business_date import TIMEZONE
 from minhu.errors import BadDeclaration, Refused
 from minhu.feeds import Feed, load_feed
 from minhu.glossary.delivered import FEED_ROLE, RECORD
@@ -40,7 +39,7 @@ BUSINESS_DATE = Param(
     type=["null", "string"],
     format="date",
     title="业务日期",
-    description="装载哪一天的交付；不填则为运行时刻的前一天（北京时间）",
+    description="装载哪一天的交付；不填则为运行时刻的前一天（本市时间）",
 )
 
 
@@ -84,17 +83,17 @@ def feed_dag(feed: Feed, schedule: CronTriggerTimetable) -> None:
                 task_id=f"load_{delivery.name}",
                 task_display_name=f"装载{RECORD.zh(delivery.kind)}（{delivery.name}）",
                 outlets=[Asset(f"minhu://staging/{feed.code}")],
-            )(feed.code, delivery.name)
+            )(feed.code, delivery.name, feed.timezone)
 
     deliveries()
 
 
 @task(multiple_outputs=False)  # a dict is one value, not one request to the API server for each key
-def load(feed_code: str, delivery: str, *, params: Any = None, dag_run: Any = None) -> list[dict]:
+def load(feed_code: str, delivery: str, timezone: str, *, params: Any = None, dag_run: Any = None) -> list[dict]:
     from minhu.business_date import business_date
     from minhu.load import load_delivery
 
-    day = business_date(params["business_date"], dag_run.logical_date or dag_run.run_after)
+    day = business_date(params["business_date"], dag_run.logical_date or dag_run.run_after, timezone)
     return [result.summary() for result in load_delivery(feed_code, delivery, day)]
 
 
@@ -103,7 +102,7 @@ def broken_dag(path: Path, why: str) -> None:
         dag_id=f"feed_{re.sub('[^A-Za-z0-9_.-]', '_', path.stem)}",
         dag_display_name=f"{path.name}：声明有误",
         doc_md=f"声明文件读不了，改好后一分钟内自动恢复：\n\n```\n{why}\n```",
-        schedule=nightly("0 3 * * *", TIMEZONE),
+        schedule=nightly("0 3 * * *", Settings.from_env().timezone),
         catchup=False,
         max_active_runs=1,
         tags=["broken"],

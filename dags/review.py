@@ -8,8 +8,8 @@ from datetime import timedelta
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import CronTriggerTimetable, ExceptionRetryPolicy, RetryAction, RetryRule, dag, task
 
-from minhu.business_date import TIMEZONE
 from minhu.errors import Refused
+from minhu.settings import Settings
 
 POLICY = {
     "owner": "minhu",
@@ -34,7 +34,7 @@ DOC = """
     dag_id="review",
     dag_display_name="质量处置（review）",
     doc_md=DOC,
-    schedule=CronTriggerTimetable("30 8 * * *", timezone=TIMEZONE, run_immediately=timedelta()),
+    schedule=CronTriggerTimetable("30 8 * * *", timezone=Settings.from_env().timezone, run_immediately=timedelta()),
     catchup=False,
     max_active_runs=1,
     tags=["warehouse"],
@@ -46,7 +46,6 @@ def review():
         import logging
 
         from minhu.assess import waiting
-        from minhu.settings import Settings
 
         told = waiting(Settings.from_env())
         logging.getLogger("minhu").info("%s", told or "没有待处置的批次与问题")
@@ -63,7 +62,6 @@ def review():
 
     @task(multiple_outputs=False, task_display_name="构建事实表")
     def build() -> dict:
-        from minhu.settings import Settings
         from minhu.warehouse.build import build
 
         return build(Settings.from_env()).summary()

@@ -5,8 +5,8 @@ from typing import Any
 
 from airflow.sdk import CronTriggerTimetable, ExceptionRetryPolicy, Param, RetryAction, RetryRule, dag, task
 
-from minhu.business_date import TIMEZONE
 from minhu.errors import Refused
+from minhu.settings import Settings
 
 POLICY = {
     "owner": "minhu",
@@ -29,7 +29,7 @@ DOC = """
     dag_id="warehouse",
     dag_display_name="数仓每日构建（warehouse）",
     doc_md=DOC,
-    schedule=CronTriggerTimetable("30 5 * * *", timezone=TIMEZONE, run_immediately=timedelta()),
+    schedule=CronTriggerTimetable("30 5 * * *", timezone=Settings.from_env().timezone, run_immediately=timedelta()),
     catchup=False,
     max_active_runs=1,
     tags=["warehouse"],
@@ -39,7 +39,7 @@ DOC = """
             type=["null", "string"],
             format="date",
             title="业务日期",
-            description="检查哪一天的到齐情况，并试算其所在月份；不填则为运行时刻的前一天（北京时间）",
+            description="检查哪一天的到齐情况，并试算其所在月份；不填则为运行时刻的前一天（本市时间）",
         )
     },
     default_args=POLICY,
@@ -50,11 +50,11 @@ def warehouse():
         import logging
 
         from minhu.business_date import business_date
-        from minhu.settings import Settings
         from minhu.warehouse.completeness import missing
 
-        day = business_date(params["business_date"], dag_run.logical_date or dag_run.run_after)
-        absent = missing(Settings.from_env(), day)
+        settings = Settings.from_env()
+        day = business_date(params["business_date"], dag_run.logical_date or dag_run.run_after, settings.timezone)
+        absent = missing(settings, day)
         for feed_code, delivery in absent:
             logging.getLogger("minhu").warning("%s：%s/%s 未到", day, feed_code, delivery)
         return {"business_date": day.isoformat(), "missing": [list(pair) for pair in absent]}
@@ -62,13 +62,11 @@ def warehouse():
     @task(multiple_outputs=False, task_display_name="入库门禁")
     def judge_arrivals() -> dict:
         from minhu import quality
-        from minhu.settings import Settings
 
         return quality.judge_arrivals(Settings.from_env()).summary()
 
     @task(multiple_outputs=False, task_display_name="构建事实表")
     def build() -> dict:
-        from minhu.settings import Settings
         from minhu.warehouse.build import build
 
         return build(Settings.from_env()).summary()
@@ -77,10 +75,10 @@ def warehouse():
     def score(*, params: Any = None, dag_run: Any = None) -> dict:
         from minhu import scoring
         from minhu.business_date import business_date, month
-        from minhu.settings import Settings
 
-        day = business_date(params["business_date"], dag_run.logical_date or dag_run.run_after)
-        scored = scoring.score(Settings.from_env(), month(day))
+        settings = Settings.from_env()
+        day = business_date(params["business_date"], dag_run.logical_date or dag_run.run_after, settings.timezone)
+        scored = scoring.score(settings, month(day))
         return {
             "scheme": f"{scored.scheme_id} {scored.scheme_version}",
             "period": scored.period,

@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 TIMEZONE = "Asia/Shanghai"
+"""Of a city that does not say."""
 
 
 def business_date(given: str | None, moment: datetime, timezone: str = TIMEZONE) -> date:

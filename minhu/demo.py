@@ -123,7 +123,8 @@ def _tell(settings: Settings) -> str:
     """What the month came to: rows, facts, gates, scores, and one unit's lost points; returns that unit."""
     with database.connect(settings) as connection:
         rows = connection.execute(
-            "select kind, count(*), sum(received_rows), sum(staged_rows), sum(rejected_rows), sum(duplicate_rows)"
+            "select kind, count(*), sum(received_rows), sum(staged_rows), sum(rejected_rows), sum(duplicate_rows),"
+            " sum(filtered_rows)"
             " from audit.batch where status not in ('refused', 'superseded') group by kind order by kind"
         ).fetchall()
         facts = connection.execute(
@@ -137,12 +138,13 @@ def _tell(settings: Settings) -> str:
         ).fetchall()
         [held] = database.one(connection, "select count(*) from audit.batch where status = 'held'")
     _step("每一行都有去处（every row accounted for）")
-    _say("  类别   批次      收到      入库    拒收    重复")
+    _say("  类别   批次      收到      入库    拒收    重复    不取")
     for kind, batches, *counts in rows:
-        received, staged, rejected, duplicates = (int(count) for count in counts)
-        if received != staged + rejected + duplicates:
-            raise MinhuError(f"{kind}: {received} rows received, {staged + rejected + duplicates} accounted for")
-        _say(f"  {RECORD.zh(kind)}  {batches:>5}  {received:>8,}  {staged:>8,}  {rejected:>6,}  {duplicates:>6,}")
+        received, staged, *others = (int(count) for count in counts)
+        if received != staged + sum(others):
+            raise MinhuError(f"{kind}: {received} rows received, {staged + sum(others)} accounted for")
+        told = "".join(f"  {count:>6,}" for count in others)
+        _say(f"  {RECORD.zh(kind)}  {batches:>5}  {received:>8,}  {staged:>8,}{told}")
     _step("事实表（facts）")
     _say("  工单 {:,}   派单 {:,}   回访 {:,}   效能督查认定 {:,}".format(*facts))
     _step("质量门禁（gates）")

@@ -5,9 +5,9 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import get_args
 
 from minhu import config, database
-from minhu.business_date import TIMEZONE
 from minhu.errors import MinhuError
 from minhu.load import seal
 from minhu.load.store import store_of
@@ -27,7 +27,8 @@ class Check:
 def examine(settings: Settings) -> list[Check]:
     """Every check, in the order in which one depends on another. Starts the embedded server where it is used."""
     return [*_packages(), *_folders(settings), _guarded("configuration", lambda: _configuration(settings)),
-            _guarded("Chinese font", _chinese_font), *_database(settings)]  # fmt: skip
+            _guarded("readings", lambda: _readings(settings)), _guarded("Chinese font", _chinese_font),
+            *_database(settings)]  # fmt: skip
 
 
 def _guarded(name: str, look: Callable[[], str]) -> Check:
@@ -80,6 +81,16 @@ def _configuration(settings: Settings) -> str:
     return f"{feeds} feeds, {units} units from {settings.config}"
 
 
+def _readings(settings: Settings) -> str:
+    """Under which edition of the readings duties are judged, and whether there is a newer one that nobody declared."""
+    entries = config.read_config(settings.config).items()
+    held = sorted((data["valid_from"], data["edition"]) for (kind, _), data in entries if kind == "reading")
+    told = "; ".join(f"edition {edition} from {since}" for since, edition in held) or "edition 1"
+    newest = max(get_args(config.Readings.model_fields["edition"].annotation))
+    is_newest = bool(held) and held[-1][1] == newest
+    return told if is_newest else f"{told}; edition {newest} is there: `readings` of city.yml, docs/upgrading.md"
+
+
 def _database(settings: Settings) -> Iterator[Check]:
     try:
         with database.connect(settings) as connection:
@@ -98,4 +109,4 @@ def _database(settings: Settings) -> Iterator[Check]:
     # Under ctype C the database takes Chinese letters for signs: search by similarity finds nothing.
     yield Check("characters", encoding == "UTF8" and ctype not in ("C", "POSIX"), f"{encoding}, {ctype}; needs UTF8")
     yield Check("migrations", not missing, f"to apply: {', '.join(missing)}" if missing else "all applied")
-    yield Check("time zone", zone == TIMEZONE, zone)
+    yield Check("time zone", zone == settings.timezone, zone)

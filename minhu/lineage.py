@@ -19,9 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
-from zoneinfo import ZoneInfo
 
-from minhu.business_date import TIMEZONE
 from minhu.errors import MinhuError
 from minhu.settings import Settings
 
@@ -58,14 +56,14 @@ def job(settings: Settings, name: str, on: date | None = None) -> Iterator[Told]
     run_id = str(uuid4())
     facets: dict[str, dict] = {}
     if on:
-        start = datetime(on.year, on.month, on.day, tzinfo=ZoneInfo(TIMEZONE)).isoformat()
+        start = datetime(on.year, on.month, on.day, tzinfo=settings.zone).isoformat()
         facets["nominalTime"] = _facet("NominalTimeRunFacet", nominalStartTime=start)
 
     def tell(event_type: str) -> None:
         if settings.lineage:
             event = {
                 "eventType": event_type,
-                "eventTime": datetime.now(ZoneInfo(TIMEZONE)).isoformat(),
+                "eventTime": datetime.now(settings.zone).isoformat(),
                 "run": {"runId": run_id, "facets": facets},
                 "job": {"namespace": told.namespace, "name": name},
                 "inputs": told.inputs,

@@ -18,9 +18,31 @@
 import os
 import secrets
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+
+from minhu.business_date import TIMEZONE
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+def city_timezone(config: Path) -> str:
+    """The time zone that ``city.yml`` of a configuration says: of every date and time of day there is no other."""
+    try:
+        written = config / "city.yml"
+        return _timezone(written, written.stat().st_mtime_ns)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return TIMEZONE  # whoever reads the file as a whole says what is wrong with it
+
+
+@lru_cache(maxsize=8)
+def _timezone(written: Path, _as_of: int) -> str:
+    said = yaml.safe_load(written.read_text(encoding="utf-8"))
+    zone = said.get("timezone") if isinstance(said, dict) else None
+    return zone if zone in available_timezones() else TIMEZONE
 
 
 @dataclass(frozen=True)
@@ -67,6 +89,15 @@ class Settings:
     def transit(self) -> Path:
         """What is on its way: fetched files, copies of encrypted or distant ones; readable by the loader alone."""
         return self.home / "transit"
+
+    @property
+    def timezone(self) -> str:
+        """The city's time zone."""
+        return city_timezone(self.config)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
 
     @property
     def logs(self) -> Path:

@@ -3,11 +3,13 @@
 from dataclasses import replace
 
 import psycopg
+import pytest
 import sqlalchemy
 from click.testing import CliRunner
 
 from minhu.cli import minhu
 from minhu.doctor import examine
+from tests import given
 from tests.database.test_migrate import ADDED
 
 
@@ -19,6 +21,21 @@ def test_a_whole_installation_passes(warehouse):
     checks = found(warehouse)
     assert [check.name for check in checks.values() if not check.is_ok] == []
     assert checks["migrations"].found == "all applied"
+    assert checks["readings"].found == "edition 2 from 2020-01-01"
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ("", "edition 1; edition 2 is there: `readings` of city.yml, docs/upgrading.md"),
+        ("readings: [{valid_from: 2026-11-01, edition: 2}]\n", "edition 2 from 2026-11-01"),
+    ],
+)
+def test_a_newer_edition_of_the_readings_is_told(scratch, tmp_path, declared, told):
+    config = given.config(tmp_path / "config")
+    with (config / "city.yml").open("a", encoding="utf-8") as file:
+        file.write(declared)
+    assert found(scratch(config))["readings"].found == told
 
 
 def test_before_a_database_is_adopted_only_what_the_baseline_lacks_is_to_apply(scratch, before):

@@ -618,3 +618,15 @@ def test_the_summary_sums_its_files(small):
 
 def test_days_are_numbered_from_1970():
     assert day_number(date(1970, 1, 2)) == 1
+
+
+def test_a_hotline_tells_the_day_of_closing_only(bundle):
+    """heat_supply: what comes out of the door is flagged, in the last second of its day."""
+    out, summary = bundle
+    file = next(f for f in summary.files if f.feed == "heat_supply" and f.business_date == "2026-10-11")
+    feed, delivery = delivery_of(file)
+    rows = read(out / file.path, delivery.format)
+    assert rows["完成时间"].drop_nulls().str.contains(r"^(2026-10-\d\d|NULL)$").all()
+    staged = Door(feed, delivery, (KEY,)).judge(rows).staged
+    told = staged["milestones"].str.json_path_match("$[?(@.event_type=='CLOSE')].occurred_precision").drop_nulls()
+    assert len(told) >= 1 and set(told) == {"day"}

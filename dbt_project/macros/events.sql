@@ -94,6 +94,11 @@
     )
 {%- endmacro %}
 
+{# A moment and the rank of its event as one number: of two the lesser comes first. #}
+{% macro order_key(happened_at, event_rank) -%}
+    ((extract(epoch from {{ happened_at }}) * 1000000)::bigint * 64 + {{ event_rank }})
+{%- endmacro %}
+
 {#
     Whether a moment lies in the time in which a dispatch stands in a duty (int_assignment__retold). What answers a dispatch
     and seems to come before it counts at it.

@@ -1,16 +1,16 @@
 {# The city's date of a moment, whatever zone the session is in. #}
 {% macro local_date(moment) -%}
-    (({{ moment }}) at time zone 'Asia/Shanghai')::date
+    (({{ moment }}) at time zone '{{ var("timezone") }}')::date
 {%- endmacro %}
 
 {# The moment a date ends: 24:00 in the city. #}
 {% macro end_of_day(date_on) -%}
-    (({{ date_on }} + 1)::timestamp at time zone 'Asia/Shanghai')
+    (({{ date_on }} + 1)::timestamp at time zone '{{ var("timezone") }}')
 {%- endmacro %}
 
 {# A time of day, given as an interval up to 24:00, on a date in the city. #}
 {% macro moment_of_day(date_on, time_of_day) -%}
-    (({{ date_on }} + {{ time_of_day }}) at time zone 'Asia/Shanghai')
+    (({{ date_on }} + {{ time_of_day }}) at time zone '{{ var("timezone") }}')
 {%- endmacro %}
 
 {# Whether a moment was told without seconds: it may be any of its minute. #}

@@ -93,7 +93,7 @@ def draw_in(
 ) -> Sample:
     """As ``draw``, on an open connection that gives rows as dicts."""
     wanted = Period.parse(period)
-    starts_at, ends_at = wanted.bounds(TIMEZONE)
+    starts_at, ends_at = wanted.bounds(connection.info.parameter_status("TimeZone") or TIMEZONE)
     asked = {"starts_at": starts_at, "ends_at": ends_at, "feeds": sorted(set(feeds)) or None, "seed": seed}
     frame = database.one(connection, _FRAME, asked)
     build_id = database.one(connection, "select max(build_id) as id from audit.build where status = 'succeeded'")

@@ -190,6 +190,7 @@ select
     batch.staged_rows,
     batch.rejected_rows,
     batch.duplicate_rows,
+    batch.filtered_rows,
     batch.control_total,
     batch.status,
     batch.reason_code,

@@ -62,7 +62,7 @@ def _batches(found: Trace) -> Iterator[str]:
         yield f"  sha256 {batch['source_sha256']}"
         yield (
             f"  收到 {batch['received_rows']} = 入库 {batch['staged_rows']} + 拒收 {batch['rejected_rows']} + 重复 "
-            f"{batch['duplicate_rows']}；{moment(batch['loaded_at'])} 装载"
+            f"{batch['duplicate_rows']} + 不取 {batch['filtered_rows']}；{moment(batch['loaded_at'])} 装载"
         )
         for verdict in batch["verdicts"]:
             who = (

@@ -3,11 +3,9 @@
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 
-from minhu.business_date import TIMEZONE
 from minhu.cli.common import DATE, Commands, as_json_option, example, show
 from minhu.cli.root import minhu
 from minhu.settings import Settings
@@ -92,7 +90,7 @@ def appeals_file(
     if not case_no or missing:
         raise click.UsageError(f"give FEED and CASE_NO with {', '.join(needed)}, or --file")
     if decide_by:
-        given["decide_by"] = decide_by.replace(tzinfo=ZoneInfo(TIMEZONE)) + timedelta(days=1)
+        given["decide_by"] = decide_by.replace(tzinfo=settings.zone) + timedelta(days=1)
     filed = _record(settings, "file_appeal", feed_code=feed, case_no=case_no, **given)
     click.echo(f"appeal {filed} is filed")
 
@@ -246,7 +244,7 @@ def violations_add(
     """Enter a violation of a unit; it is a fact from the next build on."""
     if case:
         given |= {"feed_code": case[0], "case_no": case[1]}
-    found_at = found_at.replace(tzinfo=ZoneInfo(TIMEZONE))
+    found_at = found_at.replace(tzinfo=settings.zone)
     made = _record(settings, "enter_violation", unit_code=unit_code, found_at=found_at, **given)
     click.echo(f"violation {made} is entered")
 

@@ -1,13 +1,11 @@
 """Loading: files and days, replays, rejected rows, reconciliation, keys, retention."""
 
 import json
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import click
 
-from minhu.business_date import TIMEZONE
 from minhu.cli.common import DATE, Commands, as_day, as_json_option, example, only_delivery, progress, show
 from minhu.cli.root import minhu
 from minhu.errors import MinhuError
@@ -24,7 +22,7 @@ from minhu.settings import Settings
 @click.argument("feed", required=False)
 @click.option("--delivery", help="Only this delivery; needed with --file where the feed has several.")
 @click.option("--file", type=click.Path(path_type=Path), help="Load this file instead of looking in the drop folder.")
-@click.option("--date", "business_date", type=DATE, help="Business date; yesterday unless given.")
+@click.option("--date", "business_date", type=DATE, help="Business date; yesterday, where the feed is, unless given.")
 @click.option("--all", "every", is_flag=True, help="Every declared feed.")
 @as_json_option
 @click.pass_obj
@@ -37,10 +35,11 @@ def load(
     every: bool,
     as_json: bool,
 ) -> None:
-    """Load what a feed delivered: every row staged, rejected or a duplicate, in one transaction."""
+    """Load what a feed delivered: every row staged, rejected, duplicate or not taken, in one transaction."""
     from minhu import database
     from minhu.feeds import Feed, load_feeds
     from minhu.load import LoadResult, load_delivery, load_feed_day, load_file, read_feed
+    from minhu.load.begun import yesterday
 
     if (feed is None) == (not every) or (every and (file or delivery)):
         raise click.UsageError("name one FEED, or give --all with --date")
@@ -54,11 +53,11 @@ def load(
     if feed and file:
         results += [load_file(feed, only_delivery(chosen[0], delivery), file, day, settings=settings)]
     elif feed and delivery:
-        results += load_delivery(feed, delivery, day or _yesterday(), settings=settings)
+        results += load_delivery(feed, delivery, day or yesterday(chosen[0]), settings=settings)
     else:
         with progress(len(chosen), "loading feeds") as advance:
             for one in chosen:
-                results += load_feed_day(settings, one, day or _yesterday())
+                results += load_feed_day(settings, one, day or yesterday(one))
                 advance(one.code)
     _show_loads(results, as_json)
 
@@ -67,15 +66,11 @@ def _show_loads(results: list, as_json: bool) -> None:
     refusals = [result for result in results if isinstance(result, MinhuError)]
     columns = ("feed_code", "delivery", "business_date", "outcome", "batch_id", "received", "staged", "rejected")
     loads = [result.summary() for result in results if not isinstance(result, MinhuError)]
-    show(loads, as_json, (*columns, "duplicates", "reason"))
+    show(loads, as_json, (*columns, "duplicates", "filtered", "reason"))
     for refusal in refusals:
         click.echo(f"minhu: {refusal}", err=True)
     if refusals:
         raise click.exceptions.Exit(1)
-
-
-def _yesterday() -> date:
-    return datetime.now(ZoneInfo(TIMEZONE)).date() - timedelta(days=1)
 
 
 @minhu.command(epilog=example("minhu replay 17"))
@@ -107,11 +102,11 @@ def rejects(settings: Settings, batch_id: int, out: Path, why: str) -> None:
 @as_json_option
 @click.pass_obj
 def reconcile(settings: Settings, business_date: datetime | None, xlsx: Path | None, as_json: bool) -> None:
-    """The statement of a date: per delivery expected, sent, received, staged, rejected, duplicate, missing."""
+    """The statement of a date: per delivery expected, sent, received, staged, rejected, duplicate, others', missing."""
     from minhu.warehouse.reconcile import as_markdown, write_xlsx
     from minhu.warehouse.reconcile import reconcile as run
 
-    statement = run(settings, as_day(business_date) or _yesterday())
+    statement = run(settings, as_day(business_date) or datetime.now(settings.zone).date() - timedelta(days=1))
     if xlsx:
         write_xlsx(statement, xlsx)
         click.echo(f"{xlsx}: {len(statement.lines)} deliveries")

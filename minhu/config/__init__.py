@@ -6,13 +6,13 @@
     entries     all of it with feeds and schemes, by (kind, key)
     versions    the entries as rows of ``config``
 
-Kinds: city, repeat_rule, gaming, quality, feed_quality, feed, feed_unit, delivery, retention, unit, unit_name,
+Kinds: city, repeat_rule, reading, gaming, quality, feed_quality, feed, feed_unit, delivery, retention, unit, unit_name,
 unit_succession, calendar_day, category, area, scheme, limit_rule.
 """
 
-from minhu.config.city import City
+from minhu.config.city import City, Readings
 from minhu.config.entries import check_feeds, read_config, schemes_in_force
 from minhu.config.registers import Entries
 from minhu.config.versions import sync
 
-__all__ = ["City", "Entries", "check_feeds", "read_config", "schemes_in_force", "sync"]
+__all__ = ["City", "Entries", "Readings", "check_feeds", "read_config", "schemes_in_force", "sync"]

@@ -23,7 +23,8 @@ from minhu.settings import Settings
 def sync(settings: Settings) -> int:
     """Writes what changed in the configuration as a new version; returns the version now in force.
 
-    Raises Refused when the warehouse belongs to another city, BadDeclaration when the configuration is wrong.
+    Raises Refused when the warehouse belongs to another city or was built in another time zone, BadDeclaration when the
+    configuration is wrong.
     """
     with foreign.told("declaration", file=settings.config):
         text = files_sha256(settings.config, filter(Path.is_file, settings.config.rglob("*")))
@@ -41,6 +42,7 @@ def sync(settings: Settings) -> int:
             )
         if newest and newest[2] == digest:
             return newest[0]
+        _assert_same_zone(connection, entries["city", city]["timezone"])
         version = database.one(
             connection,
             "insert into config.version (city, sha256) values (%s, %s) returning config_version",
@@ -48,6 +50,19 @@ def sync(settings: Settings) -> int:
         )[0]
         _write(connection, entries, version)
         return version
+
+
+def _assert_same_zone(connection: psycopg.Connection, timezone: str) -> None:
+    """Every date of the facts is one of the zone that they were built in; no build would make them all anew."""
+    built_in = connection.execute(
+        "select data ->> 'timezone' from config.entry where kind = 'city' and until_version is null"
+        " and exists (select from audit.build where status = 'succeeded')"
+    ).fetchone()
+    if built_in and built_in[0] != timezone:
+        raise Refused(
+            f"the facts of this warehouse are dated in {built_in[0]}, but city.yml says timezone: {timezone};"
+            " set it back, or load into a warehouse of its own (MINHU_HOME)"
+        )
 
 
 @lru_cache(maxsize=2)

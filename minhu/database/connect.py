@@ -11,7 +11,6 @@ from psycopg import sql
 from psycopg.abc import Params, QueryNoTemplate
 from psycopg.rows import Row, RowFactory, tuple_row
 
-from minhu.business_date import TIMEZONE
 from minhu.database import embedded
 from minhu.errors import foreign
 from minhu.settings import Settings
@@ -51,22 +50,22 @@ def connect(
     """
     if settings in _reached:
         try:
-            return _connect(_reached[settings], autocommit, rows)
+            return _connect(_reached[settings], settings.timezone, autocommit, rows)
         except psycopg.OperationalError:
             del _reached[settings]  # it may have been restarted elsewhere
     with foreign.told("connect", what="the warehouse database"):
         target = url(settings)
-        connection = _connect(target, autocommit, rows)
+        connection = _connect(target, settings.timezone, autocommit, rows)
     _reached[settings] = target
     return connection
 
 
-def _connect(target: str, autocommit: bool, rows: RowFactory[Row]) -> psycopg.Connection[Row]:
+def _connect(target: str, timezone: str, autocommit: bool, rows: RowFactory[Row]) -> psycopg.Connection[Row]:
     return psycopg.Connection[Row].connect(
         target,
         autocommit=autocommit,
         row_factory=rows,
-        options=f"-c timezone={TIMEZONE}",
+        options=f"-c timezone={timezone}",
         application_name="minhu",
     )
 

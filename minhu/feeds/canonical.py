@@ -15,13 +15,17 @@ ColumnType = Literal["text", "code", "timestamp", "boolean", "number", "integer"
 
 @dataclass(frozen=True)
 class Column:
-    """One canonical column. ``codes``: the only values taken (empty: any). ``is_free``: a person wrote it freely."""
+    """One canonical column. ``codes``: the only values taken (empty: any). ``is_free``: a person wrote it freely.
+
+    ``between``: the least and the greatest number it takes.
+    """
 
     name: str
     type: ColumnType = "text"
     is_required: bool = False
     codes: tuple[str, ...] = ()
     is_free: bool = False
+    between: tuple[int, int] | None = None
 
 
 RequestType = Literal["consult", "help", "suggest", "complaint", "report", "praise", "invalid", "other"]
@@ -55,8 +59,8 @@ CASE = (
     Column("content", is_free=True),
     Column("address", is_free=True),
     Column("area_code"),
-    Column("longitude", "number"),
-    Column("latitude", "number"),
+    Column("longitude", "number", between=(-180, 180)),
+    Column("latitude", "number", between=(-90, 90)),
     Column("caller_phone"),
     Column("is_confidential", "boolean"),
     Column("accept_mode", "code", codes=ACCEPT_MODES),
@@ -83,7 +87,7 @@ CALLBACK = (
     Column("case_feed_code"),
     Column("case_no", is_required=True),
     Column("unit_name"),
-    Column("round", "integer"),
+    Column("round", "integer", between=(0, 9_999)),
     Column("called_at", "timestamp", is_required=True),
     Column("channel"),
     Column("is_reached", "boolean"),
@@ -103,6 +107,11 @@ STAGING_TABLE: dict[Kind, str] = {
 }
 EVENT_TIME: dict[Kind, str] = {"case": "received_at", "event": "occurred_at", "callback": "called_at"}
 """The column that says when a row of this kind happened."""
+
+NUMBERS = frozenset({"case_no", "upstream_case_no", "source_event_no"})
+NAMES = frozenset({"case_feed_code", "upstream_feed_code", "category_code", "area_code", "unit_name", "result_code"})
+"""With the numbers, the columns whose value is a key: the door keeps their shape (`minhu.feeds.keys`). ``result_code``
+of a MERGE is the number of the case that goes on."""
 
 SATISFACTION_SCALES: dict[str, tuple[str, ...]] = {
     "five": ("very_satisfied", "satisfied", "basically_satisfied", "dissatisfied", "very_dissatisfied"),

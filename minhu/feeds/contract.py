@@ -16,7 +16,7 @@ from minhu.feeds import times
 from minhu.feeds.canonical import LAYOUTS, Column
 from minhu.feeds.detect import number_free, shape, showable
 from minhu.feeds.feed import Delivery, Feed, Mapping
-from minhu.feeds.formats.read import MARKS
+from minhu.feeds.formats.common import MARKS
 
 KEYS = {
     "case": ("case_no",),
@@ -110,29 +110,33 @@ def contract(feed: Feed, delivery: Delivery) -> Contract:
 
 def _columns(delivery: Delivery) -> list[ContractColumn]:
     found = [
-        _column(delivery, column, delivery.mapping(column.name), column.name, column.is_required)
+        _column(delivery, column, delivery.mapping(column.name), column.name, column.is_required, source)
         for column in delivery.layout_columns
         if column.name in delivery.columns or column.is_required
+        for source in delivery.mapping(column.name).sources or (None,)
     ]
     events = {column.name: column for column in LAYOUTS["event"]}
     for milestone in delivery.milestones:
         for name, mapping in milestone.columns.items():
-            found.append(_column(delivery, events[name], mapping, f"{milestone.event_type}.{name}", False))
+            told = f"{milestone.event_type}.{name}"
+            found.append(_column(delivery, events[name], mapping, told, False, mapping.source))
     mapped = {column.source for column in found}
     found += [ContractColumn(name, None, is_private=True) for name in delivery.private if name not in mapped]
     kept = [name for name in delivery.known_columns if name not in mapped]
     return found + [ContractColumn(name, None, is_free=True, may_lack=True) for name in kept]
 
 
-def _column(delivery: Delivery, column: Column, mapping: Mapping, name: str, is_required: bool) -> ContractColumn:
+def _column(
+    delivery: Delivery, column: Column, mapping: Mapping, name: str, is_required: bool, source: str | None
+) -> ContractColumn:
     return ContractColumn(
-        source=mapping.source,
+        source=source,
         canonical=name,
         type=column.type,
         is_required=is_required,
-        is_private=mapping.source in delivery.private or column.name == "caller_phone",
+        is_private=source in delivery.private or column.name == "caller_phone",
         is_free=column.is_free,
-        may_lack=mapping.source in delivery.optional_columns,
+        may_lack=source in delivery.optional_columns,
         codes=column.codes,
         code_map=mapping.map,
         formats=(mapping.formats or delivery.formats) if column.type == "timestamp" else (),

@@ -32,7 +32,10 @@ def told(text: pl.Series, moments: pl.Series, mapping: Mapping, formats: tuple[s
     is_day = _read_as_day(text, formats, zone)
     if mapping.day is None:
         return is_day
-    return is_day | (moments.dt.convert_time_zone(zone).dt.time() == time()).fill_null(False)
+    is_midnight = (moments.dt.convert_time_zone(zone).dt.time() == time()).fill_null(False)
+    return is_day | (
+        is_midnight & ~text.str.contains("24:00", literal=True).fill_null(False)
+    )  # that is a time of its day
 
 
 def _read_as_day(text: pl.Series, formats: tuple[str, ...], zone: str) -> pl.Series:

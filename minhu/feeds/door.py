@@ -1,6 +1,7 @@
 """The door: turns a file's rows into the canonical layout and judges each of them.
 
-A row is staged, rejected with a reason, or a duplicate of another row of the same file; nothing else can happen to it.
+A row is staged, rejected with a reason, a duplicate of another row of the same file, or none of this delivery's by its
+`only`; nothing else can happen to it.
 What is odd but usable is accepted with a note. A file as a whole is refused when a column it must have is missing, when
 a new column appears where the declaration froze the layout, or when too many of its rows were rejected.
 
@@ -9,13 +10,18 @@ a new column appears where the declaration froze the layout, or when too many of
 | FIELD_COUNT | the line has more or fewer fields than the header |
 | BAD_BYTES, BAD_QUOTE, BAD_RECORD | bytes that are no text, quotes that do not pair, a line that is no record |
 | MISSING_VALUE | a required column is blank |
-| BAD_TIMESTAMP | a time that no declared format reads, or that no calendar holds |
+| BAD_TIMESTAMP | a required time that no declared format reads, or that no calendar holds |
+| TIME_OUT_OF_RANGE | a required time before 1970 or after 2100 |
+| TIME_SKIPPED | a required time that the clocks skipped |
 | UNKNOWN_CODE | a required code that the vocabulary does not have |
+| BAD_KEY | a number of a case or event, or a code, that lost its shape on the way (`minhu.feeds.keys`) |
 
 | note | of rows that are accepted |
 |---|---|
 | UNKNOWN_CODE | an optional code is not in the vocabulary; kept in payload, the column stays blank |
-| BAD_NUMBER | an optional number cannot be read; kept in payload, the column stays blank |
+| BAD_NUMBER | an optional number cannot be read, or is none of its column; kept in payload, the column stays blank |
+| BAD_TIMESTAMP, TIME_OUT_OF_RANGE, TIME_SKIPPED | an optional time cannot be read; as a number |
+| KEY_MENDED | a key was freed of what a spreadsheet or a screen had put around it |
 | CLOSE_BEFORE_RECEIPT | a milestone closes the case before it was received; the facts do not take it for its close |
 | DAY_ONLY | an event of which the day alone is told, in a column that does not say what that means |
 | UNNAMED_WORD | a word that no ``map``, ``when`` or ``known`` of its column names |
@@ -30,10 +36,10 @@ import polars as pl
 import polars_hash as plh
 
 from minhu.errors import BadDelivery
-from minhu.feeds import days, times, wording
+from minhu.feeds import days, filters, keys, times, wording
 from minhu.feeds.canonical import LAYOUTS, Column
-from minhu.feeds.feed import Delivery, Feed, Mapping
-from minhu.feeds.formats.read import FAULT, FIELD_COUNT, MARKS, Aside
+from minhu.feeds.feed import Delivery, Feed, Mapping, When
+from minhu.feeds.formats.common import FAULT, FIELD_COUNT, MARKS, ROUNDED, Aside
 from minhu.feeds.seen import Seen
 from minhu.privacy.callers import caller_links, tokenise
 from minhu.privacy.text import half_width, mask_text
@@ -66,6 +72,7 @@ class Judged:
     staged: pl.DataFrame
     rejected: pl.DataFrame
     duplicates: int
+    filtered: int
     caller_links: pl.DataFrame
 
 
@@ -77,23 +84,28 @@ class Tally:
     staged: int = 0
     rejected: int = 0
     duplicates: int = 0
+    filtered: int = 0
     notes: tuple[dict, ...] = ()
 
 
 class Door:
     """Judges the rows of one file, part after part; it remembers what it saw of the parts before.
 
-    ``caller_keys`` as `privacy.keys.read` gives them, the one that writes first.
+    ``caller_keys`` as `privacy.keys.read` gives them, the one that writes first; ``record_key`` is what a declaration's
+    hashed keys are hashed under.
     """
 
-    def __init__(self, feed: Feed, delivery: Delivery, caller_keys: Sequence[bytes]):
+    def __init__(
+        self, feed: Feed, delivery: Delivery, caller_keys: Sequence[bytes], record_key: bytes | None = None
+    ) -> None:
         self.tally = Tally()
         self.aside = Aside()
         """Given to the reader, which counts in it what is no row."""
-        self._feed, self._delivery, self._keys = feed, delivery, caller_keys
+        self._feed, self._delivery, self._keys, self._record_key = feed, delivery, caller_keys, record_key
         self._seen = Seen()
         self._unknown: list[str] = []
         self._odd: dict[tuple[str, str], int] = {}
+        self._told: Counter[str] = Counter()
         self._unnamed: Counter[tuple[str, str]] = Counter()
         self._worst = pl.DataFrame(schema={"row_number": pl.Int64, "reason_code": pl.String, "column_name": pl.String})
 
@@ -104,12 +116,15 @@ class Door:
         if not tally.received:
             self._unknown = _check_columns(rows, delivery)
         source = rows.with_row_index(ROW, offset=1 + tally.received).with_columns(pl.col(ROW).cast(pl.Int64))
-        cleaned = wording.as_declared(_clean(source, delivery), delivery)
-        timed = _moments(cleaned, feed, delivery, self.aside.has("EPOCH_1904"))
-        read = timed.select(
+        source, cleaned = filters.of_this_delivery(
+            source, wording.as_declared(_clean(source, delivery), delivery), delivery
+        )
+        tidied = keys.tidied(cleaned, delivery, self._record_key)
+        cleaned = _moments(tidied, feed, delivery, self.aside.has("EPOCH_1904"))
+        read = cleaned.select(
             ROW,
-            *_canonical_exprs(feed, delivery, timed.columns),
-            *_milestone_exprs(feed, delivery, timed.columns),
+            *_canonical_exprs(feed, delivery, cleaned.columns),
+            *_milestone_exprs(feed, delivery, cleaned.columns),
         )
         faults = _faults(cleaned, read, delivery)
         is_good = faults["reason_code"].is_null()
@@ -118,26 +133,33 @@ class Door:
         self._note(cleaned, read)
         staged, links = _stage(cleaned, read, delivery, self._unknown, self._keys)
         distinct = self._seen.only_new(staged)
-        part = Judged(rows.height, distinct, rejected, staged.height - distinct.height, links)
+        filtered = rows.height - source.height
+        part = Judged(rows.height, distinct, rejected, staged.height - distinct.height, filtered, links)
         tally.received += part.received
         tally.staged += distinct.height
         tally.rejected += rejected.height
         tally.duplicates += part.duplicates
+        tally.filtered += part.filtered
         self._worst = self._worst.vstack(rejected.drop("raw"))
         return part
 
     def close(self) -> Tally:
         """The file is over. Raises BadDelivery TOO_MANY_REJECTED."""
         tally, limit = self.tally, self._delivery.max_rejected_pct
-        if tally.received and 100 * tally.rejected > limit * tally.received:
+        judged = tally.received - tally.filtered
+        if judged and 100 * tally.rejected > limit * judged:
             counts = self._worst.group_by("reason_code", "column_name").len().sort("len", descending=True).rows()
             worst = "; ".join(f"{count} × {reason} in {column!r}" for reason, column, count in counts[:3])
             raise BadDelivery(
                 "TOO_MANY_REJECTED",
-                f"{tally.rejected} of {tally.received} rows would be rejected, more than {limit:g} %: {worst};"
+                f"{tally.rejected} of {judged} rows would be rejected, more than {limit:g} %: {worst};"
                 f" first at row {self._worst['row_number'][0]}",
             )
-        odd = [{"code": code, "column": column, "rows": rows} for (code, column), rows in self._odd.items()]
+        odd = [
+            {"code": code, "column": column, "rows": rows}
+            | ({"of": self._told[column]} if code in times.UNREAD else {})
+            for (code, column), rows in self._odd.items()
+        ]
         new = _new_column_notes(self._unknown, tally.received, self._delivery)
         tally.notes = (*odd, *wording.notes(self._unnamed), *new, *self.aside.notes)
         return tally
@@ -145,6 +167,8 @@ class Door:
     def _note(self, cleaned: pl.DataFrame, read: pl.DataFrame) -> None:
         for code, column, rows in _oddities(cleaned, read, self._delivery):
             self._odd[code, column] = self._odd.get((code, column), 0) + rows
+        for source in {mapping.source or "" for mapping, _ in _optional_times(self._delivery)} & set(cleaned.columns):
+            self._told[source] += cleaned[source].count()
         self._unnamed += wording.unnamed(cleaned, self._delivery)
 
 
@@ -168,8 +192,10 @@ def _sources(delivery: Delivery) -> dict[str, list[str]]:
     """Source column → what it is declared for."""
     declared: dict[str, list[str]] = {}
     for name, mapping in delivery.columns.items():
-        if mapping.source:
-            declared.setdefault(mapping.source, []).append(name)
+        for source in mapping.sources:
+            declared.setdefault(source, []).append(name)
+    for condition in delivery.only:
+        declared.setdefault(condition.source, []).append("only")
     if delivery.tombstone:
         declared.setdefault(delivery.tombstone.source, []).append("tombstone")
     for milestone in delivery.milestones:
@@ -217,7 +243,7 @@ def _clean(source: pl.DataFrame, delivery: Delivery) -> pl.DataFrame:
 
 
 def _moments(cleaned: pl.DataFrame, feed: Feed, delivery: Delivery, is_from_1904: bool) -> pl.DataFrame:
-    """``cleaned`` and, for each column that is a time, how its text is read."""
+    """``cleaned`` and, for each column that is a time, how its text is read, and why not where it is not."""
     is_time = {column.name: column.type == "timestamp" for column in (*delivery.layout_columns, *LAYOUTS["event"])}
     mappings = [delivery.mapping(column.name) for column in delivery.layout_columns if is_time[column.name]]
     for milestone in delivery.milestones:
@@ -236,7 +262,8 @@ def _moments_of(text: pl.Series, mapping: Mapping, formats: tuple[str, ...], zon
     """When each value was, and, where any tells a day only, which do."""
     moments = times.moments(text, formats, zone).alias(text.name)
     is_day = days.told(text, moments, mapping, formats, zone)
-    return [moments, is_day.alias(_is_day(mapping))] if is_day.any() else [moments]
+    told = [is_day.alias(_is_day(mapping))] if is_day.any() else []
+    return [moments, *told, *_why_unread(text, moments, formats, zone, mapping)]
 
 
 def _moment_name(mapping: Mapping) -> str:
@@ -245,6 +272,21 @@ def _moment_name(mapping: Mapping) -> str:
 
 def _is_day(mapping: Mapping) -> str:
     return f"__is_day.{mapping!r}"
+
+
+def _why_name(mapping: Mapping) -> str:
+    return f"__why.{mapping!r}"
+
+
+def _why_unread(
+    text: pl.Series, moments: pl.Series, formats: tuple[str, ...], zone: str, mapping: Mapping
+) -> list[pl.Series]:
+    """Why some of the values are no time, null beside the others; nothing where all are read."""
+    unread = (moments.is_null() & text.is_not_null()).arg_true()
+    if not len(unread):
+        return []
+    why = pl.Series([None], dtype=pl.String).new_from_index(0, len(text))
+    return [why.scatter(unread, times.why_unread(text.gather(unread), formats, zone)).alias(_why_name(mapping))]
 
 
 def _canonical_exprs(feed: Feed, delivery: Delivery, present: list[str]) -> list[pl.Expr]:
@@ -305,6 +347,8 @@ def _milestone_name(at: int) -> str:
 def _text(mapping: Mapping, present: list[str]) -> pl.Expr:
     """The mapped text of a column, before its type is read."""
     text = pl.col(mapping.source) if mapping.source in present else pl.lit(None, pl.String)
+    if mapping.nulls:
+        text = pl.when(~text.is_in(mapping.nulls)).then(text)
     if mapping.map:
         text = text.replace(mapping.map)
     return text if mapping.value is None else text.fill_null(mapping.value)
@@ -322,13 +366,18 @@ def _read_as(column: Column, mapping: Mapping, present: list[str]) -> pl.Expr:
             lower = text.str.to_lowercase()
             return pl.when(lower.is_in(_TRUE)).then(True).when(lower.is_in(_FALSE)).then(False)
         case "number":
-            return half_width(text).cast(pl.Float64, strict=False)
+            return _within(column, half_width(text).cast(pl.Float64, strict=False))
         case "integer":
-            return half_width(text).cast(pl.Int64, strict=False)
+            return _within(column, half_width(text).cast(pl.Int64, strict=False))
         case "code" if column.codes:
             return pl.when(text.is_in(column.codes)).then(text)
         case _:
             return text
+
+
+def _within(column: Column, number: pl.Expr) -> pl.Expr:
+    """Only what the column takes: a latitude of 999 is none, nor is what no number is."""
+    return pl.when(number.is_between(*column.between)).then(number) if column.between else number
 
 
 # -- what is wrong ------------------------------------------------------------------------------------------------
@@ -348,14 +397,11 @@ def _faults(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery) -> pl
         checks += _column_faults(column, mapping, read_as, cleaned.columns, column.is_required)
     events = {column.name: column for column in LAYOUTS["event"]}
     for at, milestone in enumerate(delivery.milestones):
+        there = pl.col(f"__read.{_milestone_name(at)}").struct.field("occurred_at").is_not_null()
         for name, mapping in milestone.columns.items():
-            if events[name].type == "timestamp":
-                field = pl.col(f"__read.{_milestone_name(at)}").struct.field(name)
-                faults = _column_faults(events[name], mapping, field, cleaned.columns, is_required=False)
-                if milestone.when:  # a time of a row that does not carry the event is not read
-                    is_met = _text(Mapping(source=milestone.when.source), cleaned.columns).is_in(milestone.when.one_of)
-                    faults = [(is_met & test, code, where) for test, code, where in faults]
-                checks += faults
+            field = pl.col(f"__read.{_milestone_name(at)}").struct.field(name)
+            faults = _column_faults(events[name], mapping, field, cleaned.columns, is_required=False)
+            checks += [(there & test, code, where) for test, code, where in faults]
     reason = pl.coalesce(*(pl.when(test).then(pl.lit(code)) for test, code, _ in checks))
     where = pl.coalesce(*(pl.when(test).then(pl.lit(name)) for test, _, name in checks))
     return given.select(ROW, reason.alias("reason_code"), where.alias("column_name"))
@@ -368,8 +414,12 @@ def _column_faults(
     unread = text.is_not_null() & read.is_null()
     name = mapping.source or column.name
     faults = []
-    if column.type == "timestamp":
-        faults.append((unread, "BAD_TIMESTAMP", name))
+    if keys.bad(name) in present:
+        faults.append((pl.col(keys.bad(name)), "BAD_KEY", name))
+    if is_required and _why_name(mapping) in present:
+        faults += [(pl.col(_why_name(mapping)) == why, why, name) for why in times.UNREAD]
+    elif column.type == "integer":  # a round that is a number and none of ours would be taken for the latest one
+        faults.append((half_width(text).str.contains(r"^[+-]?[0-9]+$") & read.is_null(), "BAD_NUMBER", name))
     elif is_required and column.type == "code":
         faults.append((unread, "UNKNOWN_CODE", name))
     if is_required:
@@ -379,14 +429,14 @@ def _column_faults(
 
 def _rejected(source: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
     is_bad = faults["reason_code"].is_not_null()
-    bad, raw = faults.filter(is_bad), source.filter(is_bad).drop(ROW)
+    bad, raw = faults.filter(is_bad), source.filter(is_bad).drop(ROW, ROUNDED, FAULT, strict=False)
     raws = raw.select(_json_object(raw.columns)).to_series().alias("raw")
     return bad.with_columns(raws).rename({ROW: "row_number"})
 
 
 def _oddities(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery) -> list[tuple[str, str, int]]:
     """What the accepted rows hold that is odd: code, column and number of rows."""
-    found = []
+    found = [*_unread_times(cleaned, delivery), *keys.notes(cleaned)]
     for column in delivery.layout_columns:
         code = "UNKNOWN_CODE" if column.type in ("code", "boolean") else "BAD_NUMBER"
         source = delivery.mapping(column.name).source or ""
@@ -413,6 +463,31 @@ def _told_as_days(read: pl.DataFrame, delivery: Delivery) -> list[tuple[str, str
     if delivery.kind == "event":
         told.append((delivery.mapping("occurred_at"), read[days.PRECISION]))
     return [("DAY_ONLY", mapping.source or "", told.is_not_null()) for mapping, told in told if mapping.day is None]
+
+
+def _unread_times(cleaned: pl.DataFrame, delivery: Delivery) -> list[tuple[str, str, pl.Series]]:
+    """Optional times that are none, by why and the sender's column; each column once, whatever it is mapped to."""
+    found: dict[str, list[pl.Expr]] = {}
+    for mapping, when in _optional_times(delivery):
+        if _why_name(mapping) in cleaned.columns:  # a time of a row that does not carry the event is not read
+            is_told = _text(Mapping(source=when.source), cleaned.columns).is_in(when.one_of) if when else pl.lit(True)
+            found.setdefault(mapping.source or "", []).append(pl.when(is_told).then(pl.col(_why_name(mapping))))
+    whys = cleaned.select(pl.coalesce(told).alias(source) for source, told in found.items())
+    return [(why, source, whys[source] == why) for source in found for why in times.UNREAD]
+
+
+def _optional_times(delivery: Delivery) -> list[tuple[Mapping, When | None]]:
+    """How the times that a row may lack are read, and which rows tell them."""
+    events = {column.name: column for column in LAYOUTS["event"]}
+    found: list[tuple[Mapping, When | None]] = [
+        (delivery.mapping(column.name), None)
+        for column in delivery.layout_columns
+        if column.type == "timestamp" and not column.is_required
+    ]
+    for milestone in delivery.milestones:
+        times_of = [mapping for name, mapping in milestone.columns.items() if events[name].type == "timestamp"]
+        found += [(mapping, milestone.when) for mapping in times_of]
+    return found
 
 
 def _new_column_notes(unknown: list[str], received: int, delivery: Delivery) -> list[dict]:
@@ -492,6 +567,10 @@ def _payload(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery, unkn
         source = delivery.mapping(column.name).source or ""
         if column.type in ("code", "number", "integer", "boolean") and source in cleaned.columns:
             unread = pl.when(pl.col(f"__read.{column.name}").is_null()).then(pl.col(source))
+            pairs.append(_json_pair(unread.alias(source), source))
+    for mapping in {mapping.source: mapping for mapping, _ in _optional_times(delivery)}.values():
+        if _why_name(mapping) in cleaned.columns and (source := mapping.source or "") not in names:
+            unread = pl.when(pl.col(_why_name(mapping)).is_not_null()).then(pl.col(source))
             pairs.append(_json_pair(unread.alias(source), source))
     if not pairs:
         return pl.Series("payload", [None] * cleaned.height, dtype=pl.String)

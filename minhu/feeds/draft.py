@@ -15,7 +15,8 @@ from minhu.feeds.days import default_day
 from minhu.feeds.detect import detect_format, number_free
 from minhu.feeds.feed import Delivery
 from minhu.feeds.formats import Format
-from minhu.feeds.formats.read import MARKS, read
+from minhu.feeds.formats.common import MARKS
+from minhu.feeds.formats.read import read
 from minhu.feeds.guess import Guess, guess
 from minhu.feeds.names import lexicon
 from minhu.glossary.delivered import FEED_ROLE, RECORD

@@ -16,10 +16,11 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator, 
 from minhu.business_date import TIMEZONE
 from minhu.declaration import Declared, read_yaml, validate
 from minhu.errors import BadDeclaration
-from minhu.feeds.canonical import LAYOUTS, Column, EventType, Kind
+from minhu.feeds.canonical import LAYOUTS, NUMBERS, Column, EventType, Kind
 from minhu.feeds.formats import Format
 from minhu.feeds.names import fold
 from minhu.feeds.sources import Source
+from minhu.settings import city_timezone
 
 FeedCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,30}$")]
 DeliveryName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,30}$")]
@@ -40,6 +41,10 @@ class Mapping(Declared):
     """How one canonical column is filled: from a source column, through a code map, or with a constant."""
 
     source: SourceColumn | None = Field(default=None, alias="from")
+    of: tuple[SourceColumn, ...] = ()
+    """Of a number: the source columns that together are it, where a file has no number of its own."""
+    key: Literal["plain", "hashed"] = "plain"
+    """``hashed``: a keyed hash stands for the value, where the columns are a citizen's or too long for a number."""
     map: dict[str, str | None] = Field(default_factory=dict)
     """The sender's words → ours, in any case, width and spacing. A word that is not listed is kept as it is; the door
     judges it, and notes it where it cannot."""
@@ -52,6 +57,21 @@ class Mapping(Declared):
     date. Unless given, what `minhu.feeds.days` says, and 00:00:00 is midnight."""
     value: str | None = None
     """A constant, or what stands in where the source is blank."""
+
+    nulls: tuple[str, ...] = ()
+    """What means nothing in this column, beside the delivery's: a stand-in such as 1900-01-01 00:00:00."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _composed(cls, given: object) -> object:
+        """A number that is put together is read from a column of a name that says how."""
+        if not isinstance(given, dict) or not (given.get("of") or given.get("key") == "hashed"):
+            return given
+        if bool(given.get("of")) == bool(given.get("from")):
+            raise ValueError("a number is put together `of` several columns, or comes `from` one: say one of the two")
+        names = given.get("of") or [given["from"]]
+        told = " + ".join(map(str, names))
+        return given | {"of": names, "from": f"hash({told})" if given.get("key") == "hashed" else told}
 
     @model_validator(mode="after")
     def _filled(self) -> "Mapping":
@@ -67,6 +87,11 @@ class Mapping(Declared):
             if self.map[other] != self.map[word]:
                 raise ValueError(f"{other!r} and {word!r} are one word, in any case, width and spacing: map it once")
         return self
+
+    @property
+    def sources(self) -> tuple[SourceColumn, ...]:
+        """The columns of the file that it is read from."""
+        return self.of or ((self.source,) if self.source else ())
 
 
 def _from_name(value: object) -> object:
@@ -135,6 +160,15 @@ class Delivery(Declared):
     """A snapshot with fewer rows than the one before, by more than this, is held: it may have been cut short."""
     tombstone: When | None = None
     """Rows by which the sender says that a record is gone."""
+    only: tuple[When, ...] = ()
+    """Which rows of the file are this delivery's: those that fulfil every condition. The others are only counted."""
+    has_no: tuple[str, ...] = ()
+    """Canonical columns that the sender does not have: the gates then do not miss them."""
+
+    @field_validator("only", mode="before")
+    @classmethod
+    def _one(cls, value: object) -> object:
+        return [value] if isinstance(value, dict) else value
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -148,10 +182,34 @@ class Delivery(Declared):
             raise ValueError(f"a {self.kind} has no column {', '.join(unknown)}; it has {', '.join(sorted(known))}")
         if self.milestones and self.kind != "case":
             raise ValueError("only a case row can carry milestones")
-        mapped = {mapping.source or "" for mapping in self.columns.values()} - {self._source_of("caller_phone")}
+        self._check_keys()
+        self._check_has_no(known)
+        shown = [mapping for mapping in self.columns.values() if mapping.key == "plain"]
+        mapped = {name for mapping in shown for name in mapping.sources} - {self._source_of("caller_phone")}
         if leaking := sorted(mapped & set(self.private)):
             raise ValueError(f"private columns are mapped to {', '.join(leaking)}; only caller_phone may read one")
         return self
+
+    def _check_keys(self) -> None:
+        composed = [name for name, mapping in self.columns.items() if mapping.of and name not in NUMBERS]
+        composed += [name for milestone in self.milestones for name, mapping in milestone.columns.items() if mapping.of]
+        if composed:
+            raise ValueError(
+                f"{', '.join(composed)} cannot be put together or hashed; only {', '.join(sorted(NUMBERS))} can"
+            )
+
+    @property
+    def hashes_keys(self) -> bool:
+        return any(mapping.key == "hashed" for mapping in self.columns.values())
+
+    def _check_has_no(self, known: set[str]) -> None:
+        given = set(self.columns) | {name for milestone in self.milestones for name in milestone.columns}
+        known = known | {column.name for column in LAYOUTS["event"] if self.milestones}
+        needed = {column.name for column in self.layout_columns if column.is_required}
+        if unknown := sorted(set(self.has_no) - known):
+            raise ValueError(f"has_no: a {self.kind} has no column {', '.join(unknown)} anyway")
+        if said_twice := sorted(set(self.has_no) & (given | needed)):
+            raise ValueError(f"has_no: {', '.join(said_twice)} is mapped or required, so the sender must have it")
 
     @property
     def layout_columns(self) -> tuple[Column, ...]:
@@ -191,6 +249,7 @@ class Feed(Declared):
     """Where it stands on screens: national, utility, platform, district, response."""
     schedule: str
     timezone: ZoneName = TIMEZONE
+    """Of times that carry none; the city's unless given."""
     limits: Literal["rules", "ticket"] = "rules"
     """``ticket``: only a due date written on the ticket binds; ``rules``: the limit rules in force fill a blank."""
     another_lead: Literal["joins", "replaces"] = "joins"
@@ -225,7 +284,7 @@ class Feed(Declared):
 
 def load_feed(path: Path) -> Feed:
     """The feed declared in ``path``. Raises BadDeclaration naming file, line and key."""
-    data = read_yaml(path)
+    data = {"timezone": city_timezone(path.parent.parent)} | read_yaml(path)
     deliveries = data.get("deliveries")
     if isinstance(deliveries, list):
         data["deliveries"] = [_with_layout(given, path) for given in deliveries]

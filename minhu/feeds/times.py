@@ -4,14 +4,16 @@ A format is a strftime pattern or one of these words; a column may list several,
 
 | word | reads |
 |---|---|
-| ``iso`` | 2026-10-01T08:00:00+08:00, with or without zone, fraction and time |
-| ``epoch_s``, ``epoch_ms`` | seconds or milliseconds since 1970 |
+| ``iso`` | 2026-10-01T08:00:00+08:00; a blank for T; fraction, seconds, time or zone may lack; Z, +08:00, +0800, +08 |
+| ``epoch_s``, ``epoch_ms`` | seconds since 1970 in 9 to 11 digits, milliseconds in 12 to 14 |
 | ``excel`` | serial days of the 1900 system, 46296.5, or as the workbook says from 1904; rounded to the second |
 | ``cn`` | 2026年10月1日 下午3时05分, 2026年10月01日15:05, 2026年10月1日 |
 
 What carries no zone is the feed's local time. A zone named behind the time (``UTC``, ``GMT+8``, ``北京时间``) counts.
-Of a local time that occurs twice the first is meant, and one that the clocks skip is no time. Whatever no calendar
-holds is null, as is what words leave open: 晚上12点 may be either end of the night.
+Of a local time that occurs twice the first is meant, and one that the clocks skip is no time. 24:00 is the end of its
+day, the midnight after; a leap second is no time, since no clock here counts it. Whatever no calendar holds is null, as
+is what words leave open: 晚上12点 may be either end of the night. What a format reads before 1970 or after 2100 it has
+misread: then the next one is asked.
 """
 
 from datetime import UTC, datetime
@@ -31,6 +33,14 @@ _CN = (
 )
 
 
+OTHER_FORMAT, OUT_OF_RANGE, SKIPPED = "BAD_TIMESTAMP", "TIME_OUT_OF_RANGE", "TIME_SKIPPED"
+UNREAD = (OTHER_FORMAT, OUT_OF_RANGE, SKIPPED)
+"""Why a value is no time: no format reads it, one reads a year that no record has, or an hour that no clock showed."""
+_ISO = (
+    r"^([0-9]{4}-[0-9]{1,2}-[0-9]{1,2})(?:(?:T|t|\s+)([0-9]{1,2}:[0-9]{2})(?::([0-5][0-9]))?(?:[.,]([0-9]{1,9}))?"
+    r"\s*([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?$"
+)
+_END_OF_DAY = r"^(.*[^0-9:.])24:00((?::00(?:\.0+)?)?(?:[^0-9:].*)?)$"
 FROM_1904 = "excel_1904"
 _DAYS_TO_1904 = 1462
 
@@ -62,8 +72,30 @@ def timestamp(text: pl.Expr, formats: tuple[str, ...], zone: str, *, look_for_zo
     Without ``look_for_zones`` a value with the name of a zone behind it is one that none reads.
     """
     plain = half_width(text).str.strip_chars()
-    by_format = [read(plain, format, zone) for format in formats]
-    return _in_bounds(pl.coalesce(*by_format, *([_with_named_zone(plain, formats, zone)] if look_for_zones else ())))
+    return pl.coalesce([_in_bounds(moment) for moment in _read_all(plain, formats, zone, look_for_zones)])
+
+
+def why_unread(text: pl.Series, formats: tuple[str, ...], zone: str) -> pl.Series:
+    """Why ``timestamp`` reads none of these values: one of UNREAD for each."""
+    plain = half_width(pl.col("text")).str.strip_chars()
+    anywhen = pl.coalesce(_read_all(plain, formats, zone, True))
+    anywhere = pl.coalesce([_in_bounds(moment) for moment in _read_all(plain, formats, "UTC", True)])
+    is_elsewhere = anywhere.is_not_null() if zone != "UTC" else pl.lit(False)
+    why = pl.when(anywhen.is_not_null()).then(pl.lit(OUT_OF_RANGE)).when(is_elsewhere).then(pl.lit(SKIPPED))
+    return text.to_frame("text").select(why.otherwise(pl.lit(OTHER_FORMAT))).to_series()
+
+
+def _read_all(plain: pl.Expr, formats: tuple[str, ...], zone: str, look_for_zones: bool) -> list[pl.Expr]:
+    """What each format makes of a value, then the rarer ways of writing times by any of them."""
+    found = [*(read(plain, format, zone) for format in formats), _midnight(plain, formats, zone)]
+    return [*found, _with_named_zone(plain, formats, zone)] if look_for_zones else found
+
+
+def _midnight(plain: pl.Expr, formats: tuple[str, ...], zone: str) -> pl.Expr:
+    """24:00 of a day: 00:00 of that day, a day of the local calendar later."""
+    start = pl.when(plain.str.contains(_END_OF_DAY)).then(plain.str.replace(_END_OF_DAY, "${1}00:00${2}"))
+    found = pl.coalesce([read(start, format, zone) for format in formats])
+    return found.dt.convert_time_zone(zone).dt.offset_by("1d").dt.convert_time_zone("UTC")
 
 
 def may_name_zones(text: pl.Series) -> bool:
@@ -91,10 +123,10 @@ def read(text: pl.Expr, format: str, zone: str) -> pl.Expr:
         case "excel" | "excel_1904":
             return _utc(_excel(text, _DAYS_TO_1904 if format == FROM_1904 else 0), zone)
         case "iso":
-            with_zone = text.str.to_datetime("%+", time_zone="UTC", time_unit="us", strict=False)
-            return pl.coalesce(with_zone, *(_utc(_naive(text, f), zone) for f in ("%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d")))
+            return _iso(text, zone)
         case _ if "%z" in format:
-            return text.str.to_datetime(format, time_zone="UTC", time_unit="us", strict=False)
+            moment = text.str.to_datetime(format, time_zone="UTC", time_unit="us", strict=False)
+            return _without_leap_seconds(moment, text, format)
         case _:
             return _utc(_naive(text, format), zone)
 
@@ -109,12 +141,12 @@ def tells_day(text: pl.Expr, format: str) -> pl.Expr:
     match format:
         case "epoch_s" | "epoch_ms":
             return pl.lit(value=False)
-        case "excel":
+        case "excel" | "excel_1904":
             return ~text.str.contains(".", literal=True)
         case "cn":
             return text.str.contains(r"[日号]\s*(?:星期.|周.)?$")
         case "iso":
-            return text.str.contains(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+            return text.str.contains(r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}$")
         case _:
             return pl.lit(not has_hour(format))
 
@@ -129,12 +161,35 @@ def _naive(text: pl.Expr, format: str) -> pl.Expr:
     if format == "cn":
         return _chinese(text)
     if has_hour(format):
-        return text.str.to_datetime(format, time_unit="us", strict=False)
+        return _without_leap_seconds(text.str.to_datetime(format, time_unit="us", strict=False), text, format)
     return text.str.to_date(format, strict=False).cast(pl.Datetime("us"))
 
 
+def _without_leap_seconds(moment: pl.Expr, text: pl.Expr, format: str) -> pl.Expr:
+    """The parser takes a second 60 for the next minute."""
+    is_leap = text.str.contains(":60", literal=True) if ":" in format else text.str.ends_with("60")
+    return pl.when(~is_leap).then(moment) if "%S" in format or "%T" in format else moment
+
+
+def _iso(text: pl.Expr, zone: str) -> pl.Expr:
+    parts = text.str.extract_groups(_ISO)
+    day, clock, second, fraction, behind = (parts.struct.field(str(at)) for at in range(1, 6))
+    told = [day, clock.fill_null("00:00"), second.fill_null("00"), fraction.fill_null("0")]
+    naive = pl.format("{} {}:{}.{}", *told).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+    offset = behind.str.to_uppercase().replace("Z", "+00").str.replace(":", "", literal=True)
+    minutes = offset.str.slice(1, 2).cast(pl.Int64) * 60 + offset.str.slice(3).replace("", "0").cast(pl.Int64)
+    shift = pl.duration(minutes=pl.when(offset.str.starts_with("-")).then(-minutes).otherwise(minutes))
+    abroad = (naive - shift).dt.replace_time_zone("UTC")
+    return pl.coalesce(abroad, _utc(pl.when(behind.is_null()).then(naive), zone))
+
+
+_EPOCH_DIGITS = {1_000_000: "9,11", 1_000: "12,14"}
+"""By their digits seconds and milliseconds tell themselves apart: of 9 to 11, and 12 to 14, from 1973 on."""
+
+
 def _epoch(text: pl.Expr, unit: int) -> pl.Expr:
-    number = pl.when(text.str.contains(r"^-?[0-9]{9,14}$")).then(text).cast(pl.Int64, strict=False)
+    is_such = text.str.contains(rf"^-?[0-9]{{{_EPOCH_DIGITS[unit]}}}$")
+    number = pl.when(is_such).then(text).cast(pl.Int64, strict=False)
     return (number * unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
@@ -184,7 +239,7 @@ def _chinese(text: pl.Expr) -> pl.Expr:
     )
     pieces = [year, month, day, hour, minute, second.fill_null("0")]
     normal = pl.format("{}-{}-{} {}:{}:{}", *pieces)
-    return normal.str.to_datetime("%Y-%m-%d %H:%M:%S", time_unit="us", strict=False)
+    return _naive(normal, "%Y-%m-%d %H:%M:%S")
 
 
 def _hours() -> dict[str, str]:

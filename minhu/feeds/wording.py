@@ -92,4 +92,4 @@ def _closed(delivery: Delivery) -> set[str]:
 
 def _whens(delivery: Delivery) -> list[When]:
     declared = [milestone.when for milestone in delivery.milestones if milestone.when]
-    return [*declared, *([delivery.tombstone] if delivery.tombstone else [])]
+    return [*declared, *delivery.only, *([delivery.tombstone] if delivery.tombstone else [])]

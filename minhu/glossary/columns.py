@@ -85,6 +85,7 @@ COLUMN = Kind(
         "staged": ("入库", "Staged"),
         "rejected": ("拒收", "Rejected"),
         "duplicates": ("重复", "Duplicates"),
+        "filtered": ("不取", "Not taken"),
         "pruned": ("已清理", "Pruned"),
         "gap": ("差额", "Gap"),
         "reason": ("说明", "Reason"),

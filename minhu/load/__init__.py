@@ -4,10 +4,9 @@ Exactly once in effect: killed at any step and run again, it leaves what an undi
 transaction commits, nothing but the landed file exists, and landing the same bytes again is the same file.
 """
 
-import re
 from contextlib import closing
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,13 @@ from minhu.feeds import Delivery, Feed, load_feed
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door
 from minhu.feeds.formats import read
+from minhu.feeds.sources.dated import date_in
 from minhu.feeds.sources.fetch import fetch
 from minhu.feeds.sources.fetched import Fetched, NotFetched, Wanted, named
 from minhu.load import batch, failures
 from minhu.load.ahead import ahead
 from minhu.load.batch import LoadResult, Source, not_landed, now
+from minhu.load.begun import assert_begun, today
 from minhu.load.land import land, landed_file, opened
 from minhu.load.links import key_in_use
 from minhu.load.store import private_folder
@@ -36,7 +37,7 @@ __all__ = ["LoadResult", "load_delivery", "load_feed_day", "load_fetched", "load
 def load_delivery(
     feed_code: str, delivery: str, business_date: date, *, settings: Settings | None = None
 ) -> list[LoadResult]:
-    """Loads what one delivery of a feed brought for ``business_date`` (a date of the city), one batch for each file.
+    """Loads what one delivery of a feed brought for ``business_date`` (a date of the feed), one batch for each file.
 
     A file that fails does not keep the others from loading; the worst failure is raised at the end. Raises BadDelivery
     (recorded as a refused batch), BadDeclaration, Retryable, Unforeseen; each of them stands in `audit.attempt`.
@@ -54,7 +55,8 @@ def load_file(
 ) -> LoadResult:
     """Loads one given file instead of what the source holds.
 
-    Without a date the file's name tells it, or the batch that already holds these bytes, or else it is today.
+    Without a date the file's name tells it, or the batch that already holds these bytes, or else it is today in the
+    feed's zone. Raises Refused for a date that has not begun there.
     """
     settings = settings or Settings.from_env()
     feed = read_feed(settings, feed_code)
@@ -62,7 +64,7 @@ def load_file(
     day = business_date or _date_in_name(declared, file)
     name = _name(settings, file)
     with (
-        failures.recorded(settings, not_landed(feed, declared, day or now().date(), named(name, feed, declared))),
+        failures.recorded(settings, not_landed(feed, declared, day or today(feed), named(name, feed, declared))),
         database.connect(settings, autocommit=True) as connection,
     ):
         return load_fetched(connection, settings, feed, declared, day, Fetched(file, name))
@@ -108,6 +110,7 @@ def _load_delivery(
     results: list[LoadResult | MinhuError] = []
     nothing = not_landed(feed, delivery, business_date)
     try:
+        assert_begun(feed, business_date)
         with database.connect(settings, autocommit=True) as connection, private_folder(settings, "fetching") as folder:
             cursor = batch.read_cursor(connection, feed.code, delivery.name)
             try:
@@ -150,10 +153,12 @@ def load_fetched(
     fetched: Fetched,
 ) -> LoadResult:
     """Loads one file that a source gave: lands it, judges it, commits it, and lets the source tidy up."""
+    if business_date is not None:
+        assert_begun(feed, business_date)
     started_at = now()
     landed = land(settings, fetched.path)
     if business_date is None:
-        business_date = batch.date_of(connection, feed.code, delivery.name, landed.sha256) or started_at.date()
+        business_date = batch.date_of(connection, feed.code, delivery.name, landed.sha256) or today(feed)
     name = named(fetched.name, feed, delivery)
     source = Source(feed, delivery, business_date, name, landed.sha256, landed.bytes, started_at, fetched.identity)
     if (batch_id := batch.find_loaded(connection, source)) is not None:
@@ -187,7 +192,7 @@ def _judge_and_commit(
 ) -> LoadResult:
     delivery = source.delivery
     with key_in_use(connection, settings) as keys:
-        door = Door(source.feed, delivery, keys)
+        door = Door(source.feed, delivery, keys, _record_key(settings, delivery))
         try:
             with (
                 closing(ahead(read.read_parts(path, delivery.format, door.aside))) as frames,
@@ -204,6 +209,11 @@ def _judge_and_commit(
             raise refusal from None
 
 
+def _record_key(settings: Settings, delivery: Delivery) -> bytes | None:
+    """What hashed keys are hashed under: made when a declaration first asks for it, and never rotated."""
+    return bytes.fromhex(settings.secret("record-key")) if delivery.hashes_keys else None
+
+
 def _name(settings: Settings, path: Path) -> str:
     """What a file is called in manifests and explanations: its place in the drop folder, else its name."""
     return str(path.relative_to(settings.drop)) if path.is_relative_to(settings.drop) else path.name
@@ -211,10 +221,4 @@ def _name(settings: Settings, path: Path) -> str:
 
 def _date_in_name(delivery: Delivery, file: Path) -> date | None:
     """The date that a file's name tells, where it follows the declared pattern."""
-    declared = Path(getattr(delivery.source, "path", "")).name
-    pattern = re.escape(declared).replace(re.escape("{date}"), r"(\d{8})").replace(r"\*", ".*").replace(r"\?", ".")
-    found = re.fullmatch(pattern, file.name)
-    try:
-        return datetime.strptime(found[1], "%Y%m%d").date() if found else None
-    except (ValueError, IndexError):
-        return None
+    return date_in(file.name, Path(getattr(delivery.source, "path", "")).name)

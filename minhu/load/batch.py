@@ -3,11 +3,10 @@
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from itertools import chain
 from typing import cast
-from zoneinfo import ZoneInfo
 
 import polars as pl
 import psycopg
@@ -16,7 +15,6 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from minhu import database
-from minhu.business_date import TIMEZONE
 from minhu.errors import BadDelivery, Refused, Retryable, foreign
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door, Judged, Tally
@@ -64,7 +62,7 @@ def not_landed(feed: Feed, delivery: Delivery, business_date: date, name: str = 
 
 
 def now() -> datetime:
-    return datetime.now(ZoneInfo(TIMEZONE))
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -100,6 +98,7 @@ class LoadResult:
     staged: int = 0
     rejected: int = 0
     duplicates: int = 0
+    filtered: int = 0
     reason: str | None = None
     notes: tuple[dict, ...] = ()
 
@@ -211,6 +210,7 @@ def commit(
         tally.staged,
         tally.rejected,
         tally.duplicates,
+        tally.filtered,
         hold.reason if hold else None,
         tally.notes,
     )
@@ -357,10 +357,12 @@ def _insert_batch(
     """
     connection.execute(
         "insert into audit.batch (batch_id, feed_code, delivery, kind, business_date, source_name, source_sha256,"
-        " content_sha256, source_bytes, received_rows, staged_rows, rejected_rows, duplicate_rows, control_total,"
+        " content_sha256, source_bytes, received_rows, staged_rows, rejected_rows, duplicate_rows,"
+        " filtered_rows, has_no, control_total,"
         " status, reason_code, reason, notes, order_key, replays_batch_id, started_at) overriding system value"
         " values (%(batch_id)s, %(feed_code)s, %(delivery)s, %(kind)s, %(business_date)s, %(name)s, %(source_sha256)s,"
-        " %(content_sha256)s, %(bytes)s, %(received)s, %(staged)s, %(rejected)s, %(duplicates)s, %(control_total)s,"
+        " %(content_sha256)s, %(bytes)s, %(received)s, %(staged)s, %(rejected)s, %(duplicates)s,"
+        " %(filtered)s, %(has_no)s, %(control_total)s,"
         " %(status)s, %(code)s, %(reason)s, %(notes)s, coalesce(nullif(%(order_key)s, 0),"
         " to_char(%(business_date)s::date, 'YYYYMMDD')::bigint * 10000000000 + %(batch_id)s), %(replays)s,"
         " %(started_at)s)",
@@ -371,6 +373,8 @@ def _insert_batch(
             "staged": tally.staged,
             "rejected": tally.rejected,
             "duplicates": tally.duplicates,
+            "filtered": tally.filtered,
+            "has_no": list(source.delivery.has_no),
             "control_total": None if control_total == UNREAD else control_total,
             "status": "held" if hold else "loaded",
             "code": hold.code if hold else None,

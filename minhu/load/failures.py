@@ -12,12 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from traceback import walk_tb
 from types import TracebackType
-from zoneinfo import ZoneInfo
 
 from polars.exceptions import PanicException
 
 from minhu import database
-from minhu.business_date import TIMEZONE
 from minhu.errors import BadDeclaration, BadDelivery, MinhuError, Refused, Retryable, SourceAway, Unforeseen, foreign
 from minhu.load import batch
 from minhu.load.batch import Source
@@ -101,7 +99,7 @@ def _where(source: Source) -> str:
 
 def _log(settings: Settings, what: str, error: BaseException) -> None:
     """Appends the way an error came. A log that cannot be written must not hide what was to be logged."""
-    lines = [f"{datetime.now(ZoneInfo(TIMEZONE)):%Y-%m-%d %H:%M:%S} {what}", *_frames(error)]
+    lines = [f"{datetime.now(settings.zone):%Y-%m-%d %H:%M:%S} {what}", *_frames(error)]
     with suppress(OSError):
         settings.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         with open(os.open(settings.logs / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a") as log:

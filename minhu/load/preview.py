@@ -50,6 +50,7 @@ class Preview:
     """source, canonical, type, note, samples: the mapping as it reads this file."""
     staged: int = 0
     duplicates: int = 0
+    filtered: int = 0
     rejected: tuple[dict, ...] = ()
     """reason_code, column, rows, first_rows."""
     notes: tuple[dict, ...] = ()
@@ -115,17 +116,16 @@ def _judged(given: Preview, feed: Feed, delivery: Delivery, rows: pl.DataFrame, 
     if given.drift and given.drift.missing_columns:
         return replace(given, verdict="refuse", reasons=tuple(refusals))
     lenient = delivery.model_copy(update={"max_rejected_pct": 100.0, "new_columns": "evolve"})
-    gate = door.Door(feed, lenient, (_KEY,))
+    gate = door.Door(feed, lenient, (_KEY,), _KEY)
     gate.aside = aside
     try:
         judged, tally = gate.judge(rows), gate.close()
     except BadDelivery as refusal:
         return replace(given, reasons=(*refusals, refusal.code))
     rejected = judged.rejected.height
-    if 100 * rejected > delivery.max_rejected_pct * rows.height:
-        refusals.append(
-            f"TOO_MANY_REJECTED: {rejected} of {rows.height} rows, more than {delivery.max_rejected_pct:g} %"
-        )
+    own = rows.height - judged.filtered
+    if 100 * rejected > delivery.max_rejected_pct * own:
+        refusals.append(f"TOO_MANY_REJECTED: {rejected} of {own} rows, more than {delivery.max_rejected_pct:g} %")
     held = _held(delivery, file, rows.height)
     if left := why_no_rows(tally):
         held.append(f"{left.code}: {left.reason}")
@@ -133,6 +133,7 @@ def _judged(given: Preview, feed: Feed, delivery: Delivery, rows: pl.DataFrame, 
         given,
         staged=judged.staged.height,
         duplicates=judged.duplicates,
+        filtered=judged.filtered,
         rejected=tuple(_rejected(judged.rejected)),
         notes=tuple(note for note in tally.notes if note["code"] != "NEW_COLUMN"),
         verdict="refuse" if refusals else "hold" if held else "load",

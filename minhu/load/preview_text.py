@@ -19,7 +19,8 @@ def render(preview: Preview) -> str:
         f"结论：{PREVIEW.zh(preview.verdict)}",
         *(f"  {_told(reason)}" for reason in preview.reasons),
         f"识别：{_format(preview.detected)}    声明：{_format(preview.declared)}",
-        f"共 {preview.rows} 行：入库 {preview.staged}，重复 {preview.duplicates}，拒收 {_sum(preview.rejected)}",
+        f"共 {preview.rows} 行：入库 {preview.staged}，重复 {preview.duplicates}，拒收 {_sum(preview.rejected)}"
+        + (f"，不取 {preview.filtered}" if preview.filtered else ""),
         *_rejected(preview),
         *_drift(preview.drift),
         *_unknown("未识别的单位（补别名到 units.csv 后重新构建即可）", preview.unknown_units),

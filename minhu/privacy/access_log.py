@@ -70,8 +70,8 @@ def entries(
 _ENTRIES = """
 select access_id, accessed_at, accessed_by, subject, batch_id, act_id, about, why, hash
 from audit.access_log
-where (%(since)s::date is null or accessed_at >= %(since)s::date::timestamp at time zone 'Asia/Shanghai')
-    and (%(until)s::date is null or accessed_at < (%(until)s::date + 1)::timestamp at time zone 'Asia/Shanghai')
+where (%(since)s::date is null or accessed_at >= %(since)s::date::timestamptz)
+    and (%(until)s::date is null or accessed_at < (%(until)s::date + 1)::timestamptz)
     and (%(subject)s::text is null or subject = %(subject)s)
     and (%(by)s::text is null or accessed_by = %(by)s)
     and (%(batch_id)s::bigint is null or batch_id = %(batch_id)s)

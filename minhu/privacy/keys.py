@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from minhu.business_date import TIMEZONE
 from minhu.errors import Refused
 from minhu.settings import Settings
 
@@ -63,9 +62,9 @@ def kept_keys(settings: Settings, env: Mapping[str, str] = os.environ) -> tuple[
     if env.get(CURRENT):
         given.append(("current", CURRENT, None, env[CURRENT]))
     if not given and (folder / _FILE).exists():
-        given.append(("current", *_filed(folder / _FILE)))
+        given.append(("current", *_filed(folder / _FILE, settings.zone)))
     given += [("earlier", EARLIER, None, text.strip()) for text in env.get(EARLIER, "").split(",") if text.strip()]
-    filed = [_filed(path) for path in folder.glob(f"{_FILE}.????????")]
+    filed = [_filed(path, settings.zone) for path in folder.glob(f"{_FILE}.????????")]
     given += [("earlier", *told) for told in sorted(filed, key=lambda told: told[1], reverse=True)]
     found: dict[bytes, Kept] = {}
     for role, kept_in, since, text in given:
@@ -113,9 +112,9 @@ def _folder(settings: Settings) -> Path:
     return settings.home / "secrets"
 
 
-def _filed(path: Path) -> tuple[str, datetime, str]:
+def _filed(path: Path, zone: ZoneInfo) -> tuple[str, datetime, str]:
     """Where a key lies, since when, and what the file says."""
-    since = datetime.fromtimestamp(path.stat().st_mtime, ZoneInfo(TIMEZONE))
+    since = datetime.fromtimestamp(path.stat().st_mtime, zone)
     return str(path), since, path.read_text().strip()
 
 

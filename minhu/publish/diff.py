@@ -222,7 +222,7 @@ def _moved_cases(connection: psycopg.Connection, base: Closing, closing: Closing
             " data ->> 'indicator_code' as indicator_code, data ->> 'subject_kind' as subject_kind,"
             " data ->> 'subject_id' as subject_id, cases.feed_code, cases.case_no,"
             " data ->> 'excluded_reason' as excluded_reason, data ->> 'assignment_id' as assignment_id,"
-            " (duties.dispatched_at at time zone 'Asia/Shanghai')::date as opened_on"
+            " (duties.dispatched_at at time zone current_setting('timezone'))::date as opened_on"
             " from publish.frozen_row left join mart.fct_case as cases on cases.case_id = data ->> 'case_id'"
             " left join mart.fct_timeliness as duties on duties.assignment_id = data ->> 'assignment_id'"
             " where closing_id = %s and kind = 'evidence' order by row_no",

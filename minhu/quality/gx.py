@@ -18,7 +18,6 @@ from typing import Any
 import sqlalchemy
 
 from minhu import database
-from minhu.business_date import TIMEZONE
 from minhu.errors import BadDeclaration, MinhuError, Retryable, foreign
 from minhu.quality.rules import Gate, Rule
 from minhu.settings import Settings
@@ -93,7 +92,7 @@ def _opened(gx: Any, settings: Settings, root: Path, gate: Gate, named: dict[str
 def _connection_string(settings: Settings, named: dict[str, str]) -> str:
     """The warehouse for Great Expectations; its queries read what is ``named`` with current_setting()."""
     target = sqlalchemy.make_url(database.url(settings)).set(drivername="postgresql+psycopg")
-    settled = [f"-c {name}={_escaped(value)}" for name, value in {"timezone": TIMEZONE, **named}.items()]
+    settled = [f"-c {name}={_escaped(value)}" for name, value in {"timezone": settings.timezone, **named}.items()]
     options = " ".join([str(target.query.get("options", "")), *settled]).strip()
     return target.update_query_dict({"options": options}).render_as_string(hide_password=False)
 

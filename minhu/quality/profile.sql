@@ -15,6 +15,8 @@ with judged as (
         rejected_rows,
         duplicate_rows,
         control_total,
+        has_no,
+        notes,
         -- the day after the business date may still be on the file
         cast(business_date + 2 as timestamptz) as future_from,
         cast(business_date - 180 as timestamptz) as old_until,
@@ -67,6 +69,10 @@ case_rows as (
         told.batch_id,
         count(*) as counted_rows,
         count(distinct told.case_no) as numbers,
+        -- a case has one receipt, one caller and one title in all its versions
+        count(distinct hash_record_extended(
+            row(told.case_no, told.received_at, told.caller_token, told.title), 0
+        )) as identities,
         count(*) filter (where told.received_at >= judged.future_from) as future_rows,
         count(*) filter (where told.received_at < judged.old_until) as old_rows,
         count(*) filter (where told.category_code is null) as category_null_rows,
@@ -327,6 +333,19 @@ rejects as (
     group by told.batch_id
 ),
 
+-- Optional times that no format reads, of the values of the column that has most of them: a sender who writes its
+-- closing times in another way has told of no close.
+unread_rows as (
+    select
+        judged.batch_id,
+        max(100 * cast(note.told ->> 'rows' as numeric) / cast(note.told ->> 'of' as numeric)) as unread_pct,
+        max(cast(note.told ->> 'rows' as numeric)) as unread_rows
+    from judged
+    cross join lateral jsonb_array_elements(judged.notes) as note (told)
+    where note.told ->> 'code' = 'BAD_TIMESTAMP' and note.told ? 'of'
+    group by judged.batch_id
+),
+
 -- One row per batch whatever its kind; a batch without rows counts as none.
 counted as (
     select
@@ -353,6 +372,9 @@ counted as (
         early_rows.early_rows,
         repeated_rows.repeated_rows,
         case_rows.counted_rows - case_rows.numbers as same_number_rows,
+        case_rows.identities - case_rows.numbers as clashing_rows,
+        unread_rows.unread_pct,
+        unread_rows.unread_rows,
         callback_rows.outcome_null_rows,
         category_rows.unknown_pct as unknown_category_pct,
         area_rows.unknown_pct as unknown_area_pct,
@@ -370,6 +392,7 @@ counted as (
     left join early_rows on judged.batch_id = early_rows.batch_id
     left join repeated_rows on judged.batch_id = repeated_rows.batch_id
     left join rejects on judged.batch_id = rejects.batch_id
+    left join unread_rows on judged.batch_id = unread_rows.batch_id
 ),
 
 measured as (
@@ -409,6 +432,10 @@ measured as (
         ('early_rows', counted.early_rows),
         ('early_pct', round(100.0 * counted.early_rows / nullif(counted.matched_rows, 0), 2)),
         ('repeated_pct', round(100.0 * counted.repeated_rows / nullif(counted.counted_rows, 0), 2)),
+        ('clashing_rows', counted.clashing_rows),
+        ('clashing_pct', round(100.0 * counted.clashing_rows / nullif(counted.counted_rows, 0), 2)),
+        ('unread_time_rows', counted.unread_rows),
+        ('unread_time_pct', round(counted.unread_pct, 2)),
         ('same_number_pct', round(100.0 * counted.same_number_rows / nullif(counted.counted_rows, 0), 2)),
         -- of a dispatch or two that add a unit none may have a due time of its own
         (
@@ -428,12 +455,39 @@ measured as (
         ('unresolved_unit_pct', round(100.0 * counted.unresolved_unit_rows / nullif(counted.named_rows, 0), 2)),
         ('unknown_feed_rows', counted.unknown_feed_rows)
     ) as measure (metric, value)
+),
+
+-- What a sender does not have, by its declaration, is not missing from its batch: of each measure, the columns without
+-- which it says nothing.
+needs (metric, columns) as (
+    values
+    ('category_null_pct', array['category_code']),
+    ('unknown_category_pct', array['category_code']),
+    ('request_type_null_pct', array['request_type']),
+    ('area_null_pct', array['area_code']),
+    ('unknown_area_pct', array['area_code']),
+    ('text_null_pct', array['title', 'content']),
+    ('caller_null_pct', array['caller_phone']),
+    ('coordinate_null_pct', array['longitude']),
+    ('coordinate_null_pct', array['latitude']),
+    ('due_null_pct', array['due_at']),
+    ('dispatch_unit_null_pct', array['unit_name']),
+    ('outcome_null_pct', array['contact_code', 'resolution_code', 'satisfaction_code'])
+),
+
+not_had as (
+    select distinct
+        judged.batch_id,
+        needs.metric
+    from judged
+    inner join needs on needs.columns <@ judged.has_no
 )
 
 insert into audit.batch_profile (batch_id, metric, value)
 select
-    batch_id,
-    metric,
-    value
+    measured.batch_id,
+    measured.metric,
+    measured.value
 from measured
-where value is not null;
+left join not_had on measured.batch_id = not_had.batch_id and measured.metric = not_had.metric
+where measured.value is not null and not_had.batch_id is null;

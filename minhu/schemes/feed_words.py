@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from minhu.business_date import TIMEZONE
 from minhu.glossary.delivered import QUALITY_CAUSE, QUALITY_METRIC
 
 NAMED = 5
@@ -33,4 +31,4 @@ def losses_text(lost: Iterable[dict]) -> str:
 
 
 def _moment(at: str) -> str:
-    return f"{datetime.fromisoformat(at).astimezone(ZoneInfo(TIMEZONE)):%m-%d %H:%M}"
+    return f"{datetime.fromisoformat(at):%m-%d %H:%M}"

@@ -22,7 +22,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from minhu.business_date import TIMEZONE
-from minhu.declaration import Declared, read_declaration
+from minhu.declaration import Declared, read_yaml, validate
 from minhu.errors import BadDeclaration
 from minhu.feeds.feed import ZoneName
 from minhu.schemes.arithmetic import decimals_of
@@ -31,6 +31,7 @@ from minhu.schemes.language.limits import Limit
 from minhu.schemes.language.publication import Band, Publication, Rounding
 from minhu.schemes.language.values import Code, Entries, Positive, changes, in_force
 from minhu.schemes.period import Period, PeriodKind
+from minhu.settings import city_timezone
 
 DERIVED = ("is_lower_better", "is_told_by_rows")
 """What follows from an indicator's rule and SQL has to know: said once, here, and handed on with the entry."""
@@ -272,7 +273,12 @@ class Scheme(Declared):
 
 def read_scheme(path: Path) -> Scheme:
     """The scheme declared in ``path``, whatever the file's name. Raises BadDeclaration naming file, line and key."""
-    return read_declaration(Scheme, path)
+    return _read(path, TIMEZONE)
+
+
+def _read(path: Path, timezone: str) -> Scheme:
+    """The scheme of a city in a time zone."""
+    return validate(Scheme, {"timezone": timezone} | read_yaml(path), path)
 
 
 def find_scheme(config: Path, named: str) -> Scheme:
@@ -289,7 +295,12 @@ def find_scheme(config: Path, named: str) -> Scheme:
 
 def load_scheme(path: Path) -> Scheme:
     """The scheme declared in ``path``, which is named after it. Raises BadDeclaration naming file, line and key."""
-    scheme = read_scheme(path)
+    timezone = city_timezone(path.parent.parent)
+    scheme = _read(path, timezone)
+    if scheme.timezone != timezone:
+        raise BadDeclaration(
+            f"{path}:1: timezone: {scheme.timezone}, but the city (city.yml) is in {timezone}: leave the key out"
+        )
     if scheme.scheme_id != path.stem:
         raise BadDeclaration(f"{path}:1: id: the file of scheme {scheme.scheme_id!r} must be {scheme.scheme_id}.yml")
     return scheme

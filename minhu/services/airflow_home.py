@@ -18,7 +18,6 @@ from io import StringIO
 from pathlib import Path
 
 from minhu import database
-from minhu.business_date import TIMEZONE
 from minhu.errors import Retryable
 from minhu.settings import PROJECT_ROOT, Settings
 
@@ -115,7 +114,7 @@ class AirflowHome:
                 "parallelism": PARALLELISM,
                 "load_examples": False,
                 "dags_are_paused_at_creation": False,
-                "default_timezone": TIMEZONE,
+                "default_timezone": self.settings.timezone,
                 "hostname_callable": "socket.gethostname",  # the default asks the name server
                 "fernet_key": base64.urlsafe_b64encode(bytes.fromhex(self.settings.secret("airflow-fernet"))).decode(),
                 "simple_auth_manager_users": f"{USER}:admin",

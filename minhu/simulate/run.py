@@ -13,6 +13,7 @@ import polars as pl
 
 from minhu.errors import Refused
 from minhu.feeds import Delivery, Feed
+from minhu.feeds.sources.dated import dated
 from minhu.simulate.city import load_city
 from minhu.simulate.invert import numeric_columns, to_source
 from minhu.simulate.lifecycle import live
@@ -152,7 +153,7 @@ def _write_delivery(
         own = told.filter((day >= low) & (day <= high))
         spoilt = spoil(own, delivery, _rng(seed, feed.code, delivery.name, business_date.isoformat()))
         source: Any = delivery.source  # one with a path: the simulator writes files
-        path = source.path.replace("{date}", f"{business_date:%Y%m%d}")
+        path = dated(source.path, business_date)
         (out / path).parent.mkdir(parents=True, exist_ok=True)
         (out / path).write_bytes(to_bytes(spoilt.rows, delivery.format, numeric_columns(delivery)))
         yield FileAccount(

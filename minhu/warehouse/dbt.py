@@ -20,7 +20,6 @@ from typing import Any
 import psycopg
 
 from minhu import database
-from minhu.business_date import TIMEZONE
 from minhu.hashing import files_sha256
 from minhu.settings import PROJECT_ROOT, Settings
 
@@ -203,7 +202,8 @@ def _invoke(
             runner = dbtRunner(manifest=manifest(settings, variables), callbacks=[heard])
         except _Unreadable as told:
             return told.args[0]
-        return runner.invoke([*arguments, "--vars", repr(variables), *_options(work)])
+        given = {"timezone": settings.timezone, **variables}
+        return runner.invoke([*arguments, "--vars", repr(given), *_options(work)])
 
 
 @cache
@@ -406,7 +406,7 @@ def _environment(settings: Settings) -> Iterator[None]:
         "MINHU_DBT_DATABASE": at.database or "",
         "DBT_ENV_SECRET_MINHU_PASSWORD": str(at.password or ""),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "PGTZ": TIMEZONE,
+        "PGTZ": settings.timezone,
     }
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)

@@ -14,7 +14,7 @@ from minhu.settings import Settings
 
 COLUMNS = (
     *("feed_code", "feed_name", "delivery", "status", "batches", "control_total"),
-    *("received", "staged", "rejected", "duplicates", "pruned", "gap", "reason"),
+    *("received", "staged", "rejected", "duplicates", "filtered", "pruned", "gap", "reason"),
 )
 HEADS = tuple(map(COLUMN.zh, COLUMNS))
 
@@ -37,6 +37,7 @@ class Line:
     staged: int = 0
     rejected: int = 0
     duplicates: int = 0
+    filtered: int = 0
     pruned: int = 0
     gap: int | None = None
     reason: str | None = None
@@ -73,7 +74,7 @@ def reconcile(settings: Settings, business_date: date) -> Statement:
     keys = [*names, *sorted((found.keys() | failed.keys()) - names.keys())]
     return Statement(
         business_date,
-        tuple(_line(key, names.get(key, key[0]), found.get(key), failed.get(key)) for key in keys),
+        tuple(_line(key, names.get(key) or key[0], found.get(key), failed.get(key)) for key in keys),
     )
 
 
@@ -95,6 +96,7 @@ select
     coalesce(sum(staged_rows) filter (where status <> 'refused'), 0)::bigint as staged,
     coalesce(sum(rejected_rows) filter (where status <> 'refused'), 0)::bigint as rejected,
     coalesce(sum(duplicate_rows) filter (where status <> 'refused'), 0)::bigint as duplicates,
+    coalesce(sum(filtered_rows) filter (where status <> 'refused'), 0)::bigint as filtered,
     coalesce(sum(pruned.rows), 0)::bigint as pruned,
     (
         sum(greatest(received_rows - duplicate_rows - control_total, 0) + least(received_rows - control_total, 0))
@@ -185,7 +187,7 @@ def _cells(line: Line) -> list:
 
 
 def _sums(statement: Statement) -> list:
-    counted = ("batches", "received", "staged", "rejected", "duplicates", "pruned")
+    counted = ("batches", "received", "staged", "rejected", "duplicates", "filtered", "pruned")
     return [
         COLUMN.zh("total")
         if name == "feed_code"

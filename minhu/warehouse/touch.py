@@ -130,10 +130,10 @@ keys as (
     union
     select f.feed_code, f.case_no
     from mart.fct_timeliness as t join mart.fct_case as f using (case_id)
-    join days on days.date_on >= (t.dispatched_at at time zone 'Asia/Shanghai')::date
+    join days on days.date_on >= (t.dispatched_at at time zone current_setting('timezone'))::date
         and days.date_on <= (
             greatest(t.due_at, t.extended_due_at, t.sign_due_at, t.contact_due_at, t.closed_at, t.dispatched_at)
-            at time zone 'Asia/Shanghai'
+            at time zone current_setting('timezone')
         )::date
     union
     select f.feed_code, f.case_no
@@ -153,8 +153,8 @@ with rules as (
 days as (
     select received_on::date as received_on
     from generate_series(
-        (select min(received_at at time zone 'Asia/Shanghai')::date from mart.fct_case),
-        (select max(received_at at time zone 'Asia/Shanghai')::date from mart.fct_case), interval '1 day'
+        (select min(received_at at time zone current_setting('timezone'))::date from mart.fct_case),
+        (select max(received_at at time zone current_setting('timezone'))::date from mart.fct_case), interval '1 day'
     ) as received_on
 ),
 other_days as (
@@ -168,8 +168,8 @@ other_days as (
 )
 {_KEY.format(feed="f.feed_code", no="f.case_no")}
 from other_days
-join mart.fct_case as f on f.received_at >= received_on::timestamp at time zone 'Asia/Shanghai'
-    and f.received_at < (received_on + 1)::timestamp at time zone 'Asia/Shanghai'
+join mart.fct_case as f on f.received_at >= received_on::timestamp at time zone current_setting('timezone')
+    and f.received_at < (received_on + 1)::timestamp at time zone current_setting('timezone')
 """
 
 # Cases of categories or areas that moved in their tree, and of all below them, as the tree ever was.

@@ -53,8 +53,8 @@ seen as (
     left join meaning
         on
             callback.unit_name = meaning.unit_name
-            and (callback.called_at at time zone 'Asia/Shanghai')::date >= meaning.valid_from
-            and (callback.called_at at time zone 'Asia/Shanghai')::date < meaning.valid_to
+            and (callback.called_at at time zone current_setting('timezone'))::date >= meaning.valid_from
+            and (callback.called_at at time zone current_setting('timezone'))::date < meaning.valid_to
     where callback.unit_name is not null and meaning.unit_code is null and batch.status = 'accepted'
 ),
 
@@ -74,8 +74,8 @@ explained as (
     left join meaning
         on
             seen.name = meaning.unit_name
-            and (seen.seen_at at time zone 'Asia/Shanghai')::date >= meaning.valid_from
-            and (seen.seen_at at time zone 'Asia/Shanghai')::date < meaning.valid_to
+            and (seen.seen_at at time zone current_setting('timezone'))::date >= meaning.valid_from
+            and (seen.seen_at at time zone current_setting('timezone'))::date < meaning.valid_to
 )
 
 select

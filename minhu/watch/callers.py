@@ -14,8 +14,8 @@ _FREQUENT = """
 with cases as (
     select *
     from restricted.caller_case
-    where (%(since)s::date is null or received_at >= %(since)s::date::timestamp at time zone 'Asia/Shanghai')
-        and (%(until)s::date is null or received_at < (%(until)s::date + 1)::timestamp at time zone 'Asia/Shanghai')
+    where (%(since)s::date is null or received_at >= %(since)s::date::timestamptz)
+        and (%(until)s::date is null or received_at < (%(until)s::date + 1)::timestamptz)
 ),
 callers as (
     select

@@ -182,6 +182,11 @@ def long_numbers(made: xlsxwriter.Workbook) -> None:
     page.write_string(3, 0, "330108202610120003")
 
 
+def milliseconds(made: xlsxwriter.Workbook) -> None:
+    shown = made.add_format({"num_format": "yyyy-mm-dd hh:mm:ss.000"})
+    sheet(made, row("A1")).write_number(1, 1, 46307 + (8 * 3600 + 5.123) / 86400, shown)
+
+
 def serials(made: xlsxwriter.Workbook) -> None:
     """2026-10-12 08:00 as a bare number of days since 1904; since 1900 that is 1462 days before."""
     sheet(made, row("A1")).write_number(1, 1, 46307 - 1462 + 1 / 3)
@@ -344,6 +349,14 @@ CASES: dict[str, Case] = {
         XLSX, book(merged), ALL, notes={"MERGED_CELLS": 1}, contents=("同一事", "同一事", "漏水")
     ),
     "cells merged over columns": Case(XLSX, book(wide), ("A1", "A2"), notes={"WIDE_CELLS": 1}, contents=("漏水", None)),
+    "numbers of 18 digits in number cells": Case(
+        XLSX,
+        book(long_numbers),
+        ("20261012000123", "330108202610120003"),
+        {1: "BAD_KEY"},
+        {"ROUNDED_NUMBERS": 1},
+    ),
+    "milliseconds in a workbook": Case(XLSX, book(milliseconds), ("A1",), received="2026-10-12 00:00"),
     "serial days that count from 1904": Case(
         XLSX,
         book(serials, date_1904=True),

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minhu.feeds.times import timestamp
+from minhu.feeds.feed import Delivery
+from minhu.feeds.times import timestamp, why_unread
 
 SHANGHAI = "Asia/Shanghai"
 
@@ -38,8 +39,31 @@ def read(texts, *formats, zone=SHANGHAI):
         ("2026-10-01T08:00:05Z", "iso", "2026-10-01 08:00:05"),
         ("2026-10-01T08:00:05.250", "iso", "2026-10-01 00:00:05"),
         ("2026-10-01", "iso", "2026-09-30 16:00:00"),
+        ("2026-10-01 08:00:05.0", "iso", "2026-10-01 00:00:05"),
+        ("2026-10-01  08:00:05,123456789", "iso", "2026-10-01 00:00:05"),
+        ("2026-10-01T08:00", "iso", "2026-10-01 00:00:00"),
+        ("2026-10-01T08:00Z", "iso", "2026-10-01 08:00:00"),
+        ("2026-10-01 08:00:05+08", "iso", "2026-10-01 00:00:05"),
+        ("2026-10-01 08:00:05.25 +0530", "iso", "2026-10-01 02:30:05"),
+        ("2026-10-01T08:00:05-05:30", "iso", "2026-10-01 13:30:05"),
+        ("2026-W42-1", "iso", None),
+        ("2026-10-01 24:00", "%Y-%m-%d %H:%M", "2026-10-01 16:00:00"),
+        ("2026-12-31 24:00:00", "%Y-%m-%d %H:%M:%S", "2026-12-31 16:00:00"),
+        ("2026-10-01T24:00:00.0Z", "iso", "2026-10-02 00:00:00"),
+        ("2026年10月1日 24:00", "cn", "2026-10-01 16:00:00"),
+        ("2026-10-01 24:01", "%Y-%m-%d %H:%M", None),
+        ("2026-10-01 08:00:60", "%Y-%m-%d %H:%M:%S", None),
+        ("2026-10-01T08:00:60", "iso", None),
+        ("2026-10-01T08:00:60Z", "iso", None),
+        ("2026-10-01 08:00:60+0800", "%Y-%m-%d %H:%M:%S%z", None),
+        ("2026-10-01 08:00:60 UTC", "%Y-%m-%d %H:%M:%S", None),
+        ("20261001080060", "%Y%m%d%H%M%S", None),
+        ("20260612080600", "%Y%m%d%H%M%S", "2026-06-12 00:06:00"),
+        ("2026年10月1日 8时0分60秒", "cn", None),
         ("1790812805", "epoch_s", "2026-10-01 00:00:05"),
         ("1790812805000", "epoch_ms", "2026-10-01 00:00:05"),
+        ("1790812805", "epoch_ms", None),
+        ("1790812805000", "epoch_s", None),
         ("46296.3333912037", "excel", "2026-10-01 00:00:05"),
         ("46296", "excel", "2026-09-30 16:00:00"),
         ("2026", "excel", None),
@@ -76,6 +100,52 @@ def test_several_ways_of_writing_may_stand_in_one_column():
     expected = ["2026-10-01 00:00:05", "2026-09-30 16:00:00", "2026-10-01 00:00:05", "2026-10-01 00:00:00"]
     read_as = read(texts, "epoch_ms", "%m/%d/%Y", "iso", "cn", "excel")
     assert read_as == [*expected, "2026-10-01 04:00:00", None]
+
+
+@pytest.mark.parametrize("formats", [("epoch_ms", "epoch_s"), ("epoch_s", "epoch_ms")])
+def test_seconds_and_milliseconds_tell_themselves_apart(formats):
+    assert read(["1790812805", "1790812805000"], *formats) == ["2026-10-01 00:00:05"] * 2
+
+
+def test_a_format_that_misreads_a_year_does_not_shadow_the_next():
+    assert read(["26-10-01 08:00", "2026-10-01 08:00"], "%Y-%m-%d %H:%M", "%y-%m-%d %H:%M") == [
+        "2026-10-01 00:00:00",
+        "2026-10-01 00:00:00",
+    ]
+
+
+def test_what_is_no_time_says_why():
+    unread = pl.Series(["1900-01-01 00:00:00", "9999-12-31 23:59:59", "1986-05-04 02:30:00", "2026/13/01", "08:00:60"])
+    formats = ("%Y-%m-%d %H:%M:%S", "iso")
+    assert why_unread(unread, formats, SHANGHAI).to_list() == [
+        "TIME_OUT_OF_RANGE",
+        "TIME_OUT_OF_RANGE",
+        "TIME_SKIPPED",
+        "BAD_TIMESTAMP",
+        "BAD_TIMESTAMP",
+    ]
+
+
+def test_the_default_formats_read_what_databases_and_browsers_write():
+    written = [
+        "2026-10-12 08:00:05.0",
+        "2026-10-12T08:00",
+        "2026-10-12T08:00Z",
+        "2026-10-12 08:00:05+08",
+        "2026-10-12 08:00:05.123",
+        "2026-10-12T08:00:05+0800",
+        "2026-10-12 24:00",
+    ]
+    default = Delivery.model_fields["formats"].default
+    assert read(written, *default) == [
+        "2026-10-12 00:00:05",
+        "2026-10-12 00:00:00",
+        "2026-10-12 08:00:00",
+        "2026-10-12 00:00:05",
+        "2026-10-12 00:00:05",
+        "2026-10-12 00:00:05",
+        "2026-10-12 16:00:00",
+    ]
 
 
 def test_where_clocks_change_the_first_of_two_is_meant_and_a_skipped_time_is_none():

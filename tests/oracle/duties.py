@@ -1,7 +1,7 @@
 """A duty (assignment), the dispatches that stand in it, and what of its events makes it open, closed or void."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from tests.oracle.events import ENDS, Order, order
@@ -105,6 +105,10 @@ class Assignment:
         """What is done a little before the dispatch is done at it."""
         return max(event.at, self.dispatched_at)
 
+    def place(self, event: Event) -> Order:
+        """Where that stands beside what voids: of two done at the dispatch the life-cycle decides (same-second)."""
+        return order(replace(event, at=self.done_at(event)))
+
     def backs(self) -> list[Event]:
         """What review sent back while the duty was its unit's (duty-ends: no review opens it again)."""
         return [event for event in self.told("REVIEW_BACK") if self.seal is None or order(event) < self.seal.order]
@@ -133,9 +137,9 @@ def standing_close(one: Assignment) -> Event | None:
 def void(one: Assignment) -> Void | None:
     """The first of its granted returns and of the ends that found it open (first-end-voids)."""
     close = standing_close(one)
-    found = [Void(one.done_at(event), order(event), "returned", event) for event in one.returns]
+    found = [Void(one.done_at(event), one.place(event), "returned", event) for event in one.returns]
     for event in one.ends:
-        if close is None or order(event) < order(close):
+        if close is None or order(event) < one.place(close):
             found.append(Void(event.at, order(event), ENDS[event.event_type], event))
     return min(found, key=lambda void: (void.at, void.order), default=None)
 
@@ -143,7 +147,7 @@ def void(one: Assignment) -> Void | None:
 def closed_by(one: Assignment) -> Event | None:
     """The close that counts: what a unit does after the void does not (after-the-void)."""
     close, ended = standing_close(one), void(one)
-    return None if close is None or (ended is not None and order(close) > ended.order) else close
+    return None if close is None or (ended is not None and one.place(close) > ended.order) else close
 
 
 def is_open(one: Assignment) -> bool:
@@ -162,7 +166,7 @@ def stood_at(one: Assignment, limit: datetime | None) -> datetime | None:
         return None
     ended, backs = void(one), one.backs()
     for event in one.told("CLOSE"):
-        is_counted = one.counts(event) and (ended is None or order(event) < ended.order)
+        is_counted = one.counts(event) and (ended is None or one.place(event) < ended.order)
         is_sent_back = any(order(event) < order(back) and back.at < limit for back in backs)
         if is_counted and one.done_at(event) <= limit and not is_sent_back:
             return one.done_at(event)
@@ -181,7 +185,7 @@ def spoken_of(
         ended = voided_at(one)
         is_void = ended is not None and ended <= again.dispatched_at
         is_relieved = one.seal is not None and is_superseded(one) and one.seal.order < again.opened
-        is_meant = one.role == again.role and (again.role == "lead" or one.who == again.who)
+        is_meant = one.role == again.role and (again.role == "lead" or one.is_of(again.who))
         if is_meant and one.opened < again.opened and not is_void and not is_relieved:
             before.append(one)
     last_round = [one for one in before if one.round == max(other.round for other in before)]

@@ -12,7 +12,7 @@ def live(one: Assignment) -> None:
 
     def first(event_type: str) -> datetime | None:
         for event in one.told(event_type):
-            if one.counts(event) and (ended is None or order(event) < ended.order):
+            if one.counts(event) and (ended is None or one.place(event) < ended.order):
                 return one.done_at(event)
         return None
 

@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import combinations
 
 from tests.oracle.attribution import Attribution
 from tests.oracle.days import day, placed
@@ -232,7 +233,7 @@ def _root(key: Key, cases: dict[Key, dict]) -> Key:
 
 def _may_tie(root: Key, matter: Matter) -> Iterator[tuple]:
     for one in matter.dispatches:
-        for alike in (RANK[one.event.event_type], one.unit_name_raw):
-            yield (root, one.event.at, one.role, alike)
+        rank = RANK[one.event.event_type]
+        yield from ((root, one.event.at, *alike) for alike in combinations((one.role, rank, one.unit_name_raw), 2))
     for at, _ in {(event.at, event.case[0]) for event in matter.events if event.event_type == "RETURN_GRANT"}:
         yield (root, at)

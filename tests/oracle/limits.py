@@ -152,7 +152,7 @@ class Limits:
         if ended is None or ended.reason != "returned":
             return None
         for event in one.told("RETURN_REQUEST", "RETURN_DENY", "RETURN_GRANT"):
-            if order(event) >= ended.order:
+            if one.place(event) >= ended.order:
                 break
             asked = (asked or event) if event.event_type == "RETURN_REQUEST" else None
         return asked

@@ -33,7 +33,7 @@ class Walk:
         self._hung: list[tuple[Event, Assignment]] = []
         self._told: dict[int, int] = {}
         self._undecided: dict[int, list[tuple[Event, Dispatch]]] = defaultdict(list)
-        self._waiting: dict[int, list[Event]] = defaultdict(list)
+        self._waiting: dict[int, list[tuple[Event, Dispatch | None]]] = defaultdict(list)
         self._placed: set[int] = set()
         self._now: Order = ()
         of_event = {id(one.event): one for one in self.dispatches}
@@ -66,8 +66,8 @@ class Walk:
             if self.takes_a_place(told):
                 self.end_by_dispatch(told, duty)
             self.returned.pop(told.hotline, None)
-        for event in self._waiting[id(told)]:
-            self.hang(event, told)
+        for event, before in self._waiting[id(told)]:
+            self.hang(event, told, before)
 
     def told_again(self, told: Dispatch) -> Assignment | None:
         """The open lead duty of the same unit, while which a dispatch opens nothing (told-again)."""
@@ -153,6 +153,9 @@ class Walk:
         is_long_before = told.event.at - designation.at > self.tolerance
         return designation.at < grant.at and not (is_long_before and self.edition(told.event.at) >= 2)
 
+    def is_barred(self, grant: Event, told: Dispatch) -> bool:
+        return any(self.bars(designation, grant, told) for designation in told.designated)
+
     @staticmethod
     def take_back(words: list[Dispatch]) -> None:
         for word in words:
@@ -191,14 +194,17 @@ class Walk:
         if told is None:
             self.note(event, None)
         elif order(told.event) > order(event):
-            self._waiting[id(told)].append(event)
+            self._waiting[id(told)].append((event, None))
         elif new := self.new_one(event, told):
             self._undecided[id(new)].append((event, told))
         else:
             self.hang(event, told)
 
-    def hang(self, event: Event, told: Dispatch) -> None:
-        """Nothing counts that a unit does about a duty that another took the place of (duty-ends)."""
+    def hang(self, event: Event, told: Dispatch, before: Dispatch | None = None) -> None:
+        """Nothing counts that a unit does about a duty that another took the place of (duty-ends).
+
+        ``before``: what an event of the minute would have gone to by its own second.
+        """
         duty = told.duty
         if duty.seal is not None and event.event_type in AFTER_THE_END:
             return
@@ -207,7 +213,8 @@ class Walk:
         self.note(event, duty)
         if event.event_type == "DESIGNATE":
             told.designated.append(event)
-        if event.event_type == "RETURN_GRANT" and duty.counts(event):
+        is_barred = before is not None and self.is_barred(event, before)
+        if event.event_type == "RETURN_GRANT" and duty.counts(event) and not is_barred:
             self.grant(event, told)
 
     def note(self, event: Event, duty: Assignment | None) -> None:
@@ -220,7 +227,7 @@ class Walk:
         designation bars it up to the next dispatch to that unit (after-designation). The return of what another had
         taken the place of is answered already (duty-ends)."""
         duty, hotline = told.duty, event.case[0]
-        if any(self.bars(designation, event, told) for designation in told.designated):
+        if self.is_barred(event, told):
             return
         if duty.role == "lead" and duty.seal is None and not duty.is_answered:
             self.returned[hotline].append(duty)
@@ -276,11 +283,11 @@ class Walk:
 
     def decide(self, told: Dispatch) -> None:
         """What is told before an opening, of its minute: a CLOSE comes after a dispatch; else it goes there where the
-        duty before waits for none."""
+        duty before waits for none. A grant that was barred stays barred."""
         for event, before in self._undecided[id(told)]:
             is_after = event.event_type == "CLOSE" and told.event.event_type in GIVEN
             if is_after or not is_open(before.duty):
-                self._waiting[id(told)].append(event)
+                self._waiting[id(told)].append((event, before))
             else:
                 self.hang(event, before)
 

@@ -71,6 +71,13 @@ BAD = {
     "arrival.contact_code": [("callback", {"contact_code": "'是'"})],
     "arrival.ends_whole": [("case", {"rows": 100, "of": {"rejected_rows": 1, "received_rows": 101}, "cut_at": 101})],
     "arrival.not_doubled": [("case", {"of": {"duplicate_rows": 10, "received_rows": 20}})],
+    "arrival.one_case_a_number": [
+        ("case", {"case_no": "'C1'", "title": "'第' || n || '件'"}),
+        ("case", {"case_no": "'C' || n / 4", "received_at": "day + time '09:00' + n * interval '1 minute'"}),
+    ],
+    "arrival.times_legible": [
+        ("case", {"of": {"notes": '[{"code": "BAD_TIMESTAMP", "column": "办结时间", "rows": 5, "of": 8}]'}})
+    ],
     "arrival.text_legible": [("case", {"content": "case when n < 4 then '璺伅涓嶄寒锛岃澶勭悊銆�' end"})],
     "arrival.no_time_travel": [("event", {"case_no": "'T' || n", "occurred_at": "day - 1"})],
 }

@@ -177,6 +177,32 @@ def test_the_profile_measures_what_was_planted(judged, given: Given):
 
 
 @pytest.mark.usefixtures("empty")
+def test_what_a_sender_does_not_have_is_not_missed(settings: Settings, given: Given):
+    """A feed without categories, areas and phones, and one of dispatches without units: not a measure of them is left."""
+    blank = given.batch("case", category_code="null", of={"has_no": ["category_code", "area_code", "caller_phone"]})
+    no_unit = given.batch("event", unit_name="null", of={"has_no": ["unit_name", "due_at"]})
+    half = given.batch("callback", resolution_code="null", satisfaction_code="null", of={"has_no": ["contact_code"]})
+    result = quality.judge_arrivals(settings)
+    assert set(result.accepted) == {blank, no_unit}
+    assert [batch.batch_id for batch in result.held] == [
+        half
+    ]  # of three answers it says only that one is not asked for
+    measured = {name for (name,) in given.sql("select metric from audit.batch_profile where batch_id <> %s", half)}
+    assert not measured & {"category_null_pct", "area_null_pct", "caller_null_pct", "dispatch_unit_null_pct"}
+    assert "text_null_pct" in measured
+
+
+@pytest.mark.usefixtures("empty")
+def test_versions_of_one_case_in_one_file_are_no_clash(settings: Settings, given: Given):
+    told = given.batch("case", case_no="'C' || n / 5", status="'第' || n || '步'", title="'路灯'")
+    two = given.batch("case", rows=11, case_no="case when n > 3 then 'C' || n else 'C1' end", title="'第' || n || '件'")
+    assert set(quality.judge_arrivals(settings).accepted) == {
+        told,
+        two,
+    }  # two rows of eleven may be a slip of the sender
+
+
+@pytest.mark.usefixtures("empty")
 def test_a_second_run_finds_nothing_to_judge(settings: Settings, given: Given):
     batch_id = given.batch()
     assert quality.judge_arrivals(settings).accepted == (batch_id,)

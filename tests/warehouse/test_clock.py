@@ -70,7 +70,7 @@ class Models:
             "config": lambda **_: "",
             "ref": lambda name: f"build.{name}",
             "source": lambda schema, table: f"{schema}.{table}",
-            "var": {"config_version": config_version}.__getitem__,
+            "var": {"config_version": config_version, "timezone": "Asia/Shanghai"}.__getitem__,
         }
         self.macros = "".join((PROJECT / "macros" / f"{name}.sql").read_text(encoding="utf-8") for name in MACROS)
 

@@ -100,38 +100,42 @@ known as (
     from in_force
 ),
 
--- Of what review sent back, the last review up to the limit, and the first close after that.
+-- Of what review sent back, the last review before the limit, and the first close after that.
 reviewed as (
     select
         known.assignment_id,
-        max(reviews.told::timestamptz) filter (where reviews.told::timestamptz <= known.judged_due_at) as reviewed_at
+        max(reviews.told::timestamptz) filter (where reviews.told::timestamptz < known.judged_due_at) as reviewed_at
     from known
     cross join lateral jsonb_array_elements_text(known.reviews) as reviews (told)
-    where known.edition > 1 and known.review_back_count > 0 and known.voided_at is null
+    where known.edition > 1 and known.review_back_count > 0
     group by known.assignment_id
 ),
 
 stood as (
     select
         known.assignment_id,
-        min(closes.told::timestamptz) as closed_at
+        greatest(min(closes.told::timestamptz), known.dispatched_at) as closed_at
     from known
     inner join reviewed on known.assignment_id = reviewed.assignment_id
     cross join lateral jsonb_array_elements_text(known.closes) as closes (told)
     where
-        closes.told::timestamptz <= known.judged_due_at
+        greatest(closes.told::timestamptz, known.dispatched_at) <= known.judged_due_at
         and (reviewed.reviewed_at is null or closes.told::timestamptz > reviewed.reviewed_at)
-    group by known.assignment_id
+    group by known.assignment_id, known.dispatched_at
 ),
 
--- The close that stood when the limit passed.
+-- The close that stood when the limit passed; of what is void it counts if no review sent it back.
 judged as (
     select
         known.*,
         case
-            when reviewed.assignment_id is not null then stood.closed_at
+            when reviewed.assignment_id is not null and known.voided_at is null then stood.closed_at
             when known.closed_at <= known.judged_due_at then known.closed_at
-        end as closed_in_time_at
+        end as closed_in_time_at,
+        known.is_late_at_return and case
+            when reviewed.assignment_id is not null then stood.closed_at is null
+            else known.closed_at > known.judged_due_at or known.closed_at is null
+        end as is_late_since_limit
     from known
     left join reviewed on known.assignment_id = reviewed.assignment_id
     left join stood on known.assignment_id = stood.assignment_id
@@ -158,7 +162,7 @@ final as (
         case when closed.root_case_id is not null then 'day' end as closed_precision,
         judged.voided_at,
         judged.void_reason,
-        judged.is_late_at_return and judged.closed_in_time_at is null as is_late_at_return,
+        judged.is_late_since_limit as is_late_at_return,
         judged.ended_at,
         judged.end_reason,
         judged.superseded_by as superseded_by_assignment_id,
@@ -173,7 +177,7 @@ final as (
             when judged.closed_in_time_at is not null then true
             when judged.due_in_force_at is null then null
             when
-                judged.is_late_at_return
+                judged.is_late_since_limit
                 or judged.closed_at is not null
                 or (judged.end_reason = 'superseded' and judged.ended_at > judged.due_in_force_at)
                 then false

@@ -36,7 +36,7 @@ assignments as (
         timeliness.due_in_force_at,
         opened.replaced_at,
         opened.replaced_rank,
-        opened.is_taken_over,
+        opened.taken_over_at,
         lived.designated_at,
         lived.first_closed_at
     from {{ ref('int_assignment__opened') }} as opened
@@ -92,7 +92,7 @@ attached as (
         on
             events.assignment_id = returned.assignment_id
             and events.event_type = 'RETURN_GRANT'
-            and events.counted_at = assignments.voided_at
+            and greatest(events.counted_at, assignments.dispatched_at) = assignments.voided_at
 ),
 
 of_assignments as (
@@ -109,7 +109,7 @@ of_assignments as (
         case
             when event_type in ('SIGN', 'FIRST_CONTACT', 'CLOSE', 'RETURN_GRANT') and is_before_dispatch
                 then 'before_dispatch'
-            when event_type in ('RETURN_REQUEST', 'RETURN_GRANT') and occurred_at > designated_at
+            when event_type in ('RETURN_REQUEST', 'RETURN_GRANT') and coalesce(is_barred, occurred_at > designated_at)
                 then 'return_after_designation'
             when event_type in ('SIGN', 'FIRST_CONTACT', 'CLOSE') and occurred_at > voided_at
                 then 'after_void'
@@ -202,7 +202,7 @@ of_leads as (
     inner join openings on leads.assignment_id = openings.assignment_id
     where
         leads.earlier_assignment_id is not null
-        and leads.is_taken_over is not true
+        and leads.taken_over_at is null
         and (leads.earlier_ended_at is null or leads.earlier_ended_at > leads.dispatched_at)
 ),
 
@@ -220,8 +220,11 @@ of_retold as (
         openings.row_number,
         'dispatched_again' as anomaly_code
     from openings
-    inner join {{ ref('int_assignment__related') }} as related
-        on openings.assignment_id = related.assignment_id and (not related.is_opened or related.is_taken_over)
+    inner join {{ ref('int_assignment__walked') }} as walked
+        on
+            openings.assignment_id = walked.assignment_id
+            and walked.kind = 'dispatch'
+            and (not walked.is_opened or walked.taken_over_at is not null)
     inner join {{ ref('int_assignment__retold') }} as retold
         on
             openings.assignment_id = retold.told_id

@@ -7,11 +7,12 @@ with attached as (
         events.assignment_id,
         events.event_type,
         events.event_rank,
-        events.occurred_at,
+        events.counted_at as occurred_at,
         greatest(events.counted_at, opened.dispatched_at) as counted_at,
         events.counted_at >= opened.dispatched_at - city.clock_tolerance as is_in_time,
         coalesce((events.counted_at, events.counted_rank) < (opened.replaced_at, opened.replaced_rank), true)
             as is_before_end,
+        opened.edition,
         events.batch_id,
         events.row_number
     from {{ ref('int_event__attached') }} as events
@@ -25,7 +26,7 @@ counted as (
         max(occurred_at) filter (where event_type = 'REVIEW_BACK' and is_before_end) as last_sent_back_at,
         count(*) filter (where event_type = 'RETURN_REQUEST')::integer as return_request_count,
         count(*) filter (where event_type = 'RETURN_DENY')::integer as return_deny_count,
-        min(occurred_at) filter (where event_type = 'DESIGNATE') as designated_at,
+        min(occurred_at) filter (where event_type = 'DESIGNATE' and (is_in_time or edition = 1)) as designated_at,
         min(occurred_at) filter (where event_type = 'CLOSE' and is_before_end) as first_closed_at,
         count(*) filter (where event_type = 'EXTEND_GRANT')::integer as extension_count,
         count(*) filter (where event_type = 'URGE')::integer as urge_count,
@@ -78,7 +79,7 @@ sent_back as (
         min(attached.occurred_at) filter (
             where attached.occurred_at >= counted.first_closed_at and attached.event_type = 'REVIEW_BACK'
         ) as sent_back_at,
-        jsonb_agg(attached.counted_at) filter (where attached.event_type = 'CLOSE' and attached.is_in_time) as closes,
+        jsonb_agg(attached.occurred_at) filter (where attached.event_type = 'CLOSE' and attached.is_in_time) as closes,
         jsonb_agg(attached.occurred_at) filter (where attached.event_type = 'REVIEW_BACK') as reviews
     from attached
     inner join counted on attached.assignment_id = counted.assignment_id
@@ -116,6 +117,8 @@ voided as (
         opened.assignment_id,
         opened.replaced_at,
         opened.superseded_by,
+        -- another duty took its place while it was open, whatever became of it later
+        opened.replaced_at is not null and closed.assignment_id is null as is_superseded,
         least(granted.returned_at, ended.ended_at) as voided_at,
         case
             when
@@ -137,7 +140,7 @@ voided as (
     cross join
         lateral (  -- noqa: ST05
             select
-                case when opened.has_related_returns then opened.returned_at else returned.occurred_at end
+                case when opened.has_walked_returns then opened.returned_at else returned.occurred_at end
                     as returned_at
         ) as granted
     left join standing as closed on opened.assignment_id = closed.assignment_id and closed.event_type = 'CLOSE'
@@ -179,6 +182,7 @@ final as (
         end as end_reason,
         case when voided.voided_at is null and closed.occurred_at is null then voided.superseded_by end
             as superseded_by,
+        voided.is_superseded,
         counted.designated_at,
         counted.first_closed_at,
         coalesce(counted.return_request_count, 0) as return_request_count,

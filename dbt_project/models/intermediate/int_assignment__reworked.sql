@@ -5,7 +5,7 @@ with assignments as (
     select
         opened.*,
         lived.voided_at,
-        case when lived.end_reason = 'superseded' then lived.ended_at end as superseded_at
+        lived.is_superseded
     from {{ ref('int_assignment__opened') }} as opened
     inner join {{ ref('int_assignment__lived') }} as lived on opened.assignment_id = lived.assignment_id
 ),
@@ -20,18 +20,22 @@ sent_back as (
         on
             reworks.root_case_id = earlier.root_case_id
             and reworks.unit_role = earlier.unit_role
-            and (reworks.dispatched_at, reworks.opening_rank) > (earlier.dispatched_at, earlier.opening_rank)
+            and (reworks.opened_at, reworks.opened_rank) > (earlier.opened_at, earlier.opened_rank)
     where
         reworks.opened_by = 'REWORK'
         and (earlier.voided_at is null or earlier.voided_at > reworks.dispatched_at)
-        and (earlier.superseded_at is null or earlier.superseded_at >= reworks.dispatched_at)
+        and (
+            not earlier.is_superseded
+            or (earlier.replaced_at, earlier.replaced_rank) >= (reworks.opened_at, reworks.opened_rank)
+        )
         and (reworks.unit_role = 'lead' or reworks.unit_ref = earlier.unit_ref)
     order by
         reworks.assignment_id asc,
         earlier.round desc,
         (reworks.unit_ref is not distinct from earlier.unit_ref) desc,
-        earlier.dispatched_at desc,
-        earlier.opening_rank desc,
+        earlier.opened_at desc,
+        earlier.opened_rank desc,
+        earlier.opened_no asc,
         earlier.assignment_id asc
 ),
 

@@ -75,7 +75,16 @@ final as (
         named.lead_name as unit_name_raw,
         coalesce(named.unit_ref, carried.unit_code, meant.unit_code, 'raw|' || named.lead_name) as unit_ref,
         named.opening_role as unit_role,
-        count(*) over (partition by named.root_case_id) = 1 as is_only,
+        count(*) over matter = 1 as is_only,
+        -- under the readings of edition 2 it depends on the others what becomes of each (int_assignment__walked)
+        max(coalesce(readings.edition, 1)) over matter > 1
+        and (
+            count(*) filter (where named.opening_role = 'lead') over matter > 1
+            or (
+                count(*) filter (where named.opening_role = 'support') over matter > 1
+                and bool_or(named.opening_role = 'support' and named.event_type = 'REWORK') over matter
+            )
+        ) as is_walked,
         (named.reworks + 1)::integer as round,  -- rework of a support unit joins the lead's round
         named.occurred_at as dispatched_at,
         named.event_rank as opening_rank,
@@ -100,6 +109,7 @@ final as (
             carried.unit_code is null
             and {{ share_a_unit('carried.unit_codes', 'meant.unit_code') }}
             and {{ means_at('meant', 'named.lead_name', 'named.occurred_at') }}
+    window matter as (partition by named.root_case_id)
 )
 
 select * from final

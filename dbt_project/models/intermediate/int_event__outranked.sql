@@ -16,6 +16,17 @@ deeds as not materialized (
     from events
 ),
 
+-- Who tells an event in the same words: that is the event of theirs that is nearest to it.
+echoes as (
+    select distinct on (event_id, source)
+        event_id,
+        source,
+        is_deleted
+    from {{ ref('int_event__told') }}
+    where version_no > 1
+    order by event_id asc, source asc, version_no asc
+),
+
 told_by_several as (
     select
         case_id,
@@ -38,6 +49,7 @@ pairs as (
         better.is_of_a_day,
         better.source_rank,
         better.source,
+        coalesce(not echoes.is_deleted, false) as is_echoed,
         row_number() over (
             partition by lesser.event_id, better.source
             order by
@@ -64,6 +76,7 @@ pairs as (
                 or {{ share_a_unit('lesser.unit_codes', 'better.unit_codes') }}
             )
     cross join {{ ref('stg_city') }} as city
+    left join echoes on better.event_id = echoes.event_id and lesser.source = echoes.source
     where
         lesser.source <> better.source
         and (
@@ -81,7 +94,7 @@ final as (
         event_id,
         outranked_by_event_id
     from pairs
-    where better_no = 1 and lesser_no = 1
+    where better_no = 1 and lesser_no = 1 and not is_echoed
     order by event_id, is_of_a_day, source_rank, source
 )
 

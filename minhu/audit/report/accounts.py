@@ -76,6 +76,7 @@ ACCOUNTS = (
     Field("入库", 18, "{staged:,}", "right"),
     Field("拒收", 14, "{rejected:,}", "right"),
     Field("重复", 14, "{duplicates:,}", "right"),
+    Field("不取", 14, "{filtered:,}", "right"),
     Field("已清理", 14, "{pruned:,}", "right"),
     Field("差额", 12, "{gap:,}", "right"),
     Field("与对方计数差", 16, lambda row: f"{row['sender_gap']:+,}" if row["counted_by_sender"] else "—", "right"),
@@ -86,6 +87,7 @@ _SUMMED = (
     "staged",
     "rejected",
     "duplicates",
+    "filtered",
     "pruned",
     "gap",
     "sender_gap",
@@ -115,8 +117,11 @@ REJECTED = (
 
 def accounts(report: AuditReport) -> Iterator[Block]:
     yield Text("body", "从送达文件到得分逐级核对，每一步的两侧应相等。")
-    yield Text("subheading", "收到 = 入库 + 拒收 + 重复")
-    yield Text("body", "按来源汇总本月未被拒收、未被取代的批次；已清理为按保存期限删除、已入账的行。末行为合计。")
+    yield Text("subheading", "收到 = 入库 + 拒收 + 重复 + 不取")
+    yield Text(
+        "body",
+        "按来源汇总本月未被拒收、未被取代的批次；不取为按声明不属于该来源的行，已清理为按保存期限删除、已入账的行。末行为合计。",
+    )
     sums = {name: sum(row[name] for row in report.accounts) for name in _SUMMED}
     total = written((replace(ACCOUNTS[0], cell="合计"), *ACCOUNTS[1:]), sums, is_total=True)
     yield from capped(ACCOUNTS, report.accounts, "minhu reconcile --date 日期", total=total)

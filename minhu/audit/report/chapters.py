@@ -57,7 +57,9 @@ def _summary(report: AuditReport) -> Iterator[Block]:
 
 def _checks(report: AuditReport) -> Iterator[tuple[str, str, str]]:
     gaps = sum(1 for row in report.accounts if row["gap"])
-    yield _check("收到 = 入库 + 拒收 + 重复", gaps == 0, f"{len(report.accounts)} 个来源，{gaps} 个有差额（第七章）")
+    yield _check(
+        "收到 = 入库 + 拒收 + 重复 + 不取", gaps == 0, f"{len(report.accounts)} 个来源，{gaps} 个有差额（第七章）"
+    )
     short = [row for row in report.ladder if row["one_side"] != row["other_side"]]
     yield _check("清单、暂存表与事实表相符", not short, f"{len(report.ladder)} 项核对，{len(short)} 项不符（第七章）")
     silent = [row["rule_id"] for row in report.rules if not row["runs"]]

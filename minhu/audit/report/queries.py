@@ -382,7 +382,7 @@ order by
     coalesce(found.feed_code, found.subject)
 """
 
-# Received = staged + rejected + duplicate, by feed; what was refused whole or withdrawn is told apart.
+# Received = staged + rejected + duplicate + filtered, by feed; what was refused whole or withdrawn is told apart.
 ACCOUNTS = f"""
 with pruned as (
     select batch_id, sum(rows) as rows
@@ -399,9 +399,10 @@ select
     sum(batch.staged_rows) as staged,
     sum(batch.rejected_rows) as rejected,
     sum(batch.duplicate_rows) as duplicates,
+    sum(batch.filtered_rows) as filtered,
     coalesce(sum(pruned.rows), 0) as pruned,
     coalesce(sum(batch.received_rows), 0)
-    - sum(batch.staged_rows) - sum(batch.rejected_rows) - sum(batch.duplicate_rows) as gap,
+    - sum(batch.staged_rows + batch.rejected_rows + batch.duplicate_rows + batch.filtered_rows) as gap,
     count(batch.control_total) as counted_by_sender,
     coalesce(sum(batch.received_rows - batch.control_total), 0) as sender_gap
 from audit.batch
@@ -410,7 +411,7 @@ left join mart.dim_feed as feeds on batch.feed_code = feeds.feed_code
 where {OF_MONTH} and batch.status not in ('refused', 'superseded')
 group by batch.feed_code
 order by abs(coalesce(sum(batch.received_rows), 0)
-    - sum(batch.staged_rows) - sum(batch.rejected_rows) - sum(batch.duplicate_rows)) desc,
+    - sum(batch.staged_rows + batch.rejected_rows + batch.duplicate_rows + batch.filtered_rows)) desc,
     coalesce(sum(batch.received_rows), 0) desc, batch.feed_code
 """
 
@@ -637,7 +638,7 @@ select
     encode(sha256(convert_to(coalesce(string_agg(
         concat_ws(
             ' ', batch.batch_id, batch.source_sha256, batch.status, batch.received_rows, batch.staged_rows,
-            batch.rejected_rows, batch.duplicate_rows
+            batch.rejected_rows, batch.duplicate_rows, nullif(batch.filtered_rows, 0)
         ), chr(10) order by batch.batch_id
     ), ''), 'UTF8')), 'hex') as sha256
 from audit.batch

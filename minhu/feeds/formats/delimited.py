@@ -130,7 +130,7 @@ class _Reading:
         if read is None:
             yield from self._slowly(body)
             return
-        before = body[: body.index(text)]
+        before = body[: len(body) - len(body.lstrip(b"\r\n"))]
         self._aside.note("BLANK_LINES", _breaks(before) + max(0, _breaks(body[len(before) + len(text) :]) - 1))
         read = read.rename(dict(zip(read.columns, self._names, strict=True)))
         self._note_stray_quotes(text, read, self._line + _breaks(before))
@@ -141,9 +141,12 @@ class _Reading:
         """A record of several lines each of which would be one without quotes may be several records."""
         width, mark = read.width, self._format.delimiter
         quote = (self._format.quote or "").encode()
-        if width < 2 or not quote or quote not in text:
+        if width < 2 or not quote or quote not in text or text.count(b"\n") == read.height - 1:
             return
+        has_break = read.select(pl.all().str.contains("\n", literal=True).any()).row(0)
         for at, name in enumerate(read.columns):
+            if not has_break[at]:
+                continue
             cell = pl.col(name)
             breaks = cell.str.count_matches("\n", literal=True)
             is_odd = (breaks > 0) & (cell.str.count_matches(mark, literal=True) == breaks * (width - 1))

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints, field_validator, model_validator
 
 from minhu.declaration import Declared
+from minhu.feeds.sources.dated import has_date
 
 SecretName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
@@ -62,7 +63,7 @@ class DropFolder(Declared):
     @field_validator("path")
     @classmethod
     def _dated(cls, value: str) -> str:
-        if "{date}" not in value:
+        if not has_date(value):
             raise ValueError("the path must hold {date}, so that a file tells its business date")
         return value
 
@@ -266,7 +267,7 @@ class Sftp(Declared):
     @field_validator("path")
     @classmethod
     def _dated(cls, value: str) -> str:
-        if "{date" not in value:
+        if not has_date(value):
             raise ValueError("the path must hold {date}, so that a file tells its business date")
         return value
 
@@ -297,7 +298,7 @@ class ObjectStore(Declared):
     @field_validator("url")
     @classmethod
     def _address(cls, value: str) -> str:
-        if "{date" not in value:
+        if not has_date(value):
             raise ValueError("the address must hold {date}, so that an object tells its business date")
         if "::" in value:
             raise ValueError("one address, not a chain of them; what is packed is declared in `format`")

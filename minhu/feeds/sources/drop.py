@@ -12,19 +12,29 @@ from functools import partial
 from glob import escape
 from pathlib import Path
 
-from minhu.errors import Retryable, foreign
+from minhu.errors import BadDelivery, Retryable, foreign
 from minhu.feeds.sources import DropFolder
+from minhu.feeds.sources.dated import dated
 from minhu.feeds.sources.fetched import Fetched, Wanted, control_total
 from minhu.privacy.file_names import told
 
+_UNFINISHED = (".tmp", ".temp", ".part", ".filepart", ".partial", ".crdownload", ".swp", "~")
 _PATIENCE = 60  # seconds to wait for a file that keeps growing
 
 
 def fetch_drop(wanted: Wanted) -> Iterator[Fetched]:
-    """Every settled file of the date. Raises Retryable for one that keeps growing or whose done file is not there."""
+    """Every settled file of the date. Raises Retryable for one that keeps growing or whose done file is not there, and
+    BadDelivery when, all others taken, one is a link that leads out of the drop folder.
+    """
     source, drop = wanted.source(DropFolder), wanted.settings.drop
-    pattern = source.path.replace("{date}", escape(f"{wanted.business_date:%Y%m%d}"))
-    for path in sorted(found for found in drop.glob(pattern) if found.is_file()):
+    pattern = dated(source.path, wanted.business_date, escape)
+    astray = []
+    for path in sorted(found for found in drop.glob(pattern) if not _is_unfinished(found.name, pattern)):
+        if _leads_astray(path, drop):
+            astray.append(path.name)
+            continue
+        if not path.is_file():
+            continue
         total = None
         if source.done_suffix:
             if path.name.endswith(source.done_suffix):
@@ -36,6 +46,25 @@ def fetch_drop(wanted: Wanted) -> Iterator[Fetched]:
             continue
         archive = partial(_archive, path, seen, drop / source.archive, drop) if source.archive else None
         yield Fetched(path, str(path.relative_to(drop)), total, after_commit=archive)
+    if astray:
+        told = f"{', '.join(astray)}: a link that leads out of the drop folder, or nowhere; put the file itself there"
+        raise BadDelivery("LINK_ASTRAY", told)
+
+
+def _is_unfinished(name: str, pattern: str) -> bool:
+    """Whether a program still writes under this name, and the declaration does not ask for such names."""
+    marks = [suffix for suffix in _UNFINISHED if name.lower().endswith(suffix)]
+    return name.startswith((".", "~")) or any(not pattern.lower().endswith(suffix) for suffix in marks)
+
+
+def _leads_astray(path: Path, drop: Path) -> bool:
+    """Whether a name in the drop folder stands for something outside of it, or for itself."""
+    try:
+        return not path.resolve(strict=True).is_relative_to(drop.resolve())
+    except FileNotFoundError:
+        return path.is_symlink()  # else it was taken meanwhile
+    except (OSError, RuntimeError):  # a loop
+        return True
 
 
 def _done(done: Path) -> str:

@@ -6,7 +6,7 @@ select
     {{ nulls(['case_id', 'assignment_id', 'callback_id'], 'text') }},
     unit_code,
     {{ nulls(['received_at', 'dispatched_at', 'due_at', 'closed_at', 'called_at'], 'timestamptz') }},
-    month_on::timestamp at time zone 'Asia/Shanghai' as occurred_at,
+    month_on::timestamp at time zone '{{ var("timezone") }}' as occurred_at,
     points as numerator_value,
     points_max as denominator_value,
     null::text as excluded_reason,
