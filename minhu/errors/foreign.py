@@ -54,11 +54,20 @@ def _named(pattern: str) -> Fits:
     return lambda error: bool(re.search(pattern, type(error).__name__))
 
 
+def _is_away(error: Any) -> bool:
+    """Whether the database is away, full or busy, and not merely against what it was asked."""
+    state = getattr(_original(error), "sqlstate", None)
+    return bool(AWAY.match(state)) if state else is_a(_original(error), "psycopg.OperationalError")
+
+
 LET_IN_NOBODY = ("28000", "28P01", "42501", 1044, 1045, 1142, 1143)
 """Of PostgreSQL, of MySQL."""
 MYSQL_PASSES = {1040, 1053, 1158, 1159, 1160, 1161, 1203, 1205, 1213, 1226, 1317, 1927, *range(2000, 3000)}
 """Too many connections, a shutdown, a lock, a killed query. From 2000 its client speaks."""
 MYSQL = range(1000, 1 << 16)
+AWAY = re.compile(r"08|40|53|57|58|55P03")
+"""Of PostgreSQL: no connection, a deadlock, a full disk or memory, a shutdown, a failed disk, a lock.
+Whatever else it says is about what it was asked, and comes again."""
 PASSES = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN)
 """A disk, a memory or a table that is full."""
 GONE = "the warehouse database went away while a gate was judging; nothing was decided"
@@ -143,6 +152,8 @@ TABLE: dict[str, tuple[Row, ...]] = {
         ),
         Row("sqlalchemy.exc.DBAPIError", SourceAway, _DATABASE, _code(MYSQL_PASSES)),
         Row("sqlalchemy.exc.DBAPIError", Refused, _QUERY, _code(MYSQL)),
+        Row("sqlalchemy.exc.DBAPIError", SourceAway, _DATABASE, _is_away),
+        Row("sqlalchemy.exc.DBAPIError", Refused, _QUERY, lambda error: bool(code_of(error))),
         Row("sqlalchemy.exc.OperationalError", SourceAway, _DATABASE),
         Row("sqlalchemy.exc.InterfaceError", SourceAway, _DATABASE),
         Row("sqlalchemy.exc.DBAPIError", SourceAway, _DATABASE, lambda error: error.connection_invalidated),
@@ -182,9 +193,10 @@ TABLE: dict[str, tuple[Row, ...]] = {
     "connect": (Row("psycopg.OperationalError", Retryable, "{what} cannot be reached: {line}"),),
     "copy": (  # the server's own words quote the row
         Row(
-            "psycopg.OperationalError",
+            "psycopg.Error",
             Retryable,
             "the database went away while {table} was written; load the delivery again",
+            _is_away,
         ),
         Row(
             "psycopg.Error",
@@ -193,6 +205,11 @@ TABLE: dict[str, tuple[Row, ...]] = {
             lambda error: bool(error.diag.column_name),
         ),
         Row("psycopg.Error", Refused, "{table} does not take these rows: {kind} ({error.sqlstate})"),
+    ),
+    "load": (
+        Row("psycopg.Error", Retryable, "{where}: the database is away or full ({kind}{code}); load again", _is_away),
+        Row("psycopg.Error", Refused, "{where}: the database does not take it: {kind}{code}"),
+        Row("builtins.OSError", Retryable, "{where}: {reason}; load again when there is room", _code(PASSES)),
     ),
     "act": (  # what a function of ours raises is written for people
         Row("psycopg.errors.RaiseException", Refused, "{error.diag.message_primary}"),
@@ -233,8 +250,8 @@ TABLE: dict[str, tuple[Row, ...]] = {
     ),
     "wait for loads": (Row("psycopg.errors.LockNotAvailable", Retryable, _NOT_IN_TIME),),
     "gate": (
-        Row("psycopg.OperationalError", Retryable, GONE),
-        Row("sqlalchemy.exc.OperationalError", Retryable, GONE),
+        Row("psycopg.Error", Retryable, GONE, _is_away),
+        Row("sqlalchemy.exc.DBAPIError", Retryable, GONE, _is_away),
     ),
     "list what failed": (
         Row(
@@ -288,7 +305,7 @@ def told(doing: str, **given: object) -> Iterator[None]:
         raise ours from None
 
 
-def as_ours(error: Exception, doing: str, **given: object) -> MinhuError | None:
+def as_ours(error: BaseException, doing: str, **given: object) -> MinhuError | None:
     """Our error for one of others; None where the section ``doing`` lets it pass."""
     row = row_of(error, doing)
     if row is None or row.ours is None:
@@ -297,18 +314,18 @@ def as_ours(error: Exception, doing: str, **given: object) -> MinhuError | None:
     return BadDelivery(row.code, words) if row.ours is BadDelivery else row.ours(words)
 
 
-def row_of(error: Exception, doing: str) -> Row | None:
+def row_of(error: BaseException, doing: str) -> Row | None:
     """The row of the section that an error falls under."""
     return next((row for row in TABLE[doing] if is_a(error, row.raised) and row.fits(error)), None)
 
 
-def is_a(error: Exception, path: str) -> bool:
+def is_a(error: BaseException, path: str) -> bool:
     """Whether an error is of the class that ``path`` names."""
     module, _, name = path.rpartition(".")
     return module in sys.modules and isinstance(error, getattr(sys.modules[module], name))
 
 
-def code_of(error: Exception) -> int | str | None:
+def code_of(error: BaseException) -> int | str | None:
     """The number of the operating system or of MySQL, else the state of the SQL standard.
 
     PyMySQL tells both, and its classes say less than either.
@@ -318,12 +335,12 @@ def code_of(error: Exception) -> int | str | None:
     return first if isinstance(first, int) else getattr(original, "sqlstate", None)
 
 
-def _original(error: Exception) -> Exception:
+def _original(error: BaseException) -> BaseException:
     """What a driver raised, where SQLAlchemy wrapped it."""
     return getattr(error, "orig", None) or error
 
 
-def _words(error: Exception, given: dict[str, object]) -> dict[str, object]:
+def _words(error: BaseException, given: dict[str, object]) -> dict[str, object]:
     kind, code = type(_original(error)).__name__, code_of(error)
     reason = getattr(error, "strerror", None)
     return {

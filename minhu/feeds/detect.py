@@ -13,7 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from minhu.errors import BadDelivery
-from minhu.feeds.formats import Csv
+from minhu.feeds.formats import Csv, Xlsx, encodings
+from minhu.feeds.formats.cells import Book
+from minhu.feeds.formats.encodings import decode
+from minhu.feeds.formats.signatures import seen_in
 from minhu.feeds.formats.unpack import looks_like, unpacked
 
 if TYPE_CHECKING:
@@ -78,40 +81,40 @@ def detect_format(path: Path) -> dict:
         compression = looks_like(file)
     with unpacked(path, Csv(type="csv", compression="auto")) as file:
         data = file.read()
-    return _inside(data, path.name) | ({} if compression == "none" else {"compression": compression})
+    return _inside(data) | ({} if compression == "none" else {"compression": compression})
 
 
-def _inside(data: bytes, name: str) -> dict:
+def _inside(data: bytes) -> dict:
     """The format of what is not packed, or no more."""
     if not data.strip():
-        raise BadDelivery("EMPTY_FILE", f"{name} is empty; ask the sender for a file with rows")
-    if data.startswith(b"PK\x03\x04"):
-        return _xlsx(data, name)
-    if data.startswith(b"PAR1"):
+        raise BadDelivery("EMPTY_FILE", "the file is empty; ask the sender for one with rows")
+    what, mend = seen_in(data) or ("text", "")
+    if what == "a workbook":
+        return _xlsx(data)
+    if what == "Parquet":
         return {"type": "parquet"}
-    if data.startswith((b"\x1f\x8b", b"\xd0\xcf\x11\xe0", b"%PDF")):
-        raise BadDelivery("UNREADABLE", f"{name} is packed twice, an old .xls or a PDF; save it as CSV or .xlsx first")
+    if what not in ("text", "XML"):
+        raise BadDelivery("UNREADABLE", f"the file is {what}; {mend}")
     encoding = detect_encoding(data)
-    text = data.decode("utf-8-sig" if encoding.startswith("utf-8") else encoding)
+    if what == "XML" or _start(data, encoding) == "<":
+        return _xml(data, encoding)
+    text = decode(data, encoding)
     start = text.lstrip()[:1]
-    if start == "<":
-        return _xml(data, name)
     if start in "[{":
         return _json(text)
     return {"type": "csv", "encoding": encoding} | _csv(text)
 
 
 def detect_encoding(data: bytes) -> str:
-    """utf-8-sig, utf-8 or gb18030. Raises BadDelivery WRONG_ENCODING when the bytes are none of them."""
-    if data.startswith(b"\xef\xbb\xbf"):
-        return "utf-8-sig"
-    for encoding in ("utf-8", "gb18030"):
-        try:
-            data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        return encoding
+    """As `formats.encodings` calls it. Raises BadDelivery WRONG_ENCODING when the bytes are none that it reads."""
+    if found := encodings.looks_like(io.BytesIO(data)):
+        return "utf-8" if found == "ascii" else found
     raise BadDelivery("WRONG_ENCODING", "neither UTF-8 nor GB18030; ask the sender to save the file as UTF-8")
+
+
+def _start(data: bytes, encoding: str) -> str:
+    """The first character that is no blank."""
+    return data[:4096].decode(encoding, errors="ignore").lstrip("\ufeff \t\r\n")[:1]
 
 
 def _csv(text: str) -> dict:
@@ -162,32 +165,42 @@ def _top(book: "fastexcel.ExcelReader", sheet: str) -> list[tuple[str | None, ..
     return read.to_polars().rows()
 
 
-def _xlsx(data: bytes, name: str) -> dict:
-    """The widest sheet; in it title rows are counted from its very first row, be it blank."""
+def _xlsx(data: bytes) -> dict:
+    """The widest sheet of those that are shown; in it title rows are counted from its very first row, be it blank."""
     import fastexcel
 
     try:
         book = fastexcel.read_excel(data)
-        sheets = {sheet: _top(book, sheet) for sheet in book.sheet_names}
+        shown = [
+            sheet.name for sheet in Book(data, Xlsx(type="xlsx").max_bytes).sheets if sheet.is_shown
+        ] or book.sheet_names
+        sheets = {sheet: _top(book, sheet) for sheet in shown}
     except fastexcel.FastExcelError:
-        raise BadDelivery("UNREADABLE", f"{name} is not a workbook that can be read") from None
+        raise BadDelivery(
+            "UNREADABLE", "not a workbook that can be read; ask the sender to save it as .xlsx again"
+        ) from None
     widest = max(sheets, key=lambda sheet: max(map(len, sheets[sheet]), default=0))
     filled = [at for at, row in enumerate(sheets[widest]) if any(row)]
     titles = _titles([sheets[widest][at] for at in filled])
-    sheet = {} if widest == book.sheet_names[0] else {"sheet": widest}
+    is_alone = sum(any(map(any, rows)) for rows in sheets.values()) == 1
+    sheet = {} if is_alone else {"sheet": widest}
     return {"type": "xlsx"} | sheet | ({"skip_rows": filled[titles]} if titles else {})
 
 
 def _json(text: str) -> dict:
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_int=str, parse_float=str)
+    except RecursionError:
+        raise BadDelivery("UNREADABLE", "the JSON is nested too deep; ask the sender for plain records") from None
     except json.JSONDecodeError as error:
         if _is_lines(text):
             return {"type": "json", "lines": True}
-        raise BadDelivery("UNREADABLE", f"not one JSON document: line {error.lineno}: {error.msg}") from None
+        raise BadDelivery(
+            "UNREADABLE", f"not one JSON document: line {error.lineno}: {error.msg}; ask the sender"
+        ) from None
     found = sorted(_arrays(data, ""), reverse=True)
     if not found:
-        raise BadDelivery("UNREADABLE", "the JSON holds no array of objects")
+        raise BadDelivery("UNREADABLE", "the JSON holds no array of objects; ask the sender for one with rows")
     records = found[0][1]
     return {"type": "json"} | ({"records": records} if records else {})
 
@@ -195,8 +208,8 @@ def _json(text: str) -> dict:
 def _is_lines(text: str) -> bool:
     lines = [line for line in text.splitlines() if line.strip()]
     try:
-        return all(isinstance(json.loads(line), dict) for line in lines[:100])
-    except json.JSONDecodeError:
+        return all(isinstance(json.loads(line, parse_int=str), dict) for line in lines[:100])
+    except (json.JSONDecodeError, RecursionError):
         return False
 
 
@@ -209,16 +222,24 @@ def _arrays(data: object, path: str) -> list[tuple[int, str]]:
     return [found for key, value in data.items() for found in _arrays(value, f"{path}.{key}".lstrip("."))]
 
 
-def _xml(data: bytes, name: str) -> dict:
+def _xml(data: bytes, encoding: str) -> dict:
     from lxml import etree
 
+    from minhu.feeds.formats.xml_records import as_the_prolog_says
+
     counts: Counter[str] = Counter()
+    declared = "auto"
     try:
-        for _, element in etree.iterparse(io.BytesIO(data), resolve_entities=False, no_network=True):
+        text, read_as = as_the_prolog_says(data, declared)
+    except BadDelivery:  # the prolog is wrong: the bytes tell
+        text, read_as = as_the_prolog_says(data, declared := encoding)
+    try:
+        for _, element in etree.iterparse(io.BytesIO(text), encoding=read_as, resolve_entities=False, no_network=True):
             if isinstance(element.tag, str) and len(element) and element.getparent() is not None:
                 counts[element.tag] += 1
     except etree.XMLSyntaxError:
-        raise BadDelivery("UNREADABLE", f"{name} is not XML that can be read") from None
+        raise BadDelivery("UNREADABLE", "not XML that can be read; ask the sender to mend it") from None
     if not counts:
-        raise BadDelivery("UNREADABLE", f"{name} holds no element with a record's fields")
-    return {"type": "xml", "record": counts.most_common(1)[0][0]}
+        raise BadDelivery("UNREADABLE", "the XML holds no element with a record's fields; ask the sender")
+    said = {} if declared == "auto" else {"encoding": declared}
+    return {"type": "xml", "record": counts.most_common(1)[0][0]} | said

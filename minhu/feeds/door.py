@@ -8,6 +8,7 @@ a new column appears where the declaration froze the layout, or when too many of
 | reason | of a row that is rejected |
 |---|---|
 | FIELD_COUNT | the line has more or fewer fields than the header |
+| BAD_BYTES, BAD_QUOTE, BAD_RECORD | bytes that are no text, quotes that do not pair, a line that is no record |
 | MISSING_VALUE | a required column is blank |
 | BAD_TIMESTAMP | a required time that no declared format reads, or that no calendar holds |
 | TIME_OUT_OF_RANGE | a required time before 1970 or after 2100 |
@@ -39,7 +40,7 @@ from minhu.errors import BadDelivery
 from minhu.feeds import days, filters, keys, times, wording
 from minhu.feeds.canonical import LAYOUTS, Column
 from minhu.feeds.feed import Delivery, Feed, Mapping, When
-from minhu.feeds.formats.common import FIELD_COUNT, MARKS, ROUNDED
+from minhu.feeds.formats.common import FAULT, FIELD_COUNT, MARKS, ROUNDED, Aside
 from minhu.feeds.seen import Seen
 from minhu.privacy.callers import caller_links, tokenise
 from minhu.privacy.text import half_width, mask_text
@@ -101,6 +102,8 @@ class Door:
         self, feed: Feed, delivery: Delivery, caller_keys: Sequence[bytes], record_key: bytes | None = None
     ) -> None:
         self.tally = Tally()
+        self.aside = Aside()
+        """Given to the reader, which counts in it what is no row."""
         self._feed, self._delivery, self._keys, self._record_key = feed, delivery, caller_keys, record_key
         self._seen = Seen()
         self._unknown: list[str] = []
@@ -112,13 +115,15 @@ class Door:
     def judge(self, rows: pl.DataFrame) -> Judged:
         """Judges the next rows that the reader gave. Raises BadDelivery: MISSING_COLUMN, NEW_COLUMN."""
         feed, delivery, tally = self._feed, self._delivery, self.tally
+        rows = with_columns(rows, delivery)
         if not tally.received:
             self._unknown = _check_columns(rows, delivery)
         source = rows.with_row_index(ROW, offset=1 + tally.received).with_columns(pl.col(ROW).cast(pl.Int64))
         source, cleaned = filters.of_this_delivery(
             source, wording.as_declared(_clean(source, delivery), delivery), delivery
         )
-        cleaned = _moments(keys.tidied(cleaned, delivery, self._record_key), feed, delivery)
+        tidied = keys.tidied(cleaned, delivery, self._record_key)
+        cleaned = _moments(tidied, feed, delivery, self.aside.has("EPOCH_1904"))
         read = cleaned.select(
             ROW,
             *_canonical_exprs(feed, delivery, cleaned.columns),
@@ -159,7 +164,7 @@ class Door:
             for (code, column), rows in self._odd.items()
         ]
         new = _new_column_notes(self._unknown, tally.received, self._delivery)
-        tally.notes = (*odd, *wording.notes(self._unnamed), *new)
+        tally.notes = (*odd, *wording.notes(self._unnamed), *new, *self.aside.notes)
         return tally
 
     def _note(self, cleaned: pl.DataFrame, read: pl.DataFrame) -> None:
@@ -176,6 +181,11 @@ def judge(rows: pl.DataFrame, feed: Feed, delivery: Delivery, caller_key: bytes)
     judged = door.judge(rows)
     door.close()
     return judged
+
+
+def with_columns(rows: pl.DataFrame, delivery: Delivery) -> pl.DataFrame:
+    """``rows``; the declared columns where a delivery without rows names none, as JSON and XML do it."""
+    return rows if rows.columns else pl.DataFrame(schema=dict.fromkeys(_sources(delivery), pl.String))
 
 
 # -- columns of the file ------------------------------------------------------------------------------------------
@@ -235,7 +245,7 @@ def _clean(source: pl.DataFrame, delivery: Delivery) -> pl.DataFrame:
 # -- the canonical layout -----------------------------------------------------------------------------------------
 
 
-def _moments(cleaned: pl.DataFrame, feed: Feed, delivery: Delivery) -> pl.DataFrame:
+def _moments(cleaned: pl.DataFrame, feed: Feed, delivery: Delivery, is_from_1904: bool) -> pl.DataFrame:
     """``cleaned`` and, for each column that is a time, how its text is read, and why not where it is not."""
     is_time = {column.name: column.type == "timestamp" for column in (*delivery.layout_columns, *LAYOUTS["event"])}
     mappings = [delivery.mapping(column.name) for column in delivery.layout_columns if is_time[column.name]]
@@ -246,7 +256,8 @@ def _moments(cleaned: pl.DataFrame, feed: Feed, delivery: Delivery) -> pl.DataFr
     return cleaned.with_columns(
         series
         for name, mapping in wanted.items()
-        for series in _moments_of(texts[name], mapping, mapping.formats or delivery.formats, feed.timezone)
+        for formats in [times.as_the_book_counts(mapping.formats or delivery.formats, is_from_1904)]
+        for series in _moments_of(texts[name], mapping, formats, feed.timezone)
     )
 
 
@@ -379,6 +390,8 @@ def _faults(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery) -> pl
     """One row per source row: the first fault's reason_code and column_name (the sender's name), null when good."""
     given = cleaned.hstack(read.drop(ROW).rename(lambda name: f"__read.{name}"))
     checks: list[tuple[pl.Expr, str, str]] = []
+    if FAULT in cleaned.columns:
+        checks += [(pl.col(FAULT) == fault, fault, "(line)") for fault in cleaned[FAULT].drop_nulls().unique()]
     if FIELD_COUNT in cleaned.columns:
         checks.append((pl.col(FIELD_COUNT).is_not_null(), "FIELD_COUNT", "(line)"))
     for column in delivery.layout_columns:
@@ -419,7 +432,7 @@ def _column_faults(
 
 def _rejected(source: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
     is_bad = faults["reason_code"].is_not_null()
-    bad, raw = faults.filter(is_bad), source.filter(is_bad).drop(ROW, ROUNDED, strict=False)
+    bad, raw = faults.filter(is_bad), source.filter(is_bad).drop(ROW, ROUNDED, FAULT, strict=False)
     raws = raw.select(_json_object(raw.columns)).to_series().alias("raw")
     return bad.with_columns(raws).rename({ROW: "row_number"})
 

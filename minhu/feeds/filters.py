@@ -7,7 +7,7 @@ the batch's account and no more is made of it.
 import polars as pl
 
 from minhu.feeds.feed import Delivery
-from minhu.feeds.formats.common import FIELD_COUNT
+from minhu.feeds.formats.common import FAULT, FIELD_COUNT
 
 
 def of_this_delivery(
@@ -18,7 +18,7 @@ def of_this_delivery(
     if not tests:
         return source, cleaned
     is_own = pl.all_horizontal(tests).fill_null(False)
-    if FIELD_COUNT in cleaned.columns:
-        is_own = is_own | pl.col(FIELD_COUNT).is_not_null()
+    for mark in {FIELD_COUNT, FAULT} & set(cleaned.columns):
+        is_own = is_own | pl.col(mark).is_not_null()
     kept = cleaned.select(is_own).to_series()
     return source.filter(kept), cleaned.filter(kept)

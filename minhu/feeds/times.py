@@ -6,7 +6,7 @@ A format is a strftime pattern or one of these words; a column may list several,
 |---|---|
 | ``iso`` | 2026-10-01T08:00:00+08:00; a blank for T; fraction, seconds, time or zone may lack; Z, +08:00, +0800, +08 |
 | ``epoch_s``, ``epoch_ms`` | seconds since 1970 in 9 to 11 digits, milliseconds in 12 to 14 |
-| ``excel`` | serial days of the 1900 system, 46296.5; rounded to the second |
+| ``excel`` | serial days of the 1900 system, 46296.5, or as the workbook says from 1904; rounded to the second |
 | ``cn`` | 2026年10月1日 下午3时05分, 2026年10月01日15:05, 2026年10月1日 |
 
 What carries no zone is the feed's local time. A zone named behind the time (``UTC``, ``GMT+8``, ``北京时间``) counts.
@@ -41,6 +41,13 @@ _ISO = (
     r"\s*([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?$"
 )
 _END_OF_DAY = r"^(.*[^0-9:.])24:00((?::00(?:\.0+)?)?(?:[^0-9:].*)?)$"
+FROM_1904 = "excel_1904"
+_DAYS_TO_1904 = 1462
+
+
+def as_the_book_counts(formats: tuple[str, ...], is_from_1904: bool) -> tuple[str, ...]:
+    """``formats`` for a workbook whose serial days count from 1904, as it says itself."""
+    return tuple(FROM_1904 if is_from_1904 and format == "excel" else format for format in formats)
 
 
 def moments(text: pl.Series, formats: tuple[str, ...], zone: str) -> pl.Series:
@@ -54,7 +61,7 @@ def moments(text: pl.Series, formats: tuple[str, ...], zone: str) -> pl.Series:
 
 
 def _quick(text: pl.Series, format: str, zone: str) -> pl.Series:
-    if format in ("iso", "epoch_s", "epoch_ms", "excel", "cn"):
+    if format in ("iso", "epoch_s", "epoch_ms", "excel", FROM_1904, "cn"):
         return pl.Series([None], dtype=pl.Datetime("us", "UTC")).new_from_index(0, len(text))
     return text.to_frame("text").select(_in_bounds(read(pl.col("text"), format, zone))).to_series()
 
@@ -113,8 +120,8 @@ def read(text: pl.Expr, format: str, zone: str) -> pl.Expr:
     match format:
         case "epoch_s" | "epoch_ms":
             return _epoch(text, 1_000_000 if format == "epoch_s" else 1_000)
-        case "excel":
-            return _utc(_excel(text), zone)
+        case "excel" | "excel_1904":
+            return _utc(_excel(text, _DAYS_TO_1904 if format == FROM_1904 else 0), zone)
         case "iso":
             return _iso(text, zone)
         case _ if "%z" in format:
@@ -134,7 +141,7 @@ def tells_day(text: pl.Expr, format: str) -> pl.Expr:
     match format:
         case "epoch_s" | "epoch_ms":
             return pl.lit(value=False)
-        case "excel":
+        case "excel" | "excel_1904":
             return ~text.str.contains(".", literal=True)
         case "cn":
             return text.str.contains(r"[日号]\s*(?:星期.|周.)?$")
@@ -186,17 +193,19 @@ def _epoch(text: pl.Expr, unit: int) -> pl.Expr:
     return (number * unit).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
-def _excel(text: pl.Expr) -> pl.Expr:
+def _excel(text: pl.Expr, later: int) -> pl.Expr:
     """Days since 1899-12-30: right from March 1900 on, as the 1900 system counts a 29 February that never was."""
     days = pl.when(text.str.contains(r"^[0-9]{4,6}(\.[0-9]+)?$")).then(text).cast(pl.Float64, strict=False)
-    seconds = (days * 86_400).round().cast(pl.Int64) - 25_569 * 86_400
+    seconds = ((days + later) * 86_400).round().cast(pl.Int64) - 25_569 * 86_400
     return (seconds * 1_000_000).cast(pl.Datetime("us"))
 
 
 def _with_named_zone(text: pl.Expr, formats: tuple[str, ...], zone: str) -> pl.Expr:
     """Times with a zone behind them, for formats that have none. An unknown zone leaves the value unread."""
     bare = [
-        format for format in formats if format not in ("epoch_s", "epoch_ms", "excel", "iso") and "%z" not in format
+        format
+        for format in formats
+        if format not in ("epoch_s", "epoch_ms", "excel", FROM_1904, "iso") and "%z" not in format
     ]
     if not bare:
         return pl.lit(None, pl.Datetime("us", "UTC"))

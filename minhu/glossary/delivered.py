@@ -12,9 +12,20 @@ LOAD_OUTCOME = Kind(
         "nothing_delivered": ("未送达", "nothing delivered"),
         "held": ("扣留", "held"),
         "unreachable": ("数据源不可达", "source out of reach"),
+        "failed": ("装载失败", "load failed"),
     },
 )
-BATCH_STATUS = Kind(  # missing: a delivery of which no batch came
+LOAD_FAILURE = Kind(  # the code of an attempt that failed, where no file was refused
+    "load_failure",
+    {
+        "SOURCE_AWAY": ("数据源不可达，稍后再试", "the source is out of reach; tried again later"),
+        "NOT_NOW": ("暂不能装载，稍后再试", "not possible now; tried again later"),
+        "REFUSED": ("不能装载，须先更正", "refused until its cause is mended"),
+        "BAD_DECLARATION": ("声明有误", "a wrong declaration"),
+        "UNFORESEEN": ("程序异常，见装载失败日志", "broke unforeseen; the log of failed loads has it"),
+    },
+)
+BATCH_STATUS = Kind(  # missing: a delivery of which no batch came; failed: the last load of it failed
     "batch_status",
     {
         "loaded": ("待判定", "to be judged"),
@@ -23,6 +34,7 @@ BATCH_STATUS = Kind(  # missing: a delivery of which no batch came
         "refused": ("整批拒收", "refused"),
         "superseded": ("已被取代", "superseded"),
         "missing": ("未送达", "missing"),
+        "failed": ("装载失败", "load failed"),
     },
 )
 VERDICT = Kind("verdict", {"accepted": ("放行", "accepted"), "held": ("扣留", "held")})
@@ -47,6 +59,24 @@ DOOR_REASON = Kind(  # why a row or a whole file was set aside, and what was not
     "door_reason",
     {
         "FIELD_COUNT": ("列数与表头不符", "another number of columns than the header"),
+        "BAD_BYTES": ("含无法识别的字节", "bytes that are no text"),
+        "BAD_QUOTE": ("引号不成对", "quotes that do not pair"),
+        "BAD_RECORD": ("此行不是一条记录", "a line that is no record"),
+        "STRAY_QUOTE": ("多余的引号可能吞掉了下一行", "a stray quote may have swallowed the next record"),
+        "TITLE_LINES": ("标题行", "title lines"),
+        "FOOTER_LINES": ("表尾行", "footer lines"),
+        "BLANK_LINES": ("空行", "blank lines"),
+        "OTHER_SHEETS": ("未读取的工作表", "sheets that were not read"),
+        "ERROR_CELLS": ("单元格是错误值", "cells with an error"),
+        "UNCOMPUTED_CELLS": ("公式没有保存结果", "formulas without a saved result"),
+        "MERGED_CELLS": ("合并单元格，已逐行填入", "merged cells, filled in row by row"),
+        "WIDE_CELLS": ("跨列合并的单元格", "cells merged over columns"),
+        "ROUNDED_NUMBERS": (
+            "超过15位的数字已被表格软件改写",
+            "numbers of more than 15 digits, rounded by a spreadsheet",
+        ),
+        "EPOCH_1904": ("日期序号从1904年起算", "serial days that count from 1904"),
+        "NO_ROWS": ("没有记录", "no rows"),
         "MISSING_VALUE": ("必填项为空", "a required value is blank"),
         "BAD_TIMESTAMP": ("时间无法识别", "a time that cannot be read"),
         "UNKNOWN_CODE": ("代码不在约定范围", "a code that was not agreed"),

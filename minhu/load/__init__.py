@@ -5,7 +5,8 @@ transaction commits, nothing but the landed file exists, and landing the same by
 """
 
 from contextlib import closing
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -13,17 +14,17 @@ from typing import Any
 import psycopg
 
 from minhu import database, lineage
-from minhu.errors import BadDeclaration, BadDelivery, MinhuError, SourceAway
+from minhu.errors import BadDeclaration, BadDelivery, MinhuError
 from minhu.feeds import Delivery, Feed, load_feed
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door
 from minhu.feeds.formats import read
 from minhu.feeds.sources.dated import date_in
 from minhu.feeds.sources.fetch import fetch
-from minhu.feeds.sources.fetched import Fetched, Wanted
-from minhu.load import batch
+from minhu.feeds.sources.fetched import Fetched, NotFetched, Wanted, named
+from minhu.load import batch, failures
 from minhu.load.ahead import ahead
-from minhu.load.batch import LoadResult, Source
+from minhu.load.batch import LoadResult, Source, not_landed, now
 from minhu.load.begun import assert_begun, today
 from minhu.load.land import land, landed_file, opened
 from minhu.load.links import key_in_use
@@ -38,18 +39,15 @@ def load_delivery(
 ) -> list[LoadResult]:
     """Loads what one delivery of a feed brought for ``business_date`` (a date of the feed), one batch for each file.
 
-    A file that is refused does not keep the others from loading; the first refusal is raised at the end. Raises
-    BadDelivery (recorded as a refused batch), BadDeclaration, Retryable.
+    A file that fails does not keep the others from loading; the worst failure is raised at the end. Raises BadDelivery
+    (recorded as a refused batch), BadDeclaration, Retryable, Unforeseen; each of them stands in `audit.attempt`.
     """
     settings = settings or Settings.from_env()
     feed = read_feed(settings, feed_code)
-    loaded = []
     results = _load_delivery(settings, feed, feed.delivery(delivery), business_date)
-    for result in results:
-        if isinstance(result, BadDelivery):
-            raise result
-        loaded.append(result)
-    return loaded
+    if failed := [result for result in results if isinstance(result, MinhuError)]:
+        raise failures.worst(failed)
+    return [result for result in results if isinstance(result, LoadResult)]
 
 
 def load_file(
@@ -64,19 +62,19 @@ def load_file(
     feed = read_feed(settings, feed_code)
     declared = feed.delivery(delivery)
     day = business_date or _date_in_name(declared, file)
-    with database.connect(settings, autocommit=True) as connection:
-        return load_fetched(connection, settings, feed, declared, day, Fetched(file, _name(settings, file)))
+    name = _name(settings, file)
+    with (
+        failures.recorded(settings, not_landed(feed, declared, day or today(feed), named(name, feed, declared))),
+        database.connect(settings, autocommit=True) as connection,
+    ):
+        return load_fetched(connection, settings, feed, declared, day, Fetched(file, name))
 
 
 def load_feed_day(settings: Settings, feed: Feed, business_date: date) -> list[LoadResult | MinhuError]:
     """Every delivery of a feed for one date. What fails with one delivery does not keep the others from loading."""
-    results: list[LoadResult | MinhuError] = []
-    for delivery in feed.deliveries:
-        try:
-            results += _load_delivery(settings, feed, delivery, business_date)
-        except MinhuError as failure:
-            results.append(failure)
-    return results
+    return [
+        result for delivery in feed.deliveries for result in _load_delivery(settings, feed, delivery, business_date)
+    ]
 
 
 def read_feed(settings: Settings, feed_code: str) -> Feed:
@@ -97,44 +95,53 @@ def replay(settings: Settings, batch_id: int) -> LoadResult:
         old = batch.find(connection, batch_id)
         feed = read_feed(settings, old.feed_code)
         delivery = feed.delivery(old.delivery)
-        source = Source(
-            feed,
-            delivery,
-            old.business_date,
-            old.source_name,
-            old.source_sha256,
-            old.source_bytes,
-            datetime.now(settings.zone),
-        )
-        with landed_file(settings, batch_id, "replay") as landed:
+        source = Source(feed, delivery, old.business_date, old.source_name, old.source_sha256, old.source_bytes, now())
+        with (
+            failures.recorded(settings, source, replays=batch_id),
+            landed_file(settings, batch_id, "replay") as landed,
+        ):
             return _commit(connection, settings, source, landed, control_total=old.control_total, replays=old)
 
 
 def _load_delivery(
     settings: Settings, feed: Feed, delivery: Delivery, business_date: date
-) -> list[LoadResult | BadDelivery]:
-    assert_begun(feed, business_date)
-    results: list[LoadResult | BadDelivery] = []
-    with database.connect(settings, autocommit=True) as connection, private_folder(settings, "fetching") as folder:
-        cursor = batch.read_cursor(connection, feed.code, delivery.name)
-        nothing = Source(feed, delivery, business_date, "", "", 0, datetime.now(settings.zone))
-        try:
-            for fetched in fetch(Wanted(settings, feed, delivery, business_date, cursor, folder)):
-                try:
-                    results.append(load_fetched(connection, settings, feed, delivery, business_date, fetched))
-                except BadDelivery as refusal:
-                    if refusal.code != "NO_FILE" or fetched.path.exists():  # else another loader has taken it
-                        results.append(refusal)
-        except BadDelivery as error:  # what the source gave is no delivery: nothing landed, the manifest says why
-            refused = BadDelivery(error.code, f"{feed.code}/{delivery.name}: {error}")
-            batch.refuse(connection, nothing, refused, None)
-            results.append(refused)
-        except SourceAway:
-            batch.record_attempt(connection, nothing, "unreachable")
-            raise
-        if not results:
-            results.append(batch.record_attempt(connection, nothing, "nothing_delivered"))
+) -> list[LoadResult | MinhuError]:
+    """What became of each file of the day, in the account too, whatever it was. Nothing that fails is raised."""
+    results: list[LoadResult | MinhuError] = []
+    nothing = not_landed(feed, delivery, business_date)
+    try:
+        assert_begun(feed, business_date)
+        with database.connect(settings, autocommit=True) as connection, private_folder(settings, "fetching") as folder:
+            cursor = batch.read_cursor(connection, feed.code, delivery.name)
+            try:
+                for fetched in fetch(Wanted(settings, feed, delivery, business_date, cursor, folder)):
+                    results += _load_one(connection, settings, nothing, fetched)
+                    if connection.closed:  # each further file would fail likewise
+                        break
+            except BadDelivery as error:  # what the source gave is no delivery: nothing landed, the manifest says why
+                words = failures.printable(f"{feed.code}/{delivery.name}: {error}")
+                batch_id = batch.refuse(connection, nothing, BadDelivery(error.code, words), None)
+                results.append(BadDelivery(error.code, words, batch_id))
+            if not results:
+                results.append(batch.record_attempt(connection, nothing, "nothing_delivered"))
+    except failures.CAUGHT as error:
+        results.append(failures.record(settings, nothing, error))
     return results
+
+
+def _load_one(
+    connection: psycopg.Connection, settings: Settings, nothing: Source, fetched: Fetched | NotFetched
+) -> list[LoadResult | MinhuError]:
+    """What became of one file; nothing when another loader has taken it."""
+    source = replace(nothing, name=named(fetched.name, nothing.feed, nothing.delivery), started_at=now())
+    if isinstance(fetched, NotFetched):
+        return [failures.record(settings, source, fetched.error)]
+    try:
+        return [load_fetched(connection, settings, source.feed, source.delivery, source.business_date, fetched)]
+    except failures.CAUGHT as error:
+        if isinstance(error, BadDelivery) and error.code == "NO_FILE" and not fetched.path.exists():
+            return []
+        return [failures.record(settings, source, error)]
 
 
 def load_fetched(
@@ -148,20 +155,18 @@ def load_fetched(
     """Loads one file that a source gave: lands it, judges it, commits it, and lets the source tidy up."""
     if business_date is not None:
         assert_begun(feed, business_date)
-    started_at = datetime.now(settings.zone)
+    started_at = now()
     landed = land(settings, fetched.path)
     if business_date is None:
         business_date = batch.date_of(connection, feed.code, delivery.name, landed.sha256) or today(feed)
-    source = Source(
-        feed, delivery, business_date, fetched.name, landed.sha256, landed.bytes, started_at, fetched.identity
-    )
+    name = named(fetched.name, feed, delivery)
+    source = Source(feed, delivery, business_date, name, landed.sha256, landed.bytes, started_at, fetched.identity)
     if (batch_id := batch.find_loaded(connection, source)) is not None:
         result = batch.record_attempt(connection, source, "already_loaded", batch_id)
     else:
-        with opened(settings, landed.sha256, f"{feed.code}/{delivery.name} {fetched.name}") as path:
-            result = _commit(
-                connection, settings, source, path, control_total=fetched.control_total, cursor=fetched.cursor
-            )
+        with opened(settings, landed.sha256, f"{feed.code}/{delivery.name} {name}") as path:
+            told = {"control_total": fetched.control_total, "arrived": fetched.arrived, "cursor": fetched.cursor}
+            result = _commit(connection, settings, source, path, **told)
     if fetched.after_commit:
         fetched.after_commit()
     return result
@@ -190,7 +195,7 @@ def _judge_and_commit(
         door = Door(source.feed, delivery, keys, _record_key(settings, delivery))
         try:
             with (
-                closing(ahead(read.read_parts(path, delivery.format))) as frames,
+                closing(ahead(read.read_parts(path, delivery.format, door.aside))) as frames,
                 closing(ahead(door.judge(rows) for rows in frames)) as parts,
             ):
                 first = list(islice(parts, 2))
@@ -200,7 +205,7 @@ def _judge_and_commit(
                     return batch.commit(connection, source, door, chain(first, parts), **how)
         except BadDelivery as error:
             refusal = BadDelivery(error.code, f"{source.feed.code}/{delivery.name} {source.name}: {error}")
-            batch.refuse(connection, source, refusal, door.tally.received or None)
+            refusal.batch_id = batch.refuse(connection, source, refusal, door.tally.received or None)
             raise refusal from None
 
 

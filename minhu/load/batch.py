@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from itertools import chain
 from typing import cast
@@ -19,9 +19,13 @@ from minhu.errors import BadDelivery, Refused, Retryable, foreign
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door, Judged, Tally
 from minhu.feeds.feed import Delivery, Feed
+from minhu.feeds.formats.common import NO_ROWS
+from minhu.feeds.sources.fetched import UNREAD
+from minhu.glossary.delivered import DOOR_REASON
 from minhu.load.links import write_links
 
 SAME_FILE = "SAME_FILE_OTHER_DATE"
+CONTROL_TOTAL = "CONTROL_TOTAL"
 _MANY = 5_000
 _ESCAPES = {"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\x00": ""}
 
@@ -52,6 +56,15 @@ class Source:
         }
 
 
+def not_landed(feed: Feed, delivery: Delivery, business_date: date, name: str = "") -> Source:
+    """What a load is about while no bytes of it have landed."""
+    return Source(feed, delivery, business_date, name, "", 0, now())
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True)
 class Batch:
     """A row of the manifest, as far as a replay needs it."""
@@ -68,6 +81,8 @@ class Batch:
     reason_code: str | None
     reason: str | None
     order_key: int
+    is_as_counted: bool | None
+    """Its file holds as many rows as the sender counts, be they different or not."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +119,8 @@ def find(connection: psycopg.Connection, batch_id: int) -> Batch:
     with connection.cursor(row_factory=class_row(Batch)) as cursor:
         found = cursor.execute(
             "select batch_id, feed_code, delivery, business_date, source_name, source_sha256, source_bytes,"
-            " control_total, status, reason_code, reason, order_key from audit.batch where batch_id = %s",
+            " control_total, status, reason_code, reason, order_key, received_rows = control_total as is_as_counted"
+            " from audit.batch where batch_id = %s",
             [batch_id],
         ).fetchone()
     if found is None:
@@ -150,6 +166,7 @@ def commit(
     parts: Iterable[Judged],
     *,
     control_total: int | None = None,
+    arrived: int | None = None,
     cursor: str | None = None,
     replays: Batch | None = None,
 ) -> LoadResult:
@@ -171,7 +188,7 @@ def commit(
 
     _copy(connection, STAGING_TABLE[source.delivery.kind], staged())
     tally = door.close()
-    hold = _why_hold(connection, source, tally, control_total, replays)
+    hold = _short(control_total, arrived, tally, replays) or _why_hold(connection, source, tally, replays)
     if replays:
         _withdraw(connection, replays)
     _insert_batch(connection, batch_id, source, tally, hold, control_total, replays)
@@ -199,18 +216,48 @@ def commit(
     )
 
 
-def _why_hold(
-    connection: psycopg.Connection, source: Source, tally: Tally, control_total: int | None, replays: Batch | None
-) -> Hold | None:
-    """What a person must look at before the batch counts, if anything."""
-    if replays and replays.status == "held" and replays.reason_code == SAME_FILE:
-        return Hold(SAME_FILE, replays.reason or "")
-    if control_total is not None and control_total != tally.received:
+def _short(control_total: int | None, arrived: int | None, tally: Tally, replays: Batch | None) -> Hold | None:
+    """Where what arrived is not what the sender counts. The rows of a file that is read anew tell of no missing one."""
+    if control_total == UNREAD or (control_total is None and _was_held(replays, CONTROL_TOTAL)):
+        return Hold(
+            CONTROL_TOTAL,
+            f"the sender's count of rows cannot be read, {tally.received} arrived: compare, and release the batch, or"
+            " ask the sender to write a bare number",
+        )
+    if replays and _was_held(replays, CONTROL_TOTAL) and replays.is_as_counted:
+        return Hold(CONTROL_TOTAL, replays.reason or "")
+    if control_total is None or control_total == (tally.received if arrived is None else arrived):
+        return None
+    if arrived is None or arrived == tally.received:
         gap = tally.received - control_total
-        return Hold("CONTROL_TOTAL", f"the sender counts {control_total} rows, {tally.received} arrived ({gap:+})")
+        return Hold(CONTROL_TOTAL, f"the sender counts {control_total} rows, {tally.received} arrived ({gap:+})")
+    return Hold(CONTROL_TOTAL, f"the sender counts {control_total} rows, {arrived} different ones arrived; load again")
+
+
+def _why_hold(connection: psycopg.Connection, source: Source, tally: Tally, replays: Batch | None) -> Hold | None:
+    """What else a person must look at before the batch counts, if anything."""
+    if replays and _was_held(replays, SAME_FILE):
+        return Hold(SAME_FILE, replays.reason or "")
+    if hold := why_no_rows(tally):
+        return hold
     if replays is None and tally.received and (other := _same_content_other_date(connection, source)):
         return Hold(SAME_FILE, f"the same bytes were already delivered for {other}; release the batch if that is right")
     return _shrunk_snapshot(connection, source, tally)
+
+
+def _was_held(replays: Batch | None, code: str) -> bool:
+    return replays is not None and replays.status == "held" and replays.reason_code == code
+
+
+def why_no_rows(tally: Tally) -> Hold | None:
+    """A file without rows that holds more than a header: what was left aside may have been the records."""
+    left = [note for note in tally.notes if note["code"] in NO_ROWS]
+    if tally.received or not left:
+        return None
+    told = ", ".join(f"{note['rows']} {DOOR_REASON.said(note['code'], 'en')}" for note in left)
+    return Hold(
+        "NO_ROWS", f"the file holds no rows, but {told}: look at format, or release the batch if there were none"
+    )
 
 
 def _shrunk_snapshot(connection: psycopg.Connection, source: Source, tally: Tally) -> Hold | None:
@@ -247,26 +294,32 @@ def _write_cursor(connection: psycopg.Connection, source: Source, cursor: str, b
     )
 
 
-def refuse(connection: psycopg.Connection, source: Source, error: BadDelivery, received: int | None) -> None:
-    """Records a delivery that was refused whole; the file stays in the landing zone."""
-    connection.execute(
+def refuse(connection: psycopg.Connection, source: Source, error: BadDelivery, received: int | None) -> int:
+    """Records a delivery that was refused whole; the file stays in the landing zone. Returns the batch."""
+    return database.one(
+        connection,
         "insert into audit.batch (feed_code, delivery, kind, business_date, source_name, source_sha256, content_sha256,"
         " source_bytes, received_rows, status, reason_code, reason, order_key, started_at) values (%(feed_code)s,"
         " %(delivery)s, %(kind)s, %(business_date)s, %(name)s, %(source_sha256)s, %(content_sha256)s, %(bytes)s,"
-        " %(received)s, 'refused', %(code)s, %(reason)s, 0, %(started_at)s)",
+        " %(received)s, 'refused', %(code)s, %(reason)s, 0, %(started_at)s) returning batch_id",
         {**_facts(source), "received": received, "code": error.code, "reason": str(error)},
-    )
+    )[0]
 
 
 def record_attempt(
-    connection: psycopg.Connection, source: Source, outcome: str, batch_id: int | None = None
+    connection: psycopg.Connection,
+    source: Source,
+    outcome: str,
+    batch_id: int | None = None,
+    code: str | None = None,
+    reason: str | None = None,
 ) -> LoadResult:
-    """Records a load that changed nothing."""
+    """Records a load that changed nothing; of one that failed the code and the words too."""
     connection.execute(
-        "insert into audit.attempt (feed_code, delivery, business_date, source_name, source_sha256, batch_id, outcome)"
-        " values (%(feed_code)s, %(delivery)s, %(business_date)s, %(name)s, %(source_sha256)s, %(batch_id)s,"
-        " %(outcome)s)",
-        {**_facts(source), "batch_id": batch_id, "outcome": outcome},
+        "insert into audit.attempt (feed_code, delivery, business_date, source_name, source_sha256, batch_id, outcome,"
+        " reason_code, reason) values (%(feed_code)s, %(delivery)s, %(business_date)s, %(name)s, %(source_sha256)s,"
+        " %(batch_id)s, %(outcome)s, %(code)s, %(reason)s)",
+        {**_facts(source), "batch_id": batch_id, "outcome": outcome, "code": code, "reason": reason},
     )
     return LoadResult(source.feed.code, source.delivery.name, source.business_date, outcome, batch_id)
 
@@ -322,7 +375,7 @@ def _insert_batch(
             "duplicates": tally.duplicates,
             "filtered": tally.filtered,
             "has_no": list(source.delivery.has_no),
-            "control_total": control_total,
+            "control_total": None if control_total == UNREAD else control_total,
             "status": "held" if hold else "loaded",
             "code": hold.code if hold else None,
             "reason": hold.reason if hold else None,

@@ -18,6 +18,7 @@ from minhu.errors import BadDelivery, Refused, foreign
 from minhu.load import seal
 from minhu.load.store import Store, name_of, private_folder, store_of
 from minhu.privacy.access_log import reading
+from minhu.privacy.file_names import told
 from minhu.settings import Settings
 
 _CHUNK = 1 << 20
@@ -39,12 +40,13 @@ def land(settings: Settings, source: Path) -> Landed:
     """
     keys = seal.read_keys(settings)
     store = store_of(settings)
-    with foreign.told("delivered file", source=source):
+    name = told(source.name)
+    with foreign.told("delivered file", source=source.with_name(name)):
         given = source.open("rb")
     with given:
         descriptor, fresh = tempfile.mkstemp(dir=store.drafts(), prefix=".arriving-")
         try:
-            with foreign.told("landing", name=source.name, where=store.told):
+            with foreign.told("landing", name=name, where=store.told):
                 plain = seal.Hashed(given)
                 with os.fdopen(descriptor, "wb") as copy:
                     seal.encrypt(plain, copy, keys[0]) if keys else shutil.copyfileobj(plain, copy, _CHUNK)

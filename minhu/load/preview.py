@@ -16,8 +16,10 @@ from minhu.feeds import door, times
 from minhu.feeds.contract import Contract, ContractColumn, Drift, contract, drift
 from minhu.feeds.detect import detect_format, shape, showable
 from minhu.feeds.feed import Delivery, Feed
-from minhu.feeds.formats.read import read
+from minhu.feeds.formats.read import Aside, read
 from minhu.feeds.names import nearest
+from minhu.feeds.sources.fetched import UNREAD, control_total, named
+from minhu.load.batch import why_no_rows
 from minhu.settings import Settings
 
 _KEY = b"preview"  # a preview makes tokens only because the door does; none of them leaves it
@@ -67,16 +69,16 @@ def preview(settings: Settings, feed: Feed, delivery: Delivery, file: Path) -> P
     given = Preview(
         feed=feed.code,
         delivery=delivery.name,
-        file=file.name,
+        file=named(file.name, feed, delivery),
         detected=_detected(file),
         declared=_declared(delivery),
     )
+    aside = Aside()
     try:
-        rows = read(file, delivery.format)
+        rows = door.with_columns(read(file, delivery.format, aside), delivery)
     except BadDelivery as refusal:
-        told = "" if refusal.code == "BAD_HEADER" else f": {refusal}"  # without a header, its names are values
-        return replace(given, reasons=(f"{refusal.code}{told}",))
-    return _judged(_described(given, settings, feed, delivery, rows), feed, delivery, rows, file)
+        return replace(given, reasons=(f"{refusal.code}: {refusal}",))
+    return _judged(_described(given, settings, feed, delivery, rows), feed, delivery, rows, file, aside)
 
 
 def _declared(delivery: Delivery) -> dict:
@@ -109,12 +111,13 @@ def _described(given: Preview, settings: Settings, feed: Feed, delivery: Deliver
     )
 
 
-def _judged(given: Preview, feed: Feed, delivery: Delivery, rows: pl.DataFrame, file: Path) -> Preview:
+def _judged(given: Preview, feed: Feed, delivery: Delivery, rows: pl.DataFrame, file: Path, aside: Aside) -> Preview:
     refusals = _refusals(delivery, given.drift) if given.drift else []
     if given.drift and given.drift.missing_columns:
         return replace(given, verdict="refuse", reasons=tuple(refusals))
     lenient = delivery.model_copy(update={"max_rejected_pct": 100.0, "new_columns": "evolve"})
     gate = door.Door(feed, lenient, (_KEY,), _KEY)
+    gate.aside = aside
     try:
         judged, tally = gate.judge(rows), gate.close()
     except BadDelivery as refusal:
@@ -124,6 +127,8 @@ def _judged(given: Preview, feed: Feed, delivery: Delivery, rows: pl.DataFrame, 
     if 100 * rejected > delivery.max_rejected_pct * own:
         refusals.append(f"TOO_MANY_REJECTED: {rejected} of {own} rows, more than {delivery.max_rejected_pct:g} %")
     held = _held(delivery, file, rows.height)
+    if left := why_no_rows(tally):
+        held.append(f"{left.code}: {left.reason}")
     return replace(
         given,
         staged=judged.staged.height,
@@ -137,12 +142,12 @@ def _judged(given: Preview, feed: Feed, delivery: Delivery, rows: pl.DataFrame, 
 
 
 def _refusals(delivery: Delivery, found: Drift) -> list[str]:
-    told = []
+    slips = []
     if found.missing_columns:
-        told.append(f"MISSING_COLUMN: {', '.join(found.missing_columns)}")
+        slips.append(f"MISSING_COLUMN: {', '.join(found.missing_columns)}")
     if found.new_columns and delivery.new_columns == "freeze":
-        told.append(f"NEW_COLUMN: {', '.join(found.new_columns)}")
-    return told
+        slips.append(f"NEW_COLUMN: {', '.join(found.new_columns)}")
+    return slips
 
 
 def _held(delivery: Delivery, file: Path, rows: int) -> list[str]:
@@ -151,14 +156,11 @@ def _held(delivery: Delivery, file: Path, rows: int) -> list[str]:
     done = file.with_name(file.name + suffix) if suffix else None
     if done is None or not done.is_file():
         return []
-    text = done.read_text(encoding="utf-8", errors="replace").strip()
-    try:
-        told = json.loads(text)
-    except json.JSONDecodeError:
+    count = control_total(done.read_text(encoding="utf-8", errors="replace"))
+    if count in (None, rows):
         return []
-    count = told.get("rows") if isinstance(told, dict) else told
-    if not isinstance(count, int) or count == rows:
-        return []
+    if count == UNREAD:
+        return ["CONTROL_TOTAL: the sender's count cannot be read"]
     return [f"CONTROL_TOTAL: the sender counts {count} rows, the file holds {rows}"]
 
 

@@ -8,8 +8,10 @@ from datetime import date
 from minhu import database
 from minhu.errors import Refused
 from minhu.feeds.sources import Push
-from minhu.feeds.sources.fetched import Fetched
+from minhu.feeds.sources.fetched import Fetched, named
 from minhu.load import LoadResult, load_fetched, read_feed
+from minhu.load.batch import not_landed
+from minhu.load.failures import recorded
 from minhu.load.store import private_folder
 from minhu.settings import Settings
 
@@ -33,15 +35,19 @@ def receive(
     declared = feed.delivery(delivery)
     if not isinstance(declared.source, Push):
         raise Refused(f"{feed_code}/{delivery} is not posted: its source is {declared.source.type}")
-    if len(body) > declared.source.max_mb * 1_000_000:
-        raise Refused(f"{feed_code}/{delivery}: more than {declared.source.max_mb:g} MB at once; send smaller parts")
+    told = f"push:{_told(name)}"
     with (
+        recorded(settings, not_landed(feed, declared, business_date, named(told, feed, declared))),
         private_folder(settings, "fetching") as folder,
         database.connect(settings, autocommit=True) as connection,
     ):
+        if len(body) > declared.source.max_mb * 1_000_000:
+            raise Refused(
+                f"{feed_code}/{delivery}: more than {declared.source.max_mb:g} MB at once; send smaller parts"
+            )
         path = folder / "body"
         path.write_bytes(body)
-        fetched = Fetched(path, f"push:{_told(name)}", declared_rows)
+        fetched = Fetched(path, told, declared_rows)
         return load_fetched(connection, settings, feed, declared, business_date, fetched)
 
 

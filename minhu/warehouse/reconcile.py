@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import date
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
 from minhu import database
 from minhu.feeds import load_feeds
 from minhu.glossary.columns import COLUMN
-from minhu.glossary.delivered import BATCH_STATUS
+from minhu.glossary.delivered import BATCH_STATUS, DOOR_REASON, LOAD_FAILURE
 from minhu.settings import Settings
 
 COLUMNS = (
@@ -22,8 +23,8 @@ HEADS = tuple(map(COLUMN.zh, COLUMNS))
 class Line:
     """One delivery on one date.
 
-    ``gap``: received rows less the sender's count, where the sender gives one. ``pruned``: rows of the staged and the
-    rejected that retention has deleted since.
+    ``gap``: received rows less the sender's count, where the sender gives one; duplicates may be counted or not.
+    ``pruned``: rows of the staged and the rejected that retention has deleted since.
     """
 
     feed_code: str
@@ -65,12 +66,23 @@ def reconcile(settings: Settings, business_date: date) -> Statement:
         for row in connection.execute(_SUMS, [business_date]).fetchall():
             feed, delivery, *figures = row
             found[feed, delivery] = figures
-    lines = []
-    for feed in load_feeds(settings.config):
-        for delivery in feed.deliveries:
-            lines.append(_line(feed.code, feed.name, delivery.name, found.pop((feed.code, delivery.name), None)))
-    lines += [_line(feed, feed, delivery, figures) for (feed, delivery), figures in sorted(found.items())]
-    return Statement(business_date, tuple(lines))
+        failed = {
+            (feed, delivery): "; ".join(starmap(_why, reasons))
+            for feed, delivery, reasons in connection.execute(_FAILED, [business_date] * 2)
+        }
+    names = _declared(settings)
+    keys = [*names, *sorted((found.keys() | failed.keys()) - names.keys())]
+    return Statement(
+        business_date,
+        tuple(_line(key, names.get(key) or key[0], found.get(key), failed.get(key)) for key in keys),
+    )
+
+
+def _declared(settings: Settings) -> dict[tuple[str, str], str]:
+    """Feed and delivery → the feed's name, as declared."""
+    return {
+        (feed.code, delivery.name): feed.name for feed in load_feeds(settings.config) for delivery in feed.deliveries
+    }
 
 
 # Rows of refused batches are counted apart: nothing of them was taken.
@@ -86,7 +98,10 @@ select
     coalesce(sum(duplicate_rows) filter (where status <> 'refused'), 0)::bigint as duplicates,
     coalesce(sum(filtered_rows) filter (where status <> 'refused'), 0)::bigint as filtered,
     coalesce(sum(pruned.rows), 0)::bigint as pruned,
-    (sum(received_rows - control_total) filter (where status <> 'refused'))::bigint as gap,
+    (
+        sum(greatest(received_rows - duplicate_rows - control_total, 0) + least(received_rows - control_total, 0))
+        filter (where status <> 'refused')
+    )::bigint as gap,
     array_agg(distinct status) as statuses,
     string_agg(distinct reason, '; ') filter (where status in ('refused', 'held')) as reason
 from audit.batch
@@ -96,12 +111,51 @@ group by feed_code, delivery
 """
 
 
-def _line(feed_code: str, feed_name: str, delivery: str, figures: list[Any] | None) -> Line:
+# Failures that nothing has mended since. What is told of a file ends what failed with that file; what failed with the
+# source, where no file has a name, is ended by anything told later. A replay that fails leaves its batch as it was.
+_FAILED = """
+with told as (
+    select feed_code, delivery, source_name, attempted_at as at,
+        outcome in ('failed', 'unreachable') as has_failed, coalesce(reason_code, 'SOURCE_AWAY') as code, reason
+    from audit.attempt
+    where business_date = %s and (batch_id is null or outcome = 'already_loaded')
+    union all
+    select feed_code, delivery, source_name, loaded_at, false, null, null
+    from audit.batch
+    where business_date = %s
+),
+
+ended as (
+    select
+        *,
+        case
+            when source_name = '' then max(at) filter (where not has_failed) over (partition by feed_code, delivery)
+            else max(at) filter (where not has_failed) over (partition by feed_code, delivery, source_name)
+        end as ended_at,
+        row_number() over (partition by feed_code, delivery, source_name order by at desc) as latest
+    from told
+)
+
+select feed_code, delivery, array_agg(array[code, coalesce(reason, '')] order by at) as reasons
+from ended
+where has_failed and latest = 1 and (ended_at is null or at > ended_at)
+group by feed_code, delivery
+"""
+
+
+def _why(code: str, reason: str) -> str:
+    kind = LOAD_FAILURE if code in LOAD_FAILURE else DOOR_REASON
+    return f"{kind.said(code)}（{code}）：{reason}"
+
+
+def _line(key: tuple[str, str], name: str, figures: list[Any] | None, failed: str | None) -> Line:
+    feed_code, delivery = key
     if figures is None:
-        return Line(feed_code, feed_name, delivery, "missing")
+        return Line(feed_code, name, delivery, "failed" if failed else "missing", reason=failed)
     *counts, statuses, reason = figures
     worst = next(status for status in ("held", "loaded", "accepted", "refused") if status in statuses)
-    return Line(feed_code, feed_name, delivery, worst, *(*counts, reason))
+    reasons = "; ".join(filter(None, [failed, reason])) or None
+    return Line(feed_code, name, delivery, "failed" if failed else worst, *(*counts, reasons))
 
 
 def as_markdown(statement: Statement) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from minhu.errors import BadDelivery
 from minhu.feeds.formats import Csv, delimited, encodings
-from minhu.feeds.formats.read import read, read_parts
+from minhu.feeds.formats.read import Aside, read, read_parts
 from minhu.feeds.seen import Seen
 
 PIECES = st.sampled_from(
@@ -28,20 +28,25 @@ PIECES = st.sampled_from(
         " ",
         "\r",
         "合计,3\n",
+        "合计,3\r",
         "é",
         "𠮷",
         "\n\n",
+        "\x00",
     ]
 )
 
 
 def at_once_and_in_parts(path, format, size, monkeypatch, footer=64) -> tuple:
+    """What is read, with its account: one block, then many."""
     told = []
     for block in (1 << 23, size):
+        aside = Aside()
         monkeypatch.setattr(encodings, "BLOCK", block)
         monkeypatch.setattr(delimited, "_FOOTER", footer)
         try:
-            told.append(read(path, format).with_columns(pl.col(pl.String).replace("", None)))
+            rows = read(path, format, aside).with_columns(pl.col(pl.String).replace("", None))
+            told.append((rows, sorted(map(str, aside.notes))))
         except BadDelivery as refusal:
             told.append(refusal.code)
     return tuple(told)
@@ -58,8 +63,9 @@ def test_where_a_part_ends_changes_nothing(tmp_path_factory, pieces, size, encod
     if isinstance(whole, str) or isinstance(parts, str):
         assert whole == parts
     else:
-        assert parts.select(whole.columns).equals(whole)
-        assert set(parts.columns) == set(whole.columns)
+        assert parts[0].select(whole[0].columns).equals(whole[0])
+        assert set(parts[0].columns) == set(whole[0].columns)
+        assert parts[1] == whole[1]
 
 
 def test_parts_are_read_fast_and_slowly_as_each_needs(tmp_path, monkeypatch):
@@ -70,8 +76,8 @@ def test_parts_are_read_fast_and_slowly_as_each_needs(tmp_path, monkeypatch):
     path.write_text("\n".join(["a,b", *lines]))
     monkeypatch.setattr(encodings, "BLOCK", 256)
     slow = []
-    real = delimited._slowly
-    monkeypatch.setattr(delimited, "_slowly", lambda *given: slow.append(len(given[0])) or real(*given))
+    real = delimited._Reading._slowly
+    monkeypatch.setattr(delimited._Reading, "_slowly", lambda self, text: slow.append(len(text)) or real(self, text))
     rows = read(path, Csv(type="csv"))
     assert rows["a"].to_list() == [str(at) for at in range(200)]
     assert rows["b"][150] == '五"英寸'
@@ -87,7 +93,7 @@ def test_no_character_is_cut_by_a_block(tmp_path, monkeypatch, encoding):
     for size in range(8, 24):
         monkeypatch.setattr(encodings, "BLOCK", size)
         with path.open("rb") as file:
-            blocks = list(encodings.utf8_blocks(file, encoding))
+            blocks = list(encodings.utf8_blocks(file, encoding, encodings.Places()))
         assert b"".join(blocks).decode() == text
         assert len(blocks) > 10
         for block in blocks:
@@ -109,8 +115,10 @@ def test_a_footer_is_found_though_a_block_ends_in_it(tmp_path, monkeypatch, foot
     path = tmp_path / "file.csv"
     path.write_text("a,b\n" + "".join(f"{at},x\n" for at in range(30)) + "合计,30\n制表人,\n\n\n")
     whole, parts = at_once_and_in_parts(path, Csv(type="csv", **footer), size, monkeypatch)
-    assert whole.height == 30
-    assert parts.equals(whole)
+    assert whole[0].height == 30
+    assert parts[0].equals(whole[0])
+    assert parts[1] == whole[1]
+    assert "'FOOTER_LINES', 'column': '', 'rows': 2" in str(whole[1])
 
 
 def test_a_big_file_never_is_in_memory_whole(tmp_path, monkeypatch):

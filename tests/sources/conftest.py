@@ -9,7 +9,7 @@ import pytest
 from minhu.feeds.feed import Feed
 from minhu.feeds.sources import http
 from minhu.feeds.sources.fetch import fetch
-from minhu.feeds.sources.fetched import Fetched, Wanted
+from minhu.feeds.sources.fetched import Fetched, NotFetched, Wanted
 from minhu.settings import Settings
 from tests import given
 from tests.sources.web import Web
@@ -33,10 +33,13 @@ def waits(monkeypatch) -> list[float]:
 
 @pytest.fixture
 def pull(tmp_path) -> Callable[..., list[Fetched]]:
-    """Fetches what a declared source holds."""
+    """Fetches what a declared source holds; raises what one of its files could not be had for."""
 
     def ask(source: dict, cursor: str | None = None, day: date = DAY) -> list[Fetched]:
-        return list(fetch(wanted(tmp_path, source, cursor, day)))
+        given = list(fetch(wanted(tmp_path, source, cursor, day)))
+        if failed := [one for one in given if isinstance(one, NotFetched)]:
+            raise failed[0].error
+        return given
 
     return ask
 

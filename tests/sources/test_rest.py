@@ -5,12 +5,13 @@ import hashlib
 import hmac
 import json
 import logging
+import time
 
 import pytest
 
 from minhu import database
-from minhu.errors import BadDelivery, Refused, Retryable
-from minhu.load import load_delivery
+from minhu.errors import BadDelivery, Refused, Retryable, SourceAway
+from minhu.load import load_delivery, replay
 from tests import given
 from tests.sources.conftest import DAY
 from tests.sources.web import Answer
@@ -333,3 +334,76 @@ def test_pages_in_xml_are_loaded(web, scratch, tmp_path):
     web.answer = answer
     [result] = load_delivery("h1", "cases", DAY, settings=city)
     assert (result.outcome, result.staged, result.rejected) == ("loaded", 3, 0)
+
+
+# Pages that shift while they are read
+
+
+def shifting(rows, at, change):
+    """Pages of two whose rows ``change`` once the page ``at`` was given; each tells how many rows there are."""
+
+    def answer(asked):
+        now = rows if int(asked.params["page"]) <= at else change(rows)
+        start = (int(asked.params["page"]) - 1) * 2
+        return Answer({"items": now[start : start + 2], "total": len(now)})
+
+    return answer
+
+
+SHIFTS = {
+    "a new row on top": (lambda rows: [{"id": "9", "at": "2026-10-12 09:00:00"}, *rows], 6, 5),
+    "a row goes to the end as it changes": (lambda rows: [*rows[1:], rows[0] | {"at": "2026-10-12 09:30:00"}], 5, 4),
+}
+
+
+@pytest.mark.parametrize("shift", SHIFTS)
+def test_a_row_twice_and_another_never_is_held_though_the_total_agrees(scratch, tmp_path, web, shift):
+    change, total, different = SHIFTS[shift]
+    rows = [{"id": str(number), "at": "2026-10-12 08:00:00"} for number in range(5)]
+    web.answer = shifting(rows, 1, change)
+    source = rest(web, records="items", total="total", pagination={"type": "page"})
+    delivery = {
+        "name": "cases",
+        "kind": "case",
+        "source": source,
+        "format": {"type": "json"},
+        "columns": {"case_no": "id", "received_at": "at"},
+    }
+    city = scratch(given.config(tmp_path / "config", [given.feed(deliveries=[delivery])]))
+    [result] = load_delivery("h1", "cases", DAY, settings=city)
+    assert (result.outcome, result.received) == ("held", total)
+    assert f"the sender counts {total} rows, {different} different ones arrived" in result.reason
+    again = replay(city, result.batch_id)
+    assert (again.outcome, again.reason) == ("held", result.reason), "reading it anew finds no missing row"
+    web.answer = shifting(rows, 9, change)
+    assert load_delivery("h1", "cases", DAY, settings=city)[0].outcome == "loaded"
+
+
+def test_rows_that_came_twice_do_not_stop_a_pull_that_lacks_others(web, pull):
+    """The sender has four rows; its second page repeats one of the first."""
+    pages = [["0", "1"], ["1", "2"], ["3"], []]
+    web.answer = lambda asked: Answer({"items": [{"id": x} for x in pages[int(asked.params["page"]) - 1]], "total": 4})
+    [fetched] = pull(rest(web, records="items", total="total", pagination={"type": "page"}))
+    assert ids(fetched) == ["0", "1", "1", "2", "3"]
+    assert (fetched.control_total, fetched.arrived) == (4, 4)
+
+
+# Deadlines
+
+
+@pytest.mark.parametrize(
+    "answer", [Answer(ROWS, drips=0.02), Answer(drips_head=0.02)], ids=["a body that drips", "a head that drips"]
+)
+def test_an_answer_that_drips_is_ended_at_the_declared_limit(web, pull, waits, answer):
+    web.answer = [answer]
+    began = time.monotonic()
+    with pytest.raises(SourceAway, match=r"the answer took more than 0\.3 s, 2 times"):
+        pull(rest(web, attempts=2, read_seconds=5, response_seconds=0.3))
+    assert time.monotonic() - began < 3, "the whole body would have taken six seconds"
+
+
+def test_a_later_page_that_drips_on_the_same_connection_is_ended_too(web, pull, waits):
+    web.protocol = "HTTP/1.1"
+    web.answer = [Answer({"items": ROWS}), Answer({"items": ROWS}, drips=0.02)]
+    with pytest.raises(SourceAway, match=r"took more than 0\.3 s"):
+        pull(rest(web, records="items", pagination={"type": "page"}, attempts=1, read_seconds=5, response_seconds=0.3))

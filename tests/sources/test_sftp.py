@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,24 +13,29 @@ import asyncssh
 import psutil
 import pytest
 
-from minhu.errors import Refused, Retryable
+from minhu.errors import Refused, Retryable, SourceAway
 from minhu.feeds.sources import sftp
+from minhu.feeds.sources.fetch import fetch
+from minhu.feeds.sources.fetched import Fetched, NotFetched
 from minhu.load import load_delivery
 from tests import given
 from tests.sources import servers
-from tests.sources.conftest import DAY
+from tests.sources.conftest import DAY, wanted
 
 PASSWORD = "pässword-1"
 
 
 class Server:
-    """An SSH server on a folder. ``breaks_after``: bytes after which it breaks off; ``served``: bytes read."""
+    """An SSH server on a folder. ``breaks_after``: bytes after which it breaks off; ``served``: bytes read.
+
+    ``stalls``: the step at which it falls silent; ``denies``: the path that may not be read.
+    """
 
     def __init__(self, root: Path, user_key: asyncssh.SSHKey):
         self.root, self.user_key = root, user_key
         self.key = asyncssh.generate_private_key("ssh-ed25519")
         self.second_key = asyncssh.generate_private_key("ecdsa-sha2-nistp256")
-        self.served, self.breaks_after = 0, None
+        self.served, self.breaks_after, self.stalls, self.denies = 0, None, None, None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -46,8 +52,12 @@ class Server:
         self._loop.close()
 
     async def _listen(self) -> asyncssh.SSHAcceptor:
-        server = self
+        keys = [self.key, self.second_key]
+        return await asyncssh.create_server(
+            self._login(), "127.0.0.1", 0, server_host_keys=keys, sftp_factory=self._files(), config=None
+        )
 
+    def _login(server) -> type:
         class Login(asyncssh.SSHServer):
             def connection_made(self, connection):
                 connection.set_extra_info(server=server)
@@ -64,6 +74,9 @@ class Server:
             def validate_public_key(self, username, key):
                 return key == server.user_key.convert_to_public()
 
+        return Login
+
+    def _files(server) -> type:
         class Files(asyncssh.SFTPServer):
             def __init__(self, channel):
                 self._connection = channel.get_connection()
@@ -77,9 +90,35 @@ class Server:
                 server.served += len(data)
                 return data
 
-        return await asyncssh.create_server(
-            Login, "127.0.0.1", 0, server_host_keys=[self.key, self.second_key], sftp_factory=Files, config=None
-        )
+            async def open(self, path, *given):
+                await self._stall("open")
+                self._deny(path)
+                return super().open(path, *given)
+
+            async def fstat(self, file_obj):
+                with closing(file_obj) if server.stalls == "stat" else nullcontext():
+                    await self._stall("stat")
+                return super().fstat(file_obj)
+
+            async def close(self, *given):
+                super().close(*given)
+                await self._stall("close")
+
+            async def scandir(self, path):
+                await self._stall("list")
+                self._deny(path)
+                async for entry in super().scandir(path):
+                    yield entry
+
+            def _deny(self, path):
+                if server.denies and path.endswith(server.denies):
+                    raise asyncssh.SFTPPermissionDenied("no")
+
+            async def _stall(self, step):
+                if step == server.stalls:
+                    await asyncio.sleep(15)
+
+        return Files
 
     async def _close(self) -> None:
         self._server.close()
@@ -211,6 +250,58 @@ def test_the_same_file_is_loaded_once(ssh, scratch, tmp_path):
     outcomes = [load_delivery("h1", "cases", DAY, settings=city)[0].outcome for _ in range(2)]
     assert outcomes == ["loaded", "already_loaded"]
     assert list((city.home / "partial").iterdir()) == []
+
+
+@pytest.mark.parametrize("step", ["open", "stat", "list", "close"])
+def test_a_server_that_falls_silent_is_left_at_the_declared_limit(ssh, pull, step):
+    put(ssh, "cases_20261012.csv")
+    ssh.stalls = step
+    began = time.monotonic()
+    with pytest.raises(SourceAway, match="away or broke off"):
+        pull(source(ssh, read_seconds=0.3))
+    assert time.monotonic() - began < 5
+    ssh.stalls = None
+    assert len(pull(source(ssh))) == 1
+
+
+def gbk(ssh, name: str, data: bytes = b"a,b\n1,2\n") -> None:
+    with open(os.path.join(os.fsencode(ssh.root / "out"), name.encode("gbk")), "wb") as file:
+        file.write(data)
+
+
+def test_names_in_gbk_are_read_as_names_and_stop_nobody(ssh, pull):
+    """The second byte of 乗 is a backslash."""
+    put(ssh, "cases_20261012.csv")
+    for name in ("cases_20261012工单.csv", "别的乗_20261012.txt"):
+        gbk(ssh, name)
+    fetched = pull(source(ssh))
+    assert [one.name.rpartition("/")[2] for one in fetched] == ["cases_20261012.csv", "cases_20261012工单.csv"]
+    assert [one.path.read_bytes() for one in fetched] == [b"a,b\n1,2\n"] * 2
+    assert len(pull(source(ssh, path="out/*_{date}工单.csv"))) == 1, "a pattern in Chinese finds it"
+
+
+def test_patterns_reach_into_folders(ssh, pull):
+    for folder in ("a", "a/b"):
+        (ssh.root / "out" / folder).mkdir()
+        put(ssh, f"{folder}/cases_20261012.csv")
+    assert len(pull(source(ssh, path="out/?/cases_{date}.csv"))) == 1
+    assert len(pull(source(ssh, path="out/**/cases_{date}.csv"))) == 2
+    assert len(pull(source(ssh, path="out/a/b/cases_{date}.csv"))) == 1
+
+
+def test_one_file_that_may_not_be_read_is_refused_by_itself(ssh, tmp_path, monkeypatch):
+    for name in ("cases_20261012a.csv", "cases_20261012b.csv"):
+        put(ssh, name)
+    ssh.denies = b"out/cases_20261012a.csv"
+    one, other = fetch(wanted(tmp_path, source(ssh)))
+    assert isinstance(one, NotFetched) and isinstance(one.error, Refused) and "may not read there" in str(one.error)
+    assert isinstance(other, Fetched)
+
+
+def test_a_folder_that_may_not_be_read_is_not_empty(ssh, pull):
+    ssh.denies = b"out"
+    with pytest.raises(Refused, match="may not read there"):
+        pull(source(ssh))
 
 
 # -- OpenSSH ------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from minhu.declaration import Declared
 
-Encoding = Literal["auto", "utf-8", "utf-8-sig", "gb18030", "utf-16"]
+Encoding = Literal["auto", "utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16le", "utf-16be"]
 OneAscii = Annotated[str, StringConstraints(pattern=r"^[\t\x1c-\x7e]$")]
 RowCount = Annotated[int, Field(ge=0, le=1000)]
 
@@ -91,6 +91,8 @@ class Xml(_File):
     """Name of the element that holds one record, or its path such as ``data/rows/row``."""
     namespaces: dict[str, str] = Field(default_factory=dict)
     """Prefix → URI, for a ``record`` written with prefixes. A name without a prefix fits any namespace."""
+    encoding: Encoding = "auto"
+    """``auto``: as the prolog says, which must fit. What is declared wins over a prolog that is wrong."""
 
     @model_validator(mode="after")
     def _known_prefixes(self) -> "Xml":

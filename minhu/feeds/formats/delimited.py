@@ -4,6 +4,8 @@ Polars reads a file ten times as fast as the csv module but pads short lines, an
 the middle of a field. So its answer is taken only where the characters add up: every delimiter and every line break of
 a part is either a border or inside a cell. Any other part is read line by line. From the first part on in which a quote
 is not where RFC 4180 puts it, all that follows is, because quotes no longer tell where a record ends.
+
+A line whose quotes do not pair is set aside alone, and the next line begins a record again.
 """
 
 import csv
@@ -11,14 +13,15 @@ import io
 import re
 from collections.abc import Iterator
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from minhu.errors import BadDelivery
 from minhu.feeds.formats import Csv
-from minhu.feeds.formats.common import FIELD_COUNT, header
-from minhu.feeds.formats.encodings import utf8_blocks
+from minhu.feeds.formats.common import FAULT, FIELD_COUNT, PLACE, Aside, fit, header
+from minhu.feeds.formats.encodings import BAD, Places, utf8_blocks
 from minhu.feeds.formats.unpack import Readable
 
 _HEAD = 1 << 20
@@ -27,45 +30,249 @@ _FOOTER = 1 << 20
 _LONGEST_RECORD = 1 << 26
 _LONGEST_FIELD = 1 << 30
 _LINES = 1 << 15
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 
 
-def read_csv(file: Readable, format: Csv) -> Iterator[pl.DataFrame]:
+def read_csv(file: Readable, format: Csv, aside: Aside) -> Iterator[pl.DataFrame]:
     """The records of ``file`` in parts; one part comes even when there are none. ``file`` can go back to its start."""
-    try:
-        yield from _parts(utf8_blocks(file, format.encoding), format)
-    except csv.Error as error:
-        raise BadDelivery("UNREADABLE", f"not a CSV file that can be read: {error}") from None
+    places = Places()
+    yield from _Reading(format, aside, places).parts(utf8_blocks(file, format.encoding, places))
 
 
-def _parts(blocks: Iterator[bytes], format: Csv) -> Iterator[pl.DataFrame]:
-    """Each block is read up to its last whole record; what follows waits for the next block."""
-    pending = next(blocks, b"")
-    names, start = _names(pending, format)
-    pending, seen = pending[start:], False
-    for block in blocks:
-        end = _last_border(pending, format)
-        if not _is_plain(pending[:end], format) or len(pending) - end > _LONGEST_RECORD:
-            rest = b"".join((pending, block, *blocks))
-            yield from _slowly(rest[: _end(rest, format)], names, format)
+class _Row(NamedTuple):
+    cells: list[str]
+    line: int
+    fault: str | None = None
+    place: str | None = None
+
+
+class _Reading:
+    """How far a file is read: ``_at`` bytes of its text in UTF-8, ``_line`` lines."""
+
+    def __init__(self, format: Csv, aside: Aside, places: Places):
+        self._format, self._aside, self._places = format, aside, places
+        self._names: list[str] = []
+        self._at, self._line = 0, 0
+
+    def parts(self, blocks: Iterator[bytes]) -> Iterator[pl.DataFrame]:
+        """Each block is read up to its last whole record; what follows waits for the next block."""
+        format, pending, seen = self._format, next(blocks, b""), False
+        pending = pending[self._start(pending) :]
+        for block in blocks:
+            end = _last_border(pending, format)
+            if not _is_plain(pending[:end], format) or len(pending) - end > _LONGEST_RECORD:
+                rest = b"".join((pending, block, *blocks))
+                yield from self._slowly(rest[: self._end(rest)])
+                return
+            if pending[:end].strip(b"\r\n"):
+                yield from self._read(pending[:end])
+                seen = True
+            elif end:
+                self._aside.note("BLANK_LINES", _breaks(pending[:end]))
+                self._pass(pending[:end])
+            pending = pending[end:] + block
+        body = pending[: self._end(pending)]
+        if body and not _is_plain(body, format):
+            yield from self._slowly(body)
+        elif body or not seen:
+            yield from self._read(body)
+
+    def _pass(self, text: bytes) -> None:
+        self._at += len(text)
+        self._line += _breaks(text)
+
+    def _start(self, text: bytes) -> int:
+        """Reads the columns' names; returns where the first record starts."""
+        head = io.StringIO(text[:_HEAD].decode(errors="ignore"), newline="")
+        titles = [head.readline() for _ in range(self._format.skip_rows)]
+        self._aside.note("TITLE_LINES", sum(map(bool, titles)))
+        line: tuple[str, ...] | list[str] = self._format.columns
+        try:
+            if not line:
+                read = list(islice(_through_first(_reader(head, self._format)), _LINES))
+                line = read[-1] if read else ()
+                self._aside.note("BLANK_LINES", sum(not cells for cells in read))
+        except csv.Error:
+            raise BadDelivery(
+                "BAD_HEADER",
+                f"line {len(titles) + 1}: the quotes of the header do not pair; mend format.quote or format.skip_rows,"
+                " or ask the sender",
+            ) from None
+        self._names = header(line)
+        start = len(head.getvalue()[: head.tell()].encode())
+        self._pass(text[:start])
+        return start
+
+    def _end(self, text: bytes) -> int:
+        """Where the last record ends: blank lines and the footer behind it do not count, and are counted."""
+        left, frills = self._format.footer_rows, f"{self._format.delimiter}{self._format.quote or ''} \t\r\n\ufeff"
+        pattern, end, found = self._format.footer_pattern, len(text), {"FOOTER_LINES": 0, "BLANK_LINES": 0}
+        while end > 0:
+            begin = _begin(text, end)
+            line = text[begin:end].decode(errors="replace").strip("\r\n")
+            if line and not left > 0 and not (pattern and re.match(pattern, line.strip(frills))):
+                end = begin + len(text[begin:end].rstrip(b"\r\n"))
+                break
+            found["FOOTER_LINES" if line else "BLANK_LINES"] += 1
+            left -= 1 if line else 0
+            end = begin
+        for code, lines in found.items():
+            self._aside.note(code, lines)
+        return end
+
+    def _read(self, body: bytes) -> Iterator[pl.DataFrame]:
+        """Records in which quotes are in their places: by polars, or by lines where its characters do not add up."""
+        text = body.strip(b"\r\n")
+        if not text:
+            yield pl.DataFrame(schema=dict.fromkeys(self._names, pl.String))
             return
-        if body := pending[:end].strip(b"\r\n"):
-            yield _read(body, names, format)
-            seen = True
-        pending = pending[end:] + block
-    body = pending[: _end(pending, format)]
-    if body and not _is_plain(body, format):
-        yield from _slowly(body, names, format)
-    elif body or not seen:
-        yield _read(body, names, format)
+        read = None if BAD in text else _by_polars(text, len(self._names), self._format)
+        if read is None:
+            yield from self._slowly(body)
+            return
+        before = body[: len(body) - len(body.lstrip(b"\r\n"))]
+        self._aside.note("BLANK_LINES", _breaks(before) + max(0, _breaks(body[len(before) + len(text) :]) - 1))
+        read = read.rename(dict(zip(read.columns, self._names, strict=True)))
+        self._note_stray_quotes(text, read, self._line + _breaks(before))
+        yield read
+        self._pass(body)
+
+    def _note_stray_quotes(self, text: bytes, read: pl.DataFrame, line: int) -> None:
+        """A record of several lines each of which would be one without quotes may be several records."""
+        width, mark = read.width, self._format.delimiter
+        quote = (self._format.quote or "").encode()
+        if width < 2 or not quote or quote not in text or text.count(b"\n") == read.height - 1:
+            return
+        has_break = read.select(pl.all().str.contains("\n", literal=True).any()).row(0)
+        for at, name in enumerate(read.columns):
+            if not has_break[at]:
+                continue
+            cell = pl.col(name)
+            breaks = cell.str.count_matches("\n", literal=True)
+            is_odd = (breaks > 0) & (cell.str.count_matches(mark, literal=True) == breaks * (width - 1))
+            rows = read.select(is_odd.fill_null(False)).to_series().arg_true().to_list()
+            for row in rows:
+                inside = [part.count(mark) for part in read[name][row].split("\n")]
+                if inside[0] == width - 1 - at and inside[-1] == at and set(inside[1:-1]) <= {width - 1}:
+                    before = _inside(read.head(row), ("\n",))[0] if row else 0
+                    self._aside.note("STRAY_QUOTE", column=name, place=f"line {line + row + before + 1}")
+
+    def _slowly(self, text: bytes) -> Iterator[pl.DataFrame]:
+        """Line by line: a line with too many or too few fields is to be rejected, and it alone."""
+        rows = self._rows(text)
+        part = list(islice(rows, _LINES))
+        while True:  # one part comes even without rows
+            yield self._frame(part)
+            if not (part := list(islice(rows, _LINES))):
+                break
+        self._pass(text)
+
+    def _rows(self, text: bytes) -> Iterator[_Row]:
+        lines = _Lines(text)
+        while lines.at < len(text):
+            at, line = lines.at, lines.number
+            reader = _reader(lines, self._format)
+            try:
+                for cells in reader:
+                    if cells:
+                        yield self._row(cells, text[at : lines.at], at, line)
+                    else:
+                        self._aside.note("BLANK_LINES")
+                    at, line = lines.at, lines.number
+            except csv.Error:
+                is_open = lines.at >= len(text)
+                lines.back_to(at, line)
+                first = next(lines)
+                if is_open and not self._goes_on(text, lines.at):
+                    raise BadDelivery(
+                        "UNREADABLE",
+                        f"line {self._line + line + 1}: the file ends within a quoted field that begins here, or may;"
+                        " it was cut short: ask the sender to send it again",
+                    ) from None
+                cells = first.strip("\r\n").split(self._format.delimiter)
+                yield _Row([fit(cell) for cell in cells], line, "BAD_QUOTE", f"line {self._line + line + 1}")
+
+    def _row(self, cells: list[str], raw: bytes, at: int, line: int) -> _Row:
+        here = f"line {self._line + line + 1}"
+        if BAD in raw:
+            bad = raw.index(BAD)
+            where = f"line {self._line + line + 1 + _breaks(raw[:bad])}, byte {self._places.byte(self._at + at + bad)}"
+            return _Row([fit(cell) for cell in cells], line, "BAD_BYTES", where)
+        width = len(self._names)
+        if len(cells) != width:
+            return _Row(cells, line, None, here)
+        if width > 1 and _breaks(raw.rstrip(b"\r\n")) and self._format.quote:
+            mark = self._format.delimiter.encode()
+            if all(one.count(mark) == width - 1 for one in raw.splitlines() if one):
+                column = next(
+                    name for name, cell in zip(self._names, cells, strict=True) if "\n" in cell or "\r" in cell
+                )
+                self._aside.note("STRAY_QUOTE", column=column, place=here)
+        return _Row(cells, line)
+
+    def _goes_on(self, text: bytes, at: int) -> bool:
+        """Whether behind a quote that is never closed a line follows that is a record."""
+        mark, width = self._format.delimiter.encode(), len(self._names)
+        lines = (found[0].strip(b"\r\n") for found in _LINE.finditer(text, at))
+        return any(line and line.count(mark) == width - 1 for line in lines)
+
+    def _frame(self, part: list[_Row]) -> pl.DataFrame:
+        width = len(self._names)
+        columns: dict[str, list] = {
+            name: [(row.cells[at] or None) if at < len(row.cells) else None for row in part]
+            for at, name in enumerate(self._names)
+        }
+        marks = {
+            FIELD_COUNT: pl.Series(
+                [len(row.cells) if row.fault is None and len(row.cells) != width else None for row in part],
+                dtype=pl.Int64,
+            ),
+            FAULT: pl.Series([row.fault for row in part], dtype=pl.String),
+            PLACE: pl.Series([row.place for row in part], dtype=pl.String),
+        }
+        frame = pl.DataFrame(columns, schema=dict.fromkeys(self._names, pl.String))
+        return frame.with_columns(mark.alias(name) for name, mark in marks.items() if mark.null_count() < len(mark))
 
 
-def _names(text: bytes, format: Csv) -> tuple[list[str], int]:
-    """The columns' names, and where the first record starts."""
-    head = io.StringIO(text[:_HEAD].decode(errors="ignore"), newline="")
-    for _ in range(format.skip_rows):
-        head.readline()
-    line = format.columns or tuple(next(filter(None, _reader(head, format)), ()))
-    return header(line), len(head.getvalue()[: head.tell()].encode())
+class _Lines:
+    """The lines of a text one after another, whatever they end with; it can go back."""
+
+    def __init__(self, text: bytes):
+        self._text, self.at, self.number = text, 0, 0
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        found = _LINE.match(self._text, self.at)
+        if found is None or self.at >= len(self._text):
+            raise StopIteration
+        self.at = found.end()
+        self.number += 1
+        return found[0].decode()
+
+    def back_to(self, at: int, number: int) -> None:
+        self.at, self.number = at, number
+
+
+def _breaks(text: bytes) -> int:
+    """How many line ends there are, of whatever kind."""
+    return text.count(b"\n") + (text.count(b"\r") - text.count(b"\r\n") if b"\r" in text else 0)
+
+
+def _through_first(rows: Iterator[list[str]]) -> Iterator[list[str]]:
+    """Blank lines, and the first that is none."""
+    for cells in rows:
+        yield cells
+        if cells:
+            return
+
+
+def _begin(text: bytes, end: int) -> int:
+    """Where the line begins that ends, with its line end, at ``end``."""
+    stop = end - 1 - text.endswith(b"\r\n", 0, end) if text[end - 1] in b"\r\n" else end
+    newline = text.rfind(b"\n", 0, stop)
+    return max(newline, text.rfind(b"\r", newline + 1, stop)) + 1
 
 
 def _last_border(text: bytes, format: Csv) -> int:
@@ -82,45 +289,26 @@ def _last_border(text: bytes, format: Csv) -> int:
     return 0
 
 
-def _end(text: bytes, format: Csv) -> int:
-    """Where the last record ends: blank lines and the footer do not count."""
-    left, frills = format.footer_rows, f"{format.delimiter}{format.quote or ''} \t\r\n\ufeff"
-    end = len(text)
-    while end > 0:
-        begin = text.rfind(b"\n", 0, end) + 1
-        line = text[begin:end].decode(errors="replace").strip("\r\n")
-        is_footer = left > 0 or (format.footer_pattern and re.match(format.footer_pattern, line.strip(frills)))
-        if line and not is_footer:
-            return begin + len(text[begin:end].rstrip(b"\r\n"))
-        left -= 1 if line else 0
-        end = max(begin - 1, 0)
-    return 0
-
-
-def _reader(lines: io.TextIOBase, format: Csv) -> Iterator[list[str]]:
+def _reader(lines: Iterator[str], format: Csv) -> Iterator[list[str]]:
     csv.field_size_limit(_LONGEST_FIELD)
     if format.quote:
         return csv.reader(lines, delimiter=format.delimiter, strict=True, quotechar=format.quote)
     return csv.reader(lines, delimiter=format.delimiter, strict=True, quotechar=None, quoting=csv.QUOTE_NONE)
 
 
-def _read(body: bytes, names: list[str], format: Csv) -> pl.DataFrame:
-    """Records in which quotes are in their places: by polars, or line by line where its characters do not add up."""
-    if not body:
-        return pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+def _by_polars(body: bytes, width: int, format: Csv) -> pl.DataFrame | None:
+    """The records where the characters add up, else None."""
     try:
         read = pl.read_csv(
             body + b"\n",  # at the very end polars would overlook a delimiter too many
             has_header=False,
             separator=format.delimiter,
             quote_char=format.quote,
-            schema={f"column_{at}": pl.String for at in range(len(names))},
+            schema={f"column_{at}": pl.String for at in range(width)},
         )
     except pl.exceptions.PolarsError:
-        read = None
-    if read is None or not _adds_up(body, read, format):
-        return pl.concat(_slowly(body, names, format), how="diagonal")
-    return read.rename(dict(zip(read.columns, names, strict=True)))
+        return None
+    return read if _adds_up(body, read, format) else None
 
 
 def _is_plain(data: bytes, format: Csv) -> bool:
@@ -166,19 +354,3 @@ def _adds_up(data: bytes, frame: pl.DataFrame, format: Csv) -> bool:
 def _inside(frame: pl.DataFrame, marks: tuple[str, ...]) -> tuple[int, ...]:
     counts = [pl.sum_horizontal(pl.all().str.count_matches(mark, literal=True).sum()).alias(mark) for mark in marks]
     return frame.select(counts).row(0)
-
-
-def _slowly(text: bytes, names: list[str], format: Csv) -> Iterator[pl.DataFrame]:
-    """Line by line: a line with too many or too few fields is to be rejected, and it alone."""
-    lines = io.TextIOWrapper(io.BytesIO(text), encoding="utf-8", newline="")
-    rows, width = filter(None, _reader(lines, format)), len(names)
-    part = list(islice(rows, _LINES))
-    while True:  # one part comes even without rows
-        columns = {
-            name: [(row[at] or None) if at < len(row) else None for row in part] for at, name in enumerate(names)
-        }
-        counts = [len(row) if len(row) != width else None for row in part]
-        frame = pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
-        yield frame.with_columns(pl.Series(FIELD_COUNT, counts, dtype=pl.Int64)) if any(counts) else frame
-        if not (part := list(islice(rows, _LINES))):
-            return

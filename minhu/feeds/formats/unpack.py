@@ -28,7 +28,9 @@ def unpacked(path: Path, format: Format) -> Iterator["Readable"]:
         wanted = seen if format.compression == "auto" else format.compression
         if wanted != seen:
             raise BadDelivery(
-                "UNREADABLE", f"declared compression {wanted}, but the bytes are {seen}; mend format.compression"
+                "UNREADABLE",
+                f"declared compression {wanted}, but the bytes are {'not compressed' if seen == 'none' else seen}; mend"
+                f" format.compression (`compression: {seen}`)",
             )
         match wanted:
             case "gzip":
@@ -65,11 +67,12 @@ class Inside:
         try:
             data = self._file.read(size)
         except _DAMAGE as error:
-            raise _damaged(self._kind, error) from None
+            raise _damaged(self._kind, error, self._given) from None
         self._given += len(data)
         if self._given > self._max_bytes:
             raise BadDelivery(
-                "TOO_LARGE", f"the file unpacks to more than {self._max_bytes} bytes; mend format.max_bytes"
+                "TOO_LARGE",
+                f"the file unpacks to more than {self._max_bytes} bytes; mend format.max_bytes if that is right",
             )
         if not self._given and size:
             raise BadDelivery(
@@ -92,6 +95,8 @@ def _member(file: BinaryIO, format: Format) -> Iterator[IO[bytes]]:
         if len(fitting) != 1:
             which = f" that fit {format.member!r}" if format.member else ""
             raise BadDelivery("UNREADABLE", f"the zip holds {len(fitting)} files{which}, not one; mend format.member")
+        if fitting[0].flag_bits & 1:
+            raise BadDelivery("UNREADABLE", "the zip is protected with a password; ask the sender for one without one")
         inside = archive.open(fitting[0])
     except _DAMAGE as error:
         raise _damaged("zip", error) from None
@@ -103,8 +108,14 @@ Readable = IO[bytes] | Inside
 """An open file, packed or not: it is read, and goes back to its start."""
 
 
-def _damaged(kind: str, error: Exception) -> BadDelivery:
-    return BadDelivery("UNREADABLE", f"the {kind} file is damaged or cut short: {error}")
+def _damaged(kind: str, error: Exception, given: int = 0) -> BadDelivery:
+    """The library's own words may hold a member's name, and that a citizen's."""
+    if isinstance(error, NotImplementedError):
+        return BadDelivery(
+            "UNREADABLE", f"the {kind} is packed in a way that nothing here unpacks; ask the sender for a plain one"
+        )
+    where = f" behind byte {given} of what is in it" if given else ""
+    return BadDelivery("UNREADABLE", f"the {kind} file is damaged or cut short{where}; ask the sender to send it again")
 
 
 def _is_workbook(file: BinaryIO) -> bool:

@@ -16,6 +16,7 @@ from minhu.errors import BadDelivery, Retryable, foreign
 from minhu.feeds.sources import DropFolder
 from minhu.feeds.sources.dated import dated
 from minhu.feeds.sources.fetched import Fetched, Wanted, control_total
+from minhu.privacy.file_names import told
 
 _UNFINISHED = (".tmp", ".temp", ".part", ".filepart", ".partial", ".crdownload", ".swp", "~")
 _PATIENCE = 60  # seconds to wait for a file that keeps growing
@@ -67,7 +68,7 @@ def _leads_astray(path: Path, drop: Path) -> bool:
 
 
 def _done(done: Path) -> str:
-    with foreign.told("done file", name=done.name):
+    with foreign.told("done file", name=told(done.name)):
         return done.read_text(encoding="utf-8", errors="replace")
 
 
@@ -76,7 +77,7 @@ def _settled(path: Path, seconds: float) -> os.stat_result:
     began, seen = time.monotonic(), path.stat()
     while (age := time.time() - seen.st_mtime) < seconds:
         if time.monotonic() - began > _PATIENCE:
-            raise Retryable(f"{path.name} is still growing after {_PATIENCE} s")
+            raise Retryable(f"{told(path.name)} is still growing after {_PATIENCE} s")
         time.sleep(min(max(seconds - age, 0.05), seconds))
         seen = path.stat()
     return seen

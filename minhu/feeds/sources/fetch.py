@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from minhu.feeds.sources import DropFolder, ObjectStore, Open311, Push, Rest, Sftp, SqlQuery
-from minhu.feeds.sources.fetched import Fetched, Wanted
+from minhu.feeds.sources.fetched import Fetched, NotFetched, Wanted
 
 
-def fetch(wanted: Wanted) -> Iterator[Fetched]:
+def fetch(wanted: Wanted) -> Iterator[Fetched | NotFetched]:
     """The files that the source holds for the date, in the order in which they are to be loaded; none is an answer.
 
     Raises Retryable when the source is away or still busy, BadDelivery or Refused when trying again will not help.

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import logging
 import random
+import socket
 import time
 from collections.abc import Callable, Generator
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ import httpx
 
 from minhu.errors import BadDelivery, Refused, Retryable, SourceAway, foreign
 from minhu.feeds.sources import ApiKey, Basic, Bearer, HmacSigned, Http
+from minhu.feeds.sources.deadline import deadline, shut
 from minhu.feeds.sources.secrets import secret
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # at INFO it logs addresses with their query
@@ -31,6 +33,10 @@ _BUSY = (408, 425, 429)
 
 class Unreadable(Exception):
     """The body is not what it says it is: perhaps cut short, so it is asked for again."""
+
+    def __init__(self, why: str, code: str = "UNREADABLE"):
+        super().__init__(why)
+        self.code = code
 
 
 class _Again(Exception):
@@ -46,6 +52,7 @@ class Connection:
         self.source, self.address = source, httpx.URL(address)
         timeout = httpx.Timeout(source.read_seconds, connect=source.connect_seconds)
         self._client = httpx.Client(timeout=timeout, auth=_auth(source), headers=source.headers)
+        self._socket: socket.socket | None = None
 
     def __enter__(self) -> "Connection":
         return self
@@ -74,34 +81,51 @@ class Connection:
         return self._client.build_request("GET", target.copy_merge_params(params))
 
     def _once(self, request: httpx.Request, parse: Callable[[bytes], Parsed]) -> tuple[Parsed, httpx.Headers]:
+        too_long = _Again(f"the answer took more than {self.source.response_seconds:g} s")
+        with deadline(self.source.response_seconds, lambda: shut(self._socket)) as has_passed:
+            request.extensions = request.extensions | {"trace": self._connected}
+            try:
+                body, headers = self._answer(request)
+            except httpx.TransportError:
+                if has_passed.is_set():
+                    raise too_long from None
+                raise
+            if has_passed.is_set():  # what ended with the connection is no whole answer
+                raise too_long
+        return parse(body), headers
+
+    def _connected(self, event: str, told: dict) -> None:
+        """Keeps the socket in use: of several requests on one connection only the first connects."""
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            self._socket = told["return_value"].get_extra_info("socket")
+
+    def _answer(self, request: httpx.Request) -> tuple[bytes, httpx.Headers]:
         response = self._client.send(request, stream=True)
         try:
             _judge_status(response, self.source)
             _judge_content_type(response, self.source)
-            return parse(self._body(response)), response.headers
+            return self._body(response), response.headers
         except httpx.DecodingError:
             raise Unreadable("its compression is broken") from None
         finally:
             response.close()
 
     def _body(self, response: httpx.Response) -> bytes:
-        body, began = bytearray(), time.monotonic()
-        for chunk in response.iter_bytes(1 << 16):
+        body = bytearray()
+        for chunk in response.iter_bytes():
             body += chunk
             if len(body) > self.source.max_response_mb * 1_000_000:
                 raise Refused(
                     f"{shown(response.url)} answers more than {self.source.max_response_mb:g} MB;"
                     " ask for smaller pages, or raise max_response_mb"
                 )
-            if time.monotonic() - began > self.source.response_seconds:
-                raise _Again(f"the answer took more than {self.source.response_seconds:g} s")
         return bytes(body)
 
     def _wait_or_give_up(self, error: Exception, attempt: int, where: str) -> None:
         source = self.source
         if attempt == source.attempts:
             if isinstance(error, Unreadable):
-                raise BadDelivery("UNREADABLE", f"{where} answers what cannot be read: {error}") from None
+                raise BadDelivery(error.code, f"{where} answers what cannot be read: {error}") from None
             if isinstance(error, _Again):
                 raise SourceAway(f"{where}: {error}, {attempt} times") from None
             raise foreign.as_ours(error, "http", where=where, times=attempt) or error from None

@@ -27,7 +27,7 @@ def fetch_open311(wanted: Wanted) -> Iterator[Fetched]:
     Windows meet at their edges: a request that two of them hold counts as a duplicate row. Raises as `fetch_rest`.
     """
     source = wanted.source(Open311)
-    pages = pages_of(source.format, "request" if source.format == "xml" else "")
+    pages = pages_of(source.format, "request" if source.format == "xml" else "", wanted.delivery)
     gathered = Gathered(wanted.folder / f"requests.{source.format}", pages, source.volatile)
     url = _address(source, "requests")
     with gathered, Connection(source, url) as connection:

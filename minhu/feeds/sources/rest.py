@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from minhu.errors import BadDelivery, Refused
+from minhu.feeds.feed import Delivery
 from minhu.feeds.sources import ByCursor, ByLink, ByOffset, ByPage, Rest
 from minhu.feeds.sources.cursors import latest, since
 from minhu.feeds.sources.dated import dated
@@ -20,8 +21,8 @@ def fetch_rest(wanted: Wanted) -> Iterator[Fetched]:
     Raises Retryable, Refused, BadDelivery (WRONG_CONTENT_TYPE, UNREADABLE, REPEATED_PAGE, MISSING_PAGE, BAD_CURSOR).
     """
     source, zone = wanted.source(Rest), wanted.feed.timezone
-    pages = pages_of(source.format, source.records)
-    gathered = Gathered(wanted.folder / f"records.{source.format}", pages, source.volatile)
+    pages = pages_of(source.format, source.records, wanted.delivery)
+    gathered = Gathered(wanted.folder / f"records.{source.format}", pages, source.volatile, _key(wanted.delivery))
     total, cursor = None, wanted.cursor
     url = dated(source.url, wanted.business_date)
     with gathered, Connection(source, url) as connection:
@@ -33,17 +34,26 @@ def fetch_rest(wanted: Wanted) -> Iterator[Fetched]:
                 cursor = latest(values, cursor, source.cursor, zone, wanted.business_date)
             if source.total:
                 total = _total(pages.value(page, source.total), source.total)
-            if _all_arrived(source, gathered.count, total):
+            if _all_arrived(source, gathered.different, total):
                 break
         identity = gathered.finish()
     if total is not None and gathered.count < total:
         raise BadDelivery("MISSING_PAGE", f"the sender counts {total} rows, {gathered.count} came: a page is missing")
     if gathered.count:
-        yield Fetched(gathered.path, shown(httpx.URL(url)), total, cursor if source.cursor else None, identity)
+        reached = cursor if source.cursor else None
+        yield Fetched(gathered.path, shown(httpx.URL(url)), total, gathered.different, reached, identity)
 
 
-def pages_of(format: str, records: str) -> JsonPages | XmlPages:
-    return XmlPages(records) if format == "xml" else JsonPages(records)
+def _key(delivery: Delivery) -> str | None:
+    """The field that tells one case from another; a list that is only ever added to may tell of one case often."""
+    return delivery.mapping("case_no").source if delivery.kind == "case" and delivery.mode != "append" else None
+
+
+def pages_of(format: str, records: str, delivery: Delivery | None = None) -> JsonPages | XmlPages:
+    """How answers are read: as a file of the delivery is."""
+    kind = XmlPages if format == "xml" else JsonPages
+    encoding = getattr(delivery.format, "encoding", None) if delivery and delivery.format.type == format else None
+    return kind(records, encoding) if encoding else kind(records)
 
 
 def _pages(wanted: Wanted, connection: Connection, url: str, pages: JsonPages | XmlPages) -> Iterator[Any]:

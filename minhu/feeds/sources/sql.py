@@ -41,7 +41,7 @@ def fetch_sql(wanted: Wanted) -> Iterator[Fetched]:
         with engine.connect() as connection:
             count, cursor, identity = _write(connection, engine, wanted, path)
     if count:
-        yield Fetched(path, f"{url.host or url.drivername}/{url.database or ''}", None, cursor, identity)
+        yield Fetched(path, f"{url.host or url.drivername}/{url.database or ''}", cursor=cursor, identity=identity)
 
 
 def _address(source: SqlQuery) -> URL:
@@ -73,7 +73,7 @@ def _write(connection: Connection, engine: Engine, wanted: Wanted, path: Any) ->
     names = list(rows.keys())
     at = _position(names, source)
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file, lineterminator="\r\n")  # so that a lone CR in a value is quoted as LF is
         writer.writerow(names)
         for chunk in rows.partitions(_CHUNK):
             texts = [[_text(value) for value in row] for row in chunk]
