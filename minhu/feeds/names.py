@@ -3,7 +3,6 @@
 The layouts of a city's ``config/layouts`` are learned on top: what a city has declared once, it need not declare again.
 """
 
-import difflib
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -93,8 +92,3 @@ def code_of(known: Lexicon, canonical: str, word: str) -> str | None:
     given = _words()["codes"].get(canonical, {})
     held = [(len(part), code) for code, parts in given.items() for part in parts if part in word]
     return max(held)[1] if held else None
-
-
-def nearest(name: str, known: set[str]) -> list[str]:
-    """Up to three known names that resemble ``name``, the closest first."""
-    return difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.6)
