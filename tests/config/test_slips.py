@@ -1,5 +1,7 @@
 """Every slip of a city's files is told in one answer: file, line, key, what is allowed there and what is nearest."""
 
+from collections.abc import Callable
+
 import pytest
 import yaml
 
@@ -40,7 +42,7 @@ deliveries:
 LAYOUT = "kind: case\ncolumns:\n  case_no: 编号\n  recieved_at: 时间\nnuls: [无]\n"
 
 
-def told(read, *arguments) -> dict[str, str]:
+def told(read: Callable, *arguments: object) -> dict[str, str]:
     """Place → what is said of it in English; each slip says something in Chinese too."""
     with pytest.raises(BadDeclaration) as refusal:
         read(*arguments)
