@@ -141,6 +141,7 @@ def unread_moment(written: str) -> str | None:
 
     if written in WORDS or any(mark in "CqgvV+sn" for mark in _marks(written)):
         return None
-    text = TRIED.strftime(re.sub(r"%[-_0]", "%", written).replace("%.f", ".000000").replace("%3f", "000"))
+    whole = re.sub(r"%(\.?)([369]?)f", lambda found: found[1] + "0" * int(found[2] or 6), written)
+    text = TRIED.strftime(re.sub(r"%[-_0](?=[A-Za-z])", "%", whole))
     read = pl.DataFrame({"text": [text]}).select(times.timestamp(pl.col("text"), (written,), "UTC")).item()
     return text if read is None else None
