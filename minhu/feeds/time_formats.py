@@ -85,6 +85,8 @@ def _why_not(written: str) -> tuple[str, str] | None:
         return "it tells no year and month", "没有年和月"
     if "%S.%f" in written or "%f" in re.sub(r"%\.f", "", written):
         return "%f counts billionths of a second; a fraction is %.f", "%f 是十亿分之一秒；小数秒写 %.f"
+    if "%:" in written:
+        return "a zone is %z, with or without its colon", "时区写 %z，有无冒号都能读"
     if re.search(r"%(?:[STX])Z", written):
         return "a literal Z would be read as the feed's own time", "字面的 Z 会被当作本地时间"
     return _clock_lacks(has)
@@ -124,6 +126,7 @@ def _mended(written: str) -> list[str]:
     return [
         re.sub(r"\.%f|%f", "%.f", written),
         "iso" if re.search(r"T%.*Z$", written) else written.removesuffix("Z"),
+        re.sub(r"%:+z", "%z", written),
         re.sub(r"\s*%Z", "", written),
         re.sub(r"(%-?[HIkl])(?!.*%M)", r"\1:%M", written),
         re.sub(r"%([Il])", lambda found: {"I": "%H", "l": "%k"}[found[1]], written) if "%p" not in written else written,

@@ -155,6 +155,8 @@ def test_what_is_wrong_as_yaml_has_its_line(tmp_path, text, places):
         ("YYYY-MM-DD HH24:MI:SS", "%Y-%m-%d %H:%M:%S"),
         ("%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d %H:%M:%S%.f"),
         ("%Y-%m-%dT%H:%M:%SZ", "iso"),
+        ("%Y-%m-%d %H:%M:%S%:z", "%Y-%m-%d %H:%M:%S%z"),
+        ("%Y-%m-%d %H:%M:%S %Z", "%Y-%m-%d %H:%M:%S"),
         ("ISO8601", "iso"),
     ],
 )
