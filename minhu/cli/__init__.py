@@ -1,6 +1,6 @@
 """The command line. It parses, calls and prints; what a command does lives in the module it calls.
 
-Exit codes: 0 done, 1 refused or failed with one clear line, 2 wrong usage.
+Exit codes: 0 done, 1 refused or failed with one clear line (of a declaration one for each slip), 2 wrong usage.
 """
 
 import os

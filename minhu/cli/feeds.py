@@ -40,7 +40,7 @@ def feeds_list(settings: Settings, as_json: bool) -> None:
 @as_json_option
 @click.pass_obj
 def feeds_check(settings: Settings, as_json: bool) -> None:
-    """Read the whole configuration and count it; the first mistake is told with file, line and key."""
+    """Read the whole configuration and count it; every slip is told with file, line, key and what is nearest."""
     from minhu.config import check_feeds
 
     show([check_feeds(settings.config)], as_json)

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from minhu.business_date import TIMEZONE
 from minhu.declaration import Declared
+from minhu.declaration.slips import Wrong
 from minhu.feeds.canonical import EventType
 from minhu.feeds.feed import Retention, ZoneName
 
@@ -178,21 +179,33 @@ class City(Declared):
     def _rules_follow_each_other(self) -> "City":
         for rule, following in zip_longest(self.repeats, self.repeats[1:]):
             if rule.valid_to and rule.valid_to <= rule.valid_from:
-                raise ValueError(f"repeats: valid_to {rule.valid_to} is not after valid_from {rule.valid_from}")
+                raise Wrong(
+                    f"repeats: valid_to {rule.valid_to} is not after valid_from {rule.valid_from}",
+                    f"重复件规则：valid_to {rule.valid_to} 不晚于 valid_from {rule.valid_from}",
+                )
             if following and following.valid_from < (rule.valid_to or rule.valid_from + timedelta(days=1)):
-                raise ValueError(f"repeats: the rule from {following.valid_from} begins before the one above it ends")
+                raise Wrong(
+                    f"repeats: the rule from {following.valid_from} begins before the one above it ends",
+                    f"重复件规则：{following.valid_from} 起的一条在上一条结束前就开始了",
+                )
         return self
 
     @model_validator(mode="after")
     def _readings_follow_each_other(self) -> "City":
         for one, following in pairwise(self.readings):
             if following.valid_from <= one.valid_from:
-                raise ValueError(f"readings: the entry from {following.valid_from} stands below a later one")
+                raise Wrong(
+                    f"readings: the entry from {following.valid_from} stands below a later one",
+                    f"口径版本：{following.valid_from} 起的一条排在更晚的一条下面",
+                )
         return self
 
     @model_validator(mode="after")
     def _hours_follow_each_other(self) -> "City":
         opens, noon, again, closes = self.morning + self.afternoon
         if not opens < noon <= again < closes:
-            raise ValueError(f"the office hours {opens}-{noon}, {again}-{closes} do not follow each other in one day")
+            raise Wrong(
+                f"the office hours {opens}-{noon}, {again}-{closes} do not follow each other in one day",
+                f"办公时间 {opens}-{noon}、{again}-{closes} 在一天里前后不接",
+            )
         return self

@@ -1,12 +1,17 @@
 """Everything a city declares, read and held against itself, as entries by (kind, key)."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from minhu.config.city import City
 from minhu.config.registers import Entries, put, read_registers
-from minhu.declaration import read_declaration
+from minhu.declaration import read_declaration, read_page
+from minhu.declaration.page import Keys, dotted
+from minhu.declaration.slips import Gathered, Slip, refuse, slip
 from minhu.errors import BadDeclaration
 from minhu.feeds import Feed, load_feeds
+from minhu.feeds.feed import Mapping
+from minhu.feeds.time_formats import unread_moment
 from minhu.schemes.scheme import load_schemes
 
 
@@ -15,6 +20,14 @@ def read_config(folder: Path) -> Entries:
 
     Only ``city.yml`` and ``feeds/`` are required: a register, calendar or scheme that is not there is empty.
     """
+    try:
+        return _read(folder)
+    except BadDeclaration:
+        _check_files(folder)
+        raise  # each file is right by itself
+
+
+def _read(folder: Path) -> Entries:
     entries: Entries = {}
     city = read_declaration(City, folder / "city.yml")
     # Entries of their own: a rule of repeats decides over the cases of its days, the others over no fact.
@@ -47,6 +60,20 @@ def read_config(folder: Path) -> Entries:
     return entries
 
 
+def _check_files(folder: Path) -> None:
+    """Reads every file. Raises BadDeclaration naming every slip of them all."""
+    gathered = Gathered()
+    with gathered.slips():
+        read_declaration(City, folder / "city.yml")
+    with gathered.slips():
+        load_feeds(folder)
+    with gathered.slips():
+        read_registers(folder, {})
+    with gathered.slips():
+        load_schemes(folder)
+    gathered.tell()
+
+
 def schemes_in_force(folder: Path) -> tuple[str, ...]:
     """The ids of the schemes that score the city: those that ``city.yml`` names, or all there are."""
     named = read_declaration(City, folder / "city.yml").schemes
@@ -56,14 +83,18 @@ def schemes_in_force(folder: Path) -> tuple[str, ...]:
 def check_feeds(folder: Path) -> dict[str, int]:
     """Reads the whole configuration and counts it. Raises BadDeclaration, also where `city.yml` counts otherwise."""
     entries, declared = read_config(folder), load_feeds(folder)
+    _try_formats(folder, declared)
     pinned = read_declaration(City, folder / "city.yml").feeds
     counts = {role: sum(feed.role == role for feed in declared) for role in ("hotline", "response")}
     for role, number in pinned.items():
         if counts[role] != number:
-            raise BadDeclaration(
-                f"{folder / 'city.yml'}: feeds.{role} says {number}, {folder / 'feeds'} holds {counts[role]}; bring the"
-                " lost declaration back, or put the new number there"
+            path = folder / "city.yml"
+            en = (
+                f"feeds.{role} says {number}, {folder / 'feeds'} holds {counts[role]}; bring the lost declaration back,"
+                " or put the new number there"
             )
+            zh = f"feeds.{role} 写的是 {number}，feeds 文件夹里有 {counts[role]} 个；找回丢失的声明，或改写这个数"
+            raise slip(path, read_page(path).place(("feeds", role))[1], "", en, zh)
     return {
         "hotline_feeds": counts["hotline"],
         "response_feeds": counts["response"],
@@ -71,6 +102,31 @@ def check_feeds(folder: Path) -> dict[str, int]:
         "units": len({data["unit_code"] for (kind, _), data in entries.items() if kind == "unit"}),
         "schemes": sum(kind == "scheme" for kind, _ in entries),
     }
+
+
+def _try_formats(folder: Path, declared: Iterable[Feed]) -> None:
+    """Writes a moment by each format of times and reads it back."""
+    slips = []
+    for feed in declared:
+        path = folder / "feeds" / f"{feed.code}.yml"
+        for keys, format in _formats(feed):
+            if (text := unread_moment(format)) is not None:
+                en, zh = f"{format!r} does not read {text!r}, which it writes", f"{format} 写出的 {text} 自己读不回来"
+                slips.append(Slip(path, read_page(path).place(keys)[1], dotted(keys), en, zh))
+    refuse(slips)
+
+
+def _formats(feed: Feed) -> Iterator[tuple[Keys, str]]:
+    for at, delivery in enumerate(feed.deliveries):
+        mapped: list[tuple[Keys, Mapping]] = [
+            (("columns", name), mapping) for name, mapping in delivery.columns.items()
+        ]
+        for number, milestone in enumerate(delivery.milestones):
+            mapped += [(("milestones", number, "columns", name), one) for name, one in milestone.columns.items()]
+        for format in delivery.formats:
+            yield ("deliveries", at, "formats"), format
+        for keys, mapping in mapped:
+            yield from ((("deliveries", at, *keys, "formats"), format) for format in mapping.formats)
 
 
 def _feed_data(feed: Feed) -> dict:
@@ -93,7 +149,11 @@ def _feed_data(feed: Feed) -> dict:
 def _check_owners(entries: Entries, folder: Path) -> None:
     """Every unit that runs a feed is in the register."""
     units = {data["unit_code"] for (kind, _), data in entries.items() if kind == "unit"}
+    slips = []
     for (kind, feed), data in entries.items():
         if kind == "feed_unit" and data["unit_code"] not in units:
             path = folder / "feeds" / f"{feed}.yml"
-            raise BadDeclaration(f"{path}:1: unit: there is no unit {data['unit_code']!r} in {folder / 'units.csv'}")
+            en = f"there is no unit {data['unit_code']!r} in {folder / 'units.csv'}"
+            line = read_page(path).place(("unit",))[1]
+            slips.append(Slip(path, line, "unit", en, f"units.csv 里没有单位 {data['unit_code']}"))
+    refuse(slips)

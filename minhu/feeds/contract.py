@@ -14,9 +14,10 @@ import polars as pl
 from minhu.business_date import TIMEZONE
 from minhu.feeds import times
 from minhu.feeds.canonical import LAYOUTS, Column
-from minhu.feeds.detect import number_free, shape, showable
+from minhu.feeds.detect import shape, showable
 from minhu.feeds.feed import Delivery, Feed, Mapping
 from minhu.feeds.formats.common import MARKS
+from minhu.feeds.headers import is_name
 
 KEYS = {
     "case": ("case_no",),
@@ -162,7 +163,7 @@ def drift(delivery: Delivery, columns_in_file: list[str], rows: pl.DataFrame, ti
         return tuple(row for column, text in mapped for row in look(column, text))
 
     headless = len(missing) > len(wanted) / 2  # then the header may be a row of data: its cells are values
-    names = [] if headless else [name for name in new if number_free(name)]
+    names = [] if headless else [name for name in new if is_name(name)]
     return Drift(
         new_columns=tuple(name if name in names else shape(name) for name in new),
         missing_columns=tuple(missing),

@@ -12,12 +12,13 @@ from pydantic import TypeAdapter
 from minhu.errors import BadDelivery
 from minhu.feeds.canonical import LAYOUTS, SATISFACTION_SCALES
 from minhu.feeds.days import default_day
-from minhu.feeds.detect import detect_format, number_free
+from minhu.feeds.detect import detect_format, shape
 from minhu.feeds.feed import Delivery
 from minhu.feeds.formats import Format
 from minhu.feeds.formats.common import MARKS
 from minhu.feeds.formats.read import read
 from minhu.feeds.guess import Guess, guess
+from minhu.feeds.headers import is_name
 from minhu.feeds.names import lexicon
 from minhu.glossary.delivered import FEED_ROLE, RECORD
 
@@ -34,10 +35,18 @@ def draft(file: Path, code: str, config: Path | None = None) -> str:
     format = detect_format(file)
     rows = read(file, TypeAdapter(Format).validate_python(format))
     names = [name for name in rows.columns if name not in MARKS]
-    if not all(name and number_free(name) for name in names):
-        line = f"line {format['skip_rows'] + 1}" if "skip_rows" in format else "the first line"
-        raise BadDelivery("BAD_HEADER", f"{line} of {file.name} is not a header of column names; add one")
+    if not all(map(is_name, names)):
+        raise BadDelivery("BAD_HEADER", f"{file.name}: {_no_header(format, names)}")
     return _write(code, file.name, format, guess(rows.select(names), lexicon(config)), rows.height)
+
+
+def _no_header(format: dict, names: list[str]) -> str:
+    """Why names of columns are none, with the shapes of those that are values: the rest may be somebody's too."""
+    wrong = [shape(name) or "(blank)" for name in names if not is_name(name)][:3]
+    if format["type"] not in ("csv", "xlsx"):
+        return f"the records' keys are values, not names ({', '.join(wrong)}); ask the sender for named fields"
+    line = f"line {format['skip_rows'] + 1}" if "skip_rows" in format else "the first line"
+    return f"{line} is not a header of column names, it holds values ({', '.join(wrong)}); add one"
 
 
 def _write(code: str, file: str, format: dict, found: Guess, rows: int) -> str:

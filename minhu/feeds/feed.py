@@ -6,20 +6,27 @@ one kind arrive and which of the sender's columns mean what. It says only how it
 ``config/layouts/`` whose keys it takes over and may override.
 """
 
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from minhu.business_date import TIMEZONE
-from minhu.declaration import Declared, read_yaml, validate
+from minhu.declaration import Declared, Page, read_page
+from minhu.declaration.judge import judged
+from minhu.declaration.page import Keys, dotted
+from minhu.declaration.slips import Gathered, Slip, Wrong, nearest, refuse, refuse_all
+from minhu.declaration.wording import unknown_word
 from minhu.errors import BadDeclaration
 from minhu.feeds.canonical import LAYOUTS, NUMBERS, Column, EventType, Kind
 from minhu.feeds.formats import Format
 from minhu.feeds.names import fold
 from minhu.feeds.sources import Source
+from minhu.feeds.time_formats import right_format
+from minhu.glossary.delivered import RECORD
 from minhu.settings import city_timezone
 
 FeedCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,30}$")]
@@ -30,11 +37,15 @@ SourceColumn = str
 @cache
 def _known_zone(name: str) -> str:
     if name not in available_timezones():
-        raise ValueError(f"{name!r} is not a time zone of the IANA database")
+        near = next(iter(nearest(name, available_timezones())), None)
+        en, zh = (f"; {near}?", f"；是 {near} 吗？") if near else ("", "")
+        raise Wrong(f"{name!r} is not a time zone of the IANA database{en}", f"没有 {name} 这个时区{zh}")
     return name
 
 
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
+TimeFormat = Annotated[str, AfterValidator(right_format)]
+"""A strftime pattern, or a word of `minhu.feeds.times`."""
 
 
 class Mapping(Declared):
@@ -50,7 +61,7 @@ class Mapping(Declared):
     judges it, and notes it where it cannot."""
     known: tuple[str, ...] = ()
     """Further words of a column with a ``map`` that are as they should be."""
-    formats: tuple[str, ...] = ()
+    formats: tuple[TimeFormat, ...] = ()
     """strftime formats, or ``iso``, ``cn``, ``excel``, ``epoch_s``, ``epoch_ms``; the first that reads a value wins."""
     day: Literal["start", "end"] | None = None
     """Of a column of times: what a value without a time of day means, and one of 00:00:00, which many systems make of a
@@ -68,7 +79,10 @@ class Mapping(Declared):
         if not isinstance(given, dict) or not (given.get("of") or given.get("key") == "hashed"):
             return given
         if bool(given.get("of")) == bool(given.get("from")):
-            raise ValueError("a number is put together `of` several columns, or comes `from` one: say one of the two")
+            raise Wrong(
+                "a number is put together `of` several columns, or comes `from` one: say one of the two",
+                "编号要么由几列合成（of），要么取自一列（from）：只写一种",
+            )
         names = given.get("of") or [given["from"]]
         told = " + ".join(map(str, names))
         return given | {"of": names, "from": f"hash({told})" if given.get("key") == "hashed" else told}
@@ -76,7 +90,10 @@ class Mapping(Declared):
     @model_validator(mode="after")
     def _filled(self) -> "Mapping":
         if self.source is None and self.value is None:
-            raise ValueError("say where the column comes from: `from` a source column, or a constant `value`")
+            raise Wrong(
+                "say where the column comes from: `from` a source column, or a constant `value`",
+                "没有说这一列从哪里来：写 from（来件的列名）或 value（固定值）",
+            )
         return self
 
     @model_validator(mode="after")
@@ -85,7 +102,12 @@ class Mapping(Declared):
         for word in self.map:
             other = known.setdefault(fold(word), word)
             if self.map[other] != self.map[word]:
-                raise ValueError(f"{other!r} and {word!r} are one word, in any case, width and spacing: map it once")
+                raise Wrong(
+                    f"{other!r} and {word!r} are one word, in any case, width and spacing: map it once",
+                    f"{other} 和 {word} 只有大小写、全半角或空格之别，是同一个词：只写一次",
+                    "map",
+                    word,
+                )
         return self
 
     @property
@@ -108,6 +130,21 @@ class When(Declared):
     """The column's other words. What stands in neither list is noted."""
 
 
+_A: dict[Kind, str] = {"case": "a case", "event": "an event", "callback": "a callback"}
+
+
+def _unknown_columns(kind: Kind, given: Iterable[str], known: set[str]) -> list[Wrong]:
+    """Canonical columns that a kind does not have."""
+    wrong = []
+    for name in sorted(set(given) - known):
+        _, zh = unknown_word(name, sorted(known))
+        near = next(iter(nearest(name, known)), None)
+        en = f"{name} → {near}? " if near else ""
+        said = f"{_A[kind]} has no column {name}; {en}it has {', '.join(sorted(known))}"
+        wrong.append(Wrong(said, zh.replace("这个键没有这个值", f"{RECORD.zh(kind)}没有这一列"), name))
+    return wrong
+
+
 class Milestone(Declared):
     """An event that a case row carries on its own line, such as 转办时间 and 办理单位. Without a time there is none."""
 
@@ -122,14 +159,15 @@ class Milestone(Declared):
     def _short(cls, value: dict) -> dict:
         return {name: _from_name(given) for name, given in value.items()} if isinstance(value, dict) else value
 
-    @model_validator(mode="after")
-    def _known(self) -> "Milestone":
+    @field_validator("columns")
+    @classmethod
+    def _known(cls, value: dict[str, Mapping]) -> dict[str, Mapping]:
         known = {column.name for column in LAYOUTS["event"]} - {"case_feed_code", "case_no", "event_type"}
-        if unknown := sorted(set(self.columns) - known):
-            raise ValueError(f"an event has no column {', '.join(unknown)}")
-        if "occurred_at" not in self.columns:
-            raise ValueError("a milestone needs `occurred_at`")
-        return self
+        wrong = _unknown_columns("event", value, known)
+        if "occurred_at" not in value:
+            wrong.append(Wrong("a milestone needs `occurred_at`", "办理环节要有时间列 occurred_at"))
+        refuse_all(wrong)
+        return value
 
 
 class Delivery(Declared):
@@ -147,7 +185,13 @@ class Delivery(Declared):
     private: tuple[SourceColumn, ...] = ()
     """Source columns with names, phones or ID numbers that never leave the loader."""
     nulls: tuple[str, ...] = ("", "NULL", "null", "无", "-")
-    formats: tuple[str, ...] = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "iso")
+    formats: tuple[TimeFormat, ...] = (
+        "%Y-%m-%d %H:%M:%S",
+        "%Y-%m-%d %H:%M",
+        "%Y/%m/%d %H:%M:%S",
+        "%Y/%m/%d %H:%M",
+        "iso",
+    )
     """How times are written, unless a column says otherwise."""
     new_columns: Literal["evolve", "freeze", "discard"] = "evolve"
     """A column the declaration does not know: kept in payload, the batch refused, or dropped."""
@@ -175,41 +219,58 @@ class Delivery(Declared):
     def _short(cls, value: dict) -> dict:
         return {name: _from_name(given) for name, given in value.items()} if isinstance(value, dict) else value
 
+    @field_validator("columns")
+    @classmethod
+    def _canonical(cls, value: dict[str, Mapping], info: ValidationInfo) -> dict[str, Mapping]:
+        kind = info.data.get("kind")
+        refuse_all(_unknown_columns(kind, value, {column.name for column in LAYOUTS[kind]}) if kind else ())
+        return value
+
     @model_validator(mode="after")
-    def _canonical(self) -> "Delivery":
-        known = {column.name for column in self.layout_columns}
-        if unknown := sorted(set(self.columns) - known):
-            raise ValueError(f"a {self.kind} has no column {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+    def _coherent(self) -> "Delivery":
+        wrong = []
         if self.milestones and self.kind != "case":
-            raise ValueError("only a case row can carry milestones")
-        self._check_keys()
-        self._check_has_no(known)
-        shown = [mapping for mapping in self.columns.values() if mapping.key == "plain"]
-        mapped = {name for mapping in shown for name in mapping.sources} - {self._source_of("caller_phone")}
-        if leaking := sorted(mapped & set(self.private)):
-            raise ValueError(f"private columns are mapped to {', '.join(leaking)}; only caller_phone may read one")
+            wrong.append(Wrong("only a case row can carry milestones", "只有工单才能带办理环节", "milestones"))
+        refuse_all([*wrong, *self._wrong_keys(), *self._wrong_has_no(), *self._leaking()])
         return self
 
-    def _check_keys(self) -> None:
+    def _leaking(self) -> Iterator[Wrong]:
+        phone = self._source_of("caller_phone")
+        for name, mapping in self.columns.items():
+            private = set(mapping.sources) & set(self.private) - {phone}
+            if private and mapping.key == "plain":
+                told = ", ".join(sorted(private))
+                en = f"private columns are mapped to {name} (it reads {told}); only caller_phone may read one"
+                zh = f"{told} 列为隐私列，却给了 {name}；只有 caller_phone 可以读隐私列"
+                yield Wrong(en, zh, "columns", name)
+
+    def _wrong_keys(self) -> Iterator[Wrong]:
         composed = [name for name, mapping in self.columns.items() if mapping.of and name not in NUMBERS]
         composed += [name for milestone in self.milestones for name, mapping in milestone.columns.items() if mapping.of]
         if composed:
-            raise ValueError(
-                f"{', '.join(composed)} cannot be put together or hashed; only {', '.join(sorted(NUMBERS))} can"
+            names, can = ", ".join(composed), ", ".join(sorted(NUMBERS))
+            yield Wrong(
+                f"{names} cannot be put together or hashed; only {can} can",
+                f"{names} 不能由几列合成或取摘要；只有 {can} 可以",
             )
 
     @property
     def hashes_keys(self) -> bool:
         return any(mapping.key == "hashed" for mapping in self.columns.values())
 
-    def _check_has_no(self, known: set[str]) -> None:
+    def _wrong_has_no(self) -> Iterator[Wrong]:
         given = set(self.columns) | {name for milestone in self.milestones for name in milestone.columns}
-        known = known | {column.name for column in LAYOUTS["event"] if self.milestones}
+        known = {column.name for column in (*self.layout_columns, *(LAYOUTS["event"] if self.milestones else ()))}
         needed = {column.name for column in self.layout_columns if column.is_required}
-        if unknown := sorted(set(self.has_no) - known):
-            raise ValueError(f"has_no: a {self.kind} has no column {', '.join(unknown)} anyway")
-        if said_twice := sorted(set(self.has_no) & (given | needed)):
-            raise ValueError(f"has_no: {', '.join(said_twice)} is mapped or required, so the sender must have it")
+        for name in sorted(set(self.has_no) - known):
+            en, zh = (
+                f"has_no: a {self.kind} has no column {name} anyway",
+                f"{RECORD.zh(self.kind)}本来就没有 {name} 这一列",
+            )
+            yield Wrong(en, zh, "has_no")
+        for name in sorted(set(self.has_no) & (given | needed)):
+            en = f"has_no: {name} is mapped or required, so the sender must have it"
+            yield Wrong(en, f"{name} 已有对应列或必填，来件必定有它", "has_no")
 
     @property
     def layout_columns(self) -> tuple[Column, ...]:
@@ -267,7 +328,8 @@ class Feed(Declared):
     def _distinct(self) -> "Feed":
         names = [delivery.name for delivery in self.deliveries]
         if len(set(names)) < len(names):
-            raise ValueError("two deliveries have the same name")
+            twice = next(name for name in names if names.count(name) > 1)
+            raise Wrong("two deliveries have the same name", f"有两个交付都叫 {twice}", "deliveries")
         return self
 
     def retention_under(self, city: Retention) -> Retention:
@@ -283,14 +345,21 @@ class Feed(Declared):
 
 
 def load_feed(path: Path) -> Feed:
-    """The feed declared in ``path``. Raises BadDeclaration naming file, line and key."""
-    data = {"timezone": city_timezone(path.parent.parent)} | read_yaml(path)
+    """The feed declared in ``path``. Raises BadDeclaration naming file, line and key of every slip."""
+    page = read_page(path)
+    data = {"timezone": city_timezone(path.parent.parent)} | page.data
+    layouts = _Layouts(path.parent.parent / "layouts")
     deliveries = data.get("deliveries")
     if isinstance(deliveries, list):
-        data["deliveries"] = [_with_layout(given, path) for given in deliveries]
-    feed = validate(Feed, data, path)
-    if feed.code != path.stem:
-        raise BadDeclaration(f"{path}:1: code: the file of feed {feed.code!r} must be named {feed.code}.yml")
+        data["deliveries"] = [layouts.beneath(given, page, ("deliveries", at)) for at, given in enumerate(deliveries)]
+    feed, slips = judged(Feed, data, page, layouts.pages)
+    code = data.get("code")
+    if isinstance(code, str) and code != path.stem:
+        en, zh = f"the file of feed {code!r} must be named {code}.yml", f"热线 {code} 的文件名应是 {code}.yml"
+        slips.append(Slip(path, page.place(("code",))[1], "code", en, zh))
+    refuse([*slips, *layouts.slips])
+    if feed is None:
+        raise AssertionError("what is no feed has slips")
     return feed
 
 
@@ -299,14 +368,39 @@ def load_feeds(config: Path) -> tuple[Feed, ...]:
     paths = sorted((config / "feeds").glob("*.yml"))
     if not paths:
         raise BadDeclaration(f"{config / 'feeds'}: there is no feed declared here")
-    return tuple(load_feed(path) for path in paths)
+    gathered, feeds = Gathered(), []
+    for path in paths:
+        with gathered.slips():
+            feeds.append(load_feed(path))
+    gathered.tell()
+    return tuple(feeds)
 
 
-def _with_layout(given: object, path: Path) -> object:
-    """The delivery with the keys of its layout beneath its own; mappings merge key by key."""
-    if not isinstance(given, dict) or "layout" not in given:
-        return given
-    layout = read_yaml(path.parent.parent / "layouts" / f"{given['layout']}.yml")
+class _Layouts:
+    """The layouts that the deliveries of a feed name."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.pages: dict[Keys, Page] = {}
+        self.slips: list[Slip] = []
+
+    def beneath(self, given: object, page: Page, place: Keys) -> object:
+        """The delivery with the keys of its layout beneath its own; mappings merge key by key."""
+        if not isinstance(given, dict) or "layout" not in given:
+            return given
+        known = sorted(one.stem for one in self.folder.glob("*.yml"))
+        named = str(given["layout"])
+        if named not in known:
+            key = (*place, "layout")
+            self.slips.append(Slip(page.path, page.place(key)[1], dotted(key), *unknown_word(named, known)))
+        meant = next(iter(nearest(named, known)), None)
+        if meant is None:
+            return given
+        self.pages[place] = read_page(self.folder / f"{meant}.yml")
+        return _merged(self.pages[place].data, given)
+
+
+def _merged(layout: dict, given: dict) -> dict:
     merged = {**layout, **given}
     for key in ("columns", "format"):
         if isinstance(layout.get(key), dict) and isinstance(given.get(key), dict):

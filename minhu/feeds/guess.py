@@ -35,9 +35,16 @@ TIMES = (
         "%m/%d/%Y %H:%M:%S",
         "%m/%d/%Y %H:%M",
     ),
+    "%Y-%m-%d %H:%M:%S%.f",
     *("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "epoch_ms", "epoch_s"),
 )
-_NULLS = ("N/A", "NA", "None", "nan", "\\N", "--", "空", "暂无", "(null)", "<null>")
+_NO_TIMES = tuple(
+    day + clock
+    for day in ("1900-01-01", "1899-12-30", "0001-01-01", "0000-00-00", "9999-12-31", "1970-01-01")
+    for clock in ("", " 00:00:00", " 00:00:00.000", "T00:00:00", "T00:00:00.000")
+)
+"""What systems write for a time that there is not."""
+_NULLS = ("N/A", "NA", "None", "nan", "\\N", "--", "空", "暂无", "(null)", "<null>", *_NO_TIMES)
 _TIMES_OF = {kind: {c.name for c in columns if c.type == "timestamp"} for kind, columns in LAYOUTS.items()}
 _MAPPED = ("status", "satisfaction_code", "is_reached")
 """Columns without a vocabulary of their own in the layout whose words are mapped all the same."""
@@ -137,12 +144,19 @@ def _fills_gap(found: Guess, name: str, given: pl.Series) -> bool:
 def _is_private(name: str, given: pl.Series, known: Lexicon) -> bool:
     if plain(name).endswith(("工号", "人数")):
         return False
-    named = plain(name) in known.private or any(part in plain(name) for part in known.parts_of_private)
-    if named or re.search(r"电话|手机|号码$|phone|mobile", plain(name)):
+    named = plain(name) in known.private or any(plain(part) in plain(name) for part in known.parts_of_private)
+    if named or _names_somebody(plain(name)) or re.search(r"电话|手机|号码$|phone|mobile", plain(name)):
         return True
     if re.search(r"单位|部门|机构|类|状态|方式|渠道|意见|结果", name):
         return False
     return _share(given, is_like_name) >= 0.6 or _share(given, lambda text: mask_number(text) != text) >= 0.5
+
+
+def _names_somebody(name: str) -> bool:
+    """``reporter.name``, but not ``service.name``: what has a name and is no person is one of a few."""
+    owner, dot, last = name.rpartition(".")
+    things = r"service|type|category|unit|dept|department|agency|status|area|district|street|source|channel|group|queue"
+    return bool(dot) and last in ("name", "fullname") and not re.search(rf"(?:{things})$", owner)
 
 
 def _is_phone(text: str) -> bool:
@@ -181,11 +195,12 @@ def _tells_days(given: pl.Series, formats: tuple[str, ...]) -> bool:
 
 
 def _complete_milestones(found: Guess, values: dict[str, pl.Series], known: Lexicon) -> None:
-    """A milestone needs a time; a unit with a limit or a close was dispatched, at the latest when the case came in."""
+    """A milestone needs a time; a unit or a limit was dispatched with, at the latest when the case came in."""
     units = [name for name in values if plain(name) in known.units and name not in found.columns.values()]
     if found.kind != "case":
         return
-    if units and "received_at" in found.columns:
+    is_due = "due_at" in found.milestones.get("DISPATCH", {})
+    if (units or is_due) and "received_at" in found.columns:
         found.milestones.setdefault("DISPATCH", {}).setdefault("occurred_at", found.columns["received_at"])
     timed = {event: columns for event, columns in found.milestones.items() if "occurred_at" in columns}
     for event, columns in found.milestones.items():
@@ -200,10 +215,15 @@ def _complete_milestones(found: Guess, values: dict[str, pl.Series], known: Lexi
 def _map_codes(found: Guess, values: dict[str, pl.Series], known: Lexicon) -> None:
     """The words of every code column; those nobody knows map to null and are written as comments."""
     codes = {column.name: column.codes for column in LAYOUTS[found.kind] if column.type == "code"}
-    for canonical, source in found.columns.items():
+    required = {column.name for column in LAYOUTS[found.kind] if column.is_required}
+    for canonical, source in list(found.columns.items()):
         words = [word for word, _ in values[source].value_counts(sort=True).head(40).rows()]
         if (canonical not in codes and canonical not in _MAPPED) or set(words) <= set(codes.get(canonical, ())):
             continue
         mapped = {word: code_of(known, canonical, word) for word in words}
+        if canonical in codes and canonical not in required and words and not any(mapped.values()):
+            del found.columns[canonical]  # another thing under that name: its words would reject every row
+            found.known.append(source)
+            continue
         shown = {word if code or showable(word) else shape(word): code for word, code in mapped.items()}
         found.maps[canonical] = {word: code for word, code in shown.items() if number_free(word)}

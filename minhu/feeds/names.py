@@ -3,7 +3,6 @@
 The layouts of a city's ``config/layouts`` are learned on top: what a city has declared once, it need not declare again.
 """
 
-import difflib
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -33,7 +32,9 @@ def fold(word: str) -> str:
 
 
 def plain(name: str) -> str:
-    return re.sub(r"[\s_（）()\-]", "", name).lower()
+    """A name as names are compared; what only wraps the fields of a record (``properties.``) is no part of it."""
+    bare = re.sub(r"^(?:(?:properties|attributes|fields|record|row)\.)+", "", name.strip().lower())
+    return re.sub(r"[\s_（）()\-@]", "", bare)
 
 
 @cache
@@ -88,13 +89,16 @@ def _mapping(given: dict | str) -> tuple[str | None, dict]:
 
 def code_of(known: Lexicon, canonical: str, word: str) -> str | None:
     """Our code for a sender's word: learned, or by the longest known word it holds (``业务咨询`` holds ``咨询``)."""
-    if word in known.codes.get(canonical, {}):
-        return known.codes[canonical][word]
+    learned = {fold(known_word): code for known_word, code in known.codes.get(canonical, {}).items()}
+    if fold(word) in learned:
+        return learned[fold(word)]
     given = _words()["codes"].get(canonical, {})
-    held = [(len(part), code) for code, parts in given.items() for part in parts if part in word]
+    held = [(len(part), code) for code, parts in given.items() for part in parts if _holds(word, part)]
     return max(held)[1] if held else None
 
 
-def nearest(name: str, known: set[str]) -> list[str]:
-    """Up to three known names that resemble ``name``, the closest first."""
-    return difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.6)
+def _holds(word: str, part: str) -> bool:
+    """Whether a word holds a known part; Latin letters count as whole words: ``unresolved`` is not resolved."""
+    if not part.isascii():
+        return part in word
+    return re.search(rf"(?<![a-z]){re.escape(part)}(?![a-z])", word.lower()) is not None

@@ -11,13 +11,13 @@ from pathlib import Path
 import polars as pl
 
 from minhu.config import read_config
+from minhu.declaration.slips import nearest
 from minhu.errors import BadDelivery
 from minhu.feeds import door, times
 from minhu.feeds.contract import Contract, ContractColumn, Drift, contract, drift
 from minhu.feeds.detect import detect_format, shape, showable
 from minhu.feeds.feed import Delivery, Feed
 from minhu.feeds.formats.read import Aside, read
-from minhu.feeds.names import nearest
 from minhu.feeds.sources.fetched import UNREAD, control_total, named
 from minhu.load.batch import why_no_rows
 from minhu.settings import Settings

@@ -22,7 +22,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from minhu.business_date import TIMEZONE
-from minhu.declaration import Declared, read_yaml, validate
+from minhu.declaration import Declared, read_page, validate
+from minhu.declaration.slips import Gathered, Wrong, nearest, slip
 from minhu.errors import BadDeclaration
 from minhu.feeds.feed import ZoneName
 from minhu.schemes.arithmetic import decimals_of
@@ -86,20 +87,27 @@ class Scheme(Declared):
             ("names of peer groups", [group.name_zh for group in self.peer_groups]),
         ):
             if len(set(codes)) < len(codes):
-                raise ValueError(f"two {what} have the same code")
+                raise Wrong(f"two {what} have the same code", f"有两项代码或名称相同（{what}）")
         if not any(entry.value for indicator in self.indicators for entry in indicator.points):
-            raise ValueError("no indicator has points; deductions alone make no score")
+            raise Wrong(
+                "no indicator has points; deductions alone make no score", "没有一项指标有分值；只有扣分不成总分"
+            )
         return self
 
     @model_validator(mode="after")
     def _in_order(self) -> "Scheme":
         if self.bands and self.bands[-1].at_least:
-            raise ValueError("the last band must start at 0, so that every score has one")
+            raise Wrong(
+                "the last band must start at 0, so that every score has one", "最后一档要从 0 起，每个分数才都有档"
+            )
         if any(upper.at_least <= lower.at_least for upper, lower in pairwise(self.bands)):
-            raise ValueError("bands go from the best down")
+            raise Wrong("bands go from the best down", "各档从高到低排列")
         for first, last in (self.dates(), *map(self.dates, self.limits)):
             if last and last <= first:
-                raise ValueError(f"valid_to {last} is not after valid_from {first}; it is the first day without")
+                raise Wrong(
+                    f"valid_to {last} is not after valid_from {first}; it is the first day without",
+                    f"valid_to {last} 不晚于 valid_from {first}；它是失效的第一天",
+                )
         return self
 
     @model_validator(mode="after")
@@ -107,7 +115,10 @@ class Scheme(Declared):
         for kind, of in self.aggregation.items():
             part = PARTS.get(of)
             if kind not in self.periods or part == kind or (part and part not in self.periods):
-                raise ValueError(f"aggregation.{kind}: {of} needs the periods {kind} and {part or kind}")
+                raise Wrong(
+                    f"aggregation.{kind}: {of} needs the periods {kind} and {part or kind}",
+                    f"aggregation.{kind}：{of} 需要周期 {kind} 和 {part or kind}",
+                )
         return self
 
     @model_validator(mode="after")
@@ -116,7 +127,10 @@ class Scheme(Declared):
             for entry in indicator.points:
                 if decimals_of(entry.value.normalize()) > self.rounding.decimals:
                     decimals = self.rounding.decimals
-                    raise ValueError(f"{indicator.code}: {entry.value} points are rounded to {decimals} decimals")
+                    raise Wrong(
+                        f"{indicator.code}: {entry.value} points are rounded to {decimals} decimals",
+                        f"{indicator.code}：{entry.value} 分会被取整到 {decimals} 位小数",
+                    )
         return self
 
     @model_validator(mode="after")
@@ -124,10 +138,16 @@ class Scheme(Declared):
         groups = [group.code for group in self.peer_groups]
         for where, entries in self._parameters():
             for named in {group for entry in entries for group in entry.peer_groups or ()} - set(groups):
-                raise ValueError(f"{where}: there is no peer group {named!r}; the scheme has {', '.join(groups)}")
+                raise Wrong(
+                    f"{where}: there is no peer group {named!r}; the scheme has {', '.join(groups)}",
+                    f"{where}：没有 {named} 这个组；本办法有 {'、'.join(groups)}",
+                )
         for indicator in self.indicators:
             for named in set(indicator.peer_groups or ()) - set(groups):
-                raise ValueError(f"{indicator.code}: there is no peer group {named!r}; it has {', '.join(groups)}")
+                raise Wrong(
+                    f"{indicator.code}: there is no peer group {named!r}; it has {', '.join(groups)}",
+                    f"{indicator.code}：没有 {named} 这个组；本办法有 {'、'.join(groups)}",
+                )
         return self
 
     @model_validator(mode="after")
@@ -136,9 +156,12 @@ class Scheme(Declared):
             for indicator in filter(lambda indicator: indicator.scores(group), self.indicators):
                 for name, entries in indicator.parameters.items():
                     if name != "min_n" and in_force(entries, group, self.valid_from) is None:
-                        raise ValueError(f"{indicator.code}: {name} has no value for {group} on {self.valid_from}")
+                        raise Wrong(
+                            f"{indicator.code}: {name} has no value for {group} on {self.valid_from}",
+                            f"{indicator.code}：{group} 组在 {self.valid_from} 没有 {name} 的数值",
+                        )
             if not any(self.points_max(group, day) for day in (self.valid_from, *self.changes)):
-                raise ValueError(f"the peer group {group} can earn no points")
+                raise Wrong(f"the peer group {group} can earn no points", f"{group} 组得不到分")
         return self
 
     def _parameters(self) -> Iterable[tuple[str, Entries]]:
@@ -278,7 +301,8 @@ def read_scheme(path: Path) -> Scheme:
 
 def _read(path: Path, timezone: str) -> Scheme:
     """The scheme of a city in a time zone."""
-    return validate(Scheme, {"timezone": timezone} | read_yaml(path), path)
+    page = read_page(path)
+    return validate(Scheme, {"timezone": timezone} | page.data, page)
 
 
 def find_scheme(config: Path, named: str) -> Scheme:
@@ -298,11 +322,15 @@ def load_scheme(path: Path) -> Scheme:
     timezone = city_timezone(path.parent.parent)
     scheme = _read(path, timezone)
     if scheme.timezone != timezone:
-        raise BadDeclaration(
-            f"{path}:1: timezone: {scheme.timezone}, but the city (city.yml) is in {timezone}: leave the key out"
-        )
+        en = f"{scheme.timezone}, but the city (city.yml) is in {timezone}: leave the key out"
+        zh = f"写的是 {scheme.timezone}，而本市（city.yml）在 {timezone}：去掉这个键"
+        raise slip(path, read_page(path).place(("timezone",))[1], "timezone", en, zh)
     if scheme.scheme_id != path.stem:
-        raise BadDeclaration(f"{path}:1: id: the file of scheme {scheme.scheme_id!r} must be {scheme.scheme_id}.yml")
+        en, zh = (
+            f"the file of scheme {scheme.scheme_id!r} must be {scheme.scheme_id}.yml",
+            f"办法 {scheme.scheme_id} 的文件名应是 {scheme.scheme_id}.yml",
+        )
+        raise slip(path, read_page(path).place(("id",))[1], "id", en, zh)
     return scheme
 
 
@@ -313,27 +341,33 @@ def load_schemes(config: Path, in_force: Iterable[str] | None = None) -> tuple[S
     limits binds is decided by their order in a file; between two files there is no order.
     """
     folder = config / "schemes"
-    schemes = {path.stem: load_scheme(path) for path in sorted(folder.glob("*.yml"))}
+    schemes, gathered = {}, Gathered()
+    for path in sorted(folder.glob("*.yml")):
+        with gathered.slips():
+            schemes[path.stem] = load_scheme(path)
+    gathered.tell()
     if in_force is None:
         return tuple(schemes.values())
     for named in in_force:
         if named not in schemes:
-            raise BadDeclaration(f"{config / 'city.yml'}: schemes: there is no {folder / named}.yml")
+            en, zh = f"there is no {folder / named}.yml", f"没有 schemes/{named}.yml 这个文件"
+            near = next(iter(nearest(named, schemes)), None)
+            known = (f"; {near}?", f"；是 {near} 吗？") if near else ("", "")
+            city = config / "city.yml"
+            line = read_page(city).place(("schemes",))[1] if city.is_file() else 1
+            raise slip(city, line, "schemes", en + known[0], zh + known[1])
     chosen = tuple(scheme for name, scheme in schemes.items() if name in set(in_force))
     for one, other in combinations(chosen, 2):
         for limit in one.limits:
             if any(_overlap(one.dates(limit), other.dates(rival)) for rival in other.limits):
                 path = folder / f"{other.scheme_id}.yml"
-                raise BadDeclaration(
-                    f"{path}:{_line_of_limits(path)}: limits: they bind on days on which those of "
-                    f"{one.scheme_id}.yml bind; keep limits in one scheme, or end one before the other begins"
+                en = (
+                    f"they bind on days on which those of {one.scheme_id}.yml bind; keep limits in one scheme, or end"
+                    " one before the other begins"
                 )
+                zh = f"与 {one.scheme_id}.yml 的时限在同一天都有效；时限只写在一个办法里，或在另一个开始前结束"
+                raise slip(path, read_page(path).place(("limits",))[1], "limits", en, zh)
     return chosen
-
-
-def _line_of_limits(path: Path) -> int:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return next((number for number, line in enumerate(lines, start=1) if line.startswith("limits:")), 1)
 
 
 def _overlap(one: tuple[date, date | None], other: tuple[date, date | None]) -> bool:

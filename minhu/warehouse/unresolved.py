@@ -9,8 +9,8 @@ ended          its unit ended, and nobody took over                        say w
 import psycopg
 
 from minhu import database
+from minhu.declaration.slips import nearest
 from minhu.feeds.detect import shape, showable
-from minhu.feeds.names import nearest
 from minhu.settings import Settings
 
 _UNITS = """

@@ -262,3 +262,119 @@ def test_a_file_that_cannot_be_drafted_is_refused_without_a_value(tmp_path, text
     with pytest.raises(BadDelivery) as refusal:
         draft(file, "sample")
     assert "139" not in str(refusal.value) and "王" not in str(refusal.value)
+
+
+# -- names are judged by another rule than values -------------------------------------------------------------------
+
+
+def test_names_with_signs_that_values_must_not_have_are_a_header(tmp_path):
+    rows = [
+        {"unique_key": f"A{at}", "created_date": f"2026-10-0{at}T09:00:00.000", ":@region_7qbp": "7"} for at in (1, 2)
+    ]
+    delivery, told = drafted(tmp_path, given.csv_file(tmp_path / "x.csv", rows))
+    assert (told.verdict, told.staged, delivery.known_columns) == ("load", 2, (":@region_7qbp",))
+
+
+def test_attributes_of_xml_and_keys_of_json_are_names(tmp_path):
+    file = tmp_path / "x.xml"
+    file.write_text(
+        '<list xmlns:i="http://www.w3.org/2001/XMLSchema-instance">'
+        + "".join(
+            f'<case id="B{at}"><opened>2026-10-0{at} 09:00:00.{at}7</opened><closed i:nil="true"/></case>'
+            for at in (1, 2)
+        )
+        + "</list>",
+        encoding="utf-8",
+    )
+    delivery, told = drafted(tmp_path, file)
+    assert mapped(delivery) == {"case_no": "@id", "received_at": "opened"}
+    assert (told.verdict, told.staged) == ("load", 2)
+    assert "closed.@nil" in delivery.known_columns
+    rows = [{"properties": {"case_id": f"C{at}", "open_dt": f"2026-10-0{at} 09:00:00"}, "@graph": "x"} for at in (1, 2)]
+    (tmp_path / "x.json").write_text(json.dumps(rows), encoding="utf-8")
+    delivery, told = drafted(tmp_path / "json", tmp_path / "x.json")
+    assert mapped(delivery) == {"case_no": "properties.case_id", "received_at": "properties.open_dt"}
+    assert (told.verdict, told.staged) == ("load", 2)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["13900001111", "139-0000-1111", "2026-10-01 08:00:00", "someone@mail.example", "文一路12号", "08:30", " "],
+)
+def test_a_row_of_values_is_no_header(tmp_path, cell):
+    file = tmp_path / "x.csv"
+    file.write_text(f"A1,{cell},投诉\nA2,{cell},咨询\n", encoding="utf-8")
+    with pytest.raises(BadDelivery, match=r"x\.csv: the first line is not a header of column names") as refusal:
+        draft(file, "sample")
+    assert refusal.value.code == "BAD_HEADER" and not (cell.strip() and cell in str(refusal.value))
+
+
+def test_keys_that_are_values_are_told_as_such(tmp_path):
+    file = tmp_path / "x.json"
+    file.write_text(json.dumps([{"13900001111": "a", "b": "c"}]), encoding="utf-8")
+    with pytest.raises(BadDelivery, match="the records' keys are values, not names") as refusal:
+        draft(file, "sample")
+    assert "first line" not in str(refusal.value) and "1390" not in str(refusal.value)
+
+
+# -- words that real exports have -----------------------------------------------------------------------------------
+
+
+def test_the_names_of_foreign_exports_are_known(tmp_path):
+    rows = [
+        {
+            "CaseID": f"C{at}", "Opened": "10/01/2026 09:00:00 AM", "CloseDate": "10/02/2026 09:00:00 AM",
+            "SRStatus": word, "Closure reason": "done", "requester.name": "A B", "service.name": "Pot hole",
+            "E-Mail": "x", "Priority": "High", "Request Type": "Graffiti",
+        }
+        for at, word in enumerate(("Closed", "In Progress", "Unresolved"))
+    ]  # fmt: skip
+    file = given.csv_file(tmp_path / "x.csv", rows)
+    delivery, told = drafted(tmp_path, file)
+    assert mapped(delivery) == {
+        "case_no": "CaseID",
+        "received_at": "Opened",
+        "status": "SRStatus",
+        "urgency": "Priority",
+    }
+    [close] = delivery.milestones
+    assert {name: one.source for name, one in close.columns.items()} == {
+        "occurred_at": "CloseDate", "note": "Closure reason"
+    }  # fmt: skip
+    assert delivery.private == ("requester.name", "E-Mail")
+    assert delivery.known_columns == ("service.name", "Request Type")
+    assert delivery.columns["status"].map == {"Closed": "closed", "In Progress": "dispatched"}
+    assert delivery.columns["urgency"].map == {"High": "urgent"}
+    assert (told.verdict, told.staged) == ("load", 3)
+
+
+def test_a_message_board_is_known(tmp_path):
+    rows = [
+        {
+            "留言编号": f"L{at}", "留言用户": "某某", "留言主题": "路灯", "留言详情": "不亮",
+            "留言时间": "2026-10-01 09:00:00", "答复单位": "市城管局", "答复时间": "2026-10-02 09:00:00",
+            "答复内容": "已修",
+        }
+        for at in (1, 2)
+    ]  # fmt: skip
+    delivery, told = drafted(tmp_path, given.csv_file(tmp_path / "x.csv", rows))
+    assert mapped(delivery) == {
+        "case_no": "留言编号", "received_at": "留言时间", "title": "留言主题", "content": "留言详情"
+    }  # fmt: skip
+    assert delivery.private == ("留言用户",)
+    assert [milestone.event_type for milestone in delivery.milestones] == ["DISPATCH", "CLOSE"]
+    assert (told.verdict, told.staged) == ("load", 2)
+
+
+def test_a_date_expected_of_nobody_in_particular_is_a_limit(tmp_path):
+    rows = [
+        {"service_request_id": f"{at}", "requested_datetime": "2026-10-01T08:00:00+08:00", "expected_datetime": when}
+        for at, when in enumerate(("2026-10-05T08:00:00+08:00", "1900-01-01T00:00:00"))
+    ]
+    delivery, told = drafted(tmp_path, given.csv_file(tmp_path / "x.csv", rows))
+    [dispatch] = delivery.milestones
+    assert {name: one.source for name, one in dispatch.columns.items()} == {
+        "occurred_at": "requested_datetime", "due_at": "expected_datetime"
+    }  # fmt: skip
+    assert "1900-01-01T00:00:00" in delivery.nulls
+    assert (told.verdict, told.staged, told.rejected) == ("load", 2, ())

@@ -172,7 +172,7 @@ def test_a_private_column_may_be_hashed_and_never_joined(tmp_path):
     hashed = CASES | {"columns": CASES["columns"] | {"case_no": {"of": ["来电人", "受理时间"], "key": "hashed"}}}
     load_feed(write(tmp_path, declared(deliveries=[hashed])))
     joined = CASES | {"columns": CASES["columns"] | {"case_no": {"of": ["来电人", "受理时间"]}}}
-    with pytest.raises(BadDeclaration, match="private columns are mapped to 来电人"):
+    with pytest.raises(BadDeclaration, match=r"private columns are mapped to case_no .it reads 来电人"):
         load_feed(write(tmp_path, declared(deliveries=[joined])))
 
 

@@ -398,7 +398,7 @@ def _leave_out_the_basis(suite: dict) -> None:
         (_disagree_on_severity, "severity says critical, meta.severity warning"),
         (_invent_a_dimension, r"arrival_batch_profile.json:\d+: expectations.0.meta.dimension"),
         (_invent_an_owner, r"arrival_batch_profile.json:\d+: expectations.0.meta.owner"),
-        (_leave_out_the_basis, r"arrival_batch_profile.json:\d+: expectations.0.meta.basis: Field required"),
+        (_leave_out_the_basis, r"arrival_batch_profile.json:\d+: expectations.0.meta.basis: missing; it is required"),
     ],
 )
 def test_a_slip_in_a_suite_stops_the_gate_and_is_named(settings: Settings, given: Given, suites, change, told: str):

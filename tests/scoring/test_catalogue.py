@@ -62,11 +62,11 @@ def test_a_file_of_a_measure_says_what_it_counts_and_no_plumbing():
     [
         (None, "measure_lost.yml: there is no such file"),
         ("models: []", "measure_lost.yml:1: models: "),
-        ("models: [{config: {meta: {moments: [due_at]}}}]", "models.0.config.meta.label_zh: Field required"),
+        ("models: [{config: {meta: {moments: [due_at]}}}]", "models.0.config.meta.label_zh: missing; it is required"),
         ("models:\n- config:\n    meta: {label_zh: 失, moments: [at]}", "yml:3: models.0.config.meta.moments.0: "),
         (
             "models:\n- config:\n    meta:\n      label_zh: 失\n      moments: [due_at]\n      limit: close",
-            "yml:6: models.0.config.meta.limit: .*not permitted",
+            "yml:6: models.0.config.meta.limit: no such key here; limit → limit_kind",
         ),
     ],
 )

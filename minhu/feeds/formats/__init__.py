@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from minhu.declaration import Declared
+from minhu.declaration.slips import Wrong
 
 Encoding = Literal["auto", "utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-16le", "utf-16be"]
 OneAscii = Annotated[str, StringConstraints(pattern=r"^[\t\x1c-\x7e]$")]
@@ -19,7 +20,7 @@ def _is_pattern(pattern: str) -> str:
     try:
         re.compile(pattern)
     except re.error as error:
-        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+        raise Wrong(f"{pattern!r} is not a regular expression: {error}", f"{pattern} 不是正则表达式：{error}") from None
     return pattern
 
 
@@ -60,7 +61,7 @@ class Csv(_Sheet):
     @model_validator(mode="after")
     def _distinct(self) -> "Csv":
         if self.delimiter == self.quote:
-            raise ValueError("delimiter and quote are the same character")
+            raise Wrong("delimiter and quote are the same character", "delimiter 和 quote 不能是同一个字符")
         return self
 
 
@@ -81,7 +82,9 @@ class Json(_File):
     @model_validator(mode="after")
     def _one_way(self) -> "Json":
         if self.lines and self.records:
-            raise ValueError("with `lines` every line is a record; leave out `records`")
+            raise Wrong(
+                "with `lines` every line is a record; leave out `records`", "写了 lines（一行一条）就不要再写 records"
+            )
         return self
 
 
@@ -99,7 +102,10 @@ class Xml(_File):
         for step in self.record.split("/"):
             prefix, colon, name = step.rpartition(":")
             if (colon and prefix not in self.namespaces) or not re.fullmatch(r"[^\W\d][\w.-]*", name):
-                raise ValueError(f"record: {step!r} is no element name, or its prefix is not in namespaces")
+                raise Wrong(
+                    f"record: {step!r} is no element name, or its prefix is not in namespaces",
+                    f"record：{step} 不是元素名，或它的前缀没有写进 namespaces",
+                )
         return self
 
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, JsonValue, StringConstraints, field_validator, model_validator
 
 from minhu.declaration import Declared
+from minhu.declaration.slips import Wrong
 from minhu.feeds.sources.dated import has_date
 
 SecretName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
@@ -26,11 +27,17 @@ def _http_address(value: str) -> str:
     """Refuses addresses with a user, a password or a query in them: these are where secrets hide."""
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("the address must start with http:// or https:// and name a host")
+        raise Wrong(
+            "the address must start with http:// or https:// and name a host",
+            "地址要以 http:// 或 https:// 开头并写明主机",
+        )
     if "@" in parts.netloc:
-        raise ValueError("no user or password in the address: declare `auth` and name the secret")
+        raise Wrong(
+            "no user or password in the address: declare `auth` and name the secret",
+            "地址里不能写用户名或口令：用 auth 写明密钥的名称",
+        )
     if parts.query or parts.fragment:
-        raise ValueError("no query in the address: declare `params`")
+        raise Wrong("no query in the address: declare `params`", "地址里不能带查询参数：写到 params")
     return value
 
 
@@ -57,14 +64,17 @@ class DropFolder(Declared):
     @classmethod
     def _inside(cls, value: str | None) -> str | None:
         if value is not None and (value.startswith("/") or ".." in Path(value).parts):
-            raise ValueError("the path must stay inside the drop folder")
+            raise Wrong("the path must stay inside the drop folder", "路径不能出投递文件夹")
         return value
 
     @field_validator("path")
     @classmethod
     def _dated(cls, value: str) -> str:
         if not has_date(value):
-            raise ValueError("the path must hold {date}, so that a file tells its business date")
+            raise Wrong(
+                "the path must hold {date}, so that a file tells its business date",
+                "路径要有 {date}，文件才说得出自己的业务日期",
+            )
         return value
 
 
@@ -159,7 +169,7 @@ class Increment(Declared):
     @model_validator(mode="after")
     def _one_lag(self) -> "Increment":
         if self.lag if self.format != "number" else self.lag_minutes:
-            raise ValueError("`lag` is for numbers, `lag_minutes` for times")
+            raise Wrong("`lag` is for numbers, `lag_minutes` for times", "lag 用于数字，lag_minutes 用于时间")
         return self
 
 
@@ -193,7 +203,10 @@ class Http(Declared):
     @classmethod
     def _no_secret(cls, value: dict[str, str]) -> dict[str, str]:
         if kept := sorted(name for name in value if name.lower() in _SECRET_HEADERS):
-            raise ValueError(f"no {kept[0]} in the declaration: declare `auth` and name the secret")
+            raise Wrong(
+                f"no {kept[0]} in the declaration: declare `auth` and name the secret",
+                f"声明里不能写 {kept[0]}：用 auth 写明密钥的名称",
+            )
         return value
 
 
@@ -215,7 +228,7 @@ class Rest(Http):
     @model_validator(mode="after")
     def _xml_names_its_record(self) -> "Rest":
         if self.format == "xml" and not self.records:
-            raise ValueError("`records` must name the element that holds one record")
+            raise Wrong("`records` must name the element that holds one record", "records 要写明一条记录的元素名")
         return self
 
 
@@ -268,7 +281,10 @@ class Sftp(Declared):
     @classmethod
     def _dated(cls, value: str) -> str:
         if not has_date(value):
-            raise ValueError("the path must hold {date}, so that a file tells its business date")
+            raise Wrong(
+                "the path must hold {date}, so that a file tells its business date",
+                "路径要有 {date}，文件才说得出自己的业务日期",
+            )
         return value
 
 
@@ -299,19 +315,33 @@ class ObjectStore(Declared):
     @classmethod
     def _address(cls, value: str) -> str:
         if not has_date(value):
-            raise ValueError("the address must hold {date}, so that an object tells its business date")
+            raise Wrong(
+                "the address must hold {date}, so that an object tells its business date",
+                "地址要有 {date}，对象才说得出自己的业务日期",
+            )
         if "::" in value:
-            raise ValueError("one address, not a chain of them; what is packed is declared in `format`")
+            raise Wrong(
+                "one address, not a chain of them; what is packed is declared in `format`",
+                "只写一个地址，不写连环地址；压缩方式写到 format",
+            )
         if ":" in value.partition("://")[2].partition("/")[0].rpartition("@")[0]:
-            raise ValueError("no password in the address: name it with `secrets`")
+            raise Wrong(
+                "no password in the address: name it with `secrets`", "地址里不能写口令：用 secrets 写明密钥的名称"
+            )
         return value
 
     @model_validator(mode="after")
     def _no_secret(self) -> "ObjectStore":
         if kept := [name for name in _names(self.options) if _SECRET_OPTIONS.search(name)]:
-            raise ValueError(f"no {kept[0]} in the declaration: name it with `secrets`")
+            raise Wrong(
+                f"no {kept[0]} in the declaration: name it with `secrets`",
+                f"声明里不能写 {kept[0]}：用 secrets 写明密钥的名称",
+            )
         if twice := sorted(self.options.keys() & self.secrets.keys()):
-            raise ValueError(f"{twice[0]} is given twice, in `options` and in `secrets`")
+            raise Wrong(
+                f"{twice[0]} is given twice, in `options` and in `secrets`",
+                f"{twice[0]} 在 options 和 secrets 里各写了一次",
+            )
         return self
 
 
@@ -337,11 +367,13 @@ class SqlQuery(Declared):
     @model_validator(mode="after")
     def _reachable(self) -> "SqlQuery":
         if self.url is None and self.secret is None:
-            raise ValueError("give `url`, or a `secret` that holds it")
+            raise Wrong("give `url`, or a `secret` that holds it", "写 url，或写存有地址的 secret")
         if self.url and ":" in urlsplit(self.url).netloc.rpartition("@")[0]:
-            raise ValueError("no password in the address: name it with `secret`")
+            raise Wrong(
+                "no password in the address: name it with `secret`", "地址里不能写口令：用 secret 写明密钥的名称"
+            )
         if self.cursor and ":cursor" in self.query and self.cursor.initial is None:
-            raise ValueError("the first pull needs `cursor.initial`")
+            raise Wrong("the first pull needs `cursor.initial`", "第一次取数要有 cursor.initial")
         return self
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from minhu.declaration import Declared
+from minhu.declaration.slips import Wrong
 from minhu.schemes import arithmetic
 from minhu.schemes.arithmetic import Terms
 from minhu.schemes.language.values import (
@@ -136,7 +137,7 @@ class Step(Declared):
     @model_validator(mode="after")
     def _has_one_bound(self) -> "Step":
         if (self.at_least is None) == (self.at_most is None):
-            raise ValueError("a step has either at_least or at_most")
+            raise Wrong("a step has either at_least or at_most", "一级要么写 at_least，要么写 at_most")
         return self
 
     @property
@@ -158,11 +159,13 @@ class Steps(Function):
     @model_validator(mode="after")
     def _in_order(self) -> "Steps":
         if len({step.at_least is None for step in self.steps}) > 1:
-            raise ValueError("either all steps have at_least or all have at_most")
+            raise Wrong("either all steps have at_least or all have at_most", "各级要么都写 at_least，要么都写 at_most")
         bounds = [step.bound for step in self.steps]
         downward = [upper > lower for upper, lower in pairwise(bounds)]
         if not all(downward) if not self.is_lower_better else any(upper >= lower for upper, lower in pairwise(bounds)):
-            raise ValueError("steps go from the best to the worst, and no bound is given twice")
+            raise Wrong(
+                "steps go from the best to the worst, and no bound is given twice", "各级从好到差排列，界限不能重复"
+            )
         return self
 
     def points(self, value: Fraction, terms: Terms) -> Fraction:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from minhu.declaration import Declared
+from minhu.declaration.slips import Wrong
 from minhu.schemes.arithmetic import Terms
 from minhu.schemes.catalogue import Aggregate, Measure, Moment, measures
 from minhu.schemes.language.functions import Manual, Scoring, Steps
@@ -22,7 +23,10 @@ DAWN = date(1, 1, 1)
 
 def _known_measure(code: str) -> str:
     if code not in measures():
-        raise ValueError(f"there is no measure {code!r}; the catalogue has {', '.join(measures())}")
+        raise Wrong(
+            f"there is no measure {code!r}; the catalogue has {', '.join(measures())}",
+            f"没有 {code} 这个度量；目录里有的见上行",
+        )
     return code
 
 
@@ -39,9 +43,9 @@ class Answers(Declared):
     @model_validator(mode="after")
     def _weighs(self) -> "Answers":
         if self.weights is not None and max(self.weights.values(), default=0) != 1:
-            raise ValueError("the best answer weighs 1")
+            raise Wrong("the best answer weighs 1", "最好的答复权重为 1")
         if self.recheck and self.take == "first":
-            raise ValueError("`take: first` leaves nothing to recheck an answer by")
+            raise Wrong("`take: first` leaves nothing to recheck an answer by", "take: first 就没有后一次答复可供复核")
         return self
 
 
@@ -161,18 +165,32 @@ class Indicator(Declared):
         if self.is_manual:
             given = [name for name in ("measure", "moment", "answers", "min_n") if getattr(self, name)]
             if given:
-                raise ValueError(f"{given[0]}: points that are entered by hand count nothing")
+                raise Wrong(
+                    f"{given[0]}: points that are entered by hand count nothing", f"{given[0]}：手工录入的分值不作统计"
+                )
             return self
         if self.measure is None or self.moment is None:
-            raise ValueError(f"{self.scoring.function} needs a measure and a moment")
+            raise Wrong(
+                f"{self.scoring.function} needs a measure and a moment",
+                f"{self.scoring.function} 要有 measure 和 moment",
+            )
         offered = self.counts.moments
         if self.moment not in offered:
-            raise ValueError(f"the measure {self.measure} has no {self.moment}; it has {', '.join(offered)}")
+            raise Wrong(
+                f"the measure {self.measure} has no {self.moment}; it has {', '.join(offered)}",
+                f"度量 {self.measure} 没有 {self.moment}；它有 {'、'.join(offered)}",
+            )
         if self.aggregate not in self.counts.aggregates:
             makes = ", ".join(self.counts.aggregates)
-            raise ValueError(f"the measure {self.measure} makes no {self.aggregate}; it makes {makes}")
+            raise Wrong(
+                f"the measure {self.measure} makes no {self.aggregate}; it makes {makes}",
+                f"度量 {self.measure} 算不出 {self.aggregate}；它能算 {makes}",
+            )
         if self.min_n and self.aggregate not in ("rate", "mean", "median", "p90"):
-            raise ValueError(f"min_n counts the rows behind a rate or a mean; `aggregate: {self.aggregate}` has none")
+            raise Wrong(
+                f"min_n counts the rows behind a rate or a mean; `aggregate: {self.aggregate}` has none",
+                f"min_n 数的是比率或均值背后的行数；aggregate: {self.aggregate} 没有",
+            )
         return self
 
     @model_validator(mode="after")
@@ -182,20 +200,25 @@ class Indicator(Declared):
         known = self.counts.answers
         for code in (*(self.answers.weights or ()), *self.answers.recheck):
             if code not in known:
-                raise ValueError(
-                    f"the measure {self.measure} has no answer {code!r}; it has {', '.join(known) or 'none'}"
+                offered = ", ".join(known)
+                raise Wrong(
+                    f"the measure {self.measure} has no answer {code!r}; it has {offered or 'none'}",
+                    f"度量 {self.measure} 没有 {code} 这个答复；它有 {offered or '（无）'}",
                 )
         if self.answers.weights and self.aggregate != "mean":
-            raise ValueError("answers.weights go with `aggregate: mean`")
+            raise Wrong("answers.weights go with `aggregate: mean`", "answers.weights 只与 aggregate: mean 合用")
         return self
 
     @model_validator(mode="after")
     def _function_fits(self) -> "Indicator":
         function = self.scoring.function
         if function in ("per_item_deduction", "per_item_bonus") and self.aggregate not in PLAIN:
-            raise ValueError(f"{function} goes with `aggregate: count`")
+            raise Wrong(f"{function} goes with `aggregate: count`", f"{function} 只与 aggregate: count 合用")
         if function in ("proportional", "linear_deduction") and not self.is_percent:
-            raise ValueError(f"{function} reads percent; it does not go with `aggregate: {self.aggregate}`")
+            raise Wrong(
+                f"{function} reads percent; it does not go with `aggregate: {self.aggregate}`",
+                f"{function} 按百分比计分，不与 aggregate: {self.aggregate} 合用",
+            )
         return self
 
     @model_validator(mode="after")
@@ -205,15 +228,30 @@ class Indicator(Declared):
             cap = terms.cap or Decimal()
             match function:
                 case "per_item_deduction" | "manual" if terms.points and cap > terms.points:
-                    raise ValueError(f"the cap {terms.cap} is above the points {terms.points}")
+                    raise Wrong(
+                        f"the cap {terms.cap} is above the points {terms.points}",
+                        f"上限 {terms.cap} 高于分值 {terms.points}",
+                    )
                 case "per_item_bonus" if terms.points and cap != terms.points:
-                    raise ValueError(f"the cap {terms.cap} must be the points {terms.points}, or the points 0")
+                    raise Wrong(
+                        f"the cap {terms.cap} must be the points {terms.points}, or the points 0",
+                        f"上限 {terms.cap} 要等于分值 {terms.points}，否则分值为 0",
+                    )
                 case "proportional" | "linear_deduction" | "steps" if not terms.points:
-                    raise ValueError(f"{function} needs points above 0; only a deduction or bonus may have none")
+                    raise Wrong(
+                        f"{function} needs points above 0; only a deduction or bonus may have none",
+                        f"{function} 的分值要大于 0；只有扣分或加分项可以没有",
+                    )
             if terms.floor is not None and terms.floor > max(terms.points, cap):
-                raise ValueError(f"the floor {terms.floor} is above the points {terms.points}")
+                raise Wrong(
+                    f"the floor {terms.floor} is above the points {terms.points}",
+                    f"下限 {terms.floor} 高于分值 {terms.points}",
+                )
             if isinstance(self.scoring, Steps):
                 for step in self.scoring.steps:
                     if max(step.points, self.scoring.otherwise) > terms.points:
-                        raise ValueError(f"a step of {step.points} is above the points {terms.points}")
+                        raise Wrong(
+                            f"a step of {step.points} is above the points {terms.points}",
+                            f"一级 {step.points} 分高于分值 {terms.points}",
+                        )
         return self

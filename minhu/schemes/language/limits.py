@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from minhu.declaration import Declared
+from minhu.declaration.slips import Wrong
 from minhu.feeds.canonical import RequestType, Urgency
 
 CategoryCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]+$")]
@@ -53,7 +54,7 @@ class Return(Declared):
     @model_validator(mode="after")
     def _says_something(self) -> "Return":
         if self.ask_within is None and self.late is None:
-            raise ValueError("say ask_within, late or both")
+            raise Wrong("say ask_within, late or both", "写 ask_within、late 或两者")
         return self
 
 
@@ -82,7 +83,13 @@ class Limit(Declared):
     @model_validator(mode="after")
     def _only_closing_is_extended_or_returned(self) -> "Limit":
         if self.extension and self.limit_kind != "close":
-            raise ValueError(f"a limit of the kind {self.limit_kind} has no extension; only one for closing has")
+            raise Wrong(
+                f"a limit of the kind {self.limit_kind} has no extension; only one for closing has",
+                f"{self.limit_kind} 类时限没有延期；只有办结时限有",
+            )
         if self.returned and self.limit_kind != "close":
-            raise ValueError(f"a limit of the kind {self.limit_kind} says nothing of returns; one for closing does")
+            raise Wrong(
+                f"a limit of the kind {self.limit_kind} says nothing of returns; one for closing does",
+                f"{self.limit_kind} 类时限不说退单；只有办结时限说",
+            )
         return self

@@ -16,9 +16,10 @@ from pydantic import (
     WrapValidator,
     field_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from minhu.declaration import Declared
+from minhu.declaration.slips import Wrong
+from minhu.declaration.wording import worded
 
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
 Number = Annotated[
@@ -47,7 +48,10 @@ class Entry(Declared, Generic[Kind]):
     @classmethod
     def _first_of_a_month(cls, day: date | None) -> date | None:
         if day and day.day != 1:
-            raise ValueError(f"{day} is not the first day of a month; a period must not change its rule half way")
+            raise Wrong(
+                f"{day} is not the first day of a month; a period must not change its rule half way",
+                f"{day} 不是某月的第一天；一个周期中途不能换规则",
+            )
         return day
 
     def fits(self, peer_group: str | None, day: date) -> bool:
@@ -79,7 +83,10 @@ def _unambiguous(entries: Entries) -> Entries:
     for one, other in combinations(entries, 2):
         if one.clashes(other):
             since = f" from {one.since}" if one.since else ""
-            raise ValueError(f"two values for the same peer group{since}: {one.value} and {other.value}")
+            raise Wrong(
+                f"two values for the same peer group{since}: {one.value} and {other.value}",
+                f"同一个组有两个数值：{one.value} 和 {other.value}",
+            )
     return entries
 
 
@@ -89,7 +96,8 @@ def _listed(given: object, entries: ValidatorFunctionWrapHandler) -> object:
     try:
         return entries([{"value": given}])
     except ValidationError as error:
-        raise PydanticCustomError("number", "{said}", {"said": error.errors()[0]["msg"]}) from None
+        first = error.errors()[0]
+        raise Wrong(*worded(first["type"], first["msg"], first.get("ctx", {}), first["input"])) from None
 
 
 Varying = Annotated[tuple[Of, ...], Field(min_length=1), AfterValidator(_unambiguous), WrapValidator(_listed)]
