@@ -1,5 +1,5 @@
--- From when until when a dispatch stands in a duty that another opened. Whatever else was dispatched, and before, stands
--- for itself.
+-- From when until when a dispatch stands in a duty that another opened. Before, as whatever else was dispatched, it
+-- stands for itself.
 select
     walked.told_id,
     told.dispatched_at as told_at,

@@ -1,6 +1,7 @@
 -- What becomes of the dispatches of a matter beside each other (int_assignment__told.is_walked): which open a duty and
 -- which only tell a unit again what it has, when a duty ends because another takes its place, when one hotline's word
--- takes over from another's. What was done before decides it, so the matters are walked moment by moment: macros/walk.sql.
+-- takes over from another's. What was done before decides it, so the matters are walked moment by moment
+-- (macros/walk.sql).
 {{ config(pre_hook="{{ walk_matters_function(this.schema) }}") }}
 
 select walked.*

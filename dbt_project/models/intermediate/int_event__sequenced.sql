@@ -1,6 +1,6 @@
 -- All moments of the matters that are walked (int_assignment__walked), in one order: by `anchor_key`, `anchor_id`,
--- `step`, `told_key` and `moment_id`. An event that answers a dispatch yet to come stands after that one; what is of the
--- minute of an opening (int_event__unordered) stands beside it, each time that it may be counted there.
+-- `step`, `told_key` and `moment_id`. An event that answers a dispatch yet to come stands after that one; what is of
+-- the minute of an opening (int_event__unordered) stands beside it, each time that it may be counted there.
 --
 --   step 1  an event told before an opening, which may have come before it
 --   step 2  an event told after an opening, which may have come before it: counted at the opening
@@ -189,7 +189,8 @@ final as (
         false as is_replacing,
         false as is_unordered
     from {{ ref('int_event__winning') }} as events
-    inner join (select distinct root_case_id from openings) as walked on events.root_case_id = walked.root_case_id
+    inner join openings as first_told
+        on events.root_case_id = first_told.root_case_id and first_told.told_no = 1
     where events.event_type in ('MERGE', 'TERMINATE', 'TRANSFER_EMERGENCY', 'REJECT_INTAKE')
 )
 
