@@ -182,14 +182,11 @@ final as (
                 or (judged.end_reason = 'superseded' and judged.ended_at > judged.due_in_force_at)
                 then false
         end as is_closed_on_time,
-        case
-            when closed.root_case_id is null and dispatched.root_case_id is null
-                then {{ working_minutes_between('judged.dispatched_at', 'dispatched_day', 'judged.closed_at', 'closed_day') }}
-        end as working_minutes_to_close,
-        case
-            when closed.root_case_id is null and dispatched.root_case_id is null
-                then floor({{ minutes_of('judged.closed_at - judged.dispatched_at') }})::integer
-        end as natural_minutes_to_close,
+        case when told.has_times then {{
+            working_minutes_between('judged.dispatched_at', 'dispatched_day', 'judged.closed_at', 'closed_day')
+        }} end as working_minutes_to_close,
+        case when told.has_times then floor({{ minutes_of('judged.closed_at - judged.dispatched_at') }})::integer end
+            as natural_minutes_to_close,
         judged.return_request_count,
         judged.return_deny_count,
         judged.extension_count,
@@ -217,6 +214,10 @@ final as (
             and closed.event_type = 'CLOSE'
             and judged.closed_at = closed.occurred_at
     left join days as dispatched on judged.assignment_id = dispatched.opened_id
+    cross join
+        lateral (  -- noqa: ST05
+            select closed.root_case_id is null and dispatched.root_case_id is null as has_times
+        ) as told
     left join {{ ref('stg_calendar_day') }} as closed_day
         on {{ local_date('judged.closed_at') }} = closed_day.date_on
     left join {{ ref('stg_calendar_day') }} as dispatched_day
