@@ -1,5 +1,5 @@
--- A date is a day. What an event tells as one has no time of day: it says so, and no pattern that rests on seconds looks
--- at it. What lies here already was read before, as midnight, and stays.
+-- A date is a day. What an event tells as one has no time of day: it says so, and no pattern that rests on seconds
+-- looks at it. What lies here already was read before, as midnight, and stays.
 alter table staging.case_event
 add column occurred_precision text check (occurred_precision = 'day');
 comment on column staging.case_event.occurred_precision is

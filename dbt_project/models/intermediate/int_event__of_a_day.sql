@@ -69,12 +69,14 @@ rounds as (
         event_type,
         occurred_at,
         count(*) filter (where event_type in ('DISPATCH', 'REDISPATCH', 'REWORK')) over so_far as openings,
-        count(*) filter (where event_type in ('DISPATCH', 'REDISPATCH')) over (partition by root_case_id) as of_openings,
+        count(*) filter (where event_type in ('DISPATCH', 'REDISPATCH')) over of_matter as of_openings,
         count(*) filter (where event_type = 'CLOSE') over so_far as closes
     from moments
-    window so_far as (
-        partition by root_case_id order by occurred_at, event_rank rows between unbounded preceding and 1 preceding
-    )
+    window
+        of_matter as (partition by root_case_id),
+        so_far as (
+            partition by root_case_id order by occurred_at, event_rank rows between unbounded preceding and 1 preceding
+        )
 ),
 
 -- The first that follows a close, in each round in which none was told with a time.
