@@ -59,6 +59,8 @@ EFFECTS = {
     "KEY_MENDED": "mended",
     "CLOSE_BEFORE_RECEIPT": "no_close",
     "DAY_ONLY": "day_meant",
+    **dict.fromkeys(("TITLE_LINES", "FOOTER_LINES", "BLANK_LINES", "OTHER_SHEETS"), "no_rows"),
+    **dict.fromkeys(("ERROR_CELLS", "UNCOMPUTED_CELLS"), "blanked"),
 }
 """What becomes of what is noted; else it is taken as it is."""
 

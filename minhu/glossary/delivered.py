@@ -113,6 +113,7 @@ NOTE_EFFECT = Kind(  # what becomes of what was noted
         "taken": ("照常入库", "loaded all the same"),
         "blanked": ("该项留空，其余照常入库", "left blank, the rest is loaded"),
         "mended": ("清理后照常入库", "cleaned and loaded"),
+        "no_rows": ("不是记录，计数后略过", "no records; counted and passed over"),
         "no_close": ("已入库，但事实不认作办结", "loaded, but the facts do not take it for a close"),
         "day_meant": (
             "照常入库：派单按当日起点，其余按当日最后一秒",

@@ -4,7 +4,6 @@ Whoever waits for a byte cannot look at a clock: a thread of its own shuts the s
 that waits wakes with an error, or with an end that is none.
 """
 
-import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -34,9 +33,3 @@ def shut(watched: socket.socket | None) -> None:
     with suppress(OSError):
         if watched is not None:
             socket.socket.shutdown(watched, socket.SHUT_RDWR)
-
-
-def shut_descriptor(number: int) -> None:
-    """`shut` of what a driver holds."""
-    with suppress(OSError), socket.socket(fileno=os.dup(number)) as watched:
-        shut(watched)
