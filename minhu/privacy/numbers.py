@@ -16,18 +16,24 @@ from stdnum.cn import ric
 
 from minhu.privacy.signs import NUMERALS, Read, read
 
-PHONE_CUE = r"电话|座机|手机|固话|联系方式|联系号码|联系号|致电|回电|拨打|小灵通|传真|热线|微信|QQ|[Tt]el|TEL|[Pp]hone|[Mm]obile"
+PHONE_CUE = (
+    r"电话|座机|手机|固话|联系方式|联系号码|联系号|致电|回电|拨打|小灵通|传真"
+    r"|热线|微信|QQ|[Tt]el|TEL|[Pp]hone|[Mm]obile"
+)
 ID_CUE = r"身份证|证件号|证号|idCard|id_card"
 CARD_CUE = r"银行卡|卡号|账号|帐号|账户"
-THING_CUE = r"订单|单号|工单|编号|户号|表号|流水号|运单|快递|合同|案号|执照|许可证|信用代码|税号|发票|注册号|序列号|批次|条码|型号"
+THING_CUE = (
+    r"订单|单号|工单|编号|户号|表号|流水号|运单|快递|合同|案号|执照|许可证"
+    r"|信用代码|税号|发票|注册号|序列号|批次|条码|型号"
+)
 """Words that say of a number that it is a thing's: what a checksum alone would call a card or an ID is left alone."""
 FILLER = r"""[号码是为:：="'“”\s(（+]{0,8}"""
 
 # How people divide numbers. With blanks, dashes and brackets nearly every way; with other signs the usual ones.
 _USUAL = {(11,), (3, 4, 4), (3, 8), (7, 4), (4, 4, 3), (4, 3, 4), (1,) * 11}
 _LOOSE = _USUAL | {
-    *((3, 3, 5), (5, 6), (6, 5), (8, 3), (4, 7), (3, 2, 2, 2, 2), (3, 3, 3, 2), (3, 2, 2, 4), (3, 3, 2, 3), (3, 2, 3, 3)),
-    *((7, 2, 2), (3, 5, 3), (2, 3, 3, 3), (3, 4, 1, 1, 1, 1), (3, 4, 2, 2)),
+    *((3, 3, 5), (5, 6), (6, 5), (8, 3), (4, 7), (3, 2, 2, 2, 2), (3, 3, 3, 2), (3, 2, 2, 4), (3, 3, 2, 3)),
+    *((3, 2, 3, 3), (7, 2, 2), (3, 5, 3), (2, 3, 3, 3), (3, 4, 1, 1, 1, 1), (3, 4, 2, 2)),
 }  # fmt: skip
 _LOCALS = {(8,), (7,), (4, 4), (3, 4), (2, 2, 2, 2), (2, 2, 2, 1), (4, 2, 2), (3, 2, 2), (1,) * 8, (1,) * 7}
 _ID_PARTS = {
@@ -283,7 +289,7 @@ def _landline(signs: str, groups: list[Group], at: int, cue: re.Match | None) ->
         head = len(abroad) + len(area[0]) - (told is not rest and told != rest)
         local = _without(sizes, head)
         is_whole = len(sizes) == 1 or (local in _LOCALS and _cut(sizes, head)) or set(sizes) == {1}
-        if not is_whole or local in {(4, 2, 2)} and _DAY.fullmatch(digits[-8:]):
+        if not is_whole or (local in {(4, 2, 2)} and _DAY.fullmatch(digits[-8:])):
             continue
         start = _place(groups, at, head)
         return last, Found(start, groups[last].end, 0, 2)
@@ -360,7 +366,7 @@ def is_id(number: str, sizes: tuple[int, ...] = (18,), cue: re.Match | None = No
 
 def _old_id(signs: str, groups: list[Group], at: int, cue: re.Match | None) -> _Kind:
     """Fifteen digits were given out until 1999; a case number has its date one place further left."""
-    if cue and cue[4] or _is_fraction(groups, at):
+    if (cue and cue[4]) or _is_fraction(groups, at):
         return _NOTHING
     for last, digits, sizes in _windows(groups, at, 15):
         if (
@@ -368,9 +374,9 @@ def _old_id(signs: str, groups: list[Group], at: int, cue: re.Match | None) -> _
             and sizes in _OLD_ID_PARTS
             and _PROVINCE.match(digits)
             and _OLD_BIRTH.fullmatch(digits[6:12])
+            and not _DAY.match(digits, 4)
         ):
-            if not _DAY.match(digits, 4):
-                return last, Found(groups[at].start, groups[last].end, 4, 0)
+            return last, Found(groups[at].start, groups[last].end, 4, 0)
     return _NOTHING
 
 

@@ -1,4 +1,4 @@
-"""What a run of digits says once its spelling is taken away: full-width, Chinese and keycap digits, blanks, dashes, tags.
+"""What a run of digits says without its spelling: full-width, Chinese and keycap digits, blanks, dashes, tags.
 
 For recognition only: every place of what comes out leads back to the place in the text that it stands for, so that a
 mask changes the number and nothing around it.

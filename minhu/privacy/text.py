@@ -2,6 +2,7 @@
 
 import string
 from collections.abc import Callable
+from functools import partial
 
 import polars as pl
 
@@ -101,7 +102,7 @@ def _mask_numbers(texts: pl.Series, candidate: str) -> pl.Series:
     masks = found.clone()
     is_thing = found.str.contains(THING_CUE)
     for pattern, mask in _PLAIN.items():
-        masks = _apply(masks, ~is_thing, lambda part, p=pattern, m=mask: part.str.replace(p, m))
+        masks = _apply(masks, ~is_thing, partial(_replaced, pattern, mask))
     rest = ((masks == found) & _may_be(found)).arg_true()
     masks = masks.scatter(rest, [mask_number(run) for run in found.gather(rest)]) if len(rest) else masks
     if (masks == found).all():
@@ -121,8 +122,12 @@ def _mask_letters(texts: pl.Series) -> pl.Series:
     return texts
 
 
+def _replaced(pattern: str, mask: str, runs: pl.Series) -> pl.Series:
+    return runs.str.replace(pattern, mask)
+
+
 def _may_be(runs: pl.Series) -> pl.Series:
     """Whether a run of digits can hold anything; what a word says what it is, or what is written oddly, always can."""
-    is_odd = runs.str.contains(rf"[^\x00-\x7f]|^[^0-9(]")
+    is_odd = runs.str.contains(r"[^\x00-\x7f]|^[^0-9(]")
     digits = runs.str.replace_all(r"[^0-9+]", "")
     return is_odd | digits.str.contains(_MAY_BE)

@@ -27,13 +27,15 @@ def _by(sizes: tuple[int, ...], sign: str) -> Spelling:
 
 
 _SIGNS = {
-    **{"a blank": " ", "three blanks": "   ", "a no-break blank": "\u00a0", "a thin blank": "\u2009", "a wide blank": "\u3000"},
-    **{"a narrow no-break blank": "\u202f", "a tab": "\t", "a line break": "\n", "a dash": "-", "a full-width dash": "－"},
-    **{"U+2011": "\u2011", "an en dash": "–", "an em dash": "—", "a minus sign": "−", "a spaced dash": " - "},
-    **{"a tilde": "~", "a wide tilde": "～", "、": "、", "a wide comma": "，", "a bar": "|", "an underscore": "_", "a star": "*"},
-    **{"a middle dot": "·", "a slash": "/"},
-    **{"U+FEFF": "\ufeff", "a soft hyphen": "\u00ad", "a zero width blank": "\u200b", "a word joiner": "\u2060"},
-    **{"&nbsp;": "&nbsp;", "five blanks": "     "},
+    "a blank": " ", "three blanks": "   ", "a no-break blank": "\u00a0", "a thin blank": "\u2009",
+    "a wide blank": "\u3000",
+    "a narrow no-break blank": "\u202f", "a tab": "\t", "a line break": "\n", "a dash": "-", "a full-width dash": "－",
+    "U+2011": "\u2011", "an en dash": "–", "an em dash": "—", "a minus sign": "−", "a spaced dash": " - ",
+    "a tilde": "~", "a wide tilde": "～", "、": "、", "a wide comma": "，", "a bar": "|",
+    "an underscore": "_", "a star": "*",
+    "a middle dot": "·", "a slash": "/",
+    "U+FEFF": "\ufeff", "a soft hyphen": "\u00ad", "a zero width blank": "\u200b", "a word joiner": "\u2060",
+    "&nbsp;": "&nbsp;", "five blanks": "     ",
 }  # fmt: skip
 
 MOBILE: dict[str, Spelling] = {
@@ -120,7 +122,8 @@ def numbers(kind: str, draw: random.Random) -> str:
         return f"1{draw.choice('3456789')}{draw.randrange(10)}000{draw.randrange(10)}{draw.randrange(10**4):04}"
     if kind == "landline":
         return f"{draw.randrange(2, 9)}{draw.randrange(10**7):07}"
-    body = f"330199{draw.randrange(1930, 2012)}{draw.randrange(1, 13):02}{draw.randrange(1, 29):02}{draw.randrange(1000):03}"
+    birth = f"{draw.randrange(1930, 2012)}{draw.randrange(1, 13):02}{draw.randrange(1, 29):02}"
+    body = f"330199{birth}{draw.randrange(1000):03}"
     return body + (ric.calc_check_digit(body) if draw.randrange(4) else draw.choice("0123456789X"))
 
 
