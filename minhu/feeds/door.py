@@ -37,7 +37,7 @@ import polars as pl
 import polars_hash as plh
 
 from minhu.errors import BadDelivery
-from minhu.feeds import days, filters, keys, times, wording
+from minhu.feeds import days, filters, keys, masking, times, wording
 from minhu.feeds.canonical import LAYOUTS, Column
 from minhu.feeds.feed import Delivery, Feed, Mapping, When
 from minhu.feeds.formats.common import FAULT, FIELD_COUNT, MARKS, ROUNDED, Aside
@@ -506,6 +506,7 @@ def _stage(
     cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery, unknown: list[str], caller_keys: Sequence[bytes]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The staging table's columns, free text masked and the caller tokenised, each row with its hash; caller links."""
+    read = masking.masked(read, delivery, [_milestone_name(at) for at in range(len(delivery.milestones))])
     canonical = read.select(column.name for column in delivery.layout_columns)
     links = caller_links(canonical["caller_phone"] if delivery.kind == "case" else _NOBODY, caller_keys)
     if delivery.kind == "case":
@@ -513,10 +514,7 @@ def _stage(
         milestones = read.with_columns(milestones=_milestones(delivery)).select("milestones")
         canonical = canonical.drop("caller_phone").hstack(caller).hstack(milestones)
     payload = _payload(cleaned, read, delivery, unknown)
-    free = [column.name for column in delivery.layout_columns if column.is_free]
-    staged = canonical.with_columns(payload).with_columns(
-        mask_text(series) for series in [*canonical.select(free), payload]
-    )
+    staged = canonical.with_columns(mask_text(payload))
     if delivery.tombstone:
         gone = _text(Mapping(source=delivery.tombstone.source), cleaned.columns).is_in(delivery.tombstone.one_of)
         staged = staged.hstack(cleaned.select(gone.fill_null(False).alias("is_deleted")))

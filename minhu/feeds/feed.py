@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
+import polars as pl
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator, model_validator
 
 from minhu.business_date import TIMEZONE
@@ -44,6 +45,17 @@ def _known_zone(name: str) -> str:
 
 
 ZoneName = Annotated[str, AfterValidator(_known_zone)]
+
+
+def _right_expression(text: str) -> str:
+    try:
+        pl.Series(["1"]).str.contains(f"^(?:{text})$")
+    except pl.exceptions.ComputeError:
+        raise ValueError("the shape is no regular expression") from None
+    return text
+
+
+KeyShape = Annotated[str, AfterValidator(_right_expression)]
 TimeFormat = Annotated[str, AfterValidator(right_format)]
 """A strftime pattern, or a word of `minhu.feeds.times`."""
 
@@ -56,6 +68,8 @@ class Mapping(Declared):
     """Of a number: the source columns that together are it, where a file has no number of its own."""
     key: Literal["plain", "hashed"] = "plain"
     """``hashed``: a keyed hash stands for the value, where the columns are a citizen's or too long for a number."""
+    shape: KeyShape | None = None
+    """Of a number: an expression that a whole number matches. What has this shape is nobody's phone or ID."""
     map: dict[str, str | None] = Field(default_factory=dict)
     """The sender's words → ours, in any case, width and spacing. A word that is not listed is kept as it is; the door
     judges it, and notes it where it cannot."""

@@ -11,7 +11,8 @@ one line, not too long, no number that a spreadsheet rounded. What can be mended
 | full-width digits and letters, a number | their ASCII twins |
 
 All else is no key: ``3.30108E+17``, ``.0`` behind more than 15 digits and a number cell of so many (a floating number
-holds no more), line breaks, an error of a sheet, ``nan``, more than 128 characters (500 of a name).
+holds no more), line breaks, an error of a sheet, ``nan``, more than 128 characters (500 of a name). Nor is a number in
+which the strict rule finds a citizen's phone or ID (`minhu.privacy.strict`), unless it has the declared ``shape``.
 
 A key may be put together: ``of`` several columns, joined by ``|``, or a hash of them. A hash is an HMAC under a secret
 of the installation, since whoever could hash a phone would find it again.
@@ -28,6 +29,7 @@ import polars as pl
 from minhu.feeds.canonical import NAMES, NUMBERS
 from minhu.feeds.feed import Delivery, Mapping
 from minhu.feeds.formats.common import ROUNDED
+from minhu.privacy.strict import holds_number
 
 LONGEST = {True: 128, False: 500}
 """Of a number, of a name. An index takes no more than about 2,700 bytes."""
@@ -92,6 +94,9 @@ def tidied(cleaned: pl.DataFrame, delivery: Delivery, secret: bytes | None) -> p
     for source, is_number in _sources(delivery).items():
         if source in cleaned.columns:
             cleaned = cleaned.with_columns(_judged(cleaned, source, is_number, delivery.nulls))
+    for source, shape in _of_nobody(delivery).items():
+        if source in cleaned.columns:
+            cleaned = cleaned.with_columns(_personal(cleaned, source, shape))
     for mapping in _composed(delivery):
         cleaned = cleaned.with_columns(_put_together(cleaned, mapping, secret))
     return cleaned
@@ -113,6 +118,27 @@ def _sources(delivery: Delivery) -> dict[str, bool]:
             for source in mapping.sources:
                 found[source] = found.get(source, False) or name in NUMBERS
     return found
+
+
+def _of_nobody(delivery: Delivery) -> dict[str, str | None]:
+    """Source columns of numbers, and the shape they are declared to have."""
+    return {
+        source: mapping.shape
+        for name, mapping in _mappings(delivery)
+        if name in NUMBERS and mapping.key == "plain"
+        for source in mapping.sources
+    }
+
+
+def _personal(cleaned: pl.DataFrame, source: str, shape: str | None) -> list[pl.Series]:
+    """The mark of the rows whose number is a citizen's; nothing where there is none."""
+    found = holds_number(cleaned[source])
+    if shape is not None and found.any():
+        found &= ~cleaned[source].str.contains(f"^(?:{shape})$").fill_null(False)
+    if not found.any():
+        return []
+    before = cleaned[bad(source)] if bad(source) in cleaned.columns else False
+    return [(found | before).alias(bad(source))]
 
 
 def _composed(delivery: Delivery) -> list[Mapping]:

@@ -2,22 +2,41 @@
 
 import string
 from collections.abc import Callable
+from functools import partial
 
 import polars as pl
 
 from minhu.privacy.names import NAME_HINTS, mask_names
-from minhu.privacy.numbers import BLANK, CARD_CUE, FILLER, ID_CUE, PHONE_CUE, mask_number
+from minhu.privacy.numbers import CARD_CUE, FILLER, ID_CUE, PHONE_CUE, THING_CUE, mask_number
+from minhu.privacy.signs import NUMERALS
 
 _WIDE_DIGITS = "０１２３４５６７８９"
 _WIDE = {chr(ord(sign) + 0xFEE0): sign for sign in string.digits + string.ascii_letters + "+-"}
 FULL_WIDTH = dict(zip("０１２３４５６７８９－（）＋　Ｘｘ", "0123456789-()+ Xx", strict=True))
 
-_BETWEEN = rf"[{BLANK}\-–—./·()（）]{{0,3}}"
-_CUES = f"{PHONE_CUE}|{ID_CUE}|{CARD_CUE}"
-_CANDIDATE = (  # ten digits, fewer where a word or a plus sign says what they are; ends with an ID number's X
+_BETWEEN = r"[ \-./·()\u00a0\u3000–—,_|*~:]{0,3}"
+_CUES = f"{PHONE_CUE}|{ID_CUE}|{CARD_CUE}|{THING_CUE}"
+_TAIL = r"(?:[ .-]?[Xx×*]|[:点时月年元万亿块])?"
+_CANDIDATE = (  # ten digits, fewer where a word or a plus sign says what they are
     rf"(?:(?:{_CUES}){FILLER}[0-9](?:(?:{_BETWEEN}|[、，,/或和及])[0-9]){{6,}}"
-    rf"|\+[0-9](?:{_BETWEEN}[0-9]){{7,}}|\(?[0-9](?:{_BETWEEN}[0-9]){{9,}})[{BLANK}.-]?[Xx×*]?"
+    rf"|\+[0-9](?:{_BETWEEN}[0-9]){{7,}}|\(?[0-9](?:{_BETWEEN}[0-9]){{9,}}){_TAIL}"
 )
+_DIGIT = rf"[\p{{Nd}}{''.join(NUMERALS)}①-⑨⓪⁰¹²³⁴-⁹₀-₉]"
+_ODD_BETWEEN = (
+    r"(?:[\s\p{Cf}\p{Mn}\p{Me}\p{Pd}\p{Zs}.,/_|*~:()·•∙⋅・｡。．、，﹐､／＿｜¦＊～∼〜−─━ー：（）\[\]【】+＋]"
+    r"|<[/!A-Za-z][^<>\n]{0,80}>|&(?:nbsp|ensp|emsp|thinsp|shy|#[0-9]{1,5}|#x[0-9A-Fa-f]{1,5});|\\[nrt])*"
+)
+_ODD_CANDIDATE = (
+    rf"(?:(?:{_CUES})[号码是为:：=\"'“”\s(（+＋]*)?[+＋]?[(（]?"
+    rf"{_DIGIT}(?:(?:{_ODD_BETWEEN}|[或和及]){_DIGIT})+(?:[\s\p{{Cf}}.\p{{Pd}}]*[XxＸｘ×*]|[:：点时月年元万亿块])?"
+)
+_ODD = (  # a digit beside what the plain reading does not know
+    rf"[0-9][\p{{Cf}}\p{{Mn}}\p{{Me}}\r\n\t‐‑‒―－−─━ー＿｜¦＊～∼〜、，。．・•／\u2000-\u200a\u202f\u205f\\<&【】（）]"
+    rf"|[0-9][ ]{{4}}|[\p{{Nd}}--0-9]|[①-⑨⓪⁰¹²³⁴-⁹₀-₉]"
+    rf"|[{''.join(NUMERALS)}][\s、，.·—-]?{_DIGIT}[\s、，.·—-]?{_DIGIT}|{_DIGIT}{_DIGIT}[{''.join(NUMERALS)}]"
+)
+_MAY_BE = r"[+]|1[3-9][0-9]{9}|0[1-9][0-9]{8}|[0-9]{15}"
+"""What the digits of a candidate hold, if it is one."""
 _PLAIN = {  # how nearly everybody writes them: masked without Python
     r"^([^0-9+(]*1[3-9][0-9])[ -]?[0-9]{4}[ -]?([0-9]{4})$": "${1}****${2}",
     r"^([^0-9+(]*[1-9][0-9]{3})[0-9]{2}(?:19[0-9]{2}|20[01][0-9])(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
@@ -35,10 +54,6 @@ _PERMIT_CUED = (
     r"[0-9]{5,16}([0-9]{2})"
 )
 _PLATE_HINT = rf"[{_PROVINCES}][ ]?[A-Za-z][ ·•.\-]?[0-9A-Za-z]{{4}}|[EHMCKGDSP][A-HJ-NP-Z]?[0-9]{{7}}|护照|证"
-_NUMERAL = "〇零○一幺二两三四五六七八九"
-_SPOKEN = rf"([一幺][三四五六七八九][{_NUMERAL}])[ ，、-]?[{_NUMERAL}]{{4}}[ ，、-]?([{_NUMERAL}]{{4}})"
-_SPOKEN_HINTS = "|".join(f"{one}{two}" for one in "一幺" for two in "三四五六七八九")
-
 _LETTERED = {
     _PLATE: "${1}${2}***${3}${4}",
     _PLATE_LOWER: "${1}${2}***${3}${4}",
@@ -47,10 +62,9 @@ _LETTERED = {
 }
 
 _HINTS = {  # searches for ASCII or for whole words take the regex engine's fast roads
-    "wide": "|".join(_WIDE_DIGITS),
+    "odd": _ODD,
     "number": rf"[0-9](?:{_BETWEEN}[0-9]){{6}}",
     "plate": r"[0-9][0-9A-Za-z]{2}",
-    "spoken": _SPOKEN_HINTS,
     "name": NAME_HINTS,
 }
 
@@ -68,19 +82,10 @@ def mask_text(texts: pl.Series) -> pl.Series:
     hints = texts.to_frame("text").select(
         pl.col("text").str.contains(pattern).fill_null(False).alias(name) for name, pattern in _HINTS.items()
     )
-    wide = hints["wide"]
-    if wide.any():
-        plain = _apply(texts, wide, lambda part: part.str.replace_many(list(_WIDE), list(_WIDE.values())))
-    else:
-        plain = texts
-    masked = _apply(plain, hints["number"] | wide, _mask_numbers)
-    masked = _apply(masked, hints["plate"] | wide, _mask_plates)
-    masked = _apply(masked, hints["spoken"], _mask_spoken)
-    masked = _apply(masked, hints["name"], mask_names)
-    if wide.any():  # a text in which nothing was masked keeps its own digits
-        kept = (masked == plain).fill_null(True)
-        return pl.select(pl.when(kept).then(texts).otherwise(masked)).to_series().alias(texts.name)
-    return masked
+    masked = _apply(texts, hints["number"] & ~hints["odd"], lambda part: _mask_numbers(part, _CANDIDATE))
+    masked = _apply(masked, hints["odd"], lambda part: _mask_numbers(part, _ODD_CANDIDATE))
+    masked = _apply(masked, hints["plate"] | hints["odd"], _mask_plates)
+    return _apply(masked, hints["name"], mask_names)
 
 
 def _apply(texts: pl.Series, rows: pl.Series, mask: Callable[[pl.Series], pl.Series]) -> pl.Series:
@@ -92,12 +97,13 @@ def _apply(texts: pl.Series, rows: pl.Series, mask: Callable[[pl.Series], pl.Ser
     return texts.clone().scatter(rows.arg_true(), mask(texts.filter(rows)))
 
 
-def _mask_numbers(texts: pl.Series) -> pl.Series:
-    found = texts.str.extract_all(_CANDIDATE).explode(empty_as_null=False).drop_nulls().unique()
+def _mask_numbers(texts: pl.Series, candidate: str) -> pl.Series:
+    found = texts.str.extract_all(candidate).explode(empty_as_null=False).drop_nulls().unique()
     masks = found.clone()
+    is_thing = found.str.contains(THING_CUE)
     for pattern, mask in _PLAIN.items():
-        masks = masks.str.replace(pattern, mask)
-    rest = (masks == found).arg_true()
+        masks = _apply(masks, ~is_thing, partial(_replaced, pattern, mask))
+    rest = ((masks == found) & _may_be(found)).arg_true()
     masks = masks.scatter(rest, [mask_number(run) for run in found.gather(rest)]) if len(rest) else masks
     if (masks == found).all():
         return texts
@@ -116,5 +122,12 @@ def _mask_letters(texts: pl.Series) -> pl.Series:
     return texts
 
 
-def _mask_spoken(texts: pl.Series) -> pl.Series:
-    return texts.str.replace_all(_SPOKEN, "${1}****${2}")
+def _replaced(pattern: str, mask: str, runs: pl.Series) -> pl.Series:
+    return runs.str.replace(pattern, mask)
+
+
+def _may_be(runs: pl.Series) -> pl.Series:
+    """Whether a run of digits can hold anything; what a word says what it is, or what is written oddly, always can."""
+    is_odd = runs.str.contains(r"[^\x00-\x7f]|^[^0-9(]")
+    digits = runs.str.replace_all(r"[^0-9+]", "")
+    return is_odd | digits.str.contains(_MAY_BE)

@@ -4,7 +4,7 @@
 -- The list of batches is told to every scan, though the join would do: the planner then finds their rows by index
 -- however long the history is.
 --
--- A mobile or an ID number in free text is looked for here in SQL, a second way beside the loader's own masking.
+-- A mobile or an ID number in free text is looked for in SQL (`audit.has_number`), a second way beside the loader's own masking.
 with judged as (
     select
         batch_id,
@@ -28,9 +28,6 @@ with judged as (
 
 pattern as (
     select
-        '(^|[^0-9])(0?0?86)?1[3-9][0-9]{9}([^0-9]|$)'
-        || '|(^|[^0-9])[1-9][0-9]{5}(18|19|20)[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])[0-9]{3}'
-        || '([0-9]([^0-9]|$)|[Xx])' as personal_number,
         -- what becomes of UTF-8 read as GBK (its comma, full stop and 的), of GBK read as UTF-8, and of a lost charset
         '锛|銆|鐨勶|锟斤|\uFFFD|\?{4}' as garbled
 ),
@@ -88,11 +85,12 @@ case_rows as (
         max(greatest(told.received_at, told.source_updated_at)) as newest_at,
         count(*) filter (
             where
-            concat_ws(
-                ' ', told.title, told.content, told.address, told.caller_masked, cast(told.milestones as text),
-                cast(told.payload as text)
+            audit.has_number(
+                concat_ws(
+                    ' ', told.title, told.content, told.address, told.caller_masked, cast(told.milestones as text),
+                    cast(told.payload as text), told.category_code, told.channel, told.area_code, told.status
+                )
             )
-            ~ pattern.personal_number
         ) as unmasked_rows
     from staging.case_record as told
     inner join judged on told.batch_id = judged.batch_id
@@ -168,7 +166,9 @@ event_rows as (
         count(*) filter (where told.occurred_at < judged.late_until) as late_rows,
         max(told.occurred_at) as newest_at,
         count(*) filter (
-            where concat_ws(' ', told.note, cast(told.payload as text)) ~ pattern.personal_number
+            where audit.has_number(
+                concat_ws(' ', told.note, cast(told.payload as text), told.unit_name, told.reason_code)
+            )
         ) as unmasked_rows
     from staging.case_event as told
     inner join judged on told.batch_id = judged.batch_id
@@ -190,7 +190,11 @@ callback_rows as (
         count(*) filter (where told.called_at < judged.late_until) as late_rows,
         max(told.called_at) as newest_at,
         count(*) filter (
-            where concat_ws(' ', told.reason, cast(told.payload as text)) ~ pattern.personal_number
+            where audit.has_number(
+                concat_ws(
+                    ' ', told.reason, cast(told.payload as text), told.unit_name, told.channel, told.satisfaction_code
+                )
+            )
         ) as unmasked_rows
     from staging.callback as told
     inner join judged on told.batch_id = judged.batch_id
