@@ -16,13 +16,12 @@
 """
 
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from zoneinfo import ZoneInfo, available_timezones
-
-import yaml
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from minhu.business_date import TIMEZONE
 
@@ -30,19 +29,21 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
 def city_timezone(config: Path) -> str:
-    """The time zone that ``city.yml`` of a configuration says: of every date and time of day there is no other."""
+    """The time zone that ``city.yml`` of a configuration says: of every date and time of day there is no other.
+
+    One line of the file is looked at, since every connection asks; who reads it whole says what is wrong with it.
+    """
     try:
         written = config / "city.yml"
         return _timezone(written, written.stat().st_mtime_ns)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return TIMEZONE  # whoever reads the file as a whole says what is wrong with it
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        return TIMEZONE
 
 
 @lru_cache(maxsize=8)
 def _timezone(written: Path, _as_of: int) -> str:
-    said = yaml.safe_load(written.read_text(encoding="utf-8"))
-    zone = said.get("timezone") if isinstance(said, dict) else None
-    return zone if zone in available_timezones() else TIMEZONE
+    said = re.search(r"""^timezone:[ ]*["']?([\w/+-]+)""", written.read_text(encoding="utf-8"), re.MULTILINE)
+    return ZoneInfo(said[1]).key if said else TIMEZONE
 
 
 @dataclass(frozen=True)
