@@ -9,7 +9,6 @@ amounts, coordinates, lists) is left alone; the tests measure both.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 
 from stdnum import luhn
 from stdnum.cn import ric
@@ -32,8 +31,8 @@ FILLER = r"""[号码是为:：="'“”\s(（+]{0,8}"""
 # How people divide numbers. With blanks, dashes and brackets nearly every way; with other signs the usual ones.
 _USUAL = {(11,), (3, 4, 4), (3, 8), (7, 4), (4, 4, 3), (4, 3, 4), (1,) * 11}
 _LOOSE = _USUAL | {
-    *((3, 3, 5), (5, 6), (6, 5), (8, 3), (4, 7), (3, 2, 2, 2, 2), (3, 3, 3, 2), (3, 2, 2, 4), (3, 3, 2, 3)),
-    *((3, 2, 3, 3), (7, 2, 2), (3, 5, 3), (2, 3, 3, 3), (3, 4, 1, 1, 1, 1), (3, 4, 2, 2)),
+    *((3, 3, 5), (5, 6), (6, 5), (8, 3), (4, 7), (3, 2, 2, 2, 2), (3, 3, 3, 2)),
+    *((7, 2, 2), (3, 4, 1, 1, 1, 1), (3, 4, 2, 2)),
 }  # fmt: skip
 _LOCALS = {(8,), (7,), (4, 4), (3, 4), (2, 2, 2, 2), (2, 2, 2, 1), (4, 2, 2), (3, 2, 2), (1,) * 8, (1,) * 7}
 _ID_PARTS = {
@@ -46,8 +45,12 @@ _MOBILE = re.compile(r"1[3-9][0-9]{9}")
 _MOBILE_PREFIX = ("0086", "086", "86", "0", "")
 _AREA = re.compile(r"0(?:10|2[0-57-9]|[3-9][0-9]{2})")
 _LOCAL = re.compile(r"[1-9][0-9]{6,7}")
-_ABROAD = re.compile(r"(?:\+|(?<![0-9])00)(?!86)([1-9][0-9]{0,2})[ .()-]{0,3}[0-9](?:[ .()-]{0,3}[0-9]){6,11}(?![0-9])")
-_CARD = re.compile(r"(?<![0-9])[0-9]{4}(?:[ -]{0,3}[0-9]{4}){2}[ -]{0,3}[0-9]{3,4}(?:[ -]{0,3}[0-9]{1,3})?(?![0-9])")
+_ABROAD = re.compile(
+    r"(?:\+|(?<![0-9.])00)(?!86)([1-9][0-9]{0,2})[ .()-]{0,3}[0-9](?:[ .()-]{0,3}[0-9]){6,11}(?![0-9])"
+)
+_CARD = re.compile(
+    r"(?<![0-9])(?<![0-9][ -])[0-9]{4}(?:[ -]{0,3}[0-9]{4}){2}[ -]{0,3}[0-9]{3,4}(?:[ -]{0,3}[0-9]{1,3})?(?![ -]?[0-9])"
+)
 _AMEX = re.compile(r"(?<![0-9])3[47][0-9]{2}[ -][0-9]{6}[ -][0-9]{5}(?![0-9])")
 _BIRTH = re.compile(r"(18|19|20)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
 _OLD_BIRTH = re.compile(r"[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])")
@@ -63,7 +66,7 @@ _THEN_TIME = (  # what may follow a number at once, or stand before it, without 
 )
 _GROUP = re.compile(
     rf"(?:(?:(?:00)?86|0)?1[3-9][0-9]{{9}}|[1-9][0-9]{{5}}(?:19|20)[0-9]{{9}}[0-9Xx])(?={_THEN_TIME})"
-    r"|(?:(?<=:)[0-5][0-9]|(?<=20[0-9][0-9][-/.][01][0-9][-/.])[0-3][0-9])"
+    r"|(?:(?<=[0-9]:)[0-5][0-9]|(?<=20[0-9][0-9][-/.][01][0-9][-/.])[0-3][0-9])"
     r"(?=(?:1[3-9][0-9]{9}|[1-9][0-9]{16}[0-9Xx])(?![0-9]))"
     r"|[0-9]+"
 )
@@ -200,7 +203,7 @@ def _is_listed(groups: list[Group], first: int, last: int) -> bool:
     gaps = set(_gaps(groups, first, last))
     extra = 0
     for at in range(first, 0, -1):
-        if groups[at].gap not in gaps or _is_own(groups[at - 1]):
+        if groups[at].gap not in gaps or _ends_number(groups, at - 1):
             break
         extra += 1
     for at in range(last + 1, len(groups)):
@@ -210,9 +213,8 @@ def _is_listed(groups: list[Group], first: int, last: int) -> bool:
     return extra > (1 if _is_soft(list(gaps)) else 0)
 
 
-def _is_own(group: Group) -> bool:
-    """A whole number, or the end of one."""
-    return len(group.digits) == 11 or len(group.digits) == 4
+def _ends_number(groups: list[Group], at: int) -> bool:
+    return any(_starts_number(groups[: at + 1], first) for first in (at, at - 1, at - 2) if first >= 0)
 
 
 def _starts_number(groups: list[Group], at: int) -> bool:
@@ -230,13 +232,14 @@ def _mobile(signs: str, groups: list[Group], at: int, cue: re.Match | None) -> _
             continue
         sizes = _without(sizes, len(prefix))
         first = last - len(sizes) + 1
-        if len(sizes) > 1 and not _is_mobile(
-            groups, first, last, sizes, is_said=bool(cue and cue[1]) or bool(prefix[1:])
-        ):
-            continue
         start, sign = groups[at].start, ""
         if prefix:
             start, sign = _with_brackets(signs, start)
+        is_said = bool(sign or prefix == "0086" or (cue and cue[1]))
+        if (first > at and _is_fraction(groups, first)) or (
+            len(sizes) > 1 and not _is_mobile(groups, first, last, sizes, is_said=is_said)
+        ):
+            continue
         return last, Found(start, groups[last].end, 3, 4, len(prefix), sign)
     return _NOTHING
 
@@ -282,13 +285,20 @@ def _landline(signs: str, groups: list[Group], at: int, cue: re.Match | None) ->
     for last, digits, sizes in _windows(groups, at, 16):
         abroad = next((one for one in ("0086", "86") if digits.startswith(one)), "")
         rest = digits[len(abroad) :]
-        told = rest if rest.startswith("0") or not abroad else "0" + rest
+        is_abroad = abroad == "0086" or (
+            abroad
+            and (
+                (sizes[0] == 2 and _is_soft(_gaps(groups, at, last)))
+                or signs[groups[at].start - 1 : groups[at].start] == "+"
+            )
+        )
+        told = "0" + rest if is_abroad and not rest.startswith("0") else rest
         area = _AREA.match(told)
         if not area or not _LOCAL.fullmatch(told[area.end() :]):
             continue
         head = len(abroad) + len(area[0]) - (told is not rest and told != rest)
         local = _without(sizes, head)
-        is_whole = len(sizes) == 1 or (local in _LOCALS and _cut(sizes, head)) or set(sizes) == {1}
+        is_whole = len(sizes) == 1 or (local in _LOCALS and _cut(sizes, head, len(abroad))) or set(sizes) == {1}
         if not is_whole or (local in {(4, 2, 2)} and _DAY.fullmatch(digits[-8:])):
             continue
         start = _place(groups, at, head)
@@ -296,9 +306,9 @@ def _landline(signs: str, groups: list[Group], at: int, cue: re.Match | None) ->
     return _NOTHING
 
 
-def _cut(sizes: tuple[int, ...], head: int) -> bool:
-    """Whether a group ends after ``head`` digits, or all before stands in the first group."""
-    return sizes[0] > head or head in accumulate(sizes)
+def _cut(sizes: tuple[int, ...], head: int, abroad: int) -> bool:
+    """Whether the area code, or the ``abroad`` digits of the country and it, stand in groups of their own or in one."""
+    return sizes[0] >= head or (sizes[0] == abroad and sum(sizes[:2]) == head)
 
 
 def _place(groups: list[Group], at: int, head: int) -> int:

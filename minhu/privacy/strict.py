@@ -32,5 +32,5 @@ def _is_given(number: str) -> bool:
     try:
         ric.validate(number)
         return bool(ric.get_birth_place(number))
-    except ValidationError:
+    except (ValidationError, KeyError):  # stdnum knows the district's city and not the district
         return False

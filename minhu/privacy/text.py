@@ -6,7 +6,7 @@ from functools import partial
 
 import polars as pl
 
-from minhu.privacy.names import NAME_HINTS, mask_names
+from minhu.privacy.names import NAME_HINTS, TITLE_HINTS, mask_names
 from minhu.privacy.numbers import CARD_CUE, FILLER, ID_CUE, PHONE_CUE, THING_CUE, mask_number
 from minhu.privacy.signs import NUMERALS
 
@@ -30,10 +30,20 @@ _ODD_CANDIDATE = (
     rf"(?:(?:{_CUES})[号码是为:：=\"'“”\s(（+＋]*)?[+＋]?[(（]?"
     rf"{_DIGIT}(?:(?:{_ODD_BETWEEN}|[或和及]){_DIGIT})+(?:[\s\p{{Cf}}.\p{{Pd}}]*[XxＸｘ×*]|[:：点时月年元万亿块])?"
 )
-_ODD = (  # a digit beside what the plain reading does not know
-    rf"[0-9][\p{{Cf}}\p{{Mn}}\p{{Me}}\r\n\t‐‑‒―－−─━ー＿｜¦＊～∼〜、，。．・•／\u2000-\u200a\u202f\u205f\\<&【】（）]"
-    rf"|[0-9][ ]{{4}}|[\p{{Nd}}--0-9]|[①-⑨⓪⁰¹²³⁴-⁹₀-₉]"
-    rf"|[{''.join(NUMERALS)}][\s、，.·—-]?{_DIGIT}[\s、，.·—-]?{_DIGIT}|{_DIGIT}{_DIGIT}[{''.join(NUMERALS)}]"
+_SEEN = r"\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff\ufe0f\u20e3\u00a0\u2000-\u200a\u202f\u205f\u3000"
+_ODD_GAP = (  # begins with an ASCII digit: the engine has a fast road to it
+    rf"[0-9](?:[{_SEEN}\r\n\t‐‑‒―－−─━ー＿｜¦＊～∼〜、，。．・•／【】（）][ {_SEEN}]?[0-9({_SEEN}]"
+    r"|[<&\\]|[ ]{4}"
+    rf"|[)）][－‑–—][0-9]|[{''.join(NUMERALS)}][0-9{''.join(NUMERALS)}])"
+)
+_ODD_DIGITS = "|".join("０１２３４５６７８９")
+_READ_OUT = (
+    "|".join(  # how a number read out begins: two Chinese digits, of which people write many, or one and a figure
+        [first + second for first in "一幺零〇三二四五六" for second in "一二三四五六七八九零〇"]
+        + [first + second for first in "壹零" for second in "壹贰叁肆伍陆柒捌玖參叄陸"]
+        + [first + second for first in "叁參" for second in "叁參伍伍陆肆"]
+        + [f"一{figure}" for figure in range(3, 10)]
+    )
 )
 _MAY_BE = r"[+]|1[3-9][0-9]{9}|0[1-9][0-9]{8}|[0-9]{15}"
 """What the digits of a candidate hold, if it is one."""
@@ -48,13 +58,32 @@ _PLATE = (
     r"([A-HJ-NP-Za-hj-np-z0-9挂学警港澳领])([^A-Za-z0-9]|$)"
 )
 _PLATE_LOWER = rf"([{_PROVINCES}][ ]?[a-hj-z])[ ·•.\-]?([a-z0-9])[a-z0-9]?[0-9]{{3}}([a-z0-9])([^A-Za-z0-9]|$)"
-_PERMIT = r"(^|[^A-Za-z0-9])([EHMCKGDSP][A-HJ-NP-Z]?)(?:[013-9][0-9]|2[1-9])[0-9]{3,6}([0-9]{2})([^A-Za-z0-9]|$)"
+_PERMIT = (
+    r"(^|[^A-Za-z0-9])([EHMCKGDSPehmckgdsp][A-HJ-NP-Za-hj-np-z]?)"
+    r"(?:[013-9][0-9]|2[1-9])[0-9]{3,6}([0-9]{2})([^A-Za-z0-9]|$)"
+)
 _PERMIT_CUED = (
     r"((?:护照|通行证|台胞证|回乡证|居住证|永居证|军官证)(?:号码|号)?[是为:：\s\"]{0,4})([A-Za-z]{0,3})"
     r"[0-9]{5,16}([0-9]{2})"
 )
 _PLATE_HINT = rf"[{_PROVINCES}][ ]?[A-Za-z][ ·•.\-]?[0-9A-Za-z]{{4}}|[EHMCKGDSP][A-HJ-NP-Z]?[0-9]{{7}}|护照|证"
+_PLATE_CUED = (
+    r"(车牌号?(?:码|[是为:：\s]){0,4})([A-Za-z])[ ·•.\-]?([A-Za-z0-9])[A-Za-z0-9]{3,4}([A-Za-z0-9])([^A-Za-z0-9]|$)"
+)
+_EMAIL = r"([A-Za-z0-9])[A-Za-z0-9._%+-]*[@＠]([A-Za-z0-9-]+(?:[.．][A-Za-z0-9-]+)+)"
+_ACCOUNT_CUE = "微信|WeChat|Wechat|wechat|VX|Vx|vx|加V|加v|QQ|qq|扣扣"
+_ACCOUNT = (
+    rf"((?:{_ACCOUNT_CUE})(?:(?:号码?|[是为:：])+[\s\"]{{0,2}}|[\s\"]{{0,2}}))([A-Za-z][A-Za-z]?|[1-9])"
+    r"[-_A-Za-z0-9]*[0-9_-][-_A-Za-z0-9]{2,18}"
+)
+_ACCOUNTS = {
+    _EMAIL: "${1}***@${2}",
+    _ACCOUNT: "${1}${2}***",
+    rf"((?:{_ACCOUNT_CUE})号?码?[是为:：][\s\"]{{0,2}})([A-Za-z])[-_A-Za-z0-9]{{5,19}}": "${1}${2}***",
+}
+
 _LETTERED = {
+    _PLATE_CUED: "${1}${2}${3}***${4}${5}",
     _PLATE: "${1}${2}***${3}${4}",
     _PLATE_LOWER: "${1}${2}***${3}${4}",
     _PERMIT_CUED: "${1}${2}*****${3}",
@@ -62,9 +91,14 @@ _LETTERED = {
 }
 
 _HINTS = {  # searches for ASCII or for whole words take the regex engine's fast roads
-    "odd": _ODD,
+    "odd gap": _ODD_GAP,
+    "odd digits": _ODD_DIGITS,
+    "read out": _READ_OUT,
     "number": rf"[0-9](?:{_BETWEEN}[0-9]){{6}}",
-    "plate": r"[0-9][0-9A-Za-z]{2}",
+    "plate": r"[0-9][0-9A-Za-z]{3}",
+    "mail": "@",
+    "account": _ACCOUNT_CUE,
+    "title": TITLE_HINTS,
     "name": NAME_HINTS,
 }
 
@@ -82,10 +116,12 @@ def mask_text(texts: pl.Series) -> pl.Series:
     hints = texts.to_frame("text").select(
         pl.col("text").str.contains(pattern).fill_null(False).alias(name) for name, pattern in _HINTS.items()
     )
-    masked = _apply(texts, hints["number"] & ~hints["odd"], lambda part: _mask_numbers(part, _CANDIDATE))
-    masked = _apply(masked, hints["odd"], lambda part: _mask_numbers(part, _ODD_CANDIDATE))
-    masked = _apply(masked, hints["plate"] | hints["odd"], _mask_plates)
-    return _apply(masked, hints["name"], mask_names)
+    is_odd = hints["odd gap"] | hints["odd digits"] | hints["read out"]
+    masked = _apply(texts, hints["number"] & ~is_odd, lambda part: _mask_numbers(part, _CANDIDATE))
+    masked = _apply(masked, is_odd, lambda part: _mask_numbers(part, _ODD_CANDIDATE))
+    masked = _apply(masked, hints["plate"] | is_odd, _mask_plates)
+    masked = _apply(masked, hints["mail"] | hints["account"], _mask_accounts)
+    return _apply(masked, hints["title"] | hints["name"], mask_names)
 
 
 def _apply(texts: pl.Series, rows: pl.Series, mask: Callable[[pl.Series], pl.Series]) -> pl.Series:
@@ -114,6 +150,12 @@ def _mask_numbers(texts: pl.Series, candidate: str) -> pl.Series:
 
 def _mask_plates(texts: pl.Series) -> pl.Series:
     return _apply(texts, texts.str.contains(_PLATE_HINT), _mask_letters)
+
+
+def _mask_accounts(texts: pl.Series) -> pl.Series:
+    for pattern, mask in _ACCOUNTS.items():
+        texts = texts.str.replace_all(pattern, mask)
+    return texts
 
 
 def _mask_letters(texts: pl.Series) -> pl.Series:
