@@ -6,8 +6,11 @@ pattern gives them away. What is promised, and the measured recall, is in ``docs
 
     callers    tokens, masked phones, links between the tokens of two keys
     keys       the key of an installation: read, rotated
+    signs      what a run of digits says without its spelling
     numbers    one run of digits: which part identifies a person
     text       rows of free text; Python sees only distinct runs of digits
+    coded      codes and names that a register knows
+    strict     whether a key is a citizen's number
     line       one line of it
     access_log what opened citizens' data, took results away or let them out
 """

@@ -1,9 +1,9 @@
 """Whether a value that must not be changed, a key, holds a citizen's number.
 
 Stricter than the masking of text: to refuse a case because its number looks like somebody's costs a case. A mobile
-stands alone between signs that are neither digits nor letters. An ID number has a district that was given out, a birth
-on a day of the calendar from 1920 to 1999 (a case number of today has no such day in that place), and the check digit that follows: of 18-digit numbers that are nobody's, one
-in some millions.
+stands alone between signs that are neither digits nor letters. An ID number has a district that was given out, the
+right check digit, and a birth on a day of the calendar from 1920 to 1999: numbers made of a city, today's date and a
+counter have no such day in that place.
 """
 
 import re

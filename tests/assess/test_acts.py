@@ -428,3 +428,32 @@ def test_free_text_is_masked_before_it_is_stored(logins):
     assert stored["statement"] == stored["reason"] == "来电人138****5678，身份证3301**************"
     with pytest.raises(Refused, match=r"no unit has the code '138\*\*\*\*5678'"):
         record(logins["gu"], "file_appeal", **appeal(logins["owner"], "D6", 1, unit_code="13812345678"))
+
+
+@pytest.mark.parametrize("spelt", ["13812345678", "138－1234－5678", "一三八一二三四五六七八", "330106199003071233"])
+def test_the_database_itself_refuses_a_number_in_a_reason_and_does_not_repeat_it(logins, spelt):
+    given = appeal(logins["owner"], "D6", 1, statement=f"来电人{spelt}重复反映")
+    with database.connect(logins["owner"]) as connection:
+        before = database.one(connection, "select count(*) from assess.appeal")
+        with pytest.raises(Refused, match=r"statement 里有手机号或身份证号.*take it out") as told:
+            database.act(connection, "assess.file_appeal", given)
+        assert spelt not in str(told.value)
+    with database.connect(logins["owner"]) as connection:
+        assert database.one(connection, "select count(*) from assess.appeal") == before
+
+
+def test_every_table_of_what_people_write_refuses_numbers(logins):
+    """A new table with a reason or a statement needs the trigger too."""
+    query = """
+        select distinct format('%s.%s', told.table_schema, told.table_name) from information_schema.columns as told
+        join information_schema.tables using (table_schema, table_name)
+        where table_type = 'BASE TABLE' and (
+            table_schema = 'assess' and column_name in ('reason', 'statement')
+            or table_name in ('access_log', 'closing', 'release', 'batch_verdict') and column_name = 'why'
+        ) and not exists (
+            select from pg_trigger where tgname = 'no_number'
+                and tgrelid = format('%I.%I', told.table_schema, told.table_name)::regclass
+        )
+    """
+    with database.connect(logins["owner"]) as connection:
+        assert connection.execute(query).fetchall() == []
