@@ -37,13 +37,8 @@ _ODD_GAP = (  # begins with an ASCII digit: the engine has a fast road to it
     rf"|[)）][－‑–—][0-9]|[{''.join(NUMERALS)}][0-9{''.join(NUMERALS)}])"
 )
 _ODD_DIGITS = "|".join("０１２３４５６７８９")
-_READ_OUT = (
-    "|".join(  # how a number read out begins: two Chinese digits, of which people write many, or one and a figure
-        [first + second for first in "一幺零〇三二四五六" for second in "一二三四五六七八九零〇"]
-        + [first + second for first in "壹零" for second in "壹贰叁肆伍陆柒捌玖參叄陸"]
-        + [first + second for first in "叁參" for second in "叁參伍伍陆肆"]
-        + [f"一{figure}" for figure in range(3, 10)]
-    )
+_READ_OUT = (  # what a number that is read out holds: how a phone begins, the century of a birth
+    "[一幺][三四五六七八九3-9]|[零〇][一二三四五六七八九壹贰叁伍柒捌玖貳參]|壹[叁肆伍陆柒捌玖參陸]|[二贰貳][零〇]"
 )
 _MAY_BE = r"[+]|1[3-9][0-9]{9}|0[1-9][0-9]{8}|[0-9]{15}"
 """What the digits of a candidate hold, if it is one."""
@@ -90,11 +85,11 @@ _LETTERED = {
     _PERMIT: "${1}${2}*****${3}${4}",
 }
 
-_HINTS = {  # searches for ASCII or for whole words take the regex engine's fast roads
-    "odd gap": _ODD_GAP,
-    "odd digits": _ODD_DIGITS,
+_NUMBER = rf"[0-9](?:{_BETWEEN}[0-9]){{6}}"
+_HINTS = {  # searches that begin with ASCII, or for whole words, take the regex engine's fast roads
+    "digits": f"{_NUMBER}|{_ODD_GAP}",
+    "wide": _ODD_DIGITS,
     "read out": _READ_OUT,
-    "number": rf"[0-9](?:{_BETWEEN}[0-9]){{6}}",
     "plate": r"[0-9][0-9A-Za-z]{3}",
     "mail": "@",
     "account": _ACCOUNT_CUE,
@@ -116,8 +111,8 @@ def mask_text(texts: pl.Series) -> pl.Series:
     hints = texts.to_frame("text").select(
         pl.col("text").str.contains(pattern).fill_null(False).alias(name) for name, pattern in _HINTS.items()
     )
-    is_odd = hints["odd gap"] | hints["odd digits"] | hints["read out"]
-    masked = _apply(texts, hints["number"] & ~is_odd, lambda part: _mask_numbers(part, _CANDIDATE))
+    is_odd = hints["wide"] | hints["read out"]
+    masked = _apply(texts, hints["digits"] & ~is_odd, _mask_digits)
     masked = _apply(masked, is_odd, lambda part: _mask_numbers(part, _ODD_CANDIDATE))
     masked = _apply(masked, hints["plate"] | is_odd, _mask_plates)
     masked = _apply(masked, hints["mail"] | hints["account"], _mask_accounts)
@@ -131,6 +126,13 @@ def _apply(texts: pl.Series, rows: pl.Series, mask: Callable[[pl.Series], pl.Ser
     if rows.all():
         return mask(texts)
     return texts.clone().scatter(rows.arg_true(), mask(texts.filter(rows)))
+
+
+def _mask_digits(texts: pl.Series) -> pl.Series:
+    """Rows of ASCII digits: those beside which an odd sign stands are read as such."""
+    is_odd = texts.str.contains(_ODD_GAP)
+    masked = _apply(texts, ~is_odd, lambda part: _mask_numbers(part, _CANDIDATE))
+    return _apply(masked, is_odd, lambda part: _mask_numbers(part, _ODD_CANDIDATE))
 
 
 def _mask_numbers(texts: pl.Series, candidate: str) -> pl.Series:
