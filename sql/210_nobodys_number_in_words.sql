@@ -1,7 +1,7 @@
 -- A mobile or an ID number in words, looked for with other rules than the loader's: the loader counts how digits are
--- divided and knows the signs between them; this asks for a whole number, for the same sign, whichever, in the usual two
--- places, or for a word before it. So it sees what the loader may have missed. Decimals are no phones, and a number of
--- eighteen digits behind a word for a thing is no ID, as there.
+-- divided and knows the signs between them; this asks for a whole number, for the same sign, whichever, in the usual
+-- two places, or for a word before it. So it sees what the loader may have missed. Decimals are no phones, and a number
+-- of eighteen digits behind a word for a thing is no ID, as there.
 create function audit.has_number(given text) returns boolean
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
     select coalesce((select
@@ -64,10 +64,13 @@ language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
                 '<[/A-Za-z][^<>]{0,80}>|&[a-z]{2,6};', '', 'g'
             ) as plain
     ) as read
-    where given ~ (
-        '([0-9０-９〇零○一二三四五六七八九幺壹贰叁肆伍陆柒捌玖貳參陸]'
-        '[^0-9０-９〇零○一二三四五六七八九幺壹贰叁肆伍陆柒捌玖貳參陸]{0,16}){11}'
-    )), false)
+    where
+        case  -- counted first: nearly all words have fewer digits than a number
+            when length(given) - length(translate(given, '0123456789', '')) > 9
+                or given ~ '[０-９〇零○一二三四五六七八九幺壹贰叁肆伍陆柒捌玖貳參陸][、，-]?[０-９〇零○一二三四五六七八九幺壹贰叁肆伍陆柒捌玖貳參陸]'
+                then given ~ '([0-9０-９〇零○一二三四五六七八九幺壹贰叁肆伍陆柒捌玖貳參陸][^0-9０-９〇零○一二三四五六七八九幺壹贰叁肆伍陆柒捌玖貳參陸]{0,16}){11}'
+        end
+    ), false)
 $$;
 comment on function audit.has_number(text) is
 'Whether words hold a mobile or an ID number: a second way beside the loader, with rules of its own.';
