@@ -95,25 +95,23 @@ end
 $$;
 revoke execute on function audit.refuse_number from public;
 
-create trigger no_number before insert on assess.appeal
-for each row execute function audit.refuse_number('statement');
-create trigger no_number before insert on assess.appeal_decision
-for each row execute function audit.refuse_number('reason');
-create trigger no_number before insert on assess.exclusion
-for each row execute function audit.refuse_number('reason');
-create trigger no_number before insert on assess.manual_point
-for each row execute function audit.refuse_number('reason');
-create trigger no_number before insert on assess.violation
-for each row execute function audit.refuse_number('reason');
-create trigger no_number before insert on assess.approval
-for each row execute function audit.refuse_number('reason');
-create trigger no_number before insert on assess.waiver
-for each row execute function audit.refuse_number('reason');
-create trigger no_number before insert on audit.batch_verdict
-for each row execute function audit.refuse_number('why');
-create trigger no_number before insert on audit.access_log
-for each row execute function audit.refuse_number('why');
-create trigger no_number before insert on publish.closing
-for each row execute function audit.refuse_number('why');
-create trigger no_number before insert on publish.release
-for each row execute function audit.refuse_number('why');
+do $$
+declare
+    item record;
+begin
+    for item in
+        select *
+        from (
+            values
+            ('assess.appeal', 'statement'), ('assess.appeal_decision', 'reason'), ('assess.exclusion', 'reason'),
+            ('assess.manual_point', 'reason'), ('assess.violation', 'reason'), ('assess.approval', 'reason'),
+            ('assess.waiver', 'reason'), ('audit.batch_verdict', 'why'), ('audit.access_log', 'why'),
+            ('publish.closing', 'why'), ('publish.release', 'why')
+        ) as told (table_name, column_name)
+    loop
+        execute format(
+            'create trigger no_number before insert on %s for each row execute function audit.refuse_number(%L)',
+            item.table_name, item.column_name
+        );
+    end loop;
+end $$;

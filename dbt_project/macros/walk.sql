@@ -196,9 +196,8 @@
 
                 ending := '{}';
                 if moment.event_type = 'REWORK' then
-                    -- the lead of the round before it, of several the one that it goes to, else who had the case
-                    -- last; not
-                    -- what was void, nor what another had taken the place of while it was open: rework-speaks-of
+                    -- the lead of the round before it, of several the one that it goes to, else who had the case last;
+                    -- not what was void, nor what another had taken the place of while it was open: rework-speaks-of
                     spoken_of := null;
                     if moment.is_lead then
                         for one in 1..duties - 1 loop
@@ -385,8 +384,8 @@
                         returned_hotline := returned_hotline || moment.hotline::text;
                         returned_duty := returned_duty || duty;
                     end if;
-                    -- it takes back what its hotline told of the duty, else what the hotline told that opened it:
-                    -- told-again
+                    -- told-again: it takes back what its hotline told of the duty, else what the hotline told that
+                    -- opened it
                     hotline := word_hotline[duty_word[duty]];
                     for word in 1..words loop
                         if word_duty[word] = duty and word_hotline[word] = moment.hotline then
@@ -413,9 +412,8 @@
                 null;
             end case;
 
-            -- Another hotline's word that stands opens a duty of its own, at this moment or where nothing was done
-            -- since it
-            -- was told from then on; whatever else stood there tells that one again: told-again
+            -- told-again: another hotline's word that stands opens a duty of its own, at this moment, or, where nothing
+            -- was done since it was told, from then on; whatever else stood there tells that one again
             foreach one in array fallen loop
                 word := null;
                 for number in reverse words..1 loop

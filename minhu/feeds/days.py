@@ -33,9 +33,8 @@ def told(text: pl.Series, moments: pl.Series, mapping: Mapping, formats: tuple[s
     if mapping.day is None:
         return is_day
     is_midnight = (moments.dt.convert_time_zone(zone).dt.time() == time()).fill_null(False)
-    return is_day | (
-        is_midnight & ~text.str.contains("24:00", literal=True).fill_null(False)
-    )  # that is a time of its day
+    is_end_of_day = text.str.contains("24:00", literal=True).fill_null(False)  # a time, of the day before
+    return is_day | (is_midnight & ~is_end_of_day)
 
 
 def _read_as_day(text: pl.Series, formats: tuple[str, ...], zone: str) -> pl.Series:
