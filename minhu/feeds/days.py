@@ -38,13 +38,12 @@ def told(text: pl.Series, moments: pl.Series, mapping: Mapping, formats: tuple[s
 
 
 def _read_as_day(text: pl.Series, formats: tuple[str, ...], zone: str) -> pl.Series:
-    """Nearly no value is short and without a colon; only those are looked at twice."""
-    plain = half_width(pl.col("text")).str.strip_chars()
-    may_be = text.to_frame("text").select((plain.str.len_chars() < 20) & ~plain.str.contains(":")).to_series()
-    few = may_be.fill_null(False).arg_true()
+    """Nearly no value lacks a colon; only those that do are looked at twice."""
     none = pl.Series([False]).new_from_index(0, len(text))
-    if not len(few):
+    few = (~text.str.contains(":", literal=True)).fill_null(False).arg_true()
+    if not len(few) or not any(map(times.may_tell_day, formats)):
         return none
+    plain = half_width(pl.col("text")).str.strip_chars()
     by_format = [
         pl.when(times.read(plain, one, zone).is_not_null()).then(times.tells_day(plain, one)) for one in formats
     ]

@@ -136,6 +136,10 @@ def has_hour(format: str) -> bool:
     return any(mark in format for mark in ("%H", "%I", "%k", "%l", "%T", "%R", "%X", "%c", "%r"))
 
 
+def may_tell_day(format: str) -> bool:
+    return format in ("iso", "cn", "excel") or not (format.startswith("epoch") or has_hour(format))
+
+
 def tells_day(text: pl.Expr, format: str) -> pl.Expr:
     """Whether what a format reads in ``text`` is a day without a time."""
     match format:
