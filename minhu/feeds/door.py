@@ -568,7 +568,9 @@ def _payload(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery, unkn
     both = cleaned.hstack(read.drop(ROW).rename(lambda name: f"__read.{name}"))
     for column in delivery.layout_columns:
         source = delivery.mapping(column.name).source or ""
-        if column.type in ("code", "number", "integer", "boolean") and source in cleaned.columns:
+        if column.type not in ("code", "number", "integer", "boolean") or source not in cleaned.columns:
+            continue
+        if (read[column.name].is_null() & cleaned[source].is_not_null()).any():
             unread = pl.when(pl.col(f"__read.{column.name}").is_null()).then(pl.col(source))
             pairs.append(_json_pair(unread.alias(source), source))
     for mapping in {mapping.source: mapping for mapping, _ in _optional_times(delivery)}.values():

@@ -35,7 +35,7 @@ LONGEST = {True: 128, False: 500}
 """Of a number, of a name. An index takes no more than about 2,700 bytes."""
 JOINT = "|"
 
-_PLAIN = {True: r"^[0-9A-Za-z_-]{1,128}$", False: r"^[\p{Han}0-9A-Za-z_-]{1,500}$"}
+_PLAIN = {True: "^[0-9A-Za-z_-]+$", False: r"^[\p{Han}0-9A-Za-z_-]+$"}
 _BREAK = re.compile("[\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 _TEXT_CELL = re.compile(r"""^(?:'([^']+)'?|=\s*"([^"]*)"|=\s*'([^']*)')$""")
 _WHOLE = {True: re.compile(r"^([0-9]{1,15})\.0+$"), False: re.compile(r"^([0-9]{10,15})\.0+$")}
@@ -150,7 +150,8 @@ def _judged(cleaned: pl.DataFrame, source: str, is_number: bool, nulls: tuple[st
     texts = cleaned[source]
     is_rounded = _is_rounded(cleaned, source)
     looked_at = texts if is_number else texts.unique()
-    odd = looked_at.filter(~looked_at.str.contains(_PLAIN[is_number])).drop_nulls().unique()
+    is_plain = looked_at.str.contains(_PLAIN[is_number]) & (looked_at.str.len_bytes() <= LONGEST[is_number])
+    odd = looked_at.filter(~is_plain).drop_nulls().unique()
     marks = [is_rounded.alias(bad(source))] if is_rounded is not None else []
     if not len(odd):
         return marks

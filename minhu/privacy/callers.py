@@ -21,13 +21,11 @@ def tokenise(phones: pl.Series, key: bytes) -> pl.DataFrame:
     distinct = digits.drop_nulls().unique()
     distinct = distinct.filter(distinct != "")
     tokens = pl.Series(_tokens(distinct, key), dtype=pl.String)
-    token = digits.replace_strict(distinct, tokens, default=None, return_dtype=pl.String)
-    named = pl.when(pl.col("token").is_not_null())
-    return pl.DataFrame({"token": token, "digits": digits}).select(
-        pl.col("token").alias("caller_token"),
-        named.then(pl.lit(key_id(key))).alias("caller_key_id"),
-        named.then(_masked(pl.col("digits"))).alias("caller_masked"),
-    )
+    callers = pl.DataFrame({"digits": distinct, "caller_token": tokens, "caller_masked": _masked(distinct)})
+    found = digits.to_frame("digits").join(callers, on="digits", how="left", maintain_order="left")
+    is_caller = pl.col("caller_token").is_not_null()
+    key_name = pl.when(is_caller).then(pl.lit(key_id(key))).alias("caller_key_id")
+    return found.select("caller_token", key_name, "caller_masked")
 
 
 def caller_links(phones: pl.Series, keys: Sequence[bytes]) -> pl.DataFrame:
@@ -57,12 +55,11 @@ def mask_phone(digits: str) -> str:
     return "*" * max(len(digits) - 2, 0) + digits[-2:]
 
 
-def _masked(digits: pl.Expr) -> pl.Expr:
+def _masked(phones: pl.Series) -> pl.Series:
     """``mask_phone`` for a column."""
-    mobile = pl.concat_str(digits.str.head(3), pl.lit("****"), digits.str.slice(7))
-    stars = pl.lit("*").repeat_by((digits.str.len_bytes().cast(pl.Int64) - 2).clip(0)).list.join("")
-    is_mobile = (digits.str.len_bytes() == 11) & digits.str.starts_with("1")
-    return pl.when(is_mobile).then(mobile).otherwise(pl.concat_str(stars, digits.str.tail(2)))
+    mobile = phones.str.replace(r"^(1[0-9]{2})[0-9]{4}([0-9]{4})$", "${1}****${2}")
+    others = (mobile == phones).arg_true()
+    return mobile.scatter(others, [mask_phone(phone) for phone in phones.gather(others)]) if len(others) else mobile
 
 
 def _digits(phones: pl.Series) -> pl.Series:

@@ -86,15 +86,13 @@ _LETTERED = {
 }
 
 _NUMBER = rf"[0-9](?:{_BETWEEN}[0-9]){{6}}"
-_HINTS = {  # searches that begin with ASCII, or for whole words, take the regex engine's fast roads
-    "digits": f"{_NUMBER}|{_ODD_GAP}",
+_DIGIT_HINT = f"{_NUMBER}|{_ODD_GAP}"
+_HINTS = {  # searches that begin with ASCII, or for whole words, take the regex engine's fast roads; merged they do not
+    "ascii": rf"[0-9][0-9A-Za-z]{{3}}|{_DIGIT_HINT}",
     "wide": _ODD_DIGITS,
     "read out": _READ_OUT,
-    "plate": r"[0-9][0-9A-Za-z]{3}",
-    "mail": "@",
     "account": _ACCOUNT_CUE,
-    "title": TITLE_HINTS,
-    "name": NAME_HINTS,
+    "name": f"{TITLE_HINTS}|{NAME_HINTS}",
 }
 
 
@@ -108,15 +106,21 @@ def mask_text(texts: pl.Series) -> pl.Series:
 
     Null stays null, and a text with nothing to mask stays as it is. Hotline numbers are left alone.
     """
-    hints = texts.to_frame("text").select(
-        pl.col("text").str.contains(pattern).fill_null(False).alias(name) for name, pattern in _HINTS.items()
-    )
+    if 2 * texts.to_frame().select(pl.all().approx_n_unique()).item() > len(texts):
+        return _masked(texts)
+    distinct = texts.unique()
+    masked = _masked(distinct)
+    changed = (masked != distinct).fill_null(False).arg_true()
+    return texts.replace(distinct.gather(changed), masked.gather(changed)) if len(changed) else texts
+
+
+def _masked(texts: pl.Series) -> pl.Series:
+    hints = {name: texts.str.contains(pattern).fill_null(False) for name, pattern in _HINTS.items()}
     is_odd = hints["wide"] | hints["read out"]
-    masked = _apply(texts, hints["digits"] & ~is_odd, _mask_digits)
-    masked = _apply(masked, is_odd, lambda part: _mask_numbers(part, _ODD_CANDIDATE))
-    masked = _apply(masked, hints["plate"] | is_odd, _mask_plates)
-    masked = _apply(masked, hints["mail"] | hints["account"], _mask_accounts)
-    return _apply(masked, hints["title"] | hints["name"], mask_names)
+    masked = _apply(texts, hints["ascii"] & ~is_odd, _mask_ascii)
+    masked = _apply(masked, is_odd, lambda part: _mask_plates(_mask_numbers(part, _ODD_CANDIDATE)))
+    masked = _apply(masked, hints["account"] | texts.str.contains("@", literal=True).fill_null(False), _mask_accounts)
+    return _apply(masked, hints["name"], mask_names)
 
 
 def _apply(texts: pl.Series, rows: pl.Series, mask: Callable[[pl.Series], pl.Series]) -> pl.Series:
@@ -126,6 +130,10 @@ def _apply(texts: pl.Series, rows: pl.Series, mask: Callable[[pl.Series], pl.Ser
     if rows.all():
         return mask(texts)
     return texts.clone().scatter(rows.arg_true(), mask(texts.filter(rows)))
+
+
+def _mask_ascii(texts: pl.Series) -> pl.Series:
+    return _mask_plates(_apply(texts, texts.str.contains(_DIGIT_HINT), _mask_digits))
 
 
 def _mask_digits(texts: pl.Series) -> pl.Series:
@@ -141,7 +149,8 @@ def _mask_numbers(texts: pl.Series, candidate: str) -> pl.Series:
     is_thing = found.str.contains(THING_CUE)
     for pattern, mask in _PLAIN.items():
         masks = _apply(masks, ~is_thing, partial(_replaced, pattern, mask))
-    rest = ((masks == found) & _may_be(found)).arg_true()
+    rest = (masks == found).arg_true()
+    rest = rest.filter(_may_be(found.gather(rest))) if len(rest) else rest
     masks = masks.scatter(rest, [mask_number(run) for run in found.gather(rest)]) if len(rest) else masks
     if (masks == found).all():
         return texts

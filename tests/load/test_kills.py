@@ -137,10 +137,10 @@ def object_store(folder: Path, scratch: Callable) -> Iterator[Sender]:
 @contextmanager
 def rest(folder: Path, scratch: Callable) -> Iterator[Sender]:
     def answer(asked):
-        rows = [row for row in records() if row["id"] > int(asked.params["since"])]
+        each_once = records()[:399]  # a count of rows is met by rows of different cases
+        rows = [row for row in each_once if row["id"] > int(asked.params["since"])]
         page = 100 * (int(asked.params["page"]) - 1)
-        different = {row["工单编号"] or row["id"] for row in rows}
-        return Answer({"items": rows[page : page + 100], "count": str(len(different))})
+        return Answer({"items": rows[page : page + 100], "count": str(len(rows))})
 
     with Web() as web:
         web.answer = answer

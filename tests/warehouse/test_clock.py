@@ -1,7 +1,9 @@
 """The clock of the models against a person's count: random cases, every corner of the calendar, one query for all."""
 
+import os
 import random
 import sys
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 
 import jinja2
@@ -21,6 +23,7 @@ from tests.reference import clock
 
 PROJECT = PROJECT_ROOT / "dbt_project"
 MACROS = ("config_entries", "events", "time")
+CONNECT, ENVIRONMENT = sys.modules["minhu.database.connect"]._connect, dbt._environment
 ZONES = ("Asia/Shanghai", "America/New_York", "Pacific/Apia")
 HOURS = ((time(9), time(12)), (time(13, 30), time(17, 30)))
 UNITS = ("workday", "work_hour", "work_minute", "day", "hour", "minute")
@@ -436,12 +439,27 @@ def facts(city) -> list[tuple]:
     return [tuple(v.astimezone(UTC) if isinstance(v, datetime) else v for v in row) for row in rows]
 
 
+def of_sessions_in(zone: str, monkeypatch):
+    """Our sessions and dbt's have another zone than the city's from here on."""
+
+    def connected(target, timezone, autocommit, rows):
+        return CONNECT(target, zone, autocommit, rows)
+
+    @contextmanager
+    def environment(settings):
+        with ENVIRONMENT(settings):
+            os.environ["PGTZ"] = zone
+            yield
+
+    monkeypatch.setattr(sys.modules["minhu.database.connect"], "_connect", connected)
+    monkeypatch.setattr(dbt, "_environment", environment)
+
+
 @pytest.mark.long
 def test_the_facts_are_the_same_wherever_the_server_stands(city, monkeypatch):
     told = {}
     for zone in ZONES:
-        for opens in (sys.modules["minhu.database.connect"], dbt):  # of our sessions, and dbt's
-            monkeypatch.setattr(opens, "TIMEZONE", zone)
+        of_sessions_in(zone, monkeypatch)
         with database.connect(city, autocommit=True) as connection:
             assert connection.execute("show timezone").fetchone() == (zone,)
             connection.execute(f"alter database {connection.info.dbname} set timezone = '{zone}'")

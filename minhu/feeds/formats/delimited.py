@@ -60,16 +60,17 @@ class _Reading:
         pending = pending[self._start(pending) :]
         for block in blocks:
             end = _last_border(pending, format)
-            if not _is_plain(pending[:end], format) or len(pending) - end > _LONGEST_RECORD:
+            body = pending[:end]
+            if not _is_plain(body, format) or len(pending) - end > _LONGEST_RECORD:
                 rest = b"".join((pending, block, *blocks))
                 yield from self._slowly(rest[: self._end(rest)])
                 return
-            if pending[:end].strip(b"\r\n"):
-                yield from self._read(pending[:end])
+            if re.search(rb"[^\r\n]", body):
+                yield from self._read(body)
                 seen = True
-            elif end:
-                self._aside.note("BLANK_LINES", _breaks(pending[:end]))
-                self._pass(pending[:end])
+            elif body:
+                self._aside.note("BLANK_LINES", _breaks(body))
+                self._pass(body, _breaks(body))
             pending = pending[end:] + block
         body = pending[: self._end(pending)]
         if body and not _is_plain(body, format):
@@ -77,9 +78,9 @@ class _Reading:
         elif body or not seen:
             yield from self._read(body)
 
-    def _pass(self, text: bytes) -> None:
+    def _pass(self, text: bytes, breaks: int) -> None:
         self._at += len(text)
-        self._line += _breaks(text)
+        self._line += breaks
 
     def _start(self, text: bytes) -> int:
         """Reads the columns' names; returns where the first record starts."""
@@ -100,7 +101,7 @@ class _Reading:
             ) from None
         self._names = header(line)
         start = len(head.getvalue()[: head.tell()].encode())
-        self._pass(text[:start])
+        self._pass(text[:start], _breaks(text[:start]))
         return start
 
     def _end(self, text: bytes) -> int:
@@ -122,26 +123,28 @@ class _Reading:
 
     def _read(self, body: bytes) -> Iterator[pl.DataFrame]:
         """Records in which quotes are in their places: by polars, or by lines where its characters do not add up."""
-        text = body.strip(b"\r\n")
-        if not text:
+        begin, end = _records(body)
+        if begin == end:
             yield pl.DataFrame(schema=dict.fromkeys(self._names, pl.String))
             return
-        read = None if BAD in text else _by_polars(text, len(self._names), self._format)
-        if read is None:
+        text = body[begin:end] if body[end - 1] in b"\r\n" else body[begin:end] + b"\n"
+        found = None if BAD in text else _by_polars(text, len(self._names), self._format)
+        if found is None:
             yield from self._slowly(body)
             return
-        before = body[: len(body) - len(body.lstrip(b"\r\n"))]
-        self._aside.note("BLANK_LINES", _breaks(before) + max(0, _breaks(body[len(before) + len(text) :]) - 1))
+        read, breaks = found
+        before, behind = _breaks(body[:begin]), _breaks(body[end:])
+        self._aside.note("BLANK_LINES", before + behind)
         read = read.rename(dict(zip(read.columns, self._names, strict=True)))
-        self._note_stray_quotes(text, read, self._line + _breaks(before))
+        if breaks > read.height:
+            self._note_stray_quotes(read, self._line + before)
         yield read
-        self._pass(body)
+        self._pass(body, before + breaks + behind)
 
-    def _note_stray_quotes(self, text: bytes, read: pl.DataFrame, line: int) -> None:
+    def _note_stray_quotes(self, read: pl.DataFrame, line: int) -> None:
         """A record of several lines each of which would be one without quotes may be several records."""
         width, mark = read.width, self._format.delimiter
-        quote = (self._format.quote or "").encode()
-        if width < 2 or not quote or quote not in text or text.count(b"\n") == read.height - 1:
+        if width < 2 or not self._format.quote:
             return
         has_break = read.select(pl.all().str.contains("\n", literal=True).any()).row(0)
         for at, name in enumerate(read.columns):
@@ -165,7 +168,7 @@ class _Reading:
             yield self._frame(part)
             if not (part := list(islice(rows, _LINES))):
                 break
-        self._pass(text)
+        self._pass(text, _breaks(text))
 
     def _rows(self, text: bytes) -> Iterator[_Row]:
         lines = _Lines(text)
@@ -296,19 +299,32 @@ def _reader(lines: Iterator[str], format: Csv) -> Iterator[list[str]]:
     return csv.reader(lines, delimiter=format.delimiter, strict=True, quotechar=None, quoting=csv.QUOTE_NONE)
 
 
-def _by_polars(body: bytes, width: int, format: Csv) -> pl.DataFrame | None:
-    """The records where the characters add up, else None."""
+def _records(body: bytes) -> tuple[int, int]:
+    """Where the first record begins and where the line of the last one ends; twice the same where there is none."""
+    first = re.search(rb"[^\r\n]", body)
+    if first is None:
+        return 0, 0
+    end = len(body)
+    while body[end - 1] in b"\r\n":
+        end -= 1
+    return first.start(), end + (2 if body.startswith(b"\r\n", end) else 1 if end < len(body) else 0)
+
+
+def _by_polars(text: bytes, width: int, format: Csv) -> tuple[pl.DataFrame, int] | None:
+    """The records where the characters add up, and the line ends of ``text``, the last record's too; else None."""
     try:
         read = pl.read_csv(
-            body + b"\n",  # at the very end polars would overlook a delimiter too many
+            text,  # without a line end at the very end polars would overlook a delimiter too many
             has_header=False,
             separator=format.delimiter,
             quote_char=format.quote,
             schema={f"column_{at}": pl.String for at in range(width)},
+            raise_if_empty=False,  # to look whether it is would copy it
         )
     except pl.exceptions.PolarsError:
         return None
-    return read if _adds_up(body, read, format) else None
+    breaks = _adds_up(text, read, format)
+    return None if breaks is None else (read, breaks)
 
 
 def _is_plain(data: bytes, format: Csv) -> bool:
@@ -338,17 +354,17 @@ def _are_in_place(window: np.ndarray, at: np.ndarray, odd: int, delimiter: str, 
     return bool(opens and border[after].all())
 
 
-def _adds_up(data: bytes, frame: pl.DataFrame, format: Csv) -> bool:
-    """Guards against lines that polars padded, joined or skipped."""
-    borders, breaks = frame.height * (frame.width - 1), frame.height - 1
+def _adds_up(data: bytes, frame: pl.DataFrame, format: Csv) -> int | None:
+    """The line ends of ``data``; None where polars padded, joined or skipped lines."""
+    borders, breaks = frame.height * (frame.width - 1), frame.height
     characters = np.frombuffer(data, np.uint8)
     delimiters, newlines = (int(np.count_nonzero(characters == ord(mark))) for mark in (format.delimiter, "\n"))
     if frame.width == 1 and frame.to_series().has_nulls():
-        return False  # a blank line is no record
-    if format.quote is None or format.quote.encode() not in data:
-        return (delimiters, newlines) == (borders, breaks)
-    inside = _inside(frame, (format.delimiter, "\n"))
-    return (delimiters, newlines) == (borders + inside[0], breaks + inside[1])
+        return None  # a blank line is no record
+    if format.quote is not None and format.quote.encode() in data:
+        inside = _inside(frame, (format.delimiter, "\n"))
+        borders, breaks = borders + inside[0], breaks + inside[1]
+    return newlines if (delimiters, newlines) == (borders, breaks) else None
 
 
 def _inside(frame: pl.DataFrame, marks: tuple[str, ...]) -> tuple[int, ...]:
