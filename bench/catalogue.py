@@ -60,7 +60,9 @@ class Given:
 
     @property
     def encoding(self) -> str:
-        return getattr(self.delivery.format, "encoding", "utf-8")
+        """The one that the file is written in."""
+        declared = getattr(self.delivery.format, "encoding", "auto")
+        return "utf-8" if declared == "auto" else declared
 
 
 @dataclass(frozen=True)

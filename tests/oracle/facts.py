@@ -19,9 +19,9 @@ LIMITS_AND_LIFE = (
     "is_late_at_return", "closed_precision",
 )  # fmt: skip
 CASE = (
-    "request_type", "category_code", "area_code", "channel", "urgency", "received_at", "first_dispatched_at",
-    "closed_at", "transferred_from_case_id", "merged_into_case_id", "is_excluded", "exclusion_reason",
-    "assignment_count", "return_count", "rework_count", "root_case_id", "repeat_of_case_id", "repeat_similarity",
+    "request_type", "category_code", "area_code", "channel", "urgency", "received_at", "sender_status",
+    "first_dispatched_at", "closed_at", "transferred_from_case_id", "merged_into_case_id", "is_excluded",
+    "exclusion_reason", "assignment_count", "return_count", "rework_count", "root_case_id", "repeat_of_case_id", "repeat_similarity",
     "repeat_basis",
 )  # fmt: skip
 CALLBACK = (
@@ -99,7 +99,7 @@ def _timeliness(city: City, decided, names: dict[int, str]) -> Table:
     found = []
     for matter in city.matters.values():
         for one in matter.assignments:
-            reason = decided.of_assignment(one)
+            reason = decided.of_assignment(one) or decided.of_case(matter.root)
             facts = one.facts | {
                 "round": one.round,
                 "unit_code": one.unit_code,
@@ -127,6 +127,7 @@ def _cases(city: City, decided) -> Table:
                 **{name: record[name] for name in ("request_type", "category_code", "area_code", "channel")},
                 "urgency": record["urgency"] or "normal",
                 "received_at": record["received_at"],
+                "sender_status": record["status"],
                 **own,
                 "transferred_from_case_id": case_id(own["transferred_from_case_id"]),
                 "merged_into_case_id": case_id(own["merged_into_case_id"]),

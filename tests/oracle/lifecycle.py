@@ -212,7 +212,8 @@ class City:
         decided = [event for event in matter.events if event.event_type in ("EXCLUDE_GRANT", "EXCLUDE_DENY")]
         if decided and decided[-1].event_type == "EXCLUDE_GRANT":
             last = decided[-1]
-            matter.is_excluded, matter.excluded_as, matter.excluded_at = True, last.reason_code, last.at
+            matter.is_excluded, matter.excluded_at = True, last.at
+            matter.excluded_as = last.reason_code or "unstated"
 
 
 def level(code: str | None) -> str | None:

@@ -64,6 +64,7 @@ final as (
         cases.channel,
         coalesce(cases.urgency, 'normal') as urgency,
         cases.received_at,
+        cases.sender_status,
         assignments.first_dispatched_at,
         closed.closed_at,
         case when days.root_case_id is not null then 'day' end as closed_precision,

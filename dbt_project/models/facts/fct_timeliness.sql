@@ -56,12 +56,16 @@ assignments as (
 ),
 
 excluded as (
-    select distinct on (assignment_id)
-        assignment_id,
-        reason_code
-    from {{ ref('int_case__excluded') }}
-    where assignment_id is not null and indicator_codes is null
-    order by assignment_id asc, decided_at desc, exclusion_id asc
+    select distinct on (opened.assignment_id)
+        opened.assignment_id,
+        told.reason_code
+    from {{ ref('int_case__excluded') }} as told
+    inner join {{ ref('int_assignment__opened') }} as opened
+        on
+            told.case_id = opened.root_case_id
+            and (told.assignment_id is null or told.assignment_id = opened.assignment_id)
+    where told.indicator_codes is null
+    order by opened.assignment_id asc, told.assignment_id asc, told.decided_at desc, told.exclusion_id asc
 ),
 
 in_force as (

@@ -21,6 +21,7 @@ final as (
         records.channel,
         records.urgency,
         records.received_at,
+        records.status as sender_status,
         records.area_code,
         nullif({{ letters_of(even_spelling('records.address')) }}, '') as address,
         case when {{ is_position('records.longitude', 'records.latitude') }} then records.longitude end as longitude,
