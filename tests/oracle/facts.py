@@ -21,8 +21,8 @@ LIMITS_AND_LIFE = (
 CASE = (
     "request_type", "category_code", "area_code", "channel", "urgency", "received_at", "sender_status",
     "first_dispatched_at", "closed_at", "transferred_from_case_id", "merged_into_case_id", "is_excluded",
-    "exclusion_reason", "assignment_count", "return_count", "rework_count", "root_case_id", "repeat_of_case_id", "repeat_similarity",
-    "repeat_basis",
+    "exclusion_reason", "assignment_count", "return_count", "rework_count", "root_case_id", "repeat_of_case_id",
+    "repeat_similarity", "repeat_basis",
 )  # fmt: skip
 CALLBACK = (
     "unit_code", "round", "is_reached", "reach_code", "contact_code", "resolution_code", "satisfaction_scale",
