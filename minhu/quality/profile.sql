@@ -4,7 +4,8 @@
 -- The list of batches is told to every scan, though the join would do: the planner then finds their rows by index
 -- however long the history is.
 --
--- A mobile or an ID number in free text is looked for in SQL (`audit.has_number`), a second way beside the loader's own masking.
+-- A mobile or an ID number in free text is looked for in SQL (`audit.has_number`), a second way beside the loader's own
+-- masking.
 with judged as (
     select
         batch_id,
@@ -26,10 +27,9 @@ with judged as (
     where batch_id = any(%(batches)s)
 ),
 
+-- What becomes of UTF-8 read as GBK (its comma, full stop and 的), of GBK read as UTF-8, and of a lost charset.
 pattern as (
-    select
-        -- what becomes of UTF-8 read as GBK (its comma, full stop and 的), of GBK read as UTF-8, and of a lost charset
-        '锛|銆|鐨勶|锟斤|\uFFFD|\?{4}' as garbled
+    select '锛|銆|鐨勶|锟斤|\uFFFD|\?{4}' as garbled
 ),
 
 known as (

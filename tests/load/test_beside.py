@@ -220,10 +220,12 @@ def test_loads_gates_and_builds_in_any_order_take_each_batch_once(city, loads, m
         for step in ("_choose", "touch", "run", "_apply"):
             meanwhile(step, lambda: anything(draw.randint(1, 3)))
         build(city)
-    while waiting:
-        commit()
-    judge(city)
-    build(city)
+    is_left = True
+    while is_left:  # what was to happen in a step that no build came to happens now
+        while waiting:
+            commit()
+        judge(city)
+        is_left = build(city).build_id is not None
     assert len(order) >= 6 and order != sorted(order)
     assert build(city).build_id is None
     assert query(city, "select count(*) from audit.batch where status = 'accepted'") == [(len(set(order)),)]

@@ -112,9 +112,9 @@ class City:
                 lost.add(id(event))
         return [event for event in told if id(event) not in lost]
 
-    def rank(self, event: Event) -> tuple[bool, int]:
-        """Who tells the time goes before who tells the day (a-date-is-a-day), then the better source."""
-        return event.is_day, self.trust(event)
+    def rank(self, event: Event) -> tuple[bool, int, str]:
+        """Who tells the time goes before who tells the day (a-date-is-a-day), then the better source, by code of two."""
+        return event.is_day, self.trust(event), event.sender
 
     def trust(self, event: Event) -> int:
         """Whose word counts, the lowest first (the table of docs/lifecycle.md)."""
