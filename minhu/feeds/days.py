@@ -40,8 +40,10 @@ def told(text: pl.Series, moments: pl.Series, mapping: Mapping, formats: tuple[s
 def _read_as_day(text: pl.Series, formats: tuple[str, ...], zone: str) -> pl.Series:
     """Nearly no value lacks a colon; only those that do are looked at twice."""
     none = pl.Series([False]).new_from_index(0, len(text))
+    if not any(map(times.may_tell_day, formats)):
+        return none
     few = (~text.str.contains(":", literal=True)).fill_null(False).arg_true()
-    if not len(few) or not any(map(times.may_tell_day, formats)):
+    if not len(few):
         return none
     plain = half_width(pl.col("text")).str.strip_chars()
     by_format = [

@@ -134,7 +134,8 @@ class Door:
         faults = _faults(cleaned, read, delivery)
         is_good = faults["reason_code"].is_null()
         rejected = _rejected(source, faults)
-        cleaned, read = cleaned.filter(is_good), read.filter(is_good)
+        if rejected.height:
+            cleaned, read = cleaned.filter(is_good), read.filter(is_good)
         self._note(cleaned, read)
         staged, links = _stage(cleaned, read, delivery, self._unknown, self._keys)
         distinct = self._seen.only_new(staged)
@@ -434,7 +435,10 @@ def _column_faults(
 
 def _rejected(source: pl.DataFrame, faults: pl.DataFrame) -> pl.DataFrame:
     is_bad = faults["reason_code"].is_not_null()
-    bad, raw = faults.filter(is_bad), source.filter(is_bad).drop(ROW, ROUNDED, FAULT, strict=False)
+    bad = faults.filter(is_bad)
+    if not bad.height:
+        return bad.with_columns(raw=pl.lit(None, pl.String)).rename({ROW: "row_number"})
+    raw = source.filter(is_bad).drop(ROW, ROUNDED, FAULT, strict=False)
     raws = raw.select(_json_object(raw.columns)).to_series().alias("raw")
     return bad.with_columns(raws).rename({ROW: "row_number"})
 
@@ -521,8 +525,9 @@ def _stage(
     text = [pl.col(name).to_physical().cast(pl.String).fill_null("\x00") for name in staged.columns]
     if delivery.kind == "event":
         staged, text = _with_precision(staged, read[days.PRECISION], text)
-    digest = staged.select(plh.concat_str(text, separator="\x1f").chash.blake3().str.slice(0, 32).alias("row_hash"))
-    return staged.hstack([read[ROW].alias("row_number")]).hstack(digest), links
+    digest = plh.concat_str(text, separator="\x1f").chash.blake3().str.slice(0, 32).alias("row_hash")
+    digests = staged.lazy().select(digest).collect(engine="streaming")  # by several threads
+    return staged.hstack([read[ROW].alias("row_number")]).hstack(digests), links
 
 
 def _with_precision(
