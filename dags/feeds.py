@@ -109,14 +109,19 @@ def broken_dag(path: Path, why: str) -> None:
         default_args=POLICY | {"owner": "minhu"},
     )
     def declaration():
-        refuse.override(task_display_name="声明有误")(why)
+        refuse.override(task_display_name="声明有误")(path.stem, why)
 
     declaration()
 
 
 @task
-def refuse(why: str) -> None:
-    raise BadDeclaration(why)
+def refuse(feed_code: str, why: str, *, dag_run: Any = None) -> None:
+    from minhu.business_date import business_date
+    from minhu.load.failures import undeclared
+
+    settings = Settings.from_env()
+    day = business_date(None, dag_run.logical_date or dag_run.run_after, settings.timezone)
+    raise undeclared(settings, feed_code, day, BadDeclaration(why))
 
 
 def describe(feed: Feed) -> str:

@@ -37,19 +37,21 @@ def load(
 ) -> None:
     """Load what a feed delivered: every row staged, rejected, duplicate or not taken, in one transaction."""
     from minhu import database
-    from minhu.feeds import Feed, load_feeds
+    from minhu.feeds import Feed, readable_feeds
     from minhu.load import LoadResult, load_delivery, load_feed_day, load_file, read_feed
     from minhu.load.begun import yesterday
+    from minhu.load.failures import undeclared
 
     if (feed is None) == (not every) or (every and (file or delivery)):
         raise click.UsageError("name one FEED, or give --all with --date")
     database.migrate(settings)
+    day, results = as_day(business_date), list[LoadResult | MinhuError]()
     if feed:
         chosen: tuple[Feed, ...] = (read_feed(settings, feed),)
     else:
-        chosen = load_feeds(settings.config)
-    day = as_day(business_date)
-    results: list[LoadResult | MinhuError] = []
+        chosen, unreadable = readable_feeds(settings.config)
+        on = day or datetime.now(settings.zone).date() - timedelta(days=1)
+        results += [undeclared(settings, code, on, error) for code, error in unreadable.items()]
     if feed and file:
         results += [load_file(feed, only_delivery(chosen[0], delivery), file, day, settings=settings)]
     elif feed and delivery:

@@ -19,7 +19,7 @@ from minhu.business_date import TIMEZONE
 from minhu.declaration import Declared, Page, read_page
 from minhu.declaration.judge import judged
 from minhu.declaration.page import Keys, dotted
-from minhu.declaration.slips import Gathered, Slip, Wrong, nearest, refuse, refuse_all
+from minhu.declaration.slips import Slip, Wrong, nearest, refuse, refuse_all
 from minhu.declaration.wording import unknown_word
 from minhu.errors import BadDeclaration
 from minhu.feeds.canonical import LAYOUTS, NUMBERS, Column, EventType, Kind
@@ -380,17 +380,30 @@ def load_feed(path: Path) -> Feed:
     return feed
 
 
+EVERY_DELIVERY = "*"
+"""In the account: of a feed whose declaration cannot be read nobody knows which deliveries it has."""
+
+
 def load_feeds(config: Path) -> tuple[Feed, ...]:
     """Every declared feed, sorted by code, so that two parses give the same DAGs in the same order."""
+    feeds, unreadable = readable_feeds(config)
+    if unreadable:
+        raise BadDeclaration("\n".join(dict.fromkeys(map(str, unreadable.values()))))
+    return feeds
+
+
+def readable_feeds(config: Path) -> tuple[tuple[Feed, ...], dict[str, BadDeclaration]]:
+    """Every feed whose declaration can be read, sorted by code; of the others, by the names of their files, why not."""
     paths = sorted((config / "feeds").glob("*.yml"))
     if not paths:
         raise BadDeclaration(f"{config / 'feeds'}: there is no feed declared here")
-    gathered, feeds = Gathered(), []
+    feeds, unreadable = [], {}
     for path in paths:
-        with gathered.slips():
+        try:
             feeds.append(load_feed(path))
-    gathered.tell()
-    return tuple(feeds)
+        except BadDeclaration as refusal:
+            unreadable[path.stem] = refusal
+    return tuple(feeds), unreadable
 
 
 class _Layouts:

@@ -18,7 +18,7 @@ from minhu import database
 from minhu.errors import BadDelivery, Refused, Retryable, foreign
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door, Judged, Tally
-from minhu.feeds.feed import Delivery, Feed
+from minhu.feeds.feed import EVERY_DELIVERY, Delivery, Feed
 from minhu.feeds.formats.common import NO_ROWS
 from minhu.feeds.sources.fetched import UNREAD
 from minhu.glossary.delivered import DOOR_REASON
@@ -322,6 +322,17 @@ def record_attempt(
         {**_facts(source), "batch_id": batch_id, "outcome": outcome, "code": code, "reason": reason},
     )
     return LoadResult(source.feed.code, source.delivery.name, source.business_date, outcome, batch_id)
+
+
+def record_undeclared(
+    connection: psycopg.Connection, feed_code: str, business_date: date, code: str, reason: str
+) -> None:
+    """Records that nothing of a feed was loaded, under all its deliveries: no one knows which it has."""
+    connection.execute(
+        "insert into audit.attempt (feed_code, delivery, business_date, source_name, outcome, reason_code, reason)"
+        " values (%s, %s, %s, '', 'failed', %s, %s)",
+        [feed_code, EVERY_DELIVERY, business_date, code, reason],
+    )
 
 
 def _facts(source: Source) -> dict:

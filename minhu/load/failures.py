@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from traceback import walk_tb
 from types import TracebackType
@@ -50,6 +50,14 @@ def record(settings: Settings, source: Source, error: BaseException, replays: in
         except CAUGHT as lost:
             _log(settings, f"{_where(source)} {code_of(ours)}: not in the account, the database is away", lost)
     return ours
+
+
+def undeclared(settings: Settings, feed_code: str, business_date: date, error: BadDeclaration) -> BadDeclaration:
+    """The failure of a whole feed, which nobody can read what to load of, after it was written to the account."""
+    words = printable(str(error))
+    with database.connect(settings, autocommit=True) as connection:
+        batch.record_undeclared(connection, feed_code, business_date, "BAD_DECLARATION", words)
+    return BadDeclaration(words)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from minhu import database
-from minhu.feeds import load_feeds
+from minhu.feeds import EVERY_DELIVERY, readable_feeds
 from minhu.glossary.columns import COLUMN
 from minhu.glossary.delivered import BATCH_STATUS, DOOR_REASON, LOAD_FAILURE
 from minhu.settings import Settings
@@ -70,7 +70,8 @@ def reconcile(settings: Settings, business_date: date) -> Statement:
             (feed, delivery): "; ".join(starmap(_why, reasons))
             for feed, delivery, reasons in connection.execute(_FAILED, [business_date] * 2)
         }
-    names = _declared(settings)
+    names, unreadable = _declared(settings)
+    failed = {key: why for key, why in failed.items() if key[1] != EVERY_DELIVERY} | unreadable
     keys = [*names, *sorted((found.keys() | failed.keys()) - names.keys())]
     return Statement(
         business_date,
@@ -78,11 +79,12 @@ def reconcile(settings: Settings, business_date: date) -> Statement:
     )
 
 
-def _declared(settings: Settings) -> dict[tuple[str, str], str]:
-    """Feed and delivery → the feed's name, as declared."""
-    return {
-        (feed.code, delivery.name): feed.name for feed in load_feeds(settings.config) for delivery in feed.deliveries
-    }
+def _declared(settings: Settings) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], str]]:
+    """Feed and delivery → the feed's name, as declared; of the declarations that cannot be read, why."""
+    feeds, unreadable = readable_feeds(settings.config)
+    names = {(feed.code, delivery.name): feed.name for feed in feeds for delivery in feed.deliveries}
+    whys = {(code, EVERY_DELIVERY): _why("BAD_DECLARATION", str(error)) for code, error in unreadable.items()}
+    return names | {key: key[0] for key in whys}, whys
 
 
 # Rows of refused batches are counted apart: nothing of them was taken.

@@ -1,13 +1,16 @@
 """Whatever fails in a load stands in the account with a code and hurts nothing else; 未送达 is something else."""
 
+import json
 import os
 from datetime import date
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from polars.exceptions import PanicException
 
 from minhu import database, load
+from minhu.cli import minhu
 from minhu.errors import BadDeclaration, Refused, Retryable, SourceAway, Unforeseen, foreign
 from minhu.feeds import load_feeds
 from minhu.feeds.door import Door
@@ -53,6 +56,24 @@ def line(city, delivery="cases"):
 
 def a_day(city):
     return load_feed_day(city, load_feeds(city.config)[0], DAY)
+
+
+def test_a_declaration_that_cannot_be_read_keeps_no_other_feed_from_loading(city):
+    wrong = city.config / "feeds" / "wrong.yml"
+    wrong.write_text("code: wrong\ncolour: red\n", encoding="utf-8")
+    given.csv_file(city.drop / "h1" / "events_20261012.csv", [])
+    at = {"HOME": city.home, "CONFIG": city.config, "DROP": city.drop, "DATABASE_URL": city.database_url}
+    environment = {f"MINHU_{name}": str(value) for name, value in at.items()}
+    done = CliRunner().invoke(minhu, ["load", "--all", "--date", f"{DAY}", "--json"], env=environment)
+    assert done.exit_code == 1 and "wrong.yml:2: colour" in done.stderr
+    assert next((one["feed_code"], one["outcome"]) for one in json.loads(done.stdout)) == ("h1", "loaded")
+    assert query(city, "select feed_code, delivery, reason_code from audit.attempt where outcome = 'failed'") == [
+        ("wrong", "*", "BAD_DECLARATION")
+    ]
+    assert line(city, "*").feed_code == "wrong" and "声明" in line(city, "*").reason
+    assert line(city).status == "loaded"
+    wrong.unlink()
+    assert all(one.feed_code == "h1" for one in reconcile(city, DAY).lines)
 
 
 @pytest.mark.parametrize("error", [ValueError(PHONE), PanicException(PHONE), RecursionError(PHONE), MemoryError()])

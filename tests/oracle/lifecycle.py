@@ -113,7 +113,7 @@ class City:
         return [event for event in told if id(event) not in lost]
 
     def rank(self, event: Event) -> tuple[bool, int, str]:
-        """Who tells the time before who tells the day (a-date-is-a-day), then the better source, of equal ones by code."""
+        """Who tells the time before who tells the day (a-date-is-a-day), then the better source, equal ones by code."""
         return event.is_day, self.trust(event), event.sender
 
     def trust(self, event: Event) -> int:
