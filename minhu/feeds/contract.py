@@ -123,7 +123,7 @@ def _columns(delivery: Delivery) -> list[ContractColumn]:
             found.append(_column(delivery, events[name], mapping, told, False, mapping.source))
     mapped = {column.source for column in found}
     found += [ContractColumn(name, None, is_private=True) for name in delivery.private if name not in mapped]
-    kept = [name for name in delivery.known_columns if name not in mapped]
+    kept = [name for name in delivery.kept_columns if name not in mapped]
     return found + [ContractColumn(name, None, is_free=True, may_lack=True) for name in kept]
 
 

@@ -29,6 +29,7 @@ a new column appears where the declaration froze the layout, or when too many of
 | NEW_COLUMN | a column the declaration does not know; kept in payload, or dropped where it says `discard` |
 """
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ ROW = "__row"
 """Number of a row in its file, from 1; under a name that no sender uses for a column."""
 _TRUE = ("true", "1", "yes", "y", "t", "是", "真")
 _FALSE = ("false", "0", "no", "n", "f", "否", "假")
+_JSON_NUMBER = r"^-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,9})?$"
 _NOBODY = pl.Series("caller_phone", dtype=pl.String)
 
 
@@ -227,7 +229,7 @@ def _check_columns(rows: pl.DataFrame, delivery: Delivery) -> list[str]:
             "MISSING_COLUMN", f"the file lacks {wanted}; mend the declaration's columns or ask the sender"
         )
     canonical = {column.name for column in delivery.layout_columns}
-    known = {*declared, *delivery.private, *delivery.known_columns, *canonical}
+    known = {*declared, *delivery.private, *delivery.kept_columns, *canonical}
     unknown = [name for name in rows.columns if name in present - known]
     if unknown and delivery.new_columns == "freeze":
         raise BadDelivery("NEW_COLUMN", f"new columns {', '.join(map(repr, unknown))}, and the layout is frozen")
@@ -426,7 +428,7 @@ def _column_faults(
         faults += [(pl.col(_why_name(mapping)) == why, why, name) for why in times.UNREAD]
     elif column.type == "integer":  # a round that is a number and none of ours would be taken for the latest one
         faults.append((half_width(text).str.contains(r"^[+-]?[0-9]+$") & read.is_null(), "BAD_NUMBER", name))
-    elif is_required and column.type == "code":
+    elif column.type == "code" and (is_required or mapping.unknown == "reject"):
         faults.append((unread, "UNKNOWN_CODE", name))
     if is_required:
         faults.append((text.is_null(), "MISSING_VALUE", name))
@@ -518,7 +520,7 @@ def _stage(
         milestones = read.with_columns(milestones=_milestones(delivery)).select("milestones")
         canonical = canonical.drop("caller_phone").hstack(caller).hstack(milestones)
     payload = _payload(cleaned, read, delivery, unknown)
-    staged = canonical.with_columns(mask_text(payload))
+    staged = canonical.with_columns(payload)
     if delivery.tombstone:
         gone = _text(Mapping(source=delivery.tombstone.source), cleaned.columns).is_in(delivery.tombstone.one_of)
         staged = staged.hstack(cleaned.select(gone.fill_null(False).alias("is_deleted")))
@@ -566,10 +568,18 @@ def _event_json(event: pl.Expr, event_type: str, names: list[str]) -> pl.Expr:
 
 
 def _payload(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery, unknown: list[str]) -> pl.Series:
-    """What was sent and not mapped, and what could not be read, as a JSON object; null where there is nothing."""
+    """What was sent and not mapped, and what could not be read, as a JSON object, masked; null where there is nothing.
+
+    A declared amount is a number of it, everything else is text.
+    """
     kept = [] if delivery.new_columns == "discard" else unknown
-    names = [name for name in (*delivery.known_columns, *kept) if name in cleaned.columns]
-    pairs = [_json_pair(pl.col(name), name) for name in names]
+    names = [name for name in (*delivery.kept_columns, *kept) if name in cleaned.columns]
+    amounts = [name for name in names if name in delivery.amounts]
+    is_amount = {name: pl.col(name).str.contains(_JSON_NUMBER) for name in amounts}
+    pairs = [
+        _json_pair(pl.when(~is_amount[name]).then(pl.col(name)).alias(name) if name in amounts else pl.col(name), name)
+        for name in names
+    ]
     both = cleaned.hstack(read.drop(ROW).rename(lambda name: f"__read.{name}"))
     for column in delivery.layout_columns:
         source = delivery.mapping(column.name).source or ""
@@ -584,7 +594,11 @@ def _payload(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery, unkn
             pairs.append(_json_pair(unread.alias(source), source))
     if not pairs:
         return pl.Series("payload", [None] * cleaned.height, dtype=pl.String)
-    inner = both.select(pl.concat_str(pairs, separator=",", ignore_nulls=True).alias("payload"))["payload"]
+    inner = mask_text(both.select(pl.concat_str(pairs, separator=",", ignore_nulls=True).alias("payload"))["payload"])
+    if amounts:
+        numbers = [pl.when(is_amount[name]).then(pl.format(_json_name(name) + ":{}", pl.col(name))) for name in amounts]
+        told = [pl.when(inner != "").then(inner), *numbers]
+        inner = both.select(pl.concat_str(told, separator=",", ignore_nulls=True).alias("payload"))["payload"]
     return pl.select(pl.when(inner != "").then(pl.concat_str(pl.lit("{"), inner, pl.lit("}"))).alias("payload"))[
         "payload"
     ]
@@ -594,6 +608,10 @@ def _json_pair(value: pl.Expr, name: str) -> pl.Expr:
     """``"name":"value"`` as JSON, null where the value is."""
     encoded = pl.struct(value.alias(name)).struct.json_encode().str.slice(1).str.strip_suffix("}")
     return pl.when(value.is_not_null()).then(encoded)
+
+
+def _json_name(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False).replace("{", "{{").replace("}", "}}")
 
 
 def _json_object(names: list[str]) -> pl.Expr:

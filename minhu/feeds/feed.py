@@ -86,6 +86,9 @@ class Mapping(Declared):
     value: str | None = None
     """A constant, or what stands in where the source is blank."""
 
+    unknown: Literal["blank", "reject"] | None = None
+    """Of a column with a closed list of codes: a word that is none blanks the column, with a note, or rejects the row.
+    Unless given, it rejects the row where the code is required, and blanks the column elsewhere."""
     nulls: tuple[str, ...] = ()
     """What means nothing in this column, beside the delivery's: a stand-in such as 1900-01-01 00:00:00."""
 
@@ -214,6 +217,9 @@ class Delivery(Declared):
     """A column the declaration does not know: kept in payload, the batch refused, or dropped."""
     known_columns: tuple[SourceColumn, ...] = ()
     """Further source columns the sender is known to send; they go to payload and are not new."""
+    amounts: tuple[SourceColumn, ...] = ()
+    """Further source columns of amounts, areas or counts: a number there is kept in payload as it is, for it is
+    nobody's; anything else there is masked as text is."""
     optional_columns: tuple[SourceColumn, ...] = ()
     """Mapped source columns that a file may lack."""
     max_rejected_pct: Annotated[float, Field(ge=0, le=100)] = 1.0
@@ -248,10 +254,31 @@ class Delivery(Declared):
         wrong = []
         if self.milestones and self.kind != "case":
             wrong.append(Wrong("only a case row can carry milestones", "只有工单才能带办理环节", "milestones"))
-        refuse_all([*wrong, *self._wrong_keys(), *self._wrong_has_no(), *self._leaking()])
+        refuse_all([*wrong, *self._wrong_keys(), *self._wrong_has_no(), *self._wrong_unknown(), *self._leaking()])
         return self
 
+    def _wrong_unknown(self) -> Iterator[Wrong]:
+        place: tuple[str | int, ...] = ("columns",)
+        given = [(name, one, self.layout_columns, place) for name, one in self.columns.items()]
+        for at, milestone in enumerate(self.milestones):
+            place = ("milestones", at, "columns")
+            given += [(name, one, LAYOUTS["event"], place) for name, one in milestone.columns.items()]
+        for name, mapping, layout, place in given:
+            column = next(column for column in layout if column.name == name)
+            if mapping.unknown and not column.codes:
+                en, zh = (
+                    f"`unknown` is of columns with a list of codes; {name} has none",
+                    f"{name} 没有代码表，不用写 unknown",
+                )
+                yield Wrong(en, zh, *place, name, "unknown")
+            elif mapping.unknown == "blank" and column.is_required:
+                en = f"{name} is required, so a word that is no code rejects the row; leave `unknown` out"
+                yield Wrong(en, f"{name} 必填，代码不认得只能拒收该行；去掉 unknown", *place, name, "unknown")
+
     def _leaking(self) -> Iterator[Wrong]:
+        if shown := sorted(set(self.amounts) & set(self.private)):
+            told = ", ".join(shown)
+            yield Wrong(f"{told} is private, and amounts are kept", f"{told} 是隐私列，不能又作为数额留存", "amounts")
         phone = self._source_of("caller_phone")
         for name, mapping in self.columns.items():
             private = set(mapping.sources) & set(self.private) - {phone}
@@ -288,6 +315,11 @@ class Delivery(Declared):
         for name in sorted(set(self.has_no) & (given | needed)):
             en = f"has_no: {name} is mapped or required, so the sender must have it"
             yield Wrong(en, f"{name} 已有对应列或必填，来件必定有它", "has_no")
+
+    @property
+    def kept_columns(self) -> tuple[SourceColumn, ...]:
+        """The declared columns that are mapped to nothing and go to payload."""
+        return (*self.known_columns, *self.amounts)
 
     @property
     def layout_columns(self) -> tuple[Column, ...]:

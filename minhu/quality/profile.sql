@@ -88,7 +88,7 @@ case_rows as (
             audit.has_number(
                 concat_ws(
                     ' ', told.title, told.content, told.address, told.caller_masked, cast(told.milestones as text),
-                    cast(told.payload as text), told.category_code, told.channel, told.area_code, told.status
+                    audit.words_of(told.payload), told.category_code, told.channel, told.area_code, told.status
                 )
             )
         ) as unmasked_rows
@@ -167,7 +167,7 @@ event_rows as (
         max(told.occurred_at) as newest_at,
         count(*) filter (
             where audit.has_number(
-                concat_ws(' ', told.note, cast(told.payload as text), told.unit_name, told.reason_code)
+                concat_ws(' ', told.note, audit.words_of(told.payload), told.unit_name, told.reason_code)
             )
         ) as unmasked_rows
     from staging.case_event as told
@@ -192,7 +192,7 @@ callback_rows as (
         count(*) filter (
             where audit.has_number(
                 concat_ws(
-                    ' ', told.reason, cast(told.payload as text), told.unit_name, told.channel, told.satisfaction_code
+                    ' ', told.reason, audit.words_of(told.payload), told.unit_name, told.channel, told.satisfaction_code
                 )
             )
         ) as unmasked_rows

@@ -23,7 +23,7 @@ def to_source(rows: pl.DataFrame, feed: Feed, delivery: Delivery) -> pl.DataFram
     for column, mapping, name in _written(delivery):
         if mapping.source and mapping.source not in columns and name in rows.columns:
             columns[mapping.source] = _spoken(rows[name], rows["dice"], column, mapping, feed, delivery)
-    for source in (*delivery.private, *delivery.known_columns):
+    for source in (*delivery.private, *delivery.kept_columns):
         if source not in columns:
             columns[source] = fill(source, rows)
     return pl.DataFrame(columns).select(source_columns(delivery))
@@ -32,7 +32,7 @@ def to_source(rows: pl.DataFrame, feed: Feed, delivery: Delivery) -> pl.DataFram
 def source_columns(delivery: Delivery) -> list[str]:
     """The columns that a file of the delivery has."""
     mapped = [mapping.source for _, mapping, _ in _written(delivery) if mapping.source]
-    return list(dict.fromkeys([*mapped, *delivery.private, *delivery.known_columns]))
+    return list(dict.fromkeys([*mapped, *delivery.private, *delivery.kept_columns]))
 
 
 def numeric_columns(delivery: Delivery) -> frozenset[str]:

@@ -1,9 +1,12 @@
 """Every text column is masked on its way in; a key is refused where it is a citizen's number, and never masked."""
 
+import json
+
 import polars as pl
 import pytest
 from pydantic import ValidationError
 
+from minhu.feeds.canonical import LAYOUTS
 from minhu.feeds.door import judge
 from minhu.feeds.feed import Feed
 
@@ -51,6 +54,42 @@ def test_a_satisfaction_is_masked():
     given = feed("callback", {name: name for name in ("case_no", "called_at", "satisfaction_code", "channel")})
     staged = judged(given, case_no="1", called_at=TIME, satisfaction_code=PHONE, channel="微信：13800001234").staged
     assert staged.select("satisfaction_code", "channel").row(0) == (HIDDEN, f"微信：{HIDDEN}")
+
+
+@pytest.mark.parametrize(("unknown", "staged", "reasons"), [("blank", [None], []), ("reject", [], ["UNKNOWN_CODE"])])
+def test_a_declaration_says_what_becomes_of_a_row_whose_code_no_list_has(unknown, staged, reasons):
+    columns = {"case_no": "n", "received_at": "t", "urgency": {"from": "u", "unknown": unknown}}
+    given = feed("case", columns, max_rejected_pct=100)
+    found = judged(given, n="1", t=TIME, u="很急")
+    assert found.staged["urgency"].to_list() == staged and found.rejected["reason_code"].to_list() == reasons
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "unknown", "says"),
+    [
+        ("case", "channel", "reject", "channel has none"),
+        ("event", "event_type", "blank", "event_type is required"),
+    ],
+)
+def test_what_cannot_be_said_of_an_unknown_code_is_refused(kind, name, unknown, says):
+    columns = {column: column for column in ("case_no", "received_at", "occurred_at", "event_type")}
+    columns = {column: column for column in columns if column in [one.name for one in LAYOUTS[kind]]}
+    with pytest.raises(ValidationError, match=says):
+        feed(kind, columns | {name: {"from": name, "unknown": unknown}})
+
+
+def test_a_declared_amount_is_kept_as_a_number_and_is_nobodys():
+    given = feed("case", {"case_no": "n", "received_at": "t"}, known_columns=["备注"], amounts=["金额", "面{积"])
+    row = {"n": "1", "t": TIME, "备注": PHONE}
+    told = judged(given, **row, 金额=PHONE, **{"面{积": "-12.50"}).staged["payload"][0]
+    assert told == f'{{"备注":"{HIDDEN}","金额":{PHONE},"面{{积":-12.50}}'
+    told = judged(given, **row, 金额=f"电话{PHONE}", **{"面{积": "007"}).staged["payload"][0]
+    assert json.loads(told) == {"备注": HIDDEN, "金额": f"电话{HIDDEN}", "面{积": "007"}
+
+
+def test_a_private_column_is_no_amount():
+    with pytest.raises(ValidationError, match="金额 is private"):
+        feed("case", {"case_no": "n", "received_at": "t"}, amounts=["金额"], private=["金额"])
 
 
 def test_a_code_that_no_list_has_is_blanked_and_masked_in_payload():

@@ -92,6 +92,15 @@ def test_coordinates_are_no_phones(warehouse: Settings):
     assert seen(warehouse, texts) == [False, False]
 
 
+def test_the_gate_reads_the_words_of_a_payload_and_not_its_amounts(warehouse: Settings):
+    told = ['{"金额": 13800001234}', '{"金额": "13800001234"}', '{"备注": "无", "数": 1}', "{}"]
+    query = (
+        "select audit.has_number(audit.words_of(told::jsonb)) from unnest(%s::text[]) with ordinality as a (told, at)"
+    )
+    with database.connect(warehouse) as connection:
+        assert [found for (found,) in connection.execute(query, [told])] == [None, True, False, None]
+
+
 def test_people_who_are_spoken_of_and_not_named_stay_as_they_are():
     texts = pl.Series(list(nobodys.texts()))
     wrong = texts.filter(mask_text(texts) != texts)
