@@ -13,7 +13,7 @@ from minhu.load import seal
 from minhu.load.store import store_of
 from minhu.settings import Settings
 
-OLDEST_POSTGRESQL = 15
+OLDEST_POSTGRESQL = 16
 FREE_GB = 5
 
 

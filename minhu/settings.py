@@ -3,7 +3,7 @@
 | variable | meaning | default |
 |---|---|---|
 | ``MINHU_HOME`` | data of this installation | ``.minhu/`` beside the package |
-| ``MINHU_DATABASE_URL`` | another PostgreSQL ≥ 15 instead of the embedded one | (embedded) |
+| ``MINHU_DATABASE_URL`` | another PostgreSQL ≥ 16 instead of the embedded one | (embedded) |
 | ``MINHU_CONFIG`` | the folder a city edits | ``config/`` |
 | ``MINHU_DROP`` | root that drop-folder sources are relative to | ``$MINHU_HOME/drop`` |
 | ``MINHU_LANDING`` | where raw deliveries are kept: a folder or a URL | ``$MINHU_HOME/landing`` |

@@ -114,6 +114,25 @@ def logins_add(settings: Settings, name: str, group: str, timeout: str, unit: st
     click.echo(f"{name}: {password}")
 
 
+@logins.command("identify", epilog=example("minhu logins identify ping --method cert --as 'CN=ping,O=考核办'"))
+@click.argument("name")
+@click.option("--method", required=True, help="As pg_hba.conf names it: cert, gss, peer …")
+@click.option("--as", "identity", required=True, help="Who that is there; `select system_user` tells it.")
+@click.option("--off", is_flag=True, help="It is this login no longer.")
+@click.pass_obj
+def logins_identify(settings: Settings, name: str, method: str, identity: str, off: bool) -> None:
+    """Say which certificate or directory entry a login is. Who logs in with a password needs none of this.
+
+    Whoever the server cannot tell, or lets in unasked, decides nothing.
+    """
+    from minhu import database
+    from minhu.database import logins
+
+    with database.connect(settings, autocommit=True) as connection:
+        logins.identify(connection, name, method, identity, is_active=not off)
+    click.echo(f"{name} is {'no longer ' if off else ''}{method}:{identity}")
+
+
 @logins.command("drop", epilog=example("minhu logins drop superset"))
 @click.argument("name")
 @click.pass_obj

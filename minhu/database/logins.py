@@ -64,6 +64,16 @@ def _speaks_for(connection: psycopg.Connection, name: str, unit: str, *, is_acti
         connection.execute("select assess.set_unit_login(%s, %s, %s)", [name, unit, is_active])
 
 
+def identify(connection: psycopg.Connection, name: str, method: str, identity: str, *, is_active: bool = True) -> None:
+    """Says that who is authenticated by ``method`` as ``identity`` is the login ``name``, or no longer.
+
+    ``method`` as `pg_hba.conf` names it (``cert``, ``ldap``, ``gss``, ``peer``), ``identity`` as the server tells it:
+    ``select system_user`` in that person's session gives both. A password needs none of this.
+    """
+    with foreign.told("act", user=connection.info.user, act="assess.set_identity"):
+        connection.execute("select assess.set_identity(%s, %s, %s, %s)", [method, identity, name, is_active])
+
+
 def drop_login(connection: psycopg.Connection, name: str) -> None:
     """Removes a login that `add_login` made. Raises Refused when it is none of those.
 

@@ -10,7 +10,17 @@ from minhu.errors import Refused
 from tests.scenarios.city import login_of
 from tests.scoring.city import GIVEN, City, fill
 
-TABLES = ("unit_login", "appeal", "appeal_decision", "exclusion", "manual_point", "violation", "approval", "waiver")
+TABLES = (
+    "unit_login",
+    "appeal",
+    "appeal_decision",
+    "exclusion",
+    "manual_point",
+    "violation",
+    "approval",
+    "waiver",
+    "identity",
+)
 ACTS = {  # who may call what; the owner may call everything
     "bi": set(),
     "auditor": set(),
@@ -96,11 +106,40 @@ def test_even_the_owner_cannot_sign_for_another(city):
         owner.rollback()
 
 
+def test_a_name_that_was_only_taken_decides_nothing_and_sees_nothing(city, logins):
+    """The owner of an embedded server is a superuser, who may go by any name; his approval would pass for another's."""
+    given = POINT | {"unit_code": "D2", "evidence_ref": "通报〔2026〕9号"}
+    point = record(logins["ping"], "enter_manual_point", **given)
+    acts = (
+        f"assess.approve('manual_point', '{point}', 'approved', '属实')",
+        "assess.exclude('x', 'x', 'x')",
+        "assess.file_appeal('2026-10', 'D1', 'x', 'x', 'x', 'x')",
+    )
+    with database.connect(city, autocommit=True) as owner:
+        owner.execute(f"set session authorization {login_of(logins['gu'])}")
+        told = []
+        for act in acts:
+            with pytest.raises(psycopg.Error) as refusal:
+                owner.execute(f"select {act}")
+            told.append(str(refusal.value).partition("\n")[0])
+        assert told[0].startswith(
+            f"nobody has proved to be the login {login_of(logins['gu'])}: the server authenticated"
+        )
+        assert "does not speak for the unit 'D1'" in told[2] or "nobody has proved" in told[2]
+        owner.execute(f"reset session authorization; set session authorization {login_of(logins['d1'])}")
+        assert owner.execute("select assess.own_units()").fetchall() == []
+        assert owner.execute("select count(*) from assess.appeal").fetchone() == (0,)
+    assert rows(city, "select count(*) from assess.approval where subject_id = %s", str(point)) == [(0,)]
+    assert record(
+        logins["gu"], "approve", subject_kind="manual_point", subject_id=str(point), verdict="rejected", reason="x"
+    )
+
+
 @pytest.mark.parametrize("who", ["owner", "ping", "shen", "bao", "d1"])
 @pytest.mark.parametrize("table", TABLES)
 def test_nothing_is_changed_or_deleted_by_anybody(logins, who, table):
     for statement in (
-        f"update assess.{table} set {'login' if table == 'unit_login' else 'reason'} = 'x'",
+        f"update assess.{table} set {'login' if table in ('unit_login', 'identity') else 'reason'} = 'x'",
         f"delete from assess.{table}",
         f"delete from assess.{table} where false",
         f"truncate assess.{table} cascade",
@@ -129,7 +168,7 @@ def test_each_group_does_its_acts_and_no_other(city, group):
         f"minhu_{group}",
         f"minhu_{group}",
     )
-    assert {name for (name,) in found} == ACTS[group]
+    assert {name for (name,) in found} - {"actor", "acting", "authenticated"} == ACTS[group]
 
 
 def test_every_act_fixes_its_search_path(city):
