@@ -77,7 +77,9 @@ def psql(settings: Settings, arguments: tuple[str, ...]) -> None:
     from minhu.database import embedded
 
     where = str(embedded.status(settings).bin_dir / "psql")
-    os.execv(where, ["psql", database.url(settings), *arguments])  # noqa: S606 - the terminal becomes psql's
+    at, password = database.without_password(database.url(settings))
+    environment = os.environ | ({"PGPASSWORD": password} if password else {})
+    os.execve(where, ["psql", at, *arguments], environment)  # noqa: S606 - the terminal becomes psql's
 
 
 @minhu.command(epilog=example("minhu simulate --out drop --start 2026-10-01 --days 31 --cases-per-day 970 --seed 7"))

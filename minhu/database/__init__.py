@@ -1,6 +1,6 @@
 """The warehouse database: the server that comes with us, how to reach it, its migrations, its logins."""
 
-from minhu.database.connect import LOCK_BUILD, LOCK_CONFIG, LOCK_MIGRATE, act, connect, lock, one, url
+from minhu.database.connect import LOCK_BUILD, LOCK_CONFIG, LOCK_MIGRATE, act, connect, lock, one, url, without_password
 from minhu.database.migrate import MIGRATIONS, applied, migrate, outstanding
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "one",
     "outstanding",
     "url",
+    "without_password",
 ]

@@ -33,6 +33,15 @@ def url(settings: Settings, database: str = "warehouse") -> str:
     return embedded.start(settings).url(database)
 
 
+def without_password(url: str) -> tuple[str, str | None]:
+    """``url`` as it may stand in a command line, which everybody on the machine reads; and its password."""
+    from sqlalchemy import URL, make_url
+
+    at = make_url(url)
+    bare = URL.create(at.drivername, at.username, None, at.host, at.port, at.database, at.query)
+    return bare.render_as_string(), None if at.password is None else str(at.password)
+
+
 _reached: dict[Settings, str] = {}
 """Where an installation's warehouse was last reached, so that a connection need not ask for the server first."""
 

@@ -11,10 +11,11 @@ and a build may run meanwhile.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import dict_row
+from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from minhu import database
@@ -108,9 +109,18 @@ def _verify(
     with database.connect(settings) as connection:
         release = find_release(connection, wanted.text, revision, scheme_id)
         releases, last_hash, findings = check_chain(connection, tell)
+        known = _release_of(connection, expected) if expected else None
+    notes = []
     if expected is not None and not release.hash.startswith(expected.lower()):
-        where = release.release_id, release.period, release.revision
-        findings.append(Finding(*where, "release", None, f"哈希为 {release.hash}，不是所给的 {expected}"))
+        what = f"哈希为 {release.hash}，不是所给的 {expected}"
+        if known:
+            what += f"：所给的是 {known.scheme_id} {known.period} 第 {known.revision} 次修订的哈希"
+        if known and revision is None and (known.scheme_id, known.period) == (release.scheme_id, release.period):
+            notes.append(
+                f"第 {release.revision} 次修订{what}，那一次仍在链上；单独核对请加 --revision {known.revision}"
+            )
+        else:
+            findings.append(Finding(release.release_id, release.period, release.revision, "release", None, what))
     with database.connect(settings) as connection:
         query = "select inputs from publish.release where release_id = %s"
         recorded = database.one(connection, query, [release.release_id])[0]
@@ -118,7 +128,6 @@ def _verify(
         retained, lost = (None, None) if chain_only else _gone(connection, release)
         changed = () if chain_only else _changed_inputs(connection, release, recorded)
     is_mean = run.scheme.parts(run.period) is not None  # the release records its own rows, not those of other scores
-    notes = []
     access = access_log_chain.check(settings)
     if access is None:
         notes.append("本登录不读访问日志，未校验其哈希链")
@@ -146,6 +155,19 @@ def _verify(
         tuple(notes),
         access,
     )
+
+
+class _Known(NamedTuple):
+    scheme_id: str
+    period: str
+    revision: int
+
+
+def _release_of(connection: psycopg.Connection, expected: str) -> _Known | None:
+    """Which release has this hash, or one that begins so."""
+    query = "select scheme_id, period, revision from publish.release where starts_with(hash, %s) order by release_id"
+    with connection.cursor(row_factory=class_row(_Known)) as cursor:
+        return cursor.execute(query, [expected.lower()]).fetchone()
 
 
 def _changed_inputs(connection: psycopg.Connection, release: Release, recorded: dict) -> tuple[str, ...]:

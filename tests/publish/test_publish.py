@@ -169,6 +169,13 @@ def test_who_approves_sees_what_moved_and_an_auditor_checks_the_hashes(city, she
     noted = verify(auditor, MONTH, chain_only=True).release.hash[:12]
     assert verify(auditor, MONTH, chain_only=True, expected=noted).is_ok
     assert not verify(auditor, MONTH, 1, chain_only=True, expected=noted).is_ok
+    earlier = verify(auditor, MONTH, 1, chain_only=True).release.hash
+    told = verify(
+        auditor, MONTH, chain_only=True, expected=earlier[:12]
+    )  # the newest, with what was noted of the first
+    assert told.is_ok and any("第 1 次修订的哈希，那一次仍在链上" in note for note in told.notes)
+    [wrong] = verify(auditor, MONTH, chain_only=True, expected="0" * 12).findings
+    assert wrong.what_zh.endswith("不是所给的 000000000000")
     with pytest.raises(Refused, match="--chain-only"):
         verify(auditor, MONTH)
 
