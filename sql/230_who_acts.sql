@@ -85,7 +85,9 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     )
 $$;
 
-create function assess.set_identity(method text, identity text, login text, is_active boolean default true) returns bigint
+create function assess.set_identity(
+    method text, identity text, login text, is_active boolean default true
+) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     written bigint;
