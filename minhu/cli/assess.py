@@ -28,8 +28,12 @@ def _record(settings: Settings, act: str, **given: object) -> int:
 
 def _list_decisions(settings: Settings, what: str, as_json: bool, columns: str, **wanted: str | None) -> None:
     from minhu import assess
+    from minhu.schemes.words import limit
 
-    show(assess.listing(settings, what, **wanted), as_json, columns.split())
+    rows = assess.listing(settings, what, **wanted)
+    if not as_json:  # a term ends at 24:00 of its last day, never at 00:00 of the next
+        rows = [row | {"decide_by": limit(row["decide_by"])} if row.get("decide_by") else row for row in rows]
+    show(rows, as_json, columns.split())
 
 
 def _record_file(settings: Settings, act: str, file: Path, what: str) -> None:

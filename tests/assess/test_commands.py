@@ -40,6 +40,11 @@ def test_an_appeal_from_filing_to_the_score_by_the_command_line(world_of):
     world_of.cli("d1", "appeals", "file", "h12345", "3", "--period", "2026-10", "--grounds", "x", "--statement", "x",
                  "--evidence", "x")  # fmt: skip
     assert world_of.cli("d1", "appeals", "withdraw", "2", "--reason", "不再申诉") == "appeal 2 is withdrawn\n"
+    world_of.cli("ping", "appeals", "file", "h12345", "3", "--period", "2026-10", "--grounds", "x", "--statement", "x",
+                 "--evidence", "x", "--unit", "U1", "--decide-by", "2030-01-04")  # fmt: skip
+    assert "2030-01-04 24:00" in world_of.cli("ping", "appeals", "list") and "2030-01-05" in world_of.cli(
+        "ping", "appeals", "list", "--json"
+    )
     world_of.cli("ping", "violations", "add", "U1", "late_handling", "--found", "2026-10-21", "--reason", "督查通报",
                  "--case", "h12345", "6")  # fmt: skip
     assert world_of.cli("gu", "violations", "revoke", "1", "--reason", "不成立") == "violation 1 is revoked\n"
