@@ -46,8 +46,7 @@ def export(
     if asked.is_public and (asked.units or asked.table == "evidence"):
         left = "--unit" if asked.units else "--table evidence"
         raise Refused(f"a public version holds no unit's rows; leave out {left} or --public")
-    if out.is_dir() or not out.parent.is_dir():
-        raise Refused(f"cannot write {out}: it is a folder" if out.is_dir() else f"there is no folder {out.parent}")
+    assert_can_put(out)
     report = read_report(
         settings,
         period,
@@ -142,9 +141,23 @@ def _explained(asked: Asked) -> tuple[str, ...] | None:
     return None if FORMATS[asked.format].has_rows(asked) else ()
 
 
+def assert_can_put(out: Path) -> None:
+    """Raises Refused where no file can be written, before anybody waits for what is to be in it."""
+    if out.is_dir() or not out.parent.is_dir():
+        raise Refused(f"cannot write {out}: it is a folder" if out.is_dir() else f"there is no folder {out.parent}")
+    probe = _beside(out)
+    with foreign.told("write file", file=out):
+        probe.touch()
+        probe.unlink()
+
+
+def _beside(out: Path) -> Path:
+    return out.with_name(f".{out.name}.{os.getpid()}")
+
+
 def put(out: Path, content: bytes) -> None:
     """Writes a file, whole or not at all. Raises Refused where it cannot."""
-    fresh = out.with_name(f".{out.name}.{os.getpid()}")
+    fresh = _beside(out)
     try:
         with foreign.told("write file", file=out):
             fresh.write_bytes(content)
@@ -153,4 +166,4 @@ def put(out: Path, content: bytes) -> None:
         fresh.unlink(missing_ok=True)
 
 
-__all__ = ["FORMATS", "Asked", "Report", "export", "put", "read_report", "suppress", "write"]
+__all__ = ["FORMATS", "Asked", "Report", "assert_can_put", "export", "put", "read_report", "suppress", "write"]

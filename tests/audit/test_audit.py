@@ -326,6 +326,12 @@ def claim(city, more: int) -> None:
         )
 
 
+def test_nobody_waits_for_a_report_that_cannot_be_written(city, monkeypatch):
+    monkeypatch.setattr("minhu.audit.report.read_audit", lambda *_, **__: pytest.fail("it was read"))
+    result = run(city, "report", MONTH, "--out", "/proc")  # where even root writes no file
+    assert result.exit_code == 1 and f"/proc/audit-{MONTH}.html" in str(result.exception)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [

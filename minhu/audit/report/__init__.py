@@ -5,8 +5,7 @@ from pathlib import Path
 
 from minhu.audit.report.chapters import chapters, month_zh
 from minhu.audit.report.read import AuditReport, read_audit
-from minhu.errors import Refused
-from minhu.export import put
+from minhu.export import assert_can_put, put
 from minhu.paper.blocks import Cover
 from minhu.paper.fonts import find_faces
 from minhu.paper.to_html import as_html
@@ -29,18 +28,16 @@ def write_report(settings: Settings, month: str, out: Path, *, seed: str | None 
     """Writes ``audit-<month>.html`` and ``audit-<month>.pdf`` into the folder ``out``, each whole or not at all.
 
     ``seed`` draws the sample; the month unless given. Raises Refused when it is no month, there is nothing to report,
-    or the folder is not there.
+    or the files cannot be written: the folder is looked at first.
     """
-    if not out.is_dir():
-        raise Refused(f"there is no folder {out}")
+    html, pdf = (out / f"audit-{month}.{ending}" for ending in ("html", "pdf"))
+    for file in (html, pdf):
+        assert_can_put(file)
     report = read_audit(settings, month, seed=seed or month, n=n)
     blocks = chapters(report)
     title = f"{month_zh(report)}数据质量审计月报"
     cover = Cover(title=title, head=title, subject=report.period.text, dated=report.as_of)
-    written = {
-        out / f"audit-{report.period.text}.html": as_html(blocks, cover).encode(),
-        out / f"audit-{report.period.text}.pdf": as_pdf(blocks, cover, find_faces()),
-    }
+    written = {html: as_html(blocks, cover).encode(), pdf: as_pdf(blocks, cover, find_faces())}
     access_log.record_export(settings, f"audit report {report.period.text}")
     for path, content in written.items():
         put(path, content)
