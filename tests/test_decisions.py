@@ -86,6 +86,15 @@ def test_every_guard_exists(entry):
     assert [guard for guard in guards if not exists(guard)] == []
 
 
+def test_every_promise_names_tests_that_exist():
+    page = (PROJECT_ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if re.match(r"\| (?!promise|---)", line)]
+    assert len(rows) >= 14
+    for row in rows:
+        guards = re.findall(r"`(tests/[^`]+)`", row)
+        assert guards and all(map(exists, guards)), row
+
+
 def test_few_entries_go_without_a_guard():
     assert {one.id for one in HOLD if one["Guard"].startswith("none")} == {
         "callers-indexed-by-the-build",
