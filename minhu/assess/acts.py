@@ -7,7 +7,7 @@ import psycopg
 
 from minhu import database
 from minhu.assess.files import Problem, read_rows, refusal
-from minhu.errors import Refused
+from minhu.errors import Refused, foreign
 from minhu.privacy.line import mask_line
 from minhu.settings import Settings
 
@@ -54,10 +54,23 @@ def _call(connection: psycopg.Connection, act: str, given: dict[str, object]) ->
     if act == "file_appeal" and "unit_code" not in arguments:
         arguments["unit_code"] = _own_unit(connection)
     arguments |= {name: mask_line(str(arguments[name])) for name in FREE_TEXT if name in arguments}
+    arguments |= _indicators(connection, arguments)
     try:
         return database.act(connection, f"assess.{act}", arguments)
     except Refused as error:
         raise Refused(mask_line(str(error))) from None
+
+
+def _indicators(connection: psycopg.Connection, given: dict[str, object]) -> dict[str, object]:
+    """The indicators by their codes, where they are given by name (按时办结率)."""
+    several, one = given.get("indicator_codes"), given.get("indicator_code")
+    said = list(several) if isinstance(several, (list, tuple)) else [one] if one else []
+    if not said:
+        return {}
+    query = "select assess.codes_of(%s::text[], %s)"
+    with foreign.told("act", user=connection.info.user, act="assess.codes_of"):
+        codes = database.one(connection, query, [said, given.get("scheme_id")])[0]
+    return {"indicator_codes": codes} if several else {"indicator_code": codes[0]}
 
 
 def _own_unit(connection: psycopg.Connection) -> str:

@@ -12,10 +12,12 @@ from minhu.settings import Settings
 
 reason_option = click.option("--reason", required=True, help="Why, in a few words; phone and ID numbers are masked.")
 reason_code_option = click.option("--reason-code", required=True, help="Why, as a code: beyond_duty, mis_dispatched, …")
-evidence_option = click.option("--evidence", "evidence_ref", help="Where the evidence is kept: a file number, a link.")
+evidence_option = click.option(
+    "--evidence", "evidence_ref", help="Where the evidence is kept: a file number, a link; an appeal needs it."
+)
 assignment_option = click.option("--assignment", "assignment_id", help="Only this assignment of the case.")
 indicators_option = click.option(
-    "--indicator", "indicator_codes", multiple=True, help="Only for this indicator; may be given again."
+    "--indicator", "indicator_codes", multiple=True, help="Only for this one, by code or name; may be given again."
 )
 
 

@@ -24,9 +24,9 @@ TABLES = (
 ACTS = {  # who may call what; the owner may call everything
     "bi": set(),
     "auditor": set(),
-    "unit": {"file_appeal", "withdraw_appeal", "own_units"},
+    "unit": {"file_appeal", "withdraw_appeal", "own_units", "codes_of"},
     "evaluator": {
-        "own_units", "file_appeal", "withdraw_appeal", "decide_appeal", "exclude", "revoke_exclusion",
+        "own_units", "codes_of", "file_appeal", "withdraw_appeal", "decide_appeal", "exclude", "revoke_exclusion",
         "enter_manual_point", "revoke_manual_point", "enter_violation", "revoke_violation", "approve",
         "waive", "revoke_waiver", "release_batch",
     },
@@ -189,6 +189,24 @@ def test_an_act_of_another_group_is_refused_in_one_line(logins, who, act):
         given |= {"verdict": "approved", "reason": "x"}
     with pytest.raises(Refused, match="may not do this"):
         record(logins[who], act, **given)
+
+
+def test_an_indicator_is_known_by_its_name_where_one_alone_has_it(city, logins):
+    asked = "select assess.codes_of(%s::text[], %s)"
+    with database.connect(logins["d1"]) as connection:
+        told = connection.execute(asked, [["按时办结率", "sign_on_time", "没有的"], None]).fetchone()[0]
+        assert told == ["close_on_time", "sign_on_time", "没有的"]  # the act itself refuses what nobody has
+    other = '{"indicators": [{"code": "closed_in_time", "name_zh": "按时办结率"}]}'
+    with database.connect(city) as owner:
+        owner.execute(
+            "insert into config.entry (kind, key, since_version, data)"
+            " select 'scheme', 'other', max(since_version), %s::jsonb from config.entry",
+            [other],
+        )
+        assert owner.execute(asked, [["按时办结率"], "other"]).fetchone()[0] == ["closed_in_time"]
+        with pytest.raises(psycopg.errors.RaiseException, match="one of close_on_time, closed_in_time"):
+            owner.execute(asked, [["按时办结率"], None])
+        owner.rollback()
 
 
 def test_nobody_decides_what_he_filed_whoever_he_is(logins):

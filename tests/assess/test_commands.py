@@ -15,11 +15,12 @@ def world_of(make_world):
 def test_an_appeal_from_filing_to_the_score_by_the_command_line(world_of):
     filed = world_of.cli(
         "d1", "appeals", "file", "h12345", "1", "--period", "2026-10", "--grounds", "mis_dispatched",
-        "--statement", "来电人13812345678重复反映", "--evidence", "2026-17", "--indicator", "close_on_time",
+        "--statement", "来电人13812345678重复反映", "--evidence", "2026-17", "--indicator", "按时办结率",
     )  # fmt: skip
     assert filed == "appeal 1 is filed\n"
     (listed,) = json.loads(world_of.cli("d1", "appeals", "list", "--json"))
     assert (listed["state"], listed["statement"]) == ("filed", "来电人138****5678重复反映")
+    assert listed["indicator_codes"] == ["close_on_time"]
     with pytest.raises(Refused, match="may not do this"):
         world_of.cli("d1", "appeals", "decide", "1", "granted", "--reason-code", "x", "--reason", "x")
     granted = world_of.cli(
