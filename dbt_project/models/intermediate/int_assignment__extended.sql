@@ -1,6 +1,7 @@
 -- Closing limits that were extended. Grants are taken in their order: one with a due date sets the limit, one without
 -- adds the amount that the rule declares. A grant counts when it was asked for before the limit then in force passed;
--- of a hotline that tells no requests it was. Asked later it has no effect, and so no grant after it has.
+-- of a hotline that tells no requests it was. Asked later it has no effect, and so no grant after it has. Of each that
+-- had one: when it was granted, and the limit from then on.
 with limited as (
     select
         assignments.assignment_id,
@@ -47,7 +48,8 @@ decided as (
             min(occurred_at) filter (where event_type = 'EXTEND_REQUEST'),
             case when bool_and(is_asking_untold) then '-infinity' else max(occurred_at) end
         ) as asked_at,
-        max(due_at) filter (where event_type = 'EXTEND_GRANT') as granted_due_at
+        max(due_at) filter (where event_type = 'EXTEND_GRANT') as granted_due_at,
+        max(occurred_at) filter (where event_type = 'EXTEND_GRANT') as granted_at
     from asked
     group by assignment_id, decisions_before
     having bool_or(event_type = 'EXTEND_GRANT')
@@ -58,6 +60,7 @@ numbered as (
         limited.*,
         decided.asked_at,
         decided.granted_due_at,
+        decided.granted_at,
         row_number() over so_far as grant_no,
         count(decided.granted_due_at) over so_far as dates_set
     from decided
@@ -101,6 +104,7 @@ moved as (
     select
         assignment_id,
         grant_no,
+        granted_at,
         asked_at,
         first_due_at,
         is_first_provisional,
@@ -119,6 +123,7 @@ asking as (
     select
         assignment_id,
         grant_no,
+        granted_at,
         asked_at,
         is_moved,
         in_force_due_at,
@@ -151,13 +156,14 @@ judged as (
 ),
 
 final as (
-    select distinct on (assignment_id)
+    select
         assignment_id,
-        in_force_due_at as extended_due_at,
-        is_in_force_provisional as is_provisional
+        (array_agg(in_force_due_at order by grant_no desc))[1] as extended_due_at,
+        (array_agg(is_in_force_provisional order by grant_no desc))[1] as is_provisional,
+        jsonb_agg(jsonb_build_array(granted_at, in_force_due_at) order by grant_no) as grants
     from judged
     where is_in_time and is_moved
-    order by assignment_id asc, grant_no desc
+    group by assignment_id
 )
 
 select * from final

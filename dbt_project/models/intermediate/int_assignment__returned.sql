@@ -10,6 +10,7 @@ with returned as (
         limited.has_24h_duty,
         extended.assignment_id is not null as is_extended,
         extended.extended_due_at,
+        extended.grants,
         limited.extension_rule
     from {{ ref('int_assignment__opened') }} as opened
     inner join {{ ref('int_assignment__lived') }} as lived on opened.assignment_id = lived.assignment_id
@@ -62,6 +63,20 @@ windows as (
     select * from {{ span_ends('spans', ref('stg_calendar_day')) }} as ended
 ),
 
+-- The limit in force when it was asked for. What moved it later on counts where it moved it on: then it had not passed.
+granted as (
+    select
+        returned.assignment_id,
+        max(told.grant_no) as number
+    from returned
+    inner join asked on returned.assignment_id = asked.assignment_id
+    cross join lateral jsonb_array_elements(returned.grants) with ordinality as told (given, grant_no)
+    where
+        ((told.given ->> 0)::timestamptz, {{ event_rank("'EXTEND_GRANT'") }})
+        < (asked.asked_at, {{ event_rank("'RETURN_REQUEST'") }})
+    group by returned.assignment_id
+),
+
 judged as (
     select
         returned.assignment_id,
@@ -71,7 +86,12 @@ judged as (
         windows.assignment_id is not null and coalesce(asked.asked_at <= windows.ends_at, windows.ends_at is null)
             as is_in_window,
         asked.asked_at
-        > case when returned.is_extended then returned.extended_due_at else returned.due_at end as is_after_limit,
+        > case when returned.is_extended then returned.extended_due_at else returned.due_at end
+        and asked.asked_at
+        > case
+            when granted.number is null then returned.due_at
+            else (returned.grants -> (granted.number - 1)::integer ->> 1)::timestamptz
+        end as is_after_limit,
         coalesce(rules.late_return, 'stands') = 'stands' as stands,
         coalesce(feeds.return_requests, 'told') as return_requests
     from returned
@@ -80,6 +100,7 @@ judged as (
     left join {{ ref('stg_limit_rule') }} as rules on returned.extension_rule = rules.limit_rule
     left join asked on returned.assignment_id = asked.assignment_id
     left join windows on returned.assignment_id = windows.assignment_id
+    left join granted on returned.assignment_id = granted.assignment_id
 ),
 
 final as (
