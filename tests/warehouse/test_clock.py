@@ -354,7 +354,9 @@ def test_extensions_move_the_limit_as_a_person_would(models, calendar, count):
     models.make("int_assignment__extended")
     moved = {
         number: (due_at, is_provisional)
-        for number, due_at, is_provisional in models.query("select * from build.int_assignment__extended")
+        for number, due_at, is_provisional in models.query(
+            "select assignment_id, extended_due_at, is_provisional from build.int_assignment__extended"
+        )
     }
     told = [(moved.get(number),) for number in range(count)]
     assert differing(cases, told, expected) == []
