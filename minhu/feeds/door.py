@@ -528,7 +528,7 @@ def _stage(
     if delivery.kind == "event":
         staged, text = _with_precision(staged, read[days.PRECISION], text)
     digest = plh.concat_str(text, separator="\x1f").chash.blake3().str.slice(0, 32).alias("row_hash")
-    digests = staged.lazy().select(digest).collect(engine="streaming")  # by several threads
+    digests = staged.select(digest)
     return staged.hstack([read[ROW].alias("row_number")]).hstack(digests), links
 
 
