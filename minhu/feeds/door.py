@@ -527,9 +527,8 @@ def _stage(
     text = [pl.col(name).to_physical().cast(pl.String).fill_null("\x00") for name in staged.columns]
     if delivery.kind == "event":
         staged, text = _with_precision(staged, read[days.PRECISION], text)
-    digest = plh.concat_str(text, separator="\x1f").chash.blake3().str.slice(0, 32).alias("row_hash")
-    digests = staged.select(digest)
-    return staged.hstack([read[ROW].alias("row_number")]).hstack(digests), links
+    digest = staged.select(plh.concat_str(text, separator="\x1f").chash.blake3().str.slice(0, 32).alias("row_hash"))
+    return staged.hstack([read[ROW].alias("row_number")]).hstack(digest), links
 
 
 def _with_precision(
@@ -596,7 +595,8 @@ def _payload(cleaned: pl.DataFrame, read: pl.DataFrame, delivery: Delivery, unkn
         return pl.Series("payload", [None] * cleaned.height, dtype=pl.String)
     inner = mask_text(both.select(pl.concat_str(pairs, separator=",", ignore_nulls=True).alias("payload"))["payload"])
     if amounts:
-        numbers = [pl.when(is_amount[name]).then(pl.format(_json_name(name) + ":{}", pl.col(name))) for name in amounts]
+        keys_of = {name: pl.lit(f"{json.dumps(name, ensure_ascii=False)}:") for name in amounts}
+        numbers = [pl.when(is_amount[name]).then(pl.concat_str(key, pl.col(name))) for name, key in keys_of.items()]
         told = [pl.when(inner != "").then(inner), *numbers]
         inner = both.select(pl.concat_str(told, separator=",", ignore_nulls=True).alias("payload"))["payload"]
     return pl.select(pl.when(inner != "").then(pl.concat_str(pl.lit("{"), inner, pl.lit("}"))).alias("payload"))[
@@ -608,10 +608,6 @@ def _json_pair(value: pl.Expr, name: str) -> pl.Expr:
     """``"name":"value"`` as JSON, null where the value is."""
     encoded = pl.struct(value.alias(name)).struct.json_encode().str.slice(1).str.strip_suffix("}")
     return pl.when(value.is_not_null()).then(encoded)
-
-
-def _json_name(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False).replace("{", "{{").replace("}", "}}")
 
 
 def _json_object(names: list[str]) -> pl.Expr:

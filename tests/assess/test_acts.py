@@ -112,20 +112,14 @@ def test_a_name_that_was_only_taken_decides_nothing_and_sees_nothing(city, login
     point = record(logins["ping"], "enter_manual_point", **given)
     acts = (
         f"assess.approve('manual_point', '{point}', 'approved', '属实')",
-        "assess.exclude('x', 'x', 'x')",
         "assess.file_appeal('2026-10', 'D1', 'x', 'x', 'x', 'x')",
     )
+    nobody = f"nobody has proved to be the login {login_of(logins['gu'])}: the server authenticated"
     with database.connect(city, autocommit=True) as owner:
         owner.execute(f"set session authorization {login_of(logins['gu'])}")
-        told = []
         for act in acts:
-            with pytest.raises(psycopg.Error) as refusal:
+            with pytest.raises(psycopg.errors.RaiseException, match=nobody):
                 owner.execute(f"select {act}")
-            told.append(str(refusal.value).partition("\n")[0])
-        assert told[0].startswith(
-            f"nobody has proved to be the login {login_of(logins['gu'])}: the server authenticated"
-        )
-        assert "does not speak for the unit 'D1'" in told[2] or "nobody has proved" in told[2]
         owner.execute(f"reset session authorization; set session authorization {login_of(logins['d1'])}")
         assert owner.execute("select assess.own_units()").fetchall() == []
         assert owner.execute("select count(*) from assess.appeal").fetchone() == (0,)
