@@ -33,6 +33,11 @@ class Run:
         return told["subject"], told["body"]
 
     def answer(self, task, chosen):
+        """As a person does: not in the tenth of a second in which the process that asked is still ending.
+
+        Airflow takes an answer in that moment for a failure of the task, and asks again after its retry's delay.
+        """
+        time.sleep(3)
         self._client.patch(f"{self._path}/taskInstances/{task}/-1/hitlDetails", {"chosen_options": [chosen]})
 
     def look_now(self, task):
