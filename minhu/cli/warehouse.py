@@ -82,7 +82,7 @@ def logins_list(settings: Settings, as_json: bool) -> None:
     from minhu.database import logins
 
     with database.connect(settings) as connection:
-        show(logins.logins(connection), as_json, ["name", "group", "units", "statement_timeout"])
+        show(logins.logins(connection), as_json, ["name", "group", "units", "statement_timeout", "is_portal"])
 
 
 @logins.command(
@@ -91,17 +91,26 @@ def logins_list(settings: Settings, as_json: bool) -> None:
         "minhu logins add superset --group bi",
         "minhu logins add audit1 --group auditor",
         "minhu logins add chengguan1 --group unit --unit 330112A05",
+        "minhu logins add pages_of_units --group unit --portal",
+        "minhu logins add sign_in --group signin",
     ),
 )
 @click.argument("name")
 @click.option(
-    "--group", type=click.Choice(["bi", "evaluator", "auditor", "unit"]), required=True, help="What it may do."
+    "--group",
+    type=click.Choice(["bi", "evaluator", "auditor", "unit", "signin"]),
+    required=True,
+    help="What it may do.",
 )
 @click.option("--timeout", default="60s", show_default=True, help="How long one statement may run.")
 @click.option("--unit", help="Code of the unit that a login of the group unit speaks for.")
+@click.option("--portal", is_flag=True, help="For the connections of the portal that people of this group ask through.")
 @click.pass_obj
-def logins_add(settings: Settings, name: str, group: str, timeout: str, unit: str | None) -> None:
+def logins_add(settings: Settings, name: str, group: str, timeout: str, unit: str | None, portal: bool) -> None:
     """Make a login. bi and auditor only read, evaluator also decides, unit files appeals of its unit.
+
+    A login of the portal is nobody by itself: it may what its group may, for whoever has signed in. signin opens and
+    ends their sessions and does nothing else; pages never hold it.
 
     Its password is shown once and kept nowhere.
     """
@@ -110,7 +119,7 @@ def logins_add(settings: Settings, name: str, group: str, timeout: str, unit: st
 
     database.migrate(settings)
     with database.connect(settings) as connection:
-        password = logins.add_login(connection, name, group, timeout, unit)
+        password = logins.add_login(connection, name, group, timeout, unit, is_portal=portal)
     click.echo(f"{name}: {password}")
 
 

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from minhu.errors import Refused
 
-SCHEMAS = ("config", "audit", "restricted", "staging", "build", "mart", "assess", "publish")
+SCHEMAS = ("config", "audit", "restricted", "staging", "build", "mart", "assess", "publish", "portal")
 ROLES = ("minhu_bi", "minhu_evaluator", "minhu_auditor", "minhu_unit")
 CATALOGUE = Path(__file__).with_name("catalogue.sql")
 SQUASHED = "squashed.sha256"

@@ -6,6 +6,9 @@
 | ``evaluator`` | `mart`, `config`, `assess`, `publish`, what explains a score | `assess`, held batches, publication |
 | ``auditor`` | `mart`, `audit`, `config`, `assess`, `publish` | |
 | ``unit`` | its appeals, all published results, the cases behind its own | files and withdraws its unit's appeals |
+| ``signin`` | | opens and ends the sessions of the portal, for people of the groups above |
+
+A login of the portal belongs to a group too: it may what that group may, for whoever ``portal.begin`` has verified.
 
 Nobody writes a table: deciding is calling a function of `assess` or `publish`.
 """
@@ -18,21 +21,32 @@ from psycopg import sql
 
 from minhu.errors import Refused, foreign
 
-GROUPS = ("bi", "evaluator", "auditor", "unit")
-SEES = {"evaluator": "mart, assess", "unit": "assess"}
-"""Search paths other than `mart`. These two groups record decisions, so their sessions are not read-only."""
+GROUPS = ("bi", "evaluator", "auditor", "unit", "signin")
+SEES = {"evaluator": "mart, assess", "unit": "assess", "signin": "portal"}
+"""Search paths other than `mart`. These groups record what they do, so their sessions are not read-only."""
 TIMEOUT = "60s"
 
 
 def add_login(
-    connection: psycopg.Connection, name: str, group: str, timeout: str = TIMEOUT, unit: str | None = None
+    connection: psycopg.Connection,
+    name: str,
+    group: str,
+    timeout: str = TIMEOUT,
+    unit: str | None = None,
+    *,
+    is_portal: bool = False,
 ) -> str:
     """Makes a login of ``group``; its password, which is told once. Raises Refused when the name is taken or unfit.
 
     ``timeout``: how long one statement may run, as PostgreSQL writes it (``60s``, ``5min``). ``unit``: code of the unit
-    that a login of the group ``unit`` speaks for.
+    that a login of the group ``unit`` speaks for. ``is_portal``: the portal's connections for people of that group use
+    it; by itself it is nobody.
     """
-    if (group == "unit") != (unit is not None):
+    if is_portal and group == "signin":
+        raise Refused("who opens sessions does not use them: a login of the portal belongs to a group that reads")
+    if is_portal and unit is not None:
+        raise Refused("a login of the portal speaks for no unit: whoever signs in does")
+    if (group == "unit" and not is_portal) != (unit is not None):
         raise Refused("a login of the group unit speaks for one unit, and no other login does: name it with --unit")
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name) or name.startswith(("pg_", "minhu")):
         raise Refused(f"{name!r} is no name for a login: small letters, digits and _, not beginning with pg_ or minhu")
@@ -40,11 +54,12 @@ def add_login(
         raise Refused(f"{timeout!r} is no time limit; write 60s or 5min")
     password = secrets.token_urlsafe(24)
     login = sql.Identifier(name)
+    belongs = sql.SQL(", ").join(
+        sql.Identifier(f"minhu_{one}") for one in ([group, "portal"] if is_portal else [group])
+    )
     with foreign.told("make login", name=name):
         connection.execute(
-            sql.SQL("create role {} login password {} in role {}").format(
-                login, sql.Literal(password), sql.Identifier(f"minhu_{group}")
-            )
+            sql.SQL("create role {} login password {} in role {}").format(login, sql.Literal(password), belongs)
         )
     for key, value in {
         "statement_timeout": timeout,
@@ -88,16 +103,18 @@ def drop_login(connection: psycopg.Connection, name: str) -> None:
 
 
 def logins(connection: psycopg.Connection) -> list[dict]:
-    """name, group, statement_timeout and units (codes with a space between) of every login of a group."""
+    """name, group, units (codes with a space between), statement_timeout and is_portal of every login of a group."""
     rows = connection.execute(
         "select member.rolname, substr(grp.rolname, 7), coalesce((select string_agg(unit_code, ' ' order by unit_code)"
         "   from assess.unit_login_in_force where login = member.rolname), ''), coalesce("
         "   (select split_part(setting, '=', 2) from pg_db_role_setting cross join unnest(setconfig) as setting"
-        "    where setrole = member.oid and setdatabase = 0 and setting like 'statement\\_timeout=%%'), '')"
+        "    where setrole = member.oid and setdatabase = 0 and setting like 'statement\\_timeout=%%'), ''),"
+        " exists (select from pg_auth_members as other where other.member = member.oid"
+        "   and other.roleid = to_regrole('minhu_portal'))"
         " from pg_auth_members as membership join pg_roles as grp on grp.oid = membership.roleid"
         " join pg_roles as member on member.oid = membership.member"
         " where grp.rolname = any(%s) and member.rolcanlogin order by 1",
         [[f"minhu_{group}" for group in GROUPS]],
     ).fetchall()
-    names = ("name", "group", "units", "statement_timeout")
+    names = ("name", "group", "units", "statement_timeout", "is_portal")
     return [dict(zip(names, row, strict=True)) for row in rows]
