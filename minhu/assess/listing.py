@@ -16,34 +16,48 @@ LISTINGS = {
             and (%(state)s::text is null or state = %(state)s)
         order by appeal_id
     """,
-    # In force as the facts have it, decided since the last build, or ended.
+    # In force as the facts have it, confirmed since the last build, not confirmed, or ended.
     "exclusions": """
-        with decided as (
+        with revocation as (
+            select made.*
+            from assess.exclusion as made
+            join assess.decision_of_two as of_two
+                on of_two.kind = 'exclusion' and of_two.decision_id = made.exclusion_id and of_two.state = 'confirmed'
+        ),
+        decided as (
             select 'decision:' || made.exclusion_id as exclusion_id, made.case_id, made.assignment_id,
                 made.indicator_codes, made.reason_code, made.reason, made.decided_by, made.decided_at,
+                of_two.state as stands, of_two.judged_by,
                 revocation.decided_by as revoked_by, revocation.decided_at as revoked_at
             from assess.exclusion as made
-            left join assess.exclusion as revocation on revocation.revokes_exclusion_id = made.exclusion_id
+            join assess.decision_of_two as of_two
+                on of_two.kind = 'exclusion' and of_two.decision_id = made.exclusion_id
+            left join revocation on revocation.revokes_exclusion_id = made.exclusion_id
             where made.revokes_exclusion_id is null and made.revokes_appeal_id is null
             union all
             select 'appeal:' || appeal.appeal_id, appeal.case_id, appeal.assignment_id, appeal.indicator_codes,
-                made.reason_code, made.reason, made.decided_by, made.decided_at, revocation.decided_by,
-                revocation.decided_at
+                made.reason_code, made.reason, made.decided_by, made.decided_at, of_two.state, of_two.judged_by,
+                revocation.decided_by, revocation.decided_at
             from assess.appeal_decision as made
+            join assess.decision_of_two as of_two
+                on of_two.kind = 'appeal_decision' and of_two.decision_id = made.decision_id
             join assess.appeal using (appeal_id)
-            left join assess.exclusion as revocation on revocation.revokes_appeal_id = appeal.appeal_id
-            where made.decision = 'granted'
+            left join revocation on revocation.revokes_appeal_id = appeal.appeal_id
+            where of_two.state <> 'rejected'
         )
         select coalesce(decided.exclusion_id, built.exclusion_id) as exclusion_id,
             case
                 when decided.revoked_at is not null then 'revoked'
+                when decided.stands = 'awaits' then 'awaits_confirmation'
+                when decided.stands = 'rejected' then 'rejected'
                 when built.exclusion_id is null then 'next_build'
                 else 'in_force'
             end as state,
             cases.feed_code, cases.case_no, coalesce(decided.assignment_id, built.assignment_id) as assignment_id,
             coalesce(decided.indicator_codes, built.indicator_codes) as indicator_codes,
             coalesce(decided.reason_code, built.reason_code) as reason_code, decided.reason, decided.decided_by,
-            coalesce(decided.decided_at, built.decided_at) as decided_at, decided.revoked_by, decided.revoked_at
+            coalesce(decided.decided_at, built.decided_at) as decided_at, decided.judged_by, decided.revoked_by,
+            decided.revoked_at
         from decided
         full join mart.fct_exclusion as built using (exclusion_id)
         left join mart.fct_case as cases on cases.case_id = coalesce(decided.case_id, built.case_id)
@@ -71,12 +85,24 @@ LISTINGS = {
     """,
     "violations": """
         select made.violation_id,
-            case when revocation.violation_id is null then 'in_force' else 'revoked' end as state,
+            case
+                when revocation.violation_id is not null then 'revoked'
+                when of_two.state = 'confirmed' then 'in_force'
+                when of_two.state = 'awaits' then 'awaits_confirmation'
+                else of_two.state
+            end as state,
             made.unit_code, made.violation_code, made.found_at, cases.feed_code, cases.case_no, made.assignment_id,
-            made.reason, made.evidence_ref, made.entered_by, made.entered_at, revocation.entered_by as revoked_by,
-            revocation.entered_at as revoked_at
+            made.reason, made.evidence_ref, made.entered_by, made.entered_at, of_two.judged_by,
+            revocation.entered_by as revoked_by, revocation.entered_at as revoked_at
         from assess.violation as made
-        left join assess.violation as revocation on revocation.revokes_violation_id = made.violation_id
+        join assess.decision_of_two as of_two
+            on of_two.kind = 'violation' and of_two.decision_id = made.violation_id
+        left join (
+            select back.*
+            from assess.violation as back
+            join assess.decision_of_two as told
+                on told.kind = 'violation' and told.decision_id = back.violation_id and told.state = 'confirmed'
+        ) as revocation on revocation.revokes_violation_id = made.violation_id
         left join mart.fct_case as cases on cases.case_id = made.case_id
         where made.revokes_violation_id is null
         order by made.violation_id
@@ -103,6 +129,37 @@ LISTINGS = {
         from audit.open_finding
         where %(state)s::text is null or is_escalated
         order by is_escalated desc, severity, waiver_id is not null, age_days desc, rule_id, subject
+    """,
+    # What one person decided and no other has confirmed or rejected; revocations too.
+    "unconfirmed": """
+        select coalesce(case when of_two.kind = 'appeal_decision' then 'appeal' end, of_two.kind) as subject_kind,
+            coalesce(decision.appeal_id, of_two.decision_id) as subject_id,
+            coalesce(
+                'revokes ' || coalesce(
+                    'decision:' || excluded.revokes_exclusion_id, 'appeal:' || excluded.revokes_appeal_id,
+                    'violation ' || found.revokes_violation_id, 'manual_point ' || point.revokes_manual_point_id
+                ),
+                excluded.reason_code, found.violation_code, decision.reason_code,
+                point.indicator_code || ' ' || point.points
+            ) as what,
+            coalesce(appeal.unit_code, found.unit_code, point.unit_code, duty.unit_code) as unit_code,
+            cases.feed_code, cases.case_no,
+            coalesce(excluded.reason, found.reason, decision.reason, point.reason) as reason,
+            of_two.made_by, of_two.made_at
+        from assess.decision_of_two as of_two
+        left join assess.exclusion as excluded
+            on of_two.kind = 'exclusion' and excluded.exclusion_id = of_two.decision_id
+        left join assess.violation as found on of_two.kind = 'violation' and found.violation_id = of_two.decision_id
+        left join assess.manual_point as point
+            on of_two.kind = 'manual_point' and point.manual_point_id = of_two.decision_id
+        left join assess.appeal_decision as decision
+            on of_two.kind = 'appeal_decision' and decision.decision_id = of_two.decision_id
+        left join assess.appeal on appeal.appeal_id = decision.appeal_id
+        left join mart.fct_timeliness as duty on duty.assignment_id = excluded.assignment_id
+        left join mart.fct_case as cases
+            on cases.case_id = coalesce(excluded.case_id, found.case_id, appeal.case_id)
+        where of_two.state = 'awaits'
+        order by of_two.made_at, subject_kind, subject_id
     """,
     "approvals": """
         select approval_id, subject_kind, subject_id, verdict, reason, approved_by, approved_at

@@ -1,4 +1,4 @@
-"""What waits for a person, in words: held batches, and warnings that nobody has waived."""
+"""What waits for a person, in words: held batches, decisions to confirm, and warnings that nobody has waived."""
 
 from psycopg.rows import dict_row
 
@@ -15,7 +15,7 @@ order by batch_id
 
 
 def waiting(settings: Settings) -> str:
-    """Each held batch and each warning that is not waived, with the commands that decide; empty when nothing waits."""
+    """Each held batch, unconfirmed decision and warning not waived, with the commands that decide; empty when none."""
     with database.connect(settings) as connection, connection.cursor(row_factory=dict_row) as cursor:
         held = cursor.execute(_HELD).fetchall()
     open_warnings = [
@@ -26,6 +26,15 @@ def waiting(settings: Settings) -> str:
         "  批次 {batch_id}，{feed_code}/{delivery}，{business_date}：{reason}\n"
         "    minhu quality release {batch_id} --why '…'".format_map(one)
         for one in held
+    ]
+    unconfirmed = listing(settings, "unconfirmed")
+    lines += [f"待他人复核的决定：{len(unconfirmed)}"] if unconfirmed else []
+    lines += [
+        "  {subject_kind} {subject_id}，{unit_code}：{reason}（{made_by}）\n"
+        "    minhu approvals add {subject_kind} {subject_id} --reason '…'".format_map(
+            one | {"unit_code": one["unit_code"] or one["case_no"]}
+        )
+        for one in unconfirmed
     ]
     lines += [f"未处置的警告：{len(open_warnings)}"] if open_warnings else []
     for one in open_warnings:

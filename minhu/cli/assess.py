@@ -20,6 +20,8 @@ indicators_option = click.option(
     "--indicator", "indicator_codes", multiple=True, help="Only for this one, by code or name; may be given again."
 )
 
+APPEAL_STATES = ["filed", "overdue", "awaits_confirmation", "granted", "denied", "withdrawn"]
+
 
 def _record(settings: Settings, act: str, **given: object) -> int:
     from minhu import assess
@@ -36,6 +38,10 @@ def _list_decisions(settings: Settings, what: str, as_json: bool, columns: str, 
     if not as_json:  # a term ends at 24:00 of its last day, never at 00:00 of the next
         rows = [row | {"decide_by": limit(row["decide_by"])} if row.get("decide_by") else row for row in rows]
     show(rows, as_json, columns.split())
+
+
+def _awaits(kind: str, number: int) -> str:
+    return f"another login confirms it: minhu approvals add {kind} {number} --reason …"
 
 
 def _record_file(settings: Settings, act: str, file: Path, what: str) -> None:
@@ -116,9 +122,13 @@ def appeals_file(
 )
 @click.pass_obj
 def appeals_decide(settings: Settings, appeal_id: int, **given: Any) -> None:
-    """Grant or deny an appeal that another login filed. What is granted leaves the facts with the next build."""
+    """Grant or deny an appeal that another login filed. A grant awaits a third person's word: `minhu approvals add`.
+
+    What is granted and confirmed leaves the facts with the next build. A denial holds at once.
+    """
     _record(settings, "decide_appeal", appeal_id=appeal_id, **given)
-    click.echo(f"appeal {appeal_id} is {given['decision']}")
+    awaits = f"; {_awaits('appeal', appeal_id)}" if given["decision"] == "granted" else ""
+    click.echo(f"appeal {appeal_id} is {given['decision']}{awaits}")
 
 
 @appeals.command("withdraw", epilog=example("minhu appeals withdraw 7 --reason '已与热线协商解决'"))
@@ -134,7 +144,9 @@ def appeals_withdraw(settings: Settings, appeal_id: int, reason: str) -> None:
 @appeals.command("list", epilog=example("minhu appeals list --state overdue", "minhu appeals list --json"))
 @click.option("--period")
 @click.option("--unit", help="Code of a unit.")
-@click.option("--state", type=click.Choice(["filed", "overdue", "granted", "denied", "withdrawn"]))
+@click.option(
+    "--state", type=click.Choice(["filed", "overdue", "awaits_confirmation", "granted", "denied", "withdrawn"])
+)
 @as_json_option
 @click.pass_obj
 def appeals_list(settings: Settings, as_json: bool, **wanted: str | None) -> None:
@@ -165,9 +177,9 @@ def exclusions() -> None:
 @indicators_option
 @click.pass_obj
 def exclusions_add(settings: Settings, feed: str, case_no: str, **given: Any) -> None:
-    """Exclude a case, or one assignment of it, for every indicator or for some, from the next build on."""
+    """Exclude a case, or one assignment of it, for every indicator or for some, once another login confirms."""
     made = _record(settings, "exclude", feed_code=feed, case_no=case_no, **given)
-    click.echo(f"decision:{made} excludes it from the next build on")
+    click.echo(f"decision:{made} excludes it; {_awaits('exclusion', made)}")
 
 
 @exclusions.command("revoke", epilog=example("minhu exclusions revoke decision:12 --reason '复核后恢复计入'"))
@@ -176,16 +188,19 @@ def exclusions_add(settings: Settings, feed: str, case_no: str, **given: Any) ->
 @evidence_option
 @click.pass_obj
 def exclusions_revoke(settings: Settings, exclusion_id: str, **given: Any) -> None:
-    """End an exclusion that was decided here: decision:12, or appeal:7 for a granted appeal."""
-    _record(settings, "revoke_exclusion", exclusion_id=exclusion_id, **given)
-    click.echo(f"{exclusion_id} is revoked; what it excluded counts again from the next build on")
+    """End an exclusion that was decided here: decision:12, or appeal:7 for a granted appeal.
+
+    That counts, too, once another login confirms it.
+    """
+    made = _record(settings, "revoke_exclusion", exclusion_id=exclusion_id, **given)
+    click.echo(f"decision:{made} revokes {exclusion_id}; {_awaits('exclusion', made)}")
 
 
 @exclusions.command("list", epilog=example("minhu exclusions list --json"))
 @as_json_option
 @click.pass_obj
 def exclusions_list(settings: Settings, as_json: bool) -> None:
-    """List what is excluded: in force, decided since the last build, or revoked."""
+    """List what is excluded: in force, confirmed since the last build, not confirmed yet, rejected or revoked."""
     columns = (
         "exclusion_id state feed_code case_no assignment_id indicator_codes reason_code reason decided_by decided_at"
     )
@@ -247,12 +262,12 @@ def violations() -> None:
 def violations_add(
     settings: Settings, unit_code: str, found_at: datetime, case: tuple[str, str] | None, **given: Any
 ) -> None:
-    """Enter a violation of a unit; it is a fact from the next build on."""
+    """Enter a violation of a unit; it is a fact from the next build on, once another login confirms it."""
     if case:
         given |= {"feed_code": case[0], "case_no": case[1]}
     found_at = found_at.replace(tzinfo=settings.zone)
     made = _record(settings, "enter_violation", unit_code=unit_code, found_at=found_at, **given)
-    click.echo(f"violation {made} is entered")
+    click.echo(f"violation {made} is entered; {_awaits('violation', made)}")
 
 
 @violations.command("revoke", epilog=example("minhu violations revoke 4 --reason '复核不成立'"))
@@ -261,9 +276,9 @@ def violations_add(
 @evidence_option
 @click.pass_obj
 def violations_revoke(settings: Settings, violation_id: int, **given: Any) -> None:
-    """Take back a violation that was entered here."""
-    _record(settings, "revoke_violation", violation_id=violation_id, **given)
-    click.echo(f"violation {violation_id} is revoked")
+    """Take back a violation that was entered here; that counts, too, once another login confirms it."""
+    made = _record(settings, "revoke_violation", violation_id=violation_id, **given)
+    click.echo(f"violation {made} revokes {violation_id}; {_awaits('violation', made)}")
 
 
 @violations.command("list", epilog=example("minhu violations list --json"))
@@ -285,6 +300,8 @@ def approvals() -> None:
     epilog=example(
         "minhu approvals add manual_point 3 --reason '与通报一致'",
         "minhu approvals add manual_point 4 --reject --reason '缺少依据'",
+        "minhu approvals add exclusion 12 --reason '判决书已核对'",
+        "minhu approvals add appeal 7 --reason '已复核'",
         "minhu approvals add closing 1 --reason '数据与口径已核对'",
     ),
 )
@@ -294,10 +311,22 @@ def approvals() -> None:
 @reason_option
 @click.pass_obj
 def approvals_add(settings: Settings, subject_kind: str, subject_id: str, reject: bool, reason: str) -> None:
-    """Approve or reject what another login entered or closed: SUBJECT_KIND is manual_point or closing."""
+    """Approve or reject what another login decided or closed.
+
+    SUBJECT_KIND is manual_point, exclusion, violation, appeal (its grant) or closing.
+    """
     verdict = "rejected" if reject else "approved"
     _record(settings, "approve", subject_kind=subject_kind, subject_id=subject_id, verdict=verdict, reason=reason)
     click.echo(f"{subject_kind} {subject_id} is {verdict}")
+
+
+@approvals.command("waiting", epilog=example("minhu approvals waiting --json"))
+@as_json_option
+@click.pass_obj
+def approvals_waiting(settings: Settings, as_json: bool) -> None:
+    """List what one person decided and another has yet to confirm."""
+    columns = "subject_kind subject_id what unit_code feed_code case_no reason made_by made_at"
+    _list_decisions(settings, "unconfirmed", as_json, columns)
 
 
 @approvals.command("list", epilog=example("minhu approvals list --json"))

@@ -33,7 +33,10 @@ PERIOD_OVER = "release.period_over"
 
 @dataclass(frozen=True)
 class Closing:
-    """What was frozen. ``rows``: how many of each kind. ``release_id`` is null until it is published."""
+    """What was frozen. ``rows``: how many of each kind. ``release_id`` is null until it is published.
+
+    ``may_approve``: logins of evaluators who have neither closed nor decided anything that it holds.
+    """
 
     closing_id: int
     scheme_id: str
@@ -53,6 +56,7 @@ class Closing:
     rows: dict[str, int]
     approved_by: str | None
     rejected_by: str | None
+    may_approve: list[str]
     release_id: int | None
 
     def as_json(self) -> dict:
@@ -106,7 +110,7 @@ def close(
 
     ``why``: needed where the period is published already, and refused where it is not. ``is_early``: freeze a period
     whose data are not complete, where the scheme calls that indicative. Raises Refused when something was accepted or
-    decided and not built, the gate fails, or nothing was scored; nothing is frozen then.
+    decided and not built, the gate fails, nothing was scored, or nobody could approve it; nothing is frozen then.
     """
     from minhu.quality import judge_release  # here: what reads a release needs no gate
 
@@ -269,7 +273,8 @@ select closing.closing_id, closing.scheme_id, closing.scheme_version, closing.pe
             where frozen.closing_id = closing.closing_id group by kind
         ) as counted
     ) as rows,
-    verdicts.approved_by, verdicts.rejected_by, release.release_id
+    verdicts.approved_by, verdicts.rejected_by, release.release_id,
+    array(select may from publish.may_approve(closing.closing_id) as may) as may_approve
 from publish.closing
 left join publish.release on release.closing_id = closing.closing_id
 cross join lateral (

@@ -8,12 +8,13 @@ import pytest
 from click.testing import CliRunner
 
 from minhu import assess, cli, database
-from minhu.database import logins
+from minhu.database import logins as login_roles
 from minhu.scoring import score
 from minhu.settings import Settings
 from minhu.warehouse.build import build
 from tests.given import csv_file
 from tests.scenarios import city as scenarios
+from tests.scoring.city import GIVEN, City, fill
 
 INDICATORS = """  - code: sign_on_time
     name_zh: 及时签收率
@@ -29,7 +30,15 @@ FACTS = ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation", "fct
 WHY = {"reason_code": "mis_dispatched", "reason": "核实为错派"}
 
 
-PEOPLE = {"ping": "evaluator", "gu": "evaluator", "shen": "auditor", "bao": "bi", "d1": "unit", "d6": "unit"}
+PEOPLE = {
+    "ping": "evaluator",
+    "gu": "evaluator",
+    "zhao": "evaluator",
+    "shen": "auditor",
+    "bao": "bi",
+    "d1": "unit",
+    "d6": "unit",
+}
 UNITS = {"d1": "D1", "d6": "D6"}
 
 
@@ -45,7 +54,7 @@ def people() -> Callable[[Settings], dict[str, Settings]]:
                 if group == "unit" and name not in units:
                     continue
                 login = f"t{len(made)}_{name}"
-                password = logins.add_login(owner, login, group, unit=units.get(name))
+                password = login_roles.add_login(owner, login, group, unit=units.get(name))
                 reached[name] = scenarios.reached_as(city, login, password)
                 made.append((city, login))
         return reached
@@ -53,7 +62,27 @@ def people() -> Callable[[Settings], dict[str, Settings]]:
     yield make
     for city, login in made:
         with database.connect(city, autocommit=True) as owner:
-            logins.drop_login(owner, login)
+            login_roles.drop_login(owner, login)
+
+
+@pytest.fixture(scope="module")
+def city(either, tmp_path_factory) -> Settings:
+    """The facts of the scoring city, and a scheme that takes points by hand."""
+    scheme = tmp_path_factory.mktemp("scheme") / "exam.yml"
+    by_hand = (
+        "  - {code: reply_quality, name_zh: 答复规范, points: 10, scoring: {function: manual, entry: change}}\nlimits:"
+    )
+    scheme.write_text((GIVEN / "exam.yml").read_text(encoding="utf-8").replace("limits:", by_hand, 1), encoding="utf-8")
+    with City(either) as hand_made:
+        hand_made.run("delete from config.entry")
+        hand_made.scheme(scheme)
+        fill(hand_made)
+    return either
+
+
+@pytest.fixture(scope="module")
+def logins(city, people) -> dict[str, Settings]:
+    return people(city)
 
 
 @dataclass
@@ -96,8 +125,12 @@ class World:
         )[0][0]
 
     def decide(self, who: str, act: str, number: int | None = None, **given: object) -> int:
+        """What ``who`` decides about case ``number``, confirmed by another person where that takes two."""
         about = {"feed_code": "h12345", "case_no": str(number)} if number else {}
-        return assess.record(self.people[who], act, **about, **given)
+        made = assess.record(self.people[who], act, **about, **given)
+        if act not in ("enter_manual_point", "revoke_manual_point"):
+            scenarios.confirm(self.people["zhao"])
+        return made
 
     def appeal(self, number: int, decision: str, **given: object) -> int:
         filed = self.decide(

@@ -7,8 +7,8 @@ from minhu import database
 from minhu.assess import listing, record
 from minhu.database import logins as login_roles
 from minhu.errors import Refused
-from tests.scenarios.city import login_of
-from tests.scoring.city import GIVEN, City, fill
+from tests.assess.given import WHY, appeal, own, rows
+from tests.scenarios.city import confirm, login_of
 
 TABLES = (
     "unit_login",
@@ -20,18 +20,19 @@ TABLES = (
     "approval",
     "waiver",
     "identity",
+    "decided_by_one",
 )
 ACTS = {  # who may call what; the owner may call everything
     "bi": set(),
-    "auditor": set(),
-    "unit": {"file_appeal", "withdraw_appeal", "own_units", "codes_of"},
+    "auditor": {"state_of_grant"},
+    "unit": {"file_appeal", "withdraw_appeal", "own_units", "codes_of", "state_of_grant"},
     "evaluator": {
-        "own_units", "codes_of", "file_appeal", "withdraw_appeal", "decide_appeal", "exclude", "revoke_exclusion",
-        "enter_manual_point", "revoke_manual_point", "enter_violation", "revoke_violation", "approve",
-        "waive", "revoke_waiver", "release_batch",
+        "own_units", "codes_of", "state_of_grant", "file_appeal", "withdraw_appeal", "decide_appeal", "exclude",
+        "revoke_exclusion", "enter_manual_point", "revoke_manual_point", "enter_violation", "revoke_violation",
+        "approve", "waive", "revoke_waiver", "release_batch",
     },
 }  # fmt: skip
-WHY = {"reason_code": "beyond_duty", "reason": "不属本单位职责"}
+CHANGED = {"unit_login": "login", "identity": "login", "appeal": "statement", "decided_by_one": "kind"}
 POINT = {
     "scheme_id": "exam",
     "period": "2026-10",
@@ -43,55 +44,13 @@ POINT = {
 }
 
 
-@pytest.fixture(scope="module")
-def city(either, tmp_path_factory):
-    scheme = tmp_path_factory.mktemp("scheme") / "exam.yml"
-    by_hand = (
-        "  - {code: reply_quality, name_zh: 答复规范, points: 10, scoring: {function: manual, entry: change}}\nlimits:"
-    )
-    scheme.write_text((GIVEN / "exam.yml").read_text(encoding="utf-8").replace("limits:", by_hand, 1), encoding="utf-8")
-    with City(either) as hand_made:
-        hand_made.run("delete from config.entry")
-        hand_made.scheme(scheme)
-        fill(hand_made)
-    return either
-
-
-@pytest.fixture(scope="module")
-def logins(city, people):
-    return people(city)
-
-
-def rows(settings, text, *parameters):
-    with database.connect(settings) as connection:
-        return connection.execute(text, parameters).fetchall()
-
-
-def own(city, unit, place=0):
-    """An assignment of a unit, and its case."""
-    found = rows(city, "select assignment_id, case_id from mart.fct_timeliness where unit_code = %s order by 1", unit)
-    return found[place]
-
-
-def appeal(city, unit="D1", place=0, **changes):
-    assignment, case = own(city, unit, place)
-    return {
-        "period": "2026-10",
-        "unit_code": unit,
-        "case_id": case,
-        "assignment_id": assignment,
-        "grounds_code": "mis_dispatched",
-        "statement": "非本单位职责",
-        "evidence_ref": "2026-17",
-    } | changes
-
-
 def test_who_and_when_are_the_logins_and_the_databases(logins):
     filed = record(logins["d1"], "file_appeal", **appeal(logins["owner"]))
     record(logins["ping"], "decide_appeal", appeal_id=filed, decision="granted", **WHY)
     (told,) = [one for one in listing(logins["shen"], "appeals") if one["appeal_id"] == filed]
     assert (told["filed_by"], told["decided_by"]) == (login_of(logins["d1"]), login_of(logins["ping"]))
-    assert (told["state"], told["from_revision"], told["reason_code"]) == ("granted", 1, "beyond_duty")
+    assert (told["state"], told["from_revision"]) == ("awaits_confirmation", 1)
+    assert told["reason_code"] == "beyond_duty"
     assert told["filed_at"] < told["decided_at"]
 
 
@@ -133,13 +92,11 @@ def test_a_name_that_was_only_taken_decides_nothing_and_sees_nothing(city, login
 @pytest.mark.parametrize("table", TABLES)
 def test_nothing_is_changed_or_deleted_by_anybody(logins, who, table):
     for statement in (
-        f"update assess.{table} set {'login' if table in ('unit_login', 'identity') else 'reason'} = 'x'",
+        f"update assess.{table} set {CHANGED.get(table, 'reason')} = 'x'",
         f"delete from assess.{table}",
         f"delete from assess.{table} where false",
         f"truncate assess.{table} cascade",
     ):
-        if table == "appeal":
-            statement = statement.replace("reason =", "statement =")
         told = psycopg.errors.RaiseException if who == "owner" else psycopg.errors.InsufficientPrivilege
         with database.connect(logins[who]) as connection, pytest.raises(told, match=r"append-only|permission denied"):
             connection.execute(f"set transaction read write; {statement}")
@@ -468,6 +425,8 @@ def test_a_violation_is_entered_on_a_unit_or_on_its_assignment(logins):
     record(logins["gu"], "revoke_violation", violation_id=on_unit, reason="复核不成立")
     with pytest.raises(Refused, match="revoked already"):
         record(logins["gu"], "revoke_violation", violation_id=on_unit, reason="复核不成立")
+    assert {one["state"] for one in listing(logins["shen"], "violations")} == {"awaits_confirmation"}
+    confirm(logins["zhao"])
     assert {one["state"] for one in listing(logins["shen"], "violations")} == {"revoked", "in_force"}
 
 

@@ -9,7 +9,7 @@ from minhu.warehouse.build import BuildFailed, build
 from minhu.warehouse.dbt import DbtRun, NodeResult
 from tests.anew import same_anew
 from tests.assess.conftest import WHY
-from tests.scenarios.city import login_of
+from tests.scenarios.city import confirm, login_of
 
 
 @pytest.fixture
@@ -97,6 +97,20 @@ def test_a_failed_build_leaves_the_decisions_for_the_next(world_of, monkeypatch)
         "select status, kind from audit.build_decision join audit.build using (build_id) order by build_id"
     )
     assert taken == [("failed", "exclusion"), ("succeeded", "exclusion")]
+
+
+def test_a_build_takes_what_two_persons_decided(world_of):
+    before = world_of.facts()
+    made = assess.record(world_of.people["ping"], "exclude", feed_code="h12345", case_no="1", **WHY)
+    assert build(world_of.city).build_id is None and world_of.facts() == before
+    confirm(world_of.people["gu"])
+    assert build(world_of.city).decisions == 1
+    assert world_of.rows("select case_no from mart.fct_case where is_excluded") == [("1",)]
+    assess.record(world_of.people["gu"], "revoke_exclusion", exclusion_id=f"decision:{made}", reason="复核后恢复")
+    assert build(world_of.city).build_id is None
+    assert world_of.rows("select case_no from mart.fct_case where is_excluded") == [("1",)]
+    confirm(world_of.people["ping"])
+    assert build(world_of.city).decisions == 1 and world_of.facts() == before
 
 
 @pytest.mark.long

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from minhu import assess
 from minhu.errors import MinhuError, Refused
+from tests.scenarios.city import confirm
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +28,24 @@ def test_an_appeal_from_filing_to_the_score_by_the_command_line(world_of):
     granted = world_of.cli(
         "ping", "appeals", "decide", "1", "granted", "--reason-code", "mis_dispatched", "--reason", "属实"
     )
-    assert granted == "appeal 1 is granted\n"
+    assert granted == ("appeal 1 is granted; another login confirms it: minhu approvals add appeal 1 --reason …\n")
     world_of.cli("gu", "exclusions", "add", "h12345", "2", "--reason-code", "outage", "--reason", "系统故障")
+    waiting = json.loads(world_of.cli("shen", "approvals", "waiting", "--json"))
+    assert [(one["subject_kind"], one["subject_id"], one["case_no"]) for one in waiting] == [
+        ("appeal", 1, "1"),
+        ("exclusion", 1, "2"),
+    ]
+    assert "minhu approvals add exclusion 1 --reason" in assess.waiting(world_of.city)
+    assert world_of.cli("zhao", "approvals", "add", "appeal", "1", "--reason", "已复核") == "appeal 1 is approved\n"
+    world_of.cli("zhao", "approvals", "add", "exclusion", "1", "--reason", "已复核")
+    assert "(none)" in world_of.cli("shen", "approvals", "waiting")
     told = world_of.cli("owner", "build")
     assert "2 decisions, 2 cases touched" in told
     assert world_of.counts()["close_on_time"] == "0/4"
     table = world_of.cli("shen", "exclusions", "list")
     assert "appeal:1" in table and "decision:1" in table and "in_force" in table
     world_of.cli("gu", "exclusions", "revoke", "decision:1", "--reason", "复核后恢复")
+    confirm(world_of.people["zhao"])
     states = {
         one["exclusion_id"]: one["state"] for one in json.loads(world_of.cli("gu", "exclusions", "list", "--json"))
     }
@@ -48,7 +60,9 @@ def test_an_appeal_from_filing_to_the_score_by_the_command_line(world_of):
     )
     world_of.cli("ping", "violations", "add", "U1", "late_handling", "--found", "2026-10-21", "--reason", "督查通报",
                  "--case", "h12345", "6")  # fmt: skip
-    assert world_of.cli("gu", "violations", "revoke", "1", "--reason", "不成立") == "violation 1 is revoked\n"
+    told = world_of.cli("gu", "violations", "revoke", "1", "--reason", "不成立")
+    assert told.startswith("violation 2 revokes 1; another login confirms it")
+    confirm(world_of.people["zhao"])
     (listed,) = json.loads(world_of.cli("shen", "violations", "list", "--json"))
     assert (listed["case_no"], listed["state"]) == ("6", "revoked")
 
@@ -78,7 +92,8 @@ def test_manual_points_from_a_file_to_approval_by_the_command_line(world_of, tmp
     told = world_of.cli("ping", "manual-points", "revoke", "1", "--reason", "已撤销", "--evidence", "5号")
     assert told == "manual point 3, which revokes 1, awaits approval\n"
     verdicts = json.loads(world_of.cli("gu", "approvals", "list", "--json"))
-    assert [one["verdict"] for one in verdicts] == ["approved", "rejected"]
+    told = [one["verdict"] for one in verdicts if one["subject_kind"] == "manual_point"]
+    assert told == ["approved", "rejected"]
 
 
 HEADER = "考核周期,热线代码,工单编号,指标代码,申诉理由,情况说明,佐证材料\n"

@@ -10,9 +10,8 @@ import pytest
 from minhu import database
 from minhu.database import logins as login_roles
 from minhu.errors import Refused
-from tests.assess import test_acts
+from tests.assess import given
 from tests.scenarios.city import login_of, reached_as
-from tests.scoring.city import GIVEN, City, fill
 
 NOBODY = "nobody acts in this transaction"
 BEGUN = "has begun for somebody already"
@@ -21,15 +20,6 @@ FILE = (
     "select assess.file_appeal('2026-10', %(unit_code)s, %(case_id)s, 'mis_dispatched', '非本单位', '函',"
     " %(assignment_id)s, indicator_codes => array[%(about)s])"
 )
-
-
-@pytest.fixture(scope="module")
-def city(either):
-    with City(either) as hand_made:
-        hand_made.run("delete from config.entry")
-        hand_made.scheme(GIVEN / "exam.yml")
-        fill(hand_made)
-    return either
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +54,7 @@ def sign_in(logins):
 
 
 def appeal(city, unit="D1", place=0, about="close_on_time"):
-    return test_acts.appeal(city, unit, place) | {"about": about}
+    return given.appeal(city, unit, place) | {"about": about}
 
 
 def hashed(token: str) -> bytes:

@@ -18,6 +18,7 @@ from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
 from tests.publish import city as world
 from tests.publish.city import LATE, case, deliver, login, rows
+from tests.scenarios.city import confirm
 
 MONTH = "2026-10"
 FROM = {"publish.unit_score": "mart.fct_unit_score", "publish.unit_indicator": "mart.fct_unit_indicator"} | {
@@ -57,6 +58,7 @@ def test_a_granted_appeal_waits_for_its_revision(city, wang):
     filed = assess.record(city, "file_appeal", period=MONTH, feed_code="h1", case_no=case(5, "")["工单编号"], **asked)
     granted = {"decision": "granted", "reason_code": "x", "reason": "属实", "from_revision": 2}
     assess.record(wang, "decide_appeal", appeal_id=filed, **granted)
+    confirm(login(city, "l_li", "evaluator"))
     assert build(city).build_id is None
     assert rows(city, "select is_excluded from mart.fct_timeliness where is_excluded") == []
 

@@ -24,6 +24,7 @@ from minhu.warehouse.build import build
 from tests.lineage import told
 from tests.publish import city as world
 from tests.publish.city import LATE, case, deliver, login, rows
+from tests.scenarios.city import confirm
 
 MONTH = "2026-10"
 TABLES = ("closing", "frozen_row", "release", "unit_score", "unit_indicator", "evidence")
@@ -133,14 +134,57 @@ def second(city, shen, first):
     asked = {"grounds_code": "mis_dispatched", "statement": "非本单位职责", "evidence_ref": "2026-17"}
     filed = assess.record(unit, "file_appeal", period=MONTH, feed_code="h1", case_no=case(5, "")["工单编号"], **asked)
     granted = {"decision": "granted", "reason_code": "mis_dispatched", "reason": "核实为错派"}
-    assess.record(shen, "decide_appeal", appeal_id=filed, **granted, from_revision=2)
+    gu = login(city, "p_gu", "evaluator")
+    assess.record(gu, "decide_appeal", appeal_id=filed, **granted, from_revision=2)
+    confirm(shen)
     with pytest.raises(Refused, match="1 batches and 1 decisions of people are not built yet"):
         revise(city, MONTH, why="补报")
     build(city)
     closing = revise(city, MONTH, why="申诉获准，补报一批")
     assert (closing.revision, closing.state) == (2, "awaits_approval")
+    assert "p_shen" in closing.may_approve and "p_gu" not in closing.may_approve
+    with pytest.raises(Refused, match="holds what p_gu decided: another person approves it"):
+        approve(gu, closing.closing_id)
     approve(shen, closing.closing_id)
     return publish(city, MONTH)
+
+
+def test_what_nobody_could_approve_is_not_closed(city, second):
+    """Whoever granted the appeal, and nobody else, is an evaluator: in a transaction that is given up."""
+    with database.connect(city) as owner:
+        for (member,) in owner.execute(
+            "select member::regrole::text from pg_auth_members where roleid = 'minhu_evaluator'::regrole"
+            " and member <> 'p_gu'::regrole"
+        ).fetchall():
+            owner.execute(f"revoke minhu_evaluator from {member}")
+        closed = owner.execute(
+            "select scheme_id, scheme_version, period, quality_run_id from publish.closing order by closing_id desc"
+        ).fetchone()
+        with pytest.raises(psycopg.errors.RaiseException, match="nobody could approve the closing of 2026-10"):
+            owner.execute("select publish.close(%s, %s, %s, %s, '{}'::jsonb, 'x')", closed)
+        owner.rollback()
+    assert len(rows(city, "select 1 from publish.closing")) == 2
+
+
+@pytest.mark.parametrize(
+    ("period", "of_period", "told"),
+    [
+        ("2026-10", "2026-10", True),
+        ("2026-10", "2026-Q4", True),
+        ("2026-12", "2026-Q4", True),
+        ("2026-09", "2026-Q4", False),
+        ("2025-10", "2026-Q4", False),
+        ("2026-10", "2026", True),
+        ("2026-Q4", "2026", True),
+        ("2026-Q4", "2026-10", False),
+        ("2026", "2026-10", False),
+        ("2026-01", "2026-Q1", True),
+        ("2026", "2026", True),
+        ("2025", "2026", False),
+    ],
+)
+def test_which_decisions_are_of_a_period(city, period, of_period, told):
+    assert rows(city, "select publish.is_within(%s, %s)", period, of_period) == [(told,)]
 
 
 def test_a_revision_says_who_which_indicator_which_cases_and_why(city, first, second):
@@ -156,7 +200,7 @@ def test_a_revision_says_who_which_indicator_which_cases_and_why(city, first, se
     told = {(one.change, one.unit_code, one.case_no[-1], one.excluded_reason) for one in closed}
     assert told == {("removed", "U1", "5", None), ("added", "U1", "5", "mis_dispatched"), ("added", "U2", "9", None)}
     assert any(cause.startswith("新到批次 2：h1 cases 2026-10-31，1 行") for cause in moved.causes)
-    assert "申诉 1：获准（核实为错派，p_shen）" in moved.causes
+    assert "申诉 1：获准（核实为错派，p_gu）" in moved.causes
     assert len(moved.causes) == 2
 
 

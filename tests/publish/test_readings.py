@@ -14,6 +14,7 @@ from minhu.warehouse.build import build
 from minhu.warehouse.readings import edition_on, merge
 from tests.publish import city as world
 from tests.publish.city import IN_TIME, LATE, case, login
+from tests.scenarios.city import confirm
 
 MONTH = "2026-10"
 NEW = "readings:\n  - {valid_from: 2020-01-01, edition: 2}\n"
@@ -93,7 +94,8 @@ def test_a_revision_keeps_the_readings_of_its_period(city, gu):
         evidence_ref="2026-17", feed_code="h1", case_no=number,
     )  # fmt: skip
     decided = {"decision": "granted", "reason_code": "mis_dispatched", "reason": "依规定"}
-    assess.record(gu, "decide_appeal", appeal_id=filed, **decided)
+    assess.record(login(city, "r_qian", "evaluator"), "decide_appeal", appeal_id=filed, **decided)
+    confirm(gu)
     build(city)
     closing = revise(city, MONTH, why="申诉获准")
     moved = diff(city, MONTH, closing.revision)

@@ -13,6 +13,7 @@ from tests.publish.city import LATE, case, deliver, login
 TOLD = {  # what a command says, in parts
     "close 2026-10": ("第 1 次发布，closing 1", "单位得分 2 行", "minhu approvals add closing 1"),
     "publish 2026-10": ("第 {revision} 次发布（release {revision}）", "t_shen 审批"),
+    "approvals waiting": ("mis_dispatched", "核实为错派", "t_gu"),
     "revise 2026-10": ("新到批次 2", "申诉 1：获准", "单位（1 个得分、名次或档次有变化）", "城管局（U1）：百分制得分"),
     "releases diff 2026-10": ("第 2 次发布与第 1 次相比：申诉获准，补报一批",),
     "releases show 2026-10 --revision 1": ("第 1 次发布", "城管局", "交通局"),
@@ -29,6 +30,7 @@ def people(scratch, tmp_path_factory):
     return {
         "": city,
         "shen": login(city, "t_shen", "evaluator"),
+        "gu": login(city, "t_gu", "evaluator"),
         "d1": login(city, "t_d1", "unit", unit="U1"),
     }
 
@@ -37,7 +39,7 @@ def people(scratch, tmp_path_factory):
 def test_the_page_tells_what_happens(people, monkeypatch):
     page = (PROJECT_ROOT / "docs" / "assessment.md").read_text(encoding="utf-8")
     steps = re.findall(r"^(\w*)\$ minhu (.+)$", page, re.MULTILINE)
-    assert len(steps) == 16
+    assert len(steps) == 18
     told, published = dict(TOLD), 0
     for who, line in steps:
         settings = people[who]

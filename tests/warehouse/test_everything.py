@@ -14,7 +14,7 @@ from minhu.load import load_file, replay
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
 from tests import given
-from tests.scenarios.city import as_evaluator
+from tests.scenarios.city import as_evaluator, confirm
 
 UNITS = """unit_code,unit_name,unit_kind,linkage_level,peer_group,has_24h_duty,aliases,valid_from,valid_to
 U1,城管局,department,1,linan_department,true,市城管局,2020-01-01,
@@ -232,8 +232,10 @@ def story(city, step):
     why = {"reason_code": "beyond_duty", "reason": "依规定"}
     evaluator = as_evaluator(city.settings)
     assess.record(evaluator, "decide_appeal", appeal_id=filed, decision="granted", **why)
+    confirm(as_evaluator(city.settings, "second_evaluator"))
     step("an appeal is granted")
     assess.record(evaluator, "exclude", assignment_id=None, **(about | {"case_no": "2"}), **why)
+    confirm(as_evaluator(city.settings, "second_evaluator"))
     step("a case is excluded by decision")
 
 
