@@ -31,7 +31,8 @@ DOC = """
 每月考核，依次：
 
 1. `close` 关账：按生效的考核办法计算上月得分，过发布门禁（有一条关键规则不通过即失败），冻结得分、指标、证据与输入；
-2. `approval` 等待审批：须由关账以外的数据库登录执行 `minhu approvals add closing <编号> --reason '…'`。
+2. `approval` 等待审批：须由关账以外的数据库登录执行
+   `minhu approvals add closing <编号> --hash <内容哈希> --reason '…'`。
    作数的是数据库登录，由数据库函数记录；在本页面点按钮不算审批。被驳回则失败；
 3. `go_ahead` 定发布时点：在“待办操作”中选 Approve 即发布，选 Reject 则本次不发布；
 4. `publish` 发布：写入 `publish`，只增不改，逐行哈希成链。

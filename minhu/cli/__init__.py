@@ -42,9 +42,9 @@ def main(arguments: list[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
-        from psycopg.errors import InsufficientPrivilege
+        from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction  # here: --help needs no driver
 
-        if not isinstance(error, InsufficientPrivilege):
+        if not isinstance(error, (InsufficientPrivilege, ReadOnlySqlTransaction)):
             raise
         click.echo(f"minhu: this login may not do that ({error}); see `minhu logins list`".replace("\n", " "), err=True)
         sys.exit(1)

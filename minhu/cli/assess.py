@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from minhu.cli.common import DATE, Commands, as_json_option, example, show
+from minhu.cli.common import DATE, Commands, as_json_option, example, passphrase, show
 from minhu.cli.root import minhu
 from minhu.settings import Settings
 
@@ -302,22 +302,39 @@ def approvals() -> None:
         "minhu approvals add manual_point 4 --reject --reason '缺少依据'",
         "minhu approvals add exclusion 12 --reason '判决书已核对'",
         "minhu approvals add appeal 7 --reason '已复核'",
-        "minhu approvals add closing 1 --reason '数据与口径已核对'",
+        "minhu approvals add closing 1 --hash 5f1c0e77a9b2 --reason '数据与口径已核对'",
+        "minhu approvals add closing 1 --hash 5f1c0e77a9b2 --key ping.pem --reason '数据与口径已核对'",
     ),
 )
 @click.argument("subject_kind")
 @click.argument("subject_id")
 @click.option("--reject", is_flag=True, help="Reject it instead.")
+@click.option("--hash", "content_hash", help="Of a closing: which content, as it was shown; 12 digits or more.")
+@click.option("--key", type=click.Path(path_type=Path, dir_okay=False), help="Of a closing: sign with this key.")
 @reason_option
 @click.pass_obj
-def approvals_add(settings: Settings, subject_kind: str, subject_id: str, reject: bool, reason: str) -> None:
+def approvals_add(
+    settings: Settings,
+    subject_kind: str,
+    subject_id: str,
+    reject: bool,
+    content_hash: str | None,
+    key: Path | None,
+    reason: str,
+) -> None:
     """Approve or reject what another login decided or closed.
 
-    SUBJECT_KIND is manual_point, exclusion, violation, appeal (its grant) or closing.
+    SUBJECT_KIND is manual_point, exclusion, violation, appeal (its grant) or closing. What a closing holds, its hash
+    and what moved since the last revision is shown by `minhu closings show`.
     """
-    verdict = "rejected" if reject else "approved"
-    _record(settings, "approve", subject_kind=subject_kind, subject_id=subject_id, verdict=verdict, reason=reason)
-    click.echo(f"{subject_kind} {subject_id} is {verdict}")
+    verdict, signature = "rejected" if reject else "approved", None
+    if key and subject_kind == "closing" and not reject:
+        from minhu.publish import sign_closing
+
+        signature = sign_closing(settings, int(subject_id), key, passphrase(key))
+    given = {"subject_kind": subject_kind, "subject_id": subject_id, "verdict": verdict, "reason": reason}
+    _record(settings, "approve", **given, content_hash=content_hash, signature=signature)
+    click.echo(f"{subject_kind} {subject_id} is {verdict}{' and signed' if signature else ''}")
 
 
 @approvals.command("waiting", epilog=example("minhu approvals waiting --json"))

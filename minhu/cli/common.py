@@ -1,10 +1,12 @@
 """What every command shares: how it is listed, how it prints, how it tells of progress."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -60,6 +62,13 @@ def _cell(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     return "" if value is None else str(value)
+
+
+def passphrase(key: Path) -> str | None:
+    """What opens a private key: ``MINHU_KEY_PASSPHRASE``, else asked on a terminal; None where the file needs none."""
+    if not key.is_file() or "ENCRYPTED" not in key.read_text(encoding="ascii", errors="replace")[:60]:
+        return None
+    return os.environ.get("MINHU_KEY_PASSPHRASE") or click.prompt(f"passphrase of {key.name}", hide_input=True)
 
 
 def as_day(given: datetime | None) -> date | None:

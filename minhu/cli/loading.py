@@ -1,6 +1,7 @@
 """Loading: files and days, replays, rejected rows, reconciliation, keys, retention."""
 
 import json
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -120,7 +121,7 @@ def reconcile(settings: Settings, business_date: datetime | None, xlsx: Path | N
 
 @minhu.group(cls=Commands)
 def keys() -> None:
-    """The key of the caller tokens."""
+    """Keys: of the caller tokens, of who approves."""
 
 
 @keys.command("list", epilog=example("minhu keys list --json"))
@@ -131,6 +132,24 @@ def keys_list(settings: Settings, as_json: bool) -> None:
     from minhu.privacy.keys import kept_keys
 
     show([kept.summary() for kept in kept_keys(settings)], as_json)
+
+
+@keys.command("approver", epilog=example("minhu keys approver --out ping.pem"))
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Where the key shall lie.")
+@click.option("--bare", is_flag=True, help="Without a passphrase: for a token or a safe that guards it itself.")
+def keys_approver(out: Path, bare: bool) -> None:
+    """Make a key to sign approvals with, on the approver's own machine; it never enters the warehouse.
+
+    Whoever makes logins registers the public half that is shown: minhu logins key NAME PUBLIC_KEY.
+    """
+    from minhu.publish.signed import new_key
+
+    given = None
+    if not bare:
+        given = os.environ.get("MINHU_KEY_PASSPHRASE") or click.prompt(
+            "passphrase", hide_input=True, confirmation_prompt=True
+        )
+    click.echo(new_key(out, given))
 
 
 @keys.command("rotate", epilog=example("minhu keys rotate", "minhu keys rotate --wait 600"))

@@ -79,7 +79,7 @@ def publish(settings: Settings, period: str, scheme_id: str | None, as_json: boo
         return
     click.echo(
         f"{release.period} 第 {release.revision} 次发布（release {release.release_id}）：{release.row_count} 行，"
-        f"{release.closed_by} 关账，{release.approved_by} 审批\n哈希 {release.hash}"
+        f"{release.closed_by} 关账，{release.approved_by} 审批（{release.approval_zh}）\n哈希 {release.hash}"
     )
 
 
@@ -151,6 +151,23 @@ def closings() -> None:
     """What was closed, published or not."""
 
 
+@closings.command("show", epilog=example("minhu closings show 1"))
+@click.argument("closing_id", type=int)
+@as_json_option
+@click.pass_obj
+def closings_show(settings: Settings, closing_id: int, as_json: bool) -> None:
+    """Show what is to be approved: what was closed, its hash, and what moved since the revision before."""
+    from minhu.publish import render_diff, show_closing
+
+    closing, moved = show_closing(settings, closing_id)
+    if as_json:
+        _show_json(closing.as_json() | {"state": closing.state, "diff": moved and moved.as_json()})
+        return
+    _show_closing(closing, as_json)
+    if moved:
+        click.echo(render_diff(moved))
+
+
 @closings.command("list", epilog=example("minhu closings list", "minhu closings list --period 2026-10 --json"))
 @click.option("--period")
 @as_json_option
@@ -197,7 +214,8 @@ def releases_show(settings: Settings, period: str, revision: int | None, scheme_
     columns = "peer_group unit_code unit_name raw_points score_100 assessed_points band rank_in_group not_ranked_reason"
     click.echo(
         f"{release.period} 第 {release.revision} 次发布，{release.published_at:%Y-%m-%d %H:%M}，"
-        f"{release.closed_by} 关账，{release.approved_by} 审批{f'，{release.why}' if release.why else ''}\n"
+        f"{release.closed_by} 关账，{release.approved_by} 审批（{release.approval_zh}）"
+        f"{f'，{release.why}' if release.why else ''}\n"
         f"哈希 {release.hash}"
     )
     show(scores, as_json=False, columns=columns.split())

@@ -167,11 +167,19 @@ def explain(
     revision: int | None,
     as_json: bool,
 ) -> None:
-    """Say why UNIT lost its points in PERIOD: rows, clocks and events, files, and what each row is worth."""
+    """Say why UNIT lost its points in PERIOD: rows, clocks and events, files, and what each row is worth.
+
+    A unit's login asks about its own unit, and is told what is published.
+    """
+    from minhu import database
+    from minhu.database.logins import group_of
     from minhu.scoring import explain as run
     from minhu.scoring import render
 
-    if revision:
+    if not revision:
+        with database.connect(settings) as connection:
+            is_published_alone = group_of(connection) == "unit"
+    if revision or is_published_alone:
         from minhu.publish.stored_release import explain_release
 
         found = explain_release(settings, unit, period, indicator, revision=revision, scheme_id=scheme_id)

@@ -142,6 +142,24 @@ def logins_identify(settings: Settings, name: str, method: str, identity: str, o
     click.echo(f"{name} is {'no longer ' if off else ''}{method}:{identity}")
 
 
+@logins.command("key", epilog=example("minhu logins key ping 8d0c…", "minhu logins key ping 8d0c… --off"))
+@click.argument("name")
+@click.argument("public_key")
+@click.option("--off", is_flag=True, help="It signs no longer.")
+@click.pass_obj
+def logins_key(settings: Settings, name: str, public_key: str, off: bool) -> None:
+    """Register the public key with which a login signs approvals, as `minhu keys approver` shows it.
+
+    From then on its approvals of closings are signed; `minhu verify` checks each.
+    """
+    from minhu import database
+    from minhu.database import logins
+
+    with database.connect(settings, autocommit=True) as connection:
+        logins.register_key(connection, name, public_key, is_active=not off)
+    click.echo(f"{name} {'no longer signs' if off else 'signs'} with {public_key[:12]}")
+
+
 @logins.command("drop", epilog=example("minhu logins drop superset"))
 @click.argument("name")
 @click.pass_obj

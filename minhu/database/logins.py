@@ -15,10 +15,13 @@ Nobody writes a table: deciding is calling a function of `assess` or `publish`.
 
 import re
 import secrets
+from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import tuple_row
 
+from minhu.database.connect import one
 from minhu.errors import Refused, foreign
 
 GROUPS = ("bi", "evaluator", "auditor", "unit", "signin")
@@ -87,6 +90,25 @@ def identify(connection: psycopg.Connection, name: str, method: str, identity: s
     """
     with foreign.told("act", user=connection.info.user, act="assess.set_identity"):
         connection.execute("select assess.set_identity(%s, %s, %s, %s)", [method, identity, name, is_active])
+
+
+def register_key(connection: psycopg.Connection, name: str, public_key: str, *, is_active: bool = True) -> None:
+    """Says that the login ``name`` signs its approvals with the Ed25519 key of this public half in hex, or not."""
+    if not re.fullmatch("[0-9a-fA-F]{64}", public_key):
+        raise Refused(f"{public_key!r} is no public key: 64 hexadecimal digits, as `minhu keys approver` shows them")
+    with foreign.told("act", user=connection.info.user, act="assess.set_approver_key"):
+        connection.execute("select assess.set_approver_key(%s, %s, %s)", [name, bytes.fromhex(public_key), is_active])
+
+
+def group_of(connection: psycopg.Connection[Any]) -> str | None:
+    """The group that the connection's login belongs to; None for the owner, who belongs to all, and for several."""
+    query = (
+        "select coalesce(array_agg(name), '{}') from unnest(%s::text[]) as name"
+        " where pg_has_role(session_user, 'minhu_' || name, 'member')"
+    )
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        found = one(cursor, query, [list(GROUPS)])[0]
+    return found[0] if len(found) == 1 else None
 
 
 def drop_login(connection: psycopg.Connection, name: str) -> None:

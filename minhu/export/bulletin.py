@@ -57,7 +57,7 @@ def _head(report: Report, words: Words) -> Iterator[Block]:
     versions = [words("public")] if report.is_public else []
     yield Text("meta", "　".join([words.number(report), words.standing(report), *versions]))
     if report.release:
-        yield Text("meta", words("release_line", release=report.release))
+        yield Text("meta", words("release_line", release=report.release, approval=words.approval(report.release)))
         yield Text("meta", words("hash_line", release=report.release))
     for notice in words.notices(report):
         yield Text("notice", notice)

@@ -21,7 +21,7 @@ from minhu.schemes.period import Period
 from minhu.schemes.scheme import Scheme
 from minhu.schemes.words import scoring_rule
 from minhu.scoring import explanation
-from minhu.scoring.explain import explain_units, find_unit
+from minhu.scoring.explain import explain_units, find_unit, refuse_of_others
 from minhu.scoring.score import Run, is_stale, stored_runs
 from minhu.scoring.stored import Stored
 from minhu.settings import Settings
@@ -200,6 +200,7 @@ def _costs(
         if missing := set(wanted) - {unit.code for unit in scored}:
             named = ", ".join(sorted(missing))
             raise Refused(f"the unit {named} has no score in {stored.run.period.text}: it is in no peer group")
+    refuse_of_others(connection, wanted)
     told: Costs = {}
     with progress(len(wanted), "taking lost points apart") as advance:
         for found in explain_units(connection, stored, wanted):

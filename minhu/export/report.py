@@ -34,6 +34,8 @@ class Release:
     """Of the period: a later one stands in this one's place."""
     why: str | None = None
     """Of a revision."""
+    approval_key: str | None = None
+    """The public key whose signature approved it; null: by login only."""
 
     @property
     def is_replaced(self) -> bool:

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 from minhu.export.figures import bare
-from minhu.export.report import Indicator, Report
+from minhu.export.report import Indicator, Release, Report
 from minhu.glossary.cases import LEFT_OUT
 from minhu.glossary.columns import COLUMN
 from minhu.glossary.kind import Kind, Lang, Word
@@ -50,11 +50,13 @@ TEXT = {
         "dispatch and sources are those of today.",
     ),
     "release_line": (
-        "发布编号 {release.release_id}　修订号 {release.revision}　审批人 {release.approved_by}　"
+        "发布编号 {release.release_id}　修订号 {release.revision}　审批人 {release.approved_by}（{approval}）　"
         "发布时间 {release.published_at:%Y-%m-%d %H:%M}",
-        "Release {release.release_id}, revision {release.revision}, approved by {release.approved_by}, "
+        "Release {release.release_id}, revision {release.revision}, approved by {release.approved_by} ({approval}), "
         "published {release.published_at:%Y-%m-%d %H:%M}",
     ),
+    "by_login": ("仅凭登录", "by login only"),
+    "by_key": ("已签名，公钥 {public}", "signed, public key {public}"),
     "hash_line": ("结果哈希 {release.hash}", "Hash {release.hash}"),
     "release_foot": (
         "发布编号 {release.release_id}　修订号 {release.revision}　哈希 {release.hash}",
@@ -285,6 +287,10 @@ class Words:
         """A funnel flag in words."""
         return self.of(FUNNEL_FLAG, code)
 
+    def approval(self, release: Release) -> str:
+        """How a release was approved: by a signature, or by a login alone."""
+        return self("by_key", public=release.approval_key[:12]) if release.approval_key else self("by_login")
+
     def standing(self, report: Report) -> str:
         """What the scores are: 月度参考, 参考, 正式."""
         standing = self.of(STANDING, report.kind)
@@ -327,7 +333,7 @@ class Words:
                 ("revision", str(release.revision)),
                 ("hash", release.hash),
                 ("closed_by", release.closed_by),
-                ("approved_by", release.approved_by),
+                ("approved_by", f"{release.approved_by}（{self.approval(release)}）"),
                 ("published_at", f"{release.published_at:%Y-%m-%d %H:%M}"),
                 *([("why", release.why)] if release.why else []),
             ]

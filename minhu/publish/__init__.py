@@ -1,7 +1,17 @@
 """Publishing: what is closed and approved by another person is published for good, and can be proved."""
 
-from minhu.publish.close import Closing, Release, approved_by, close, list_closings, publish, publish_closing, revise
-from minhu.publish.diff import Diff, diff, list_releases, show_release
+from minhu.publish.close import (
+    Closing,
+    Release,
+    approved_by,
+    close,
+    list_closings,
+    publish,
+    publish_closing,
+    revise,
+    sign_closing,
+)
+from minhu.publish.diff import Diff, diff, list_releases, show_closing, show_release
 from minhu.publish.render import render_access, render_closing, render_diff, render_verification
 from minhu.publish.verify import Verification, verify
 
@@ -22,6 +32,8 @@ __all__ = [
     "render_diff",
     "render_verification",
     "revise",
+    "show_closing",
     "show_release",
+    "sign_closing",
     "verify",
 ]

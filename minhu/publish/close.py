@@ -8,8 +8,9 @@ the rows that were frozen, not those of the day.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import psycopg
@@ -20,6 +21,7 @@ from minhu import database, lineage
 from minhu.errors import Refused
 from minhu.privacy.line import mask_line
 from minhu.publish.code import code_version
+from minhu.publish.signed import Statement, sign
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
 from minhu.schemes.scheme import Scheme
@@ -35,7 +37,7 @@ PERIOD_OVER = "release.period_over"
 class Closing:
     """What was frozen. ``rows``: how many of each kind. ``release_id`` is null until it is published.
 
-    ``may_approve``: logins of evaluators who have neither closed nor decided anything that it holds.
+    ``may_approve``, as `close` and `to_approve` tell it: evaluators who have neither closed nor decided what it holds.
     """
 
     closing_id: int
@@ -56,8 +58,8 @@ class Closing:
     rows: dict[str, int]
     approved_by: str | None
     rejected_by: str | None
-    may_approve: list[str]
     release_id: int | None
+    may_approve: tuple[str, ...] = ()
 
     def as_json(self) -> dict:
         return plain(self)
@@ -92,6 +94,13 @@ class Release:
     input_fingerprint: str
     previous_hash: str
     hash: str
+    approval_key: str | None
+    """The public key, in hex, whose signature approved it; null: by login only."""
+
+    @property
+    def approval_zh(self) -> str:
+        """How it was approved, beside by whom."""
+        return f"已签名，公钥 {self.approval_key[:12]}" if self.approval_key else "仅凭登录"
 
     def as_json(self) -> dict:
         return plain(self)
@@ -151,7 +160,7 @@ def close(
             why=why and mask_line(why),
             is_early=is_early,
         )
-        return read_closing(connection, closing_id)
+        return _with_approvers(connection, closing_id)
 
 
 def revise(
@@ -253,6 +262,28 @@ def read_closing(connection: psycopg.Connection[Any], closing_id: int) -> Closin
     return found
 
 
+def to_approve(settings: Settings, closing_id: int) -> Closing:
+    """A closing with those who may approve it."""
+    with database.connect(settings) as connection:
+        return _with_approvers(connection, closing_id)
+
+
+def sign_closing(settings: Settings, closing_id: int, key: Path, passphrase: str | None) -> bytes:
+    """The signature, with the key in a file, of who asks under what a closing holds. Raises Refused."""
+    with database.connect(settings) as connection:
+        closing = read_closing(connection, closing_id)
+        login = database.one(connection, "select assess.acting()")[0]
+    statement = Statement(
+        closing.closing_id, closing.scheme_id, closing.period, closing.revision, closing.content_hash, login
+    )
+    return sign(statement, key, passphrase)
+
+
+def _with_approvers(connection: psycopg.Connection, closing_id: int) -> Closing:
+    may = connection.execute("select may from publish.may_approve(%s) as may", [closing_id]).fetchall()
+    return replace(read_closing(connection, closing_id), may_approve=tuple(login for (login,) in may))
+
+
 def list_closings(settings: Settings, period: str | None = None) -> list[Closing]:
     """Every closing, or those of a period, oldest first."""
     with database.connect(settings) as connection, connection.cursor(row_factory=class_row(Closing)) as cursor:
@@ -273,8 +304,7 @@ select closing.closing_id, closing.scheme_id, closing.scheme_version, closing.pe
             where frozen.closing_id = closing.closing_id group by kind
         ) as counted
     ) as rows,
-    verdicts.approved_by, verdicts.rejected_by, release.release_id,
-    array(select may from publish.may_approve(closing.closing_id) as may) as may_approve
+    verdicts.approved_by, verdicts.rejected_by, release.release_id
 from publish.closing
 left join publish.release on release.closing_id = closing.closing_id
 cross join lateral (
@@ -289,11 +319,13 @@ def read_releases(
     connection: psycopg.Connection[Any], condition: str = "true", wanted: dict | None = None
 ) -> list[Release]:
     """The releases that ``condition`` names, in the order of their publication."""
-    names = ", ".join(Release.__dataclass_fields__)
+    names = ", ".join(name for name in Release.__dataclass_fields__ if name != "approval_key")
+    query = (
+        f"select {names}, publish.key_of_approval(approval_id) as approval_key"
+        f" from publish.release where {condition} order by release_id"
+    )
     with connection.cursor(row_factory=class_row(Release)) as cursor:
-        return cursor.execute(
-            f"select {names} from publish.release where {condition} order by release_id", wanted or {}
-        ).fetchall()
+        return cursor.execute(query, wanted or {}).fetchall()
 
 
 def find_release(

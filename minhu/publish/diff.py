@@ -13,11 +13,12 @@ from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
 
 from minhu import database
+from minhu.database.logins import group_of
 from minhu.errors import Refused
 from minhu.glossary.cases import LEFT_OUT, SUBJECT
 from minhu.glossary.columns import COLUMN
 from minhu.glossary.decided import BY_READING, CONFIG_ENTRY, DECISION, DECISION_STATE
-from minhu.publish.close import Closing, Release, find_release, read_closing, read_releases
+from minhu.publish.close import Closing, Release, find_release, read_closing, read_releases, to_approve
 from minhu.publish.row_hash import read_json
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
@@ -236,8 +237,10 @@ def _moved_cases(connection: psycopg.Connection, base: Closing, closing: Closing
 
 
 def _causes(connection: psycopg.Connection, base: Closing, closing: Closing) -> list[str]:
-    """What is different among the inputs of two closings, in words."""
+    """What is different among the inputs of two closings, in words; to a unit, of decisions those on its appeals."""
     before, after = base.inputs, closing.inputs
+    if group_of(connection) == "unit":
+        return [*_own_causes(connection, closing), *_of_inputs(connection, base, closing)]
     causes = [
         f"{'新到' if came else '撤下'}批次 {batch}：{feed} {delivery} {day}，{rows} 行"
         for batch, feed, delivery, day, rows, came in connection.execute(
@@ -253,6 +256,19 @@ def _causes(connection: psycopg.Connection, base: Closing, closing: Closing) -> 
     old, new = (set(inputs["manual_points"]["ids"]) for inputs in (before, after))
     causes += [f"人工计分 {number} 生效" for number in sorted(new - old)]
     causes += [f"人工计分 {number} 撤销" for number in sorted(old - new)]
+    return causes + _of_inputs(connection, base, closing)
+
+
+def _own_causes(connection: psycopg.Connection, closing: Closing) -> list[str]:
+    given = {"period": closing.period, "scheme": closing.scheme_id, "revision": closing.revision}
+    return [
+        f"{DECISION.zh('appeal_decision')} {number}：{DECISION_STATE.zh(state)}（{reason}）"
+        for number, state, reason in connection.execute(_OWN_APPEALS, given)
+    ]
+
+
+def _of_inputs(connection: psycopg.Connection, base: Closing, closing: Closing) -> list[str]:
+    before, after, causes = base.inputs, closing.inputs, []
     kinds = sorted(before["config"].keys() | after["config"].keys())
     changed = [kind for kind in kinds if before["config"].get(kind) != after["config"].get(kind)]
     if changed:
@@ -287,6 +303,13 @@ moved as (
 select batch_id, feed_code, delivery, business_date, staged_rows, came from moved order by batch_id
 """
 
+_OWN_APPEALS = """
+select appeal_id, state, reason
+from assess.appeal_state
+where period = %(period)s and coalesce(scheme_id, %(scheme)s) = %(scheme)s and from_revision = %(revision)s
+order by appeal_id
+"""
+
 _DECISIONS = """
 with taken as (
     select kind, decision_id from publish.decisions_of(%(build)s)
@@ -302,6 +325,14 @@ left join assess.exclusion as excluded on taken.kind = 'exclusion' and taken.dec
 left join assess.violation as found on taken.kind = 'violation' and taken.decision_id = found.violation_id
 order by taken.kind, taken.decision_id
 """
+
+
+def show_closing(settings: Settings, closing_id: int) -> tuple[Closing, Diff | None]:
+    """What is to be approved, and what it changes; None where it is a first revision."""
+    closing = to_approve(settings, closing_id)
+    if closing.revision == 1:
+        return closing, None
+    return closing, diff(settings, closing.period, closing.revision, closing.scheme_id)
 
 
 def list_releases(settings: Settings) -> list[Release]:

@@ -10,7 +10,7 @@ from minhu.errors import Refused
 from minhu.publish.close import Release, find_release
 from minhu.schemes.period import Period
 from minhu.schemes.scheme import Scheme
-from minhu.scoring.explain import explain_units, find_unit
+from minhu.scoring.explain import explain_units, find_unit, refuse_of_others
 from minhu.scoring.explanation import Explanation
 from minhu.scoring.score import Run
 from minhu.scoring.stored import Stored
@@ -75,6 +75,7 @@ def explain_release(
     wanted = Period.parse(period)
     with database.connect(settings, rows=dict_row) as connection:
         code = find_unit(connection, unit, wanted)
+        refuse_of_others(connection, [code])
         stored = stored_release(connection, find_release(connection, wanted.text, revision, scheme_id))
         asked = stored.key | {"unit": code}
         if not connection.execute(stored.sql(_HAS_UNIT), asked).fetchone():

@@ -6,6 +6,7 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from minhu import database
+from minhu.database.logins import group_of
 from minhu.errors import Refused
 from minhu.schemes.period import Period
 from minhu.scoring.behind import Behind
@@ -82,6 +83,18 @@ def find_unit(connection: psycopg.Connection[DictRow], unit: str, period: Period
     if len(found) > 1:
         raise Refused(f"{unit!r} names {' and '.join(row['unit_code'] for row in found)}; give the code")
     return found[0]["unit_code"]
+
+
+def refuse_of_others(connection: psycopg.Connection[DictRow], units: Sequence[str]) -> None:
+    """Raises Refused where the login is a unit's and asks for the rows of another: it would see a loss and no row."""
+    if group_of(connection) != "unit":
+        return
+    own = {row["unit"] for row in connection.execute("select own as unit from assess.own_units() as own")}
+    if others := sorted(set(units) - own):
+        raise Refused(
+            f"this login reads the rows behind the points of its own units ({', '.join(sorted(own)) or 'none'}), not of"
+            f" {', '.join(others)}; what every unit got is told by `minhu releases show`"
+        )
 
 
 _UNIT = """

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from minhu import assess, database, publish, quality, services
+from minhu import database, publish, quality, services
 from tests.publish import city as world
 
 pytestmark = pytest.mark.long
@@ -86,9 +86,7 @@ def test_a_month_is_published_when_another_login_approved_it_and_somebody_says_w
     run.until("approval", "up_for_reschedule", 300)
     (closing,) = publish.list_closings(city)
     assert closing.period == MONTH and publish.list_releases(city) == []
-    assess.record(
-        shen, "approve", subject_kind="closing", subject_id=str(closing.closing_id), verdict="approved", reason="已核对"
-    )
+    world.judge(shen, closing)
     run.look_now("approval")
     run.until("go_ahead", WAITS)
     subject, body = run.asked("go_ahead")

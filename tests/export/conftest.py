@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 from psycopg.types.json import Jsonb
 
-from minhu import assess, database
+from minhu import database
 from minhu.scoring import score
 from minhu.settings import Settings
-from tests.publish.city import login
+from tests.publish.city import judge, login
 from tests.scoring.city import GIVEN, City, at, fill
 from tests.scoring.test_explain_rows import with_calendar
 
@@ -85,8 +85,6 @@ def publish(settings: Settings, reviewer: Settings, why: str | None = None) -> N
         named = dict(zip(("scheme_id", "scheme_version", "period"), run, strict=True))
         code = Jsonb({"version": "test", "sha256": "test"})
         closing = database.act(connection, "publish.close", named | {"quality_run_id": gate, "code": code, "why": why})
-    assess.record(
-        reviewer, "approve", subject_kind="closing", subject_id=str(closing), verdict="approved", reason="已核对"
-    )
+    judge(reviewer, closing)
     with database.connect(settings) as connection:
         database.act(connection, "publish.publish", {"closing_id": closing})

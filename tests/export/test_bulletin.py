@@ -36,7 +36,7 @@ def test_a_draft_says_so_and_names_no_release():
 
 def test_a_release_tells_its_number_revision_hash_approver_and_date():
     told = all_text(bulletin(report(release=RELEASE), ZH))
-    assert "发布编号 7　修订号 2　审批人 reviewer1　发布时间 2026-11-05 09:30" in told
+    assert "发布编号 7　修订号 2　审批人 reviewer1（仅凭登录）　发布时间 2026-11-05 09:30" in told
     assert f"结果哈希 {RELEASE.hash}" in told
     assert "试算" not in told
 

@@ -93,7 +93,7 @@ def test_the_cover_says_draft_or_who_released_it():
     assert "未发布 · 试算" in draft and "未发布·试算稿" in draft and "发布编号" not in draft
     cover = {row[0]: row[1] for row in sheet(as_xlsx(report(release=RELEASE), ZH), "封面")}
     assert (cover["状态"], cover["发布编号"], cover["修订号"]) == ("已发布", "7", "2")
-    assert (cover["结果哈希"], cover["审批人（登录名）"]) == (RELEASE.hash, "reviewer1")
+    assert (cover["结果哈希"], cover["审批人（登录名）"]) == (RELEASE.hash, "reviewer1（仅凭登录）")
     assert cover["发布时间"] == "2026-11-05 09:30"
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import sqlalchemy
 
-from minhu import database
+from minhu import assess, database
 from minhu.database import logins
 from minhu.load import load_file
+from minhu.publish.close import Closing, read_closing
 from minhu.settings import PROJECT_ROOT, Settings
 from minhu.warehouse.build import build
 from tests import given
@@ -62,6 +63,15 @@ def make(
     deliver(city, rows, day)
     build(city)
     return city
+
+
+def judge(who: Settings, closing: Closing | int, verdict: str = "approved") -> int:
+    """``who`` approves or rejects what was closed, as it was shown."""
+    about = {"subject_kind": "closing", "verdict": verdict, "reason": "已核对"}
+    with database.connect(who) as connection:
+        shown = read_closing(connection, closing) if isinstance(closing, int) else closing
+    content = shown.content_hash if verdict == "approved" else None
+    return assess.record(who, "approve", **about, subject_id=str(shown.closing_id), content_hash=content)
 
 
 _FILES = 0

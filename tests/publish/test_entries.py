@@ -38,14 +38,14 @@ def released(city, gu):
     point = assess.record(city, "enter_manual_point", **POINT, points="-2", reason="答复不规范", evidence_ref=BULLETIN)
     approve(gu, "manual_point", point)
     closing = close(city, MONTH)
-    approve(gu, "closing", closing.closing_id)
+    world.judge(gu, closing)
     publish(city, MONTH)
     back = assess.record(
         city, "revoke_manual_point", manual_point_id=point, reason="通报已撤销", evidence_ref="通报〔2026〕4号"
     )
     approve(gu, "manual_point", back)
     closing = revise(city, MONTH, why="通报已撤销")
-    approve(gu, "closing", closing.closing_id)
+    world.judge(gu, closing)
     publish(city, MONTH)
     return point
 

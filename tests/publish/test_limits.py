@@ -17,7 +17,7 @@ from minhu.scoring import score
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
 from tests.publish import city as world
-from tests.publish.city import LATE, case, deliver, login, rows
+from tests.publish.city import LATE, case, deliver, judge, login, rows
 from tests.scenarios.city import confirm
 
 MONTH = "2026-10"
@@ -35,11 +35,6 @@ def city(scratch, tmp_path_factory):
 @pytest.fixture(scope="module")
 def wang(city):
     return login(city, "l_wang", "evaluator")
-
-
-def judge(who, closing, verdict="approved"):
-    given = {"subject_kind": "closing", "subject_id": str(closing.closing_id), "verdict": verdict, "reason": "已核对"}
-    assess.record(who, "approve", **given)
 
 
 def published(city):
@@ -207,8 +202,7 @@ def test_a_year_that_is_the_mean_of_its_months_is_proved_by_its_hashes(scratch, 
     for month in ("2025-11", "2025-12"):
         score(city, month)
     closing = close(city, "2025")
-    about = {"subject_kind": "closing", "subject_id": str(closing.closing_id)}
-    assess.record(login(city, "p_mean", "evaluator"), "approve", **about, verdict="approved", reason="已核对")
+    judge(login(city, "p_mean", "evaluator"), closing)
     publish(city, "2025")
     found = verify(city, "2025")
     assert found.is_ok and found.differences is None

@@ -42,14 +42,7 @@ def on_time(city):
 
 
 def put_out(city, closing, who):
-    assess.record(
-        who,
-        "approve",
-        subject_kind="closing",
-        subject_id=str(closing.closing_id),
-        verdict="approved",
-        reason="核对一致",
-    )
+    world.judge(who, closing)
     return publish(city, MONTH)
 
 
@@ -118,14 +111,7 @@ def test_new_readings_are_taken_on_purpose_and_told_apart(city, gu):
     assert "读法变化：第 1 版 → 2026-10-01 起第 2 版" in told and "〔读法〕" in told
     taken = world.rows(city, "select period, is_new, why, taken_by from publish.readings_taken")
     assert taken == [(MONTH, True, "按新读法重算", world.rows(city, "select session_user")[0][0])]
-    assess.record(
-        gu,
-        "approve",
-        subject_kind="closing",
-        subject_id=str(closing.closing_id),
-        verdict="rejected",
-        reason="先征求意见",
-    )
+    world.judge(gu, closing, "rejected")
 
 
 def test_after_a_rejection_the_published_readings_hold_again(city, gu):

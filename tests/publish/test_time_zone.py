@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 from psycopg.rows import dict_row
 
-from minhu import assess, database, publish
+from minhu import database, publish
 from minhu.errors import BadDeclaration, Refused
 from minhu.schemes import load_scheme
 from minhu.scoring import score
@@ -122,9 +122,7 @@ def test_a_far_month_is_closed_published_and_computes_anew(cities):
     far = cities[1]
     closing = publish.close(far, "2026-10")
     shen = login(far, "z_shen", "evaluator")
-    assess.record(
-        shen, "approve", subject_kind="closing", subject_id=str(closing.closing_id), verdict="approved", reason="已核对"
-    )
+    world.judge(shen, closing)
     publish.publish(shen, "2026-10")
     found = publish.verify(far, "2026-10")
     assert found.is_ok and found.differences == ()

@@ -12,7 +12,9 @@ from tests.publish.city import LATE, case, deliver, login
 
 TOLD = {  # what a command says, in parts
     "close 2026-10": ("第 1 次发布，closing 1", "单位得分 2 行", "minhu approvals add closing 1"),
-    "publish 2026-10": ("第 {revision} 次发布（release {revision}）", "t_shen 审批"),
+    "closings show 1": ("内容    "),
+    "closings show 2": ("内容    ", "第 2 次发布与第 1 次相比"),
+    "publish 2026-10": ("第 {revision} 次发布（release {revision}）", "t_shen 审批（仅凭登录）"),
     "approvals waiting": ("mis_dispatched", "核实为错派", "t_gu"),
     "revise 2026-10": ("新到批次 2", "申诉 1：获准", "单位（1 个得分、名次或档次有变化）", "城管局（U1）：百分制得分"),
     "releases diff 2026-10": ("第 2 次发布与第 1 次相比：申诉获准，补报一批",),
@@ -35,11 +37,17 @@ def people(scratch, tmp_path_factory):
     }
 
 
+def shown(city, closing_id):
+    """The hash that the page stands for."""
+    query = "select left(content_hash, 12) from publish.closing where closing_id = %s"
+    return world.rows(city, query, closing_id)[0][0]
+
+
 @pytest.mark.long
 def test_the_page_tells_what_happens(people, monkeypatch):
     page = (PROJECT_ROOT / "docs" / "assessment.md").read_text(encoding="utf-8")
     steps = re.findall(r"^(\w*)\$ minhu (.+)$", page, re.MULTILINE)
-    assert len(steps) == 18
+    assert len(steps) == 20
     told, published = dict(TOLD), 0
     for who, line in steps:
         settings = people[who]
@@ -53,6 +61,7 @@ def test_the_page_tells_what_happens(people, monkeypatch):
         if line == "build":
             deliver(people[""], [case(9, "交通局", **LATE)])
         published += line.startswith("publish")
+        line = re.sub(r"(closing (\d+) --hash) \w+", lambda found: f"{found[1]} {shown(people[''], found[2])}", line)
         words = [part.strip("'") for part in re.findall(r"'[^']*'|\S+", line)]
         done = CliRunner().invoke(minhu, words)
         assert done.exit_code == 0, (line, done.output, done.exception)

@@ -1,6 +1,6 @@
 -- What takes rows out of a score or puts points in is decided by one person and confirmed by another: exclusions,
--- violations entered by hand, granted appeals, points by hand, and the revocation of each. Until then it waits: the next
--- build does not take it. Neither of the two speaks for a unit that it is about. What a hotline tells needs nobody.
+-- violations entered by hand, granted appeals, points by hand, and the revocation of each. Until then it waits: the
+-- next build does not take it. Neither of the two speaks for a unit that it is about. What a hotline tells needs none.
 -- To confirm is no act; who has acted does not approve the closing that holds it.
 
 -- A rejected decision is out of the way of the next one.
@@ -20,11 +20,21 @@ create table assess.decided_by_one (
 );
 comment on table assess.decided_by_one is '一人即可决定时作出的决定：视为已复核';
 insert into assess.decided_by_one (kind, decision_id)
-select 'exclusion', exclusion_id from assess.exclusion
+select
+    'exclusion',
+    exclusion_id
+from assess.exclusion
 union all
-select 'violation', violation_id from assess.violation
+select
+    'violation',
+    violation_id
+from assess.violation
 union all
-select 'appeal_decision', decision_id from assess.appeal_decision where decision = 'granted';
+select
+    'appeal_decision',
+    decision_id
+from assess.appeal_decision
+where decision = 'granted';
 create trigger append_only before insert or update or delete or truncate on assess.decided_by_one
 for each statement execute function assess.refuse_change();
 
@@ -403,13 +413,21 @@ end
 $$;
 create trigger hold_acts after insert on publish.closing for each row execute function publish.hold_acts();
 
-create or replace function assess.approve(
-    subject_kind text, subject_id text, verdict text, reason text
+drop function assess.approve(text, text, text, text);
+create function assess.approve(
+    subject_kind text,
+    subject_id text,
+    verdict text,
+    reason text,
+    content_hash text default null,
+    signature bytea default null
 ) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 declare
     me text := assess.acting();
+    key bigint := assess.key_of(assess.acting());
+    frozen text;
     stands text;
     held record;
     written bigint;
@@ -438,6 +456,29 @@ begin
         if held.told is not null and approve.verdict = 'approved' then
             raise exception 'the closing % holds what % decided: another person approves it', approve.subject_id, me
                 using detail = held.told;
+        end if;
+        -- Which content: by its hash, or by so much of it as was shown.
+        if approve.verdict = 'approved' then
+            select closing.content_hash into frozen
+            from publish.closing
+            where closing.closing_id::text = approve.subject_id;
+            if coalesce(length(approve.content_hash), 0) < 12 then
+                raise exception 'say which content of the closing % is approved: its hash, or the first 12 digits or more',
+                    approve.subject_id;
+            end if;
+            if not starts_with(frozen, lower(approve.content_hash)) then
+                raise exception 'the content of the closing % is %, not %', approve.subject_id, frozen,
+                    approve.content_hash;
+            end if;
+            if key is not null and approve.signature is null then
+                raise exception 'the login % has registered a key: its approvals are signed', me;
+            end if;
+            if key is null and approve.signature is not null then
+                raise exception 'the login % has no key registered, so that nobody can check what it signs', me;
+            end if;
+            if octet_length(approve.signature) <> 64 then
+                raise exception 'a signature of Ed25519 has 64 bytes';
+            end if;
         end if;
     else
         if exists (
@@ -472,9 +513,18 @@ begin
     ) then
         raise exception 'the login % has judged the % % already', me, approve.subject_kind, approve.subject_id;
     end if;
-    insert into assess.approval (subject_kind, subject_id, verdict, reason)
+    if frozen is null and (approve.signature is not null or approve.content_hash is not null) then
+        raise exception 'a hash and a signature belong to the approval of a closing';
+    end if;
+    insert into assess.approval (subject_kind, subject_id, verdict, reason, content_hash, signature, key_id)
     values (
-        approve.subject_kind, approve.subject_id, approve.verdict, assess.stated(approve.reason, 'the reason')
+        approve.subject_kind,
+        approve.subject_id,
+        approve.verdict,
+        assess.stated(approve.reason, 'the reason'),
+        frozen,
+        approve.signature,
+        case when approve.signature is not null then key end
     )
     returning approval_id into written;
     return written;
@@ -527,5 +577,7 @@ revoke execute on function
 assess.state_of_grant, assess.units_about, assess.refuse_own_unit, publish.is_within, publish.acts_in,
 publish.may_approve, publish.hold_acts
 from public;
+revoke execute on function assess.approve from public;
+grant execute on function assess.approve to minhu_evaluator;
 grant execute on function assess.state_of_grant to minhu_unit, minhu_evaluator, minhu_auditor;
 grant execute on function publish.may_approve to minhu_evaluator, minhu_auditor;
