@@ -84,4 +84,3 @@ revoke execute on function publish.key_of_approval from public;
 grant execute on function publish.key_of_approval to minhu_bi, minhu_unit, minhu_evaluator, minhu_auditor;
 
 revoke execute on function assess.key_of, assess.set_approver_key from public;
-grant execute on function assess.key_of to minhu_evaluator, minhu_auditor;

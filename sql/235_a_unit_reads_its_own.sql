@@ -13,6 +13,24 @@ to minhu_unit;
 grant select (batch_id, feed_code, source_name) on audit.batch to minhu_unit;
 grant select (build_id, status, config_version, readings) on audit.build to minhu_unit;
 
+-- A city's own policy narrows what a login reads, so that ours must not widen it again: whoever has one, by a role that
+-- he is a member of, reads by that alone.
+create function mart.is_narrowed(of_table regclass) returns boolean
+language sql stable parallel safe set search_path = pg_catalog, pg_temp as $$
+    select exists (
+        select from pg_policy as policy
+        cross join lateral unnest(policy.polroles) as given (role_oid)
+        where
+            policy.polrelid = of_table
+            and policy.polpermissive
+            and policy.polcmd in ('r', '*')
+            and policy.polname not in ('all_rows', 'own_rows', 'rules')
+            and given.role_oid <> 0
+            and pg_has_role(current_user, given.role_oid, 'member')
+    )
+$$;
+comment on function mart.is_narrowed is 'Whether who asks has a row policy of the city''s own on a table.';
+
 do $$
 declare
     of record;
@@ -39,7 +57,10 @@ begin
             rolname in ('minhu_bi', 'minhu_evaluator', 'minhu_auditor')
             and has_table_privilege(rolname, of.relation, 'select');
         execute format('alter table %s enable row level security', of.relation);
-        execute format('create policy all_rows on %s for select to %s using (true)', of.relation, readers);
+        execute format(
+            'create policy all_rows on %s for select to %s using ((select not mart.is_narrowed(%L::regclass)))',
+            of.relation, readers, of.relation
+        );
     end loop;
 end
 $$;

@@ -10,6 +10,19 @@ from minhu.glossary.decided import ACCESS
 from minhu.settings import Settings
 
 
+@minhu.command(epilog=example("minhu case h12345 330100202610010001 --why '复核申诉 7'"))
+@click.argument("feed")
+@click.argument("case_no")
+@click.option("--why", required=True, help="Why it is read; it stands in the access log.")
+@as_json_option
+@click.pass_obj
+def case(settings: Settings, feed: str, case_no: str, why: str, as_json: bool) -> None:
+    """Read the masked text of a case: what was asked, answered, said. Evaluators and auditors; the log has it first."""
+    from minhu.privacy.case_text import read_case
+
+    show(read_case(settings, feed, case_no, why), as_json, ["told", "at", "unit_name", "text"])
+
+
 @minhu.group(cls=Commands)
 def access() -> None:
     """The access log (访问日志): who read citizens' data, took results away, or let them out."""

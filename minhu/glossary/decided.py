@@ -72,6 +72,7 @@ ACCESS = Kind(  # what the access log tells of
         "landed_file": ("读取落地文件", "landed file read"),
         "rejected_rows": ("读取拒收行", "rejected rows read"),
         "frequent_callers": ("查询高频来电人", "frequent callers read"),
+        "case_text": ("阅读工单文本", "text of a case read"),
         "export": ("导出", "export"),
         "batch_release": ("放行批次", "batch released"),
         "waiver": ("豁免", "waiver"),

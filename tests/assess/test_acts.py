@@ -201,7 +201,7 @@ def test_a_unit_sees_its_own_appeals_and_nothing_else(logins):
             assert set(rows(logins[who], f"select unit_code from assess.{view}")) == {(unit,)}
         seen = {one["appeal_id"] for one in listing(logins[who], "appeals")}
         assert set(rows(logins[who], "select appeal_id from assess.appeal_decision")) <= {(one,) for one in seen}
-        for what in ("exclusions", "manual-points", "violations", "approvals"):
+        for what in ("exclusions", "manual-points", "violations", "unconfirmed"):
             with pytest.raises(Refused, match="does not read"):
                 listing(logins[who], what)
     for who in ("ping", "shen"):

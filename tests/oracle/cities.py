@@ -291,6 +291,7 @@ def decide(chance: random.Random, city: Settings) -> None:
                 " values (%s, %s, '2026-10-14 09:00+08', '督查通报', '记录 1')",
                 [unit, chance.choice(VIOLATIONS)],
             )
+    world.confirm(world.as_evaluator(city, "oracle_second"))
 
 
 def enter_points(chance: random.Random, city: Settings, scheme_ids: list[str], periods: list[str], count: int) -> None:

@@ -56,6 +56,7 @@ READS: dict[str, set[str]] = {
     "waivers list": {"evaluator", "auditor"},
     "logins list": {"evaluator", "auditor"},
     "access list": {"auditor"},
+    f"case h1 {case(5, '')['工单编号']} --why x": {"evaluator", "auditor"},
     "reconcile": {"auditor"},
     f"audit trace h1 {case(5, '')['工单编号']}": {"auditor"},
     f"audit sample {MONTH} --n 2 --seed x": {"evaluator", "auditor", "unit"},  # a unit's own cases
