@@ -25,7 +25,7 @@ TABLES = (
 ACTS = {  # who may call what; the owner may call everything
     "bi": set(),
     "auditor": {"state_of_grant"},
-    "unit": {"file_appeal", "withdraw_appeal", "own_units", "codes_of", "state_of_grant"},
+    "unit": {"file_appeal", "withdraw_appeal", "own_units", "own_unit_codes", "codes_of", "state_of_grant"},
     "evaluator": {
         "own_units", "codes_of", "state_of_grant", "file_appeal", "withdraw_appeal", "decide_appeal", "exclude",
         "revoke_exclusion", "enter_manual_point", "revoke_manual_point", "enter_violation", "revoke_violation",

@@ -24,7 +24,7 @@ create role {GUEST} nologin;
 grant usage on schema mart to {GUEST};
 grant select on mart.fct_case, mart.measure_close_on_time to {GUEST};
 alter table mart.fct_case enable row level security;
-create policy h1_only on mart.fct_case for select to {READER} using (feed_code = 'h1');
+create policy h1_only on mart.fct_case as restrictive for select to {READER} using (feed_code = 'h1');
 """
 VIEWS = """
 create view own.late as
@@ -98,6 +98,36 @@ def test_views_grants_and_policies_survive_every_rebuild(city, reader):
     query_nothing(city, f"set local role {GUEST}; select * from mart.measure_close_on_time")
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         query(city, f"set local role {GUEST}; select * from mart.fct_violation")
+
+
+@pytest.mark.parametrize("whom", ["public", READER])
+def test_a_policy_that_a_city_had_before_ours_narrows_as_before(scratch, tmp_path, whom):
+    """A city that hides the other hotline's cases; then the migration comes that gives every reader a policy."""
+    city, folder = scratch(template="template0"), tmp_path / "sql"
+    folder.mkdir()
+    for file in database.MIGRATIONS.glob("[0-9]*.sql"):
+        if file.name < "235":
+            shutil.copy(file, folder)
+    database.migrate(city, folder)
+    with database.connect(city, autocommit=True) as owner:
+        password = logins.add_login(owner, READER, "bi")
+        url = sqlalchemy.make_url(city.database_url).set(username=READER, password=password)
+        try:
+            owner.execute("alter table mart.fct_case enable row level security")
+            owner.execute(f"create policy h1_only on mart.fct_case to {whom} using (feed_code = 'h1')")
+            database.migrate(city)
+            for feed in ("h1", "h2"):
+                owner.execute(
+                    "insert into mart.fct_case (case_id, feed_code, case_no, received_at, is_excluded,"
+                    " assignment_count, return_count, rework_count, root_case_id, source_batch_id, source_row_number)"
+                    " values (%(feed)s, %(feed)s, '7', now(), false, 1, 0, 0, %(feed)s, 1, 1)",
+                    {"feed": feed},
+                )
+            with psycopg.connect(url.render_as_string(hide_password=False)) as connection:
+                told = connection.execute("select feed_code from mart.fct_case").fetchall()
+        finally:
+            owner.execute(f"drop owned by {READER}; drop role {READER}")
+    assert told == [("h1",)]
 
 
 @pytest.fixture
