@@ -15,7 +15,7 @@ def read_case(settings: Settings, feed_code: str, case_no: str, why: str) -> lis
     """
     with database.connect(settings) as connection:
         connection.read_only = False  # a login that only reads records this all the same
-        asked = {"feed_code": feed_code, "case_no": case_no, "why": mask_line(why)}
+        asked: dict[str, object] = {"feed_code": feed_code, "case_no": case_no, "why": mask_line(why)}
         access_id = database.act(connection, "audit.ask_for_case", asked)
         connection.commit()
         with connection.cursor(row_factory=dict_row) as cursor:

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from minhu.errors import Refused
+from minhu.errors import Refused, foreign
 from minhu.publish.row_hash import canonical
 
 
@@ -40,22 +40,23 @@ def new_key(out: Path, passphrase: str | None) -> str:
         serialization.BestAvailableEncryption(passphrase.encode()) if passphrase else serialization.NoEncryption()
     )
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
-    try:
-        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(pem)
-    except FileExistsError:
-        raise Refused(f"{out} is there already: give another name, no key is overwritten") from None
-    except OSError as error:
-        raise Refused(f"{out} cannot be written: {error.strerror}") from None
+    if out.exists():
+        raise Refused(f"{out} is there already: give another name, no key is overwritten")
+    with foreign.told("write file", file=out), open(out, "xb", opener=_for_its_owner) as file:
+        file.write(pem)
     return key.public_key().public_bytes_raw().hex()
+
+
+def _for_its_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def sign(statement: Statement, file: Path, passphrase: str | None) -> bytes:
     """The signature of 64 bytes by the key in ``file``. Raises Refused when that or the passphrase is none."""
+    with foreign.told("read file", file=file):
+        pem = file.read_bytes()
     try:
-        key = serialization.load_pem_private_key(file.read_bytes(), passphrase.encode() if passphrase else None)
-    except OSError as error:
-        raise Refused(f"{file} cannot be read: {error.strerror}") from None
+        key = serialization.load_pem_private_key(pem, passphrase.encode() if passphrase else None)
     except (ValueError, TypeError):
         raise Refused(f"{file} is no key that this passphrase opens; `minhu keys approver` makes one") from None
     if not isinstance(key, Ed25519PrivateKey):

@@ -55,7 +55,7 @@ def test_a_key_that_does_not_serve_is_told(tmp_path):
             sign(SAID, tmp_path / file, given)
     with pytest.raises(Refused, match="no key is overwritten"):
         new_key(tmp_path / "ping.pem", None)
-    with pytest.raises(Refused, match="cannot be written"):
+    with pytest.raises(Refused, match="cannot write"):
         new_key(tmp_path / "nowhere" / "ping.pem", None)
 
 
