@@ -132,7 +132,7 @@ LISTINGS = {
     """,
     # What one person decided and no other has confirmed or rejected; revocations too.
     "unconfirmed": """
-        select coalesce(case when of_two.kind = 'appeal_decision' then 'appeal' end, of_two.kind) as subject_kind,
+        select case when of_two.kind = 'appeal_decision' then 'appeal' else of_two.kind end as subject_kind,
             coalesce(decision.appeal_id, of_two.decision_id) as subject_id,
             coalesce(
                 'revokes ' || coalesce(

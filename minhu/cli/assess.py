@@ -144,9 +144,7 @@ def appeals_withdraw(settings: Settings, appeal_id: int, reason: str) -> None:
 @appeals.command("list", epilog=example("minhu appeals list --state overdue", "minhu appeals list --json"))
 @click.option("--period")
 @click.option("--unit", help="Code of a unit.")
-@click.option(
-    "--state", type=click.Choice(["filed", "overdue", "awaits_confirmation", "granted", "denied", "withdrawn"])
-)
+@click.option("--state", type=click.Choice(APPEAL_STATES))
 @as_json_option
 @click.pass_obj
 def appeals_list(settings: Settings, as_json: bool, **wanted: str | None) -> None:
@@ -328,7 +326,7 @@ def approvals_add(
     and what moved since the last revision is shown by `minhu closings show`.
     """
     verdict, signature = "rejected" if reject else "approved", None
-    if key and subject_kind == "closing" and not reject:
+    if key and subject_kind == "closing" and subject_id.isdigit() and not reject:
         from minhu.publish import sign_closing
 
         signature = sign_closing(settings, int(subject_id), key, passphrase(key))
