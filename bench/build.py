@@ -20,7 +20,7 @@ import psycopg
 from bench import history, score
 from bench.scratch import minhu, warehouse
 from minhu import database
-from minhu.database import embedded
+from minhu.database import embedded, roles
 from minhu.settings import Settings
 
 CASES_PER_DAY = 3_000
@@ -124,7 +124,7 @@ def _copy(settings: Settings, of: Settings, name: str) -> Iterator[Settings]:
     """A copy of a database on the server of ``settings``, gone afterwards."""
     server = embedded.start(settings)
     [template] = _one(of, "select current_database()")
-    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+    with psycopg.connect(server.url("postgres", roles.SUPERUSER), autocommit=True) as connection:
         connection.execute(f"drop database if exists {name} with (force)")
         connection.execute(f"create database {name} template {template} strategy file_copy")
         try:

@@ -4,6 +4,9 @@
 |---|---|---|
 | ``MINHU_HOME`` | data of this installation | ``.minhu/`` beside the package |
 | ``MINHU_DATABASE_URL`` | another PostgreSQL ≥ 16 instead of the embedded one | (embedded) |
+| ``MINHU_WORK_URL`` | the same as the login of Airflow's tasks, which are given no other | ``MINHU_DATABASE_URL`` |
+| ``MINHU_AIRFLOW_URL`` | the database that Airflow keeps | that of ``MINHU_DATABASE_URL`` with ``_airflow`` |
+| ``MINHU_LOGIN`` | whom commands enter the embedded server as, see `minhu.database.roles` | ``minhu_owner`` |
 | ``MINHU_CONFIG`` | the folder a city edits | ``config/`` |
 | ``MINHU_DROP`` | root that drop-folder sources are relative to | ``$MINHU_HOME/drop`` |
 | ``MINHU_LANDING`` | where raw deliveries are kept: a folder or a URL | ``$MINHU_HOME/landing`` |
@@ -18,7 +21,7 @@
 import os
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -59,6 +62,14 @@ class Settings:
     lineage: str | None = None
     """Where OpenLineage events go: a file or an http(s) URL; none are made without it."""
     lineage_namespace: str = "minhu"
+    work_url: str | None = None
+    """The database at ``database_url`` as the login of Airflow's tasks."""
+    airflow_url: str | None = None
+    """The database that Airflow keeps, where ours is not embedded."""
+    login: str = "minhu_owner"
+    """Whom commands enter the embedded server as; of no meaning where ``database_url`` is another."""
+    is_at_work: bool = False
+    """Whether the owner acts as ``minhu_work``."""
 
     @classmethod
     def from_env(cls, env: os._Environ | dict = os.environ) -> "Settings":
@@ -71,7 +82,15 @@ class Settings:
             landing_zone=env.get("MINHU_LANDING") or None,
             lineage=env.get("MINHU_LINEAGE") or None,
             lineage_namespace=env.get("MINHU_LINEAGE_NAMESPACE") or "minhu",
+            work_url=env.get("MINHU_WORK_URL") or None,
+            airflow_url=env.get("MINHU_AIRFLOW_URL") or None,
+            login=env.get("MINHU_LOGIN") or "minhu_owner",
         )
+
+    @property
+    def at_work(self) -> "Settings":
+        """The same for loads, builds and scores: the owner does them as ``minhu_work``, others as who they are."""
+        return replace(self, is_at_work=True)
 
     @property
     def landing(self) -> Path:

@@ -25,7 +25,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as examples
 
 from minhu import database
-from minhu.database import embedded
+from minhu.database import embedded, roles
 from minhu.settings import PROJECT_ROOT, Settings
 from minhu.warehouse import build as build_module
 from tests import anew
@@ -130,7 +130,7 @@ def server(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
     """URL of a server on which databases may be made; its database `minhu_template` holds the migrations."""
     given = request.config.getoption("--dsn")
     settings = Settings(home=home, config=PROJECT_ROOT / "config", drop=home / "drop", database_url=None)
-    url = given or embedded.start(settings).url("postgres")
+    url = given or embedded.start(settings).url("postgres", roles.SUPERUSER)
     if not given:
         _hasten(url)
     _make_database(url, "minhu_template", "template0")

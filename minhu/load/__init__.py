@@ -42,7 +42,7 @@ def load_delivery(
     A file that fails does not keep the others from loading; the worst failure is raised at the end. Raises BadDelivery
     (recorded as a refused batch), BadDeclaration, Retryable, Unforeseen; each of them stands in `audit.attempt`.
     """
-    settings = settings or Settings.from_env()
+    settings = (settings or Settings.from_env()).at_work
     feed = read_feed(settings, feed_code)
     results = _load_delivery(settings, feed, feed.delivery(delivery), business_date)
     if failed := [result for result in results if isinstance(result, MinhuError)]:
@@ -58,7 +58,7 @@ def load_file(
     Without a date the file's name tells it, or the batch that already holds these bytes, or else it is today in the
     feed's zone. Raises Refused for a date that has not begun there.
     """
-    settings = settings or Settings.from_env()
+    settings = (settings or Settings.from_env()).at_work
     feed = read_feed(settings, feed_code)
     declared = feed.delivery(delivery)
     day = business_date or _date_in_name(declared, file)
@@ -72,9 +72,8 @@ def load_file(
 
 def load_feed_day(settings: Settings, feed: Feed, business_date: date) -> list[LoadResult | MinhuError]:
     """Every delivery of a feed for one date. What fails with one delivery does not keep the others from loading."""
-    return [
-        result for delivery in feed.deliveries for result in _load_delivery(settings, feed, delivery, business_date)
-    ]
+    at_work = settings.at_work
+    return [result for delivery in feed.deliveries for result in _load_delivery(at_work, feed, delivery, business_date)]
 
 
 def read_feed(settings: Settings, feed_code: str) -> Feed:

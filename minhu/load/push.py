@@ -31,6 +31,7 @@ def receive(
 
     Raises Refused when the delivery is not declared as pushed or too large, BadDelivery as `load_file`.
     """
+    settings = settings.at_work
     feed = read_feed(settings, feed_code)
     declared = feed.delivery(delivery)
     if not isinstance(declared.source, Push):

@@ -37,7 +37,7 @@ def judge_arrivals(settings: Settings, *, root: Path = ROOT, progress: Progress 
     Two runs at once exclude each other, and a batch that is loaded meanwhile waits for the next run. Raises
     BadDeclaration when a suite is not what it says, Retryable when the database goes away; then nothing is decided.
     """
-    tell = progress or _silent
+    settings, tell = settings.at_work, progress or _silent
     rules = read_rules(root, "arrival")
     with _transaction(settings) as connection:
         batches = connection.execute(

@@ -140,6 +140,7 @@ def score(settings: Settings, period: str, scheme_id: str | None = None) -> Scor
     Raises Refused when the period is malformed, no build has succeeded, the data end before the period, the scheme is
     unknown or not in force, or a model or test fails; nothing is changed then.
     """
+    settings = settings.at_work
     with lineage.job(settings, "score") as told:
         scored = _score(settings, Period.parse(period), scheme_id)
         told.reads(*(f"mart.{table}" for table in FACTS))

@@ -109,7 +109,7 @@ def what_if(settings: Settings, scheme_id: str, changed: Scheme, period: str) ->
     Raises Refused when the period was not scored by the scheme, is the mean of shorter ones, or is none of the changed
     scheme.
     """
-    wanted = Period.parse(period)
+    settings, wanted = settings.at_work, Period.parse(period)
     with database.connect(settings, autocommit=True) as keeper:
         keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [database.LOCK_BUILD])
         with database.connect(settings, rows=dict_row) as connection:

@@ -18,6 +18,7 @@ from io import StringIO
 from pathlib import Path
 
 from minhu import database
+from minhu.database import roles
 from minhu.errors import Retryable
 from minhu.settings import PROJECT_ROOT, Settings
 
@@ -98,11 +99,14 @@ class AirflowHome:
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "GX_ANALYTICS_ENABLED": "false",
         }
-        if self.settings.database_url:
-            here["MINHU_DATABASE_URL"] = self.settings.database_url
+        if self.settings.database_url:  # tasks load, build and score: they need not hold the owner's password
+            here["MINHU_DATABASE_URL"] = self.settings.work_url or self.settings.database_url
+        else:
+            here["MINHU_LOGIN"] = roles.WORK
         for name in ("NO_PROXY", "no_proxy"):  # tasks reach the API server over the loopback, never through a proxy
             here[name] = ",".join(filter(None, [os.environ.get(name), HOST, "localhost"]))
-        outside = {name: value for name, value in os.environ.items() if name != "MINHU_DATABASE_URL"}
+        held_back = ("MINHU_DATABASE_URL", "MINHU_WORK_URL", "MINHU_AIRFLOW_URL", "MINHU_LOGIN")
+        outside = {name: value for name, value in os.environ.items() if name not in held_back}
         return outside | here
 
     def _options(self) -> dict[str, dict[str, object]]:

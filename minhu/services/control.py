@@ -207,7 +207,9 @@ def _migrate(home: AirflowHome, progress: Progress) -> None:
 
 
 def _make_database(settings: Settings) -> None:
-    """Makes Airflow's metadata database beside the warehouse where it is missing."""
+    """Makes Airflow's metadata database beside the warehouse where it is missing and nobody names another."""
+    if settings.airflow_url or not settings.database_url:
+        return  # it is somebody's, or was made with the embedded server
     name = str(conninfo.conninfo_to_dict(database.url(settings, "airflow"))["dbname"])
     with database.connect(settings, autocommit=True) as connection:
         if not connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone():

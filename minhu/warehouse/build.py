@@ -70,6 +70,7 @@ def build(settings: Settings, *, full_refresh: bool = False) -> BuildResult:
 
     Raises BuildFailed naming the first node that failed, BuildInterrupted when it was the database that gave way.
     """
+    settings = settings.at_work
     with lineage.job(settings, "build") as told:
         result = _build(settings, full_refresh)
         if result.build_id and told.is_on:

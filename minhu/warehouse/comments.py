@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import psycopg
-from psycopg import sql
 
 from minhu.settings import Settings
 from minhu.warehouse import dbt
@@ -22,7 +21,6 @@ def comment_columns(connection: psycopg.Connection, settings: Settings, variable
     written = 0
     for (table, column), text in dbt.descriptions(settings, variables).items():
         if text and known.get((table, column), text) != text:
-            place = sql.Identifier("mart", table, column)
-            connection.execute(sql.SQL("comment on column {} is {}").format(place, sql.Literal(text)))
+            connection.execute("select mart.describe(%s, %s, %s)", [table, column, text])
             written += 1
     return written

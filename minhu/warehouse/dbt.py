@@ -399,6 +399,8 @@ def _environment(settings: Settings) -> Iterator[None]:
     from sqlalchemy import make_url
 
     at = make_url(database.url(settings))
+    with database.connect(settings) as connection:
+        role = database.one(connection, "select current_user where current_user <> session_user union all select ''")[0]
     ours = {
         "MINHU_DBT_HOST": at.host or "",
         "MINHU_DBT_PORT": str(at.port or 5432),
@@ -407,6 +409,7 @@ def _environment(settings: Settings) -> Iterator[None]:
         "DBT_ENV_SECRET_MINHU_PASSWORD": str(at.password or ""),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "PGTZ": settings.timezone,
+        "PGOPTIONS": f"-c role={role}" if role else "",  # a `set role` would be gone with the first rollback
     }
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)

@@ -19,7 +19,7 @@ import psutil
 import psycopg
 import pytest
 
-from minhu.database import embedded
+from minhu.database import embedded, roles
 from minhu.errors import Refused, Retryable
 from minhu.settings import PROJECT_ROOT, Settings
 
@@ -28,7 +28,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the serve
 STARTER = """
 import sys
 from pathlib import Path
-from minhu.database import embedded
+from minhu.database import embedded, roles
 from minhu.settings import Settings
 home = Path(sys.argv[1])
 settings = Settings(home=home, config=home, drop=home, database_url=None)
@@ -121,7 +121,7 @@ def starter() -> Iterator[Callable[[Settings], subprocess.Popen]]:
 
 
 def ask(server: embedded.Server, query: str, database: str = "warehouse") -> list[tuple]:
-    with psycopg.connect(server.url(database), autocommit=True) as connection:
+    with psycopg.connect(server.url(database, roles.SUPERUSER), autocommit=True) as connection:
         cursor = connection.execute(query)
         return cursor.fetchall() if cursor.description else []
 
@@ -139,7 +139,7 @@ def test_a_second_start_finds_the_server_of_the_first(fresh):
     now = embedded.status(fresh)
     assert (now.running, now.pid, now.address, now.fallback_reason) == (True, pid, f"127.0.0.1:{first.port}", None)
     assert now.version.startswith("18.")
-    assert first.password not in repr(first)
+    assert fresh.secret("postgres-password") not in repr(first)
 
 
 def test_what_is_promised_of_the_server_holds(fresh):
@@ -171,7 +171,7 @@ def test_a_parallel_query_needs_no_room_in_dev_shm(fresh):
 def test_nobody_gets_in_with(fresh, password):
     server = embedded.start(fresh)
     with pytest.raises(psycopg.OperationalError, match="password"):
-        psycopg.connect(server.url("warehouse"), password=password)
+        psycopg.connect(server.url("warehouse", roles.OWNER), password=password)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux routes all of 127.0.0.0/8")
@@ -318,8 +318,8 @@ def test_data_of_another_version_is_refused_by_both_names(settings):
 
 def test_a_lost_password_is_told_and_not_replaced(settings):
     embedded.start(settings)
-    (settings.home / "secrets" / "postgres-password").write_text("0" * 64)
-    with pytest.raises(Refused, match="another password"):
+    (settings.home / "secrets" / "minhu_owner-password").write_text("0" * 64)
+    with pytest.raises(Refused, match="former secrets/minhu_owner-password"):
         embedded.start(Settings(settings.home, settings.config, settings.drop, None))
 
 
@@ -364,7 +364,7 @@ def test_a_private_folder_is_left_as_it_is_and_the_data_live_elsewhere(tmp_path,
     assert "cannot run the programs" in told.fallback_reason
     assert told.run_as in ("postgres", "nobody")
     assert {folder: _mode(folder) for folder in before} == before
-    subprocess.run([server.bin_dir / "psql", server.url("airflow"), "-c", "select 1"], check=True, capture_output=True)
+    subprocess.run([server.bin_dir / "psql", server.url("airflow", roles.AIRFLOW), "-c", "select 1"], check=True, capture_output=True)
 
     embedded.stop(settings)
     (private / "moved").mkdir()

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy
 
 from minhu import database
-from minhu.database import adopt, embedded, logins
+from minhu.database import adopt, embedded, logins, roles
 from minhu.errors import Refused
 
 BASELINE = sorted(path.name for path in database.MIGRATIONS.glob("1*.sql"))
@@ -119,7 +119,7 @@ GRANTS = re.compile(r"(?m)(^(?:GRANT|REVOKE|ALTER DEFAULT PRIVILEGES) .*\n?)+")
 
 def _dumped(server, own, folder):
     """All of a database that the migrations of ``folder`` made, alone in its server; then it is gone again."""
-    settings = replace(own, database_url=server.url("dumped"))
+    settings = replace(own, database_url=server.url("dumped", roles.SUPERUSER))
 
     def dump(program, *options):
         command = [server.bin_dir / program, "--dbname", settings.database_url, *options]
@@ -130,7 +130,7 @@ def _dumped(server, own, folder):
             GRANTS.sub(lambda m: "".join(sorted(m[0].splitlines(True))), part) for part in kept.split("\n--\n")
         )
 
-    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+    with psycopg.connect(server.url("postgres", roles.SUPERUSER), autocommit=True) as connection:
         connection.execute("create database dumped")
         database.migrate(settings, folder)
         with database.connect(settings) as inside:
@@ -187,6 +187,9 @@ def test_an_owner_who_is_no_superuser_adopts(server, before, scratch, old_chain,
         own = replace(scratch(), database_url=url.render_as_string(hide_password=False))
         try:
             database.migrate(own, old_chain)
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="grant minhu_work to plain_owner with admin"):
+                database.migrate(own)  # it is another's on this server
+            connection.execute(f"grant minhu_work to {name} with admin true, inherit true, set true")
             assert database.migrate(own) == ADDED
             assert known(own) == SQUASHED | adopt.read_hashes(KEPT)
             assert stands(own) == fresh
