@@ -128,6 +128,6 @@ def _copy(settings: Settings, of: Settings, name: str) -> Iterator[Settings]:
         connection.execute(f"drop database if exists {name} with (force)")
         connection.execute(f"create database {name} template {template} strategy file_copy")
         try:
-            yield replace(settings, database_url=server.url(name))
+            yield replace(settings, database_url=server.url(name, roles.OWNER))
         finally:
             connection.execute(f"drop database {name} with (force)")

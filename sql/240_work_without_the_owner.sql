@@ -1,6 +1,7 @@
 -- Who loads, builds and scores owns nothing that people decide by or that proves what was published: minhu_work writes
 -- what was sent, what follows from it and what was found wrong with it, and makes schema build and the views of
--- measures. Whoever looks after the house reads as minhu_engineer. Both may be logins before, or become such later.
+-- measures. Whoever looks after the house reads as minhu_engineer what holds no words of citizens. Both may be logins
+-- before, or become such later.
 do $$
 declare
     role_name text;
@@ -27,20 +28,20 @@ end
 $$;
 
 grant usage on schema config, audit, restricted, staging, build, mart, assess, publish to minhu_work;
-grant usage on schema config, audit, staging, build, mart, assess, publish to minhu_engineer;
+grant usage on schema config, audit, mart, assess, publish to minhu_engineer;
 
 grant select, insert, update, delete on all tables in schema config, audit, restricted, staging, mart to minhu_work;
 grant usage, select on all sequences in schema config, audit, restricted, staging, mart to minhu_work;
 grant select on all tables in schema assess, publish to minhu_work;
-grant select on all tables in schema config, audit, staging, mart, assess, publish to minhu_engineer;
+grant select on all tables in schema config, audit, mart, assess, publish to minhu_engineer;
 revoke insert, update, delete on audit.access_log, audit.access_head, audit.case_reading from minhu_work;
 
 alter default privileges in schema config, audit, restricted, staging, mart
 grant select, insert, update, delete on tables to minhu_work;
-alter default privileges in schema config, audit, restricted, staging, mart grant usage, select on sequences to minhu_work;
+alter default privileges in schema config, audit, restricted, staging, mart
+grant usage, select on sequences to minhu_work;
 alter default privileges in schema assess, publish grant select on tables to minhu_work;
-alter default privileges in schema config, audit, staging, mart, assess, publish
-grant select on tables to minhu_engineer;
+alter default privileges in schema config, audit, mart, assess, publish grant select on tables to minhu_engineer;
 
 -- Statistics after a load; before PostgreSQL 17 the server gathers them when it comes to it.
 do $$
@@ -74,6 +75,17 @@ where
         'publish'::regnamespace
     );
 
+-- Who enters, where not everybody may.
+do $$
+begin
+    execute format(
+        'grant connect on database %I to minhu_bi, minhu_evaluator, minhu_auditor, minhu_unit, minhu_portal, minhu_signin,'
+        ' minhu_work, minhu_engineer',
+        current_database()
+    );
+end
+$$;
+
 -- What builds make is theirs: schema build, and the views of mart that carry the mark of their text.
 grant create on schema mart to minhu_work;
 do $$
@@ -102,7 +114,6 @@ end
 $$;
 alter default privileges for role minhu_work in schema mart
 grant select on tables to minhu_bi, minhu_evaluator, minhu_auditor, minhu_engineer;
-alter default privileges for role minhu_work in schema build grant select on tables to minhu_engineer;
 
 -- What a column means is said by the models: whoever builds writes it beside the column.
 create function mart.describe(of_table text, of_column text, told text) returns void
@@ -114,6 +125,34 @@ $$;
 comment on function mart.describe is 'Writes what a column of mart means.';
 revoke execute on function mart.describe from public;
 grant execute on function mart.describe to minhu_work;
+
+-- Who makes logins has the say over their groups, and belongs to none of them.
+create or replace function portal.groups_of(login text) returns text[]
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select coalesce(array_agg(grp.rolname::text), '{}')
+    from pg_auth_members as membership
+    inner join pg_roles as grp on membership.roleid = grp.oid
+    inner join pg_roles as member on membership.member = member.oid
+    where member.rolname = groups_of.login and grp.rolname like 'minhu\_%' and membership.inherit_option
+$$;
+create or replace function publish.may_approve(closing_id bigint) returns setof text
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select member.rolname::text
+    from pg_auth_members as membership
+    inner join pg_roles as member on membership.member = member.oid
+    cross join lateral portal.groups_of(member.rolname::text) as belongs
+    inner join publish.closing on closing.closing_id = may_approve.closing_id
+    where
+        membership.roleid = 'minhu_evaluator'::regrole
+        and membership.inherit_option
+        and not 'minhu_portal' = any(belongs)
+        and member.rolname <> closing.closed_by
+        and not exists (
+            select from publish.closing_act as act
+            where act.closing_id = closing.closing_id and act.made_by = member.rolname
+        )
+    order by member.rolname
+$$;
 
 -- Tasks close and publish what others have approved.
 grant execute on function publish.close, publish.publish to minhu_work;

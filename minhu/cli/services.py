@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -67,18 +68,29 @@ def doctor(settings: Settings, as_json: bool) -> None:
 
 @minhu.command(
     context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
-    epilog=example("minhu psql -c 'select count(*) from mart.fct_case'"),
+    epilog=example(
+        "minhu psql -c 'select count(*) from mart.fct_case'", "minhu psql --as-owner --why '修复登录 ping 的权限'"
+    ),
 )
+@click.option("--as-owner", is_flag=True, help="As the owner of the warehouse, who may change it; needs --why.")
+@click.option("--why", help="Why as the owner; recorded in the access log.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
-def psql(settings: Settings, arguments: tuple[str, ...]) -> None:
-    """psql on the warehouse; arguments go to psql."""
+def psql(settings: Settings, as_owner: bool, why: str | None, arguments: tuple[str, ...]) -> None:
+    """psql on the warehouse, to look at it; arguments go to psql."""
     from minhu import database
-    from minhu.database import embedded
+    from minhu.database import embedded, roles
+    from minhu.privacy.access_log import record_owner_session
 
+    if as_owner:
+        record_owner_session(settings, why or "")
+    elif settings.login == roles.OWNER:
+        settings = replace(settings, login=roles.ENGINEER)
     where = str(embedded.status(settings).bin_dir / "psql")
     at, password = database.without_password(database.url(settings))
     environment = os.environ | ({"PGPASSWORD": password} if password else {})
+    if not as_owner:
+        environment |= {"PGOPTIONS": f"{os.environ.get('PGOPTIONS', '')} -c default_transaction_read_only=on".strip()}
     os.execve(where, ["psql", at, *arguments], environment)  # noqa: S606 - the terminal becomes psql's
 
 

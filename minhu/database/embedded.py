@@ -104,6 +104,8 @@ class Server:
 
     def url(self, database: str, login: str) -> str:
         """Where ``login`` of `minhu.database.roles` enters ``database``: with its password, the only one looked at."""
+        if login not in (*roles.LOGINS, roles.SUPERUSER):
+            raise Refused(f"MINHU_LOGIN={login}: the embedded server has {', '.join(roles.LOGINS)}")
         password = self.settings.secret(f"{login}-password")
         return f"postgresql://{login}:{password}@{self.host}:{self.port}/{quote(database, safe='')}"
 

@@ -135,7 +135,7 @@ def logins(connection: psycopg.Connection) -> list[dict]:
         "   and other.roleid = to_regrole('minhu_portal'))"
         " from pg_auth_members as membership join pg_roles as grp on grp.oid = membership.roleid"
         " join pg_roles as member on member.oid = membership.member"
-        " where grp.rolname = any(%s) and member.rolcanlogin order by 1",
+        " where grp.rolname = any(%s) and member.rolcanlogin and membership.inherit_option order by 1",
         [[f"minhu_{group}" for group in GROUPS]],
     ).fetchall()
     names = ("name", "group", "units", "statement_timeout", "is_portal")

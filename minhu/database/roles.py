@@ -4,9 +4,9 @@
 |---|---|---|
 | ``postgres`` | everything | starting, stopping, extensions; every statement of it is in the server's log |
 | ``minhu_owner`` | owns what `sql/` makes; makes logins | ``minhu`` at the terminal |
-| ``minhu_work`` | writes what was sent, facts and scores; owns schema `build` | tasks, and whoever loads, builds, scores |
+| ``minhu_work`` | writes what was sent, facts and scores; owns schema `build` | tasks; loads, builds, scores |
 | ``minhu_airflow`` | owns Airflow's database, cannot enter the warehouse | Airflow |
-| ``minhu_engineer`` | reads, except `restricted` and `portal` | ``minhu psql`` |
+| ``minhu_engineer`` | reads what holds no words of citizens | ``minhu psql`` |
 
 What each may do in the warehouse is granted by `sql/`. On a server of somebody else ``postgres`` is theirs, and the
 owner is whom ``MINHU_DATABASE_URL`` names.
@@ -42,6 +42,7 @@ def make_all(enter: Enter, password: Callable[[str], str]) -> None:
     ``password``: gives the secret of a name, ``<login>-password``. Safe to run again, after being killed too.
     """
     with enter("postgres", SUPERUSER) as connection:
+        connection.execute(sql.SQL("alter role {} set log_statement = 'all'").format(sql.Identifier(SUPERUSER)))
         for login, what in LOGINS.items():
             _make(connection, login, password(f"{login}-password"), what)
         present = {name for (name,) in connection.execute("select datname from pg_database")}
@@ -49,7 +50,6 @@ def make_all(enter: Enter, password: Callable[[str], str]) -> None:
             how = "alter database {} owner to {}" if database in present else "create database {} owner {}"
             connection.execute(sql.SQL(how).format(sql.Identifier(database), sql.Identifier(owner)))
         connection.execute(_ENTRY)
-        connection.execute(sql.SQL("alter role {} set log_statement = 'all'").format(sql.Identifier(SUPERUSER)))
     for database, owner in DATABASES.items():
         with enter(database, SUPERUSER) as connection, connection.transaction():
             connection.execute("select set_config('minhu.owner', %s, true)", [owner])
@@ -89,8 +89,12 @@ declare
 begin
     for known in
         select rolname from pg_roles
-        where rolcanlogin and not rolsuper and rolname not in ('minhu_airflow', 'minhu_work', 'minhu_engineer')
-            and has_database_privilege(oid, 'warehouse', 'connect')
+        where not rolsuper and has_database_privilege(oid, 'warehouse', 'connect') and case
+            when rolcanlogin then rolname !~ '^minhu_' and not exists (
+                select from pg_auth_members where member = pg_roles.oid and roleid::regrole::text ~ '^minhu_'
+            )
+            else rolname ~ '^minhu_'
+        end
     loop
         execute format('grant connect on database warehouse to %I', known.rolname);
     end loop;
@@ -99,6 +103,9 @@ begin
     revoke connect, temporary on database postgres from public;
     grant connect, temporary on database warehouse to minhu_work;
     grant connect on database warehouse to minhu_engineer;
+    grant minhu_work to minhu_owner with admin true, inherit true, set true;
+    grant minhu_engineer to minhu_owner with admin true, inherit false, set false;
+    alter role minhu_engineer set default_transaction_read_only = on;
 end
 $$
 """

@@ -74,6 +74,7 @@ ACCESS = Kind(  # what the access log tells of
         "frequent_callers": ("查询高频来电人", "frequent callers read"),
         "case_text": ("阅读工单文本", "text of a case read"),
         "export": ("导出", "export"),
+        "owner_session": ("以所有者身份进入", "entered as the owner"),
         "batch_release": ("放行批次", "batch released"),
         "waiver": ("豁免", "waiver"),
         "waiver_revocation": ("撤销豁免", "waiver revoked"),

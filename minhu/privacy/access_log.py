@@ -38,6 +38,20 @@ def reading(
         yield connection
 
 
+def record_owner_session(settings: Settings, why: str) -> None:
+    """Records that somebody enters as the owner. Raises Refused without a reason, and for a login that is not he."""
+    if not why.strip():
+        raise Refused("say why the owner's rights are needed: --why …; without --as-owner you look and change nothing")
+    with (
+        database.connect(settings) as connection,
+        foreign.told("act", user=connection.info.user, act="psql --as-owner"),
+    ):
+        connection.execute(
+            "insert into audit.access_log (subject, about, why) values ('owner_session', 'psql', %s)",
+            [mask_line(why.strip())],
+        )
+
+
 def record_export(settings: Settings, about: str, why: str | None = None) -> int:
     """Records, for any login, that results leave the warehouse; returns the row's number. Commits before it returns."""
     with database.connect(settings) as connection:

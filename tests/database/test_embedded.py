@@ -364,7 +364,8 @@ def test_a_private_folder_is_left_as_it_is_and_the_data_live_elsewhere(tmp_path,
     assert "cannot run the programs" in told.fallback_reason
     assert told.run_as in ("postgres", "nobody")
     assert {folder: _mode(folder) for folder in before} == before
-    subprocess.run([server.bin_dir / "psql", server.url("airflow", roles.AIRFLOW), "-c", "select 1"], check=True, capture_output=True)
+    command = [server.bin_dir / "psql", server.url("airflow", roles.AIRFLOW), "-c", "select 1"]
+    subprocess.run(command, check=True, capture_output=True)
 
     embedded.stop(settings)
     (private / "moved").mkdir()

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from minhu import services
-from minhu.database import embedded
+from minhu.database import embedded, roles
 from minhu.errors import Refused, Retryable
 from minhu.services import control
 from minhu.services.airflow_api import Airflow
@@ -188,6 +188,25 @@ def test_secrets_are_readable_by_their_owner_alone(running: services.Address, se
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
     logs = "".join(path.read_text(errors="replace") for path in settings.logs.rglob("*.log"))
     assert running.password not in logs
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows the environment of a process in /proc")
+def test_no_process_and_no_file_of_airflow_holds_the_password_of_who_owns_the_warehouse(
+    running: services.Address, settings: Settings
+):
+    home = AirflowHome(settings)
+    held = {login: settings.secret(f"{login}-password") for login in (*roles.LOGINS, roles.SUPERUSER)}
+    processes = [process for daemon in control._daemons(home) for process in daemon.processes()]
+    assert len(processes) > len(control.COMMANDS)  # forks too
+    for process in processes:
+        told = Path(f"/proc/{process.pid}/environ").read_text() + " ".join(process.cmdline())
+        assert [login for login, password in held.items() if password in told] == []
+        assert "MINHU_LOGIN=minhu_work" in told
+    files = [path for path in home.folder.rglob("*") if path.is_file() and path.suffix != ".new"]
+    for path in (*files, *home.logs.rglob("*.log")):
+        told = path.read_text(errors="replace")
+        expected = [roles.AIRFLOW] if path.name == "airflow.cfg" else []
+        assert [login for login, password in held.items() if password in told] == expected, path
 
 
 def test_a_killed_scheduler_is_seen_and_the_next_up_mends_it(running: services.Address, settings: Settings, dags: Path):
