@@ -105,8 +105,17 @@ def logins_list(settings: Settings, as_json: bool) -> None:
 @click.option("--timeout", default="60s", show_default=True, help="How long one statement may run.")
 @click.option("--unit", help="Code of the unit that a login of the group unit speaks for.")
 @click.option("--portal", is_flag=True, help="For the connections of the portal that people of this group ask through.")
+@click.option("--connections", type=click.IntRange(1, 40), help="Sessions at a time; 10, bi 20, the portal's 30.")
 @click.pass_obj
-def logins_add(settings: Settings, name: str, group: str, timeout: str, unit: str | None, portal: bool) -> None:
+def logins_add(
+    settings: Settings,
+    name: str,
+    group: str,
+    timeout: str,
+    unit: str | None,
+    portal: bool,
+    connections: int | None,
+) -> None:
     """Make a login. bi and auditor only read, evaluator also decides, unit files appeals of its unit.
 
     A login of the portal is nobody by itself: it may what its group may, for whoever has signed in. signin opens and
@@ -119,7 +128,7 @@ def logins_add(settings: Settings, name: str, group: str, timeout: str, unit: st
 
     database.migrate(settings)
     with database.connect(settings) as connection:
-        password = logins.add_login(connection, name, group, timeout, unit, is_portal=portal)
+        password = logins.add_login(connection, name, group, timeout, unit, is_portal=portal, connections=connections)
     click.echo(f"{name}: {password}")
 
 

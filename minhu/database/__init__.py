@@ -1,16 +1,16 @@
 """The warehouse database: the server that comes with us, how to reach it, its migrations, its logins."""
 
-from minhu.database.connect import LOCK_BUILD, LOCK_CONFIG, LOCK_MIGRATE, act, connect, lock, one, url, without_password
+from minhu.database.connect import LOCK_BUILD, LOCK_CONFIG, act, connect, held, lock, one, url, without_password
 from minhu.database.migrate import MIGRATIONS, applied, migrate, outstanding
 
 __all__ = [
     "LOCK_BUILD",
     "LOCK_CONFIG",
-    "LOCK_MIGRATE",
     "MIGRATIONS",
     "act",
     "applied",
     "connect",
+    "held",
     "lock",
     "migrate",
     "one",

@@ -4,6 +4,8 @@ The embedded server is started on the first call that needs it. Every connection
 date cut from a ``timestamptz`` is the city's date whatever the server's own zone.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, overload
 
 import psycopg
@@ -15,8 +17,7 @@ from minhu.database import embedded, roles
 from minhu.errors import foreign
 from minhu.settings import Settings
 
-# Advisory locks. A build, a migration and a load of one feed each exclude only their like.
-LOCK_MIGRATE = "minhu:migrate"
+# Rows that no login of a group reaches. A build and a load of one feed each exclude only their like.
 LOCK_BUILD = "minhu:build"
 LOCK_CONFIG = "minhu:config"
 
@@ -100,9 +101,17 @@ def one(
     return row
 
 
-def lock(connection: psycopg.Connection, name: str) -> None:
-    """Waits for the lock ``name``; the transaction's end gives it back."""
-    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+def lock(connection: psycopg.Connection, name: str, *, is_shared: bool = False) -> None:
+    """Waits for the lock ``name``; the transaction's end gives it back. Shared ones exclude only those that are not."""
+    connection.execute("select audit.hold(%s, %s)", [name, is_shared])
+
+
+@contextmanager
+def held(settings: Settings, name: str, *, is_shared: bool = False) -> Iterator[None]:
+    """Holds the lock ``name`` on a connection of its own: it outlives other transactions and dies with the process."""
+    with connect(settings) as keeper:
+        lock(keeper, name, is_shared=is_shared)
+        yield
 
 
 def act(connection: psycopg.Connection, name: str, given: dict[str, object]) -> int:

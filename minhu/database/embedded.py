@@ -65,6 +65,8 @@ timezone = '{zone}'
 log_timezone = '{zone}'
 
 max_connections = 200
+reserved_connections = 80
+temp_file_limit = '20GB'
 shared_buffers = {buffers}MB
 work_mem = 64MB
 maintenance_work_mem = 256MB
@@ -77,6 +79,8 @@ max_wal_size = 4GB
 checkpoint_timeout = 15min
 
 logging_collector = on
+log_connections = on
+log_disconnections = on
 log_directory = '../log'
 log_filename = 'server-%a.log'
 log_rotation_age = 1d

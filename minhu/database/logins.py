@@ -28,6 +28,8 @@ GROUPS = ("bi", "evaluator", "auditor", "unit", "signin")
 SEES = {"evaluator": "mart, assess", "unit": "assess", "signin": "portal"}
 """Search paths other than `mart`. These groups record what they do, so their sessions are not read-only."""
 TIMEOUT = "60s"
+CONNECTIONS = {"bi": 20, "signin": 5}
+"""How many sessions one login has at a time; ten in other groups, thirty for a login of the portal."""
 
 
 def add_login(
@@ -38,12 +40,13 @@ def add_login(
     unit: str | None = None,
     *,
     is_portal: bool = False,
+    connections: int | None = None,
 ) -> str:
     """Makes a login of ``group``; its password, which is told once. Raises Refused when the name is taken or unfit.
 
     ``timeout``: how long one statement may run, as PostgreSQL writes it (``60s``, ``5min``). ``unit``: code of the unit
     that a login of the group ``unit`` speaks for. ``is_portal``: the portal's connections for people of that group use
-    it; by itself it is nobody.
+    it; by itself it is nobody. ``connections``: how many sessions it has at a time; see `CONNECTIONS`.
     """
     if is_portal and group == "signin":
         raise Refused("who opens sessions does not use them: a login of the portal belongs to a group that reads")
@@ -60,9 +63,12 @@ def add_login(
     belongs = sql.SQL(", ").join(
         sql.Identifier(f"minhu_{one}") for one in ([group, "portal"] if is_portal else [group])
     )
+    limit = connections or (30 if is_portal else CONNECTIONS.get(group, 10))
     with foreign.told("make login", name=name):
         connection.execute(
-            sql.SQL("create role {} login password {} in role {}").format(login, sql.Literal(password), belongs)
+            sql.SQL("create role {} login password {} connection limit {} in role {}").format(
+                login, sql.Literal(password), sql.Literal(limit), belongs
+            )
         )
     for key, value in {
         "statement_timeout": timeout,

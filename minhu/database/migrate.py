@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 
 from minhu.database import adopt
-from minhu.database.connect import LOCK_MIGRATE, connect, lock, one
+from minhu.database.connect import connect, one
 from minhu.errors import Refused
 from minhu.settings import PROJECT_ROOT, Settings
 
@@ -24,11 +24,9 @@ def migrate(settings: Settings, folder: Path = MIGRATIONS) -> list[str]:
     changed since, or the database is not what the baseline makes.
     """
     with connect(settings) as connection:
-        lock(connection, LOCK_MIGRATE)
-        connection.execute(
-            "create table if not exists public.minhu_migration ("
-            " name text primary key, sha256 text not null, applied_at timestamptz not null default clock_timestamp())"
-        )
+        if one(connection, "select to_regclass('public.minhu_migration') is null")[0]:
+            connection.execute(_FIRST)
+        connection.execute("lock table public.minhu_migration in share row exclusive mode")
         files = _files(folder)
         baseline = {name: text for name, text in files.items() if name < LATER}
         before, fresh = applied(connection), []
@@ -47,6 +45,15 @@ def migrate(settings: Settings, folder: Path = MIGRATIONS) -> list[str]:
                     "restore the file and put the change into a new migration"
                 )
         return fresh
+
+
+# Of a database that nobody else enters yet: there is no row to lock.
+_FIRST = """
+select pg_advisory_xact_lock(hashtextextended('minhu:migrate', 0));
+create table if not exists public.minhu_migration (
+    name text primary key, sha256 text not null, applied_at timestamptz not null default clock_timestamp()
+)
+"""
 
 
 def outstanding(connection: psycopg.Connection, folder: Path = MIGRATIONS) -> list[str]:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 import psycopg
 from psycopg import sql
 
-VERSION = "1\n"
+VERSION = "2\n"
 """Of what `make_all` makes: an embedded server of another one is brought to it at its next start."""
 SUPERUSER, OWNER, WORK, AIRFLOW, ENGINEER = "postgres", "minhu_owner", "minhu_work", "minhu_airflow", "minhu_engineer"
 LOGINS = {
@@ -54,6 +54,8 @@ def make_all(enter: Enter, password: Callable[[str], str]) -> None:
         with enter(database, SUPERUSER) as connection, connection.transaction():
             connection.execute("select set_config('minhu.owner', %s, true)", [owner])
             connection.execute(_GIVE)
+            if owner == OWNER:
+                connection.execute(_WITHHOLD)
 
 
 def rename_superuser(enter: Enter, password: str) -> None:
@@ -106,6 +108,32 @@ begin
     grant minhu_work to minhu_owner with admin true, inherit true, set true;
     grant minhu_engineer to minhu_owner with admin true, inherit false, set false;
     alter role minhu_engineer set default_transaction_read_only = on;
+end
+$$
+"""
+
+# What everybody may call and one caller can stop all others by: the table of locks holds so many, the disk so much,
+# and a login of the portal is several people's.
+_WITHHOLD = r"""
+do $$
+declare
+    known record;
+begin
+    for known in
+        select oid::regprocedure as name, proname ~ '^pg_(terminate|cancel)_backend$' as is_signal
+        from pg_proc
+        where pronamespace = 'pg_catalog'::regnamespace and (
+            proname ~ '^pg_(try_)?advisory_(xact_)?(lock|unlock)'
+            or proname in ('pg_terminate_backend', 'pg_cancel_backend', 'lowrite')
+            or proname ~ '^lo_(create|creat|from_bytea|put|open|truncate|truncate64|import|export)$'
+        )
+    loop
+        execute format('revoke execute on function %s from public', known.name);
+        execute format('grant execute on function %s to minhu_owner', known.name);
+        if not known.is_signal then
+            execute format('grant execute on function %s to minhu_work', known.name);
+        end if;
+    end loop;
 end
 $$
 """

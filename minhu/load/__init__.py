@@ -190,7 +190,7 @@ def _judge_and_commit(
     connection: psycopg.Connection, settings: Settings, source: Source, path: Path, **how: Any
 ) -> LoadResult:
     delivery = source.delivery
-    with key_in_use(connection, settings) as keys:
+    with key_in_use(settings) as keys:
         door = Door(source.feed, delivery, keys, _record_key(settings, delivery))
         try:
             with (

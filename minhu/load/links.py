@@ -75,18 +75,13 @@ def write_links(connection: psycopg.Connection, links: pl.DataFrame) -> int:
 
 
 @contextmanager
-def key_in_use(connection: psycopg.Connection, settings: Settings) -> Iterator[tuple[bytes, ...]]:
+def key_in_use(settings: Settings) -> Iterator[tuple[bytes, ...]]:
     """The caller keys, read now, the one that writes first; there is no rotation until the block ends.
 
-    From before the first phone is tokenised until after the commit. ``connection`` is the load's own, in autocommit:
-    the lock is the session's, so it outlives the transactions in between and dies with the load.
+    From before the first phone is tokenised until after the commit.
     """
-    connection.execute("select pg_advisory_lock_shared(hashtextextended(%s, 0))", [LOCK_KEY])
-    try:
+    with database.held(settings, LOCK_KEY, is_shared=True):
         yield keys.read(settings)
-    finally:
-        if not connection.closed:
-            connection.execute("select pg_advisory_unlock_shared(hashtextextended(%s, 0))", [LOCK_KEY])
 
 
 def rotate_key(settings: Settings, wait_seconds: float = 10) -> str:
@@ -94,8 +89,8 @@ def rotate_key(settings: Settings, wait_seconds: float = 10) -> str:
 
     Raises Retryable when the loads that run do not end in time, Refused where the environment gives the key.
     """
-    with database.connect(settings, autocommit=True) as connection:
+    with database.connect(settings) as connection:
         connection.execute("select set_config('lock_timeout', %s, false)", [f"{round(wait_seconds * 1000)}ms"])
         with foreign.told("wait for loads", seconds=wait_seconds):
-            connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [LOCK_KEY])
+            database.lock(connection, LOCK_KEY)
         return keys.rotate(settings)

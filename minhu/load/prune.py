@@ -78,8 +78,7 @@ def prune(
     """
     terms = read_terms(settings)
     gone: list[Pruned] = []
-    with database.connect(settings, autocommit=True) as connection:
-        connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [LOCK_PRUNE])
+    with database.held(settings, LOCK_PRUNE), database.connect(settings, autocommit=True) as connection:
         gone += _landed(connection, store_of(settings), terms, dry_run)
         advance(STEPS[0])
         for step, name, statement in (

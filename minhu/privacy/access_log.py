@@ -89,5 +89,5 @@ where (%(since)s::date is null or accessed_at >= %(since)s::date::timestamptz)
     and (%(subject)s::text is null or subject = %(subject)s)
     and (%(by)s::text is null or accessed_by = %(by)s)
     and (%(batch_id)s::bigint is null or batch_id = %(batch_id)s)
-order by access_id
+order by access_id nulls last, entry_id
 """

@@ -29,9 +29,13 @@ class AccessFinding:
 
 @dataclass(frozen=True)
 class AccessCheck:
-    """``head``: number and hash of the last row, as ``12:ab…``. Noted elsewhere, it proves later that none was cut."""
+    """``head``: number and hash of the last row, as ``12:ab…``. Noted elsewhere, it proves later that none was cut.
+
+    ``rows`` counts those in the chain; ``unsealed`` ones get their place there within seconds.
+    """
 
     rows: int
+    unsealed: int
     head: str
     findings: tuple[AccessFinding, ...]
 
@@ -59,16 +63,17 @@ def check(settings: Settings, head: str | None = None) -> AccessCheck | None:
 def check_log(connection: psycopg.Connection, head: str | None = None) -> AccessCheck:
     """`check` as the transaction of ``connection`` sees it."""
     findings = tuple(_faults(connection, head))
-    rows, last = database.one(connection, _LAST)
-    return AccessCheck(rows, last or f"0:{BEFORE_THE_FIRST}", findings)
+    rows, unsealed, last = database.one(connection, _LAST)
+    return AccessCheck(rows, unsealed, last or f"0:{BEFORE_THE_FIRST}", findings)
 
 
 def _faults(connection: psycopg.Connection, head: str | None) -> Iterator[AccessFinding]:
     chain, expected, seen = BEFORE_THE_FIRST, 0, {}
     with connection.cursor("access_log", row_factory=dict_row) as cursor:
-        cursor.execute("select * from audit.access_log order by access_id")
+        cursor.execute("select * from audit.access_log where access_id is not null order by access_id")
         for row in cursor:
             expected += 1
+            del row["entry_id"]
             access_id, stored, previous = row["access_id"], row.pop("hash"), row.pop("previous_hash")
             if access_id != expected:
                 yield AccessFinding(expected, f"缺失（其后一行编号 {access_id}）")
@@ -92,7 +97,9 @@ def _faults(connection: psycopg.Connection, head: str | None) -> Iterator[Access
 
 
 _LAST = """
-select count(*), (array_agg(access_id || ':' || hash order by access_id desc))[1] from audit.access_log
+select count(access_id), count(*) - count(access_id),
+    (select access_id || ':' || hash from audit.access_log where hash is not null order by access_id desc limit 1)
+from audit.access_log
 """
 # Both ways: an act without its row, and a row whose act is not there or another's.
 _ACTS = """

@@ -67,8 +67,9 @@ def render_verification(found: Verification) -> str:
 def render_access(found: AccessCheck) -> list[str]:
     """The access log's verdict, and what is wrong with it."""
     verdict = "通过" if found.is_ok else "未通过"
+    waits = f"，另有 {found.unsealed} 行尚未封存" if found.unsealed else ""
     return [
-        f"访问日志{verdict}：共 {found.rows} 行，末端 {found.head}",
+        f"访问日志{verdict}：共 {found.rows} 行，末端 {found.head}{waits}",
         *(f"访问日志  {one}" for one in _some(found.findings)),
     ]
 

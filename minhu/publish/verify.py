@@ -237,8 +237,7 @@ def _gone(connection: psycopg.Connection, release: Release) -> tuple[str | None,
 def _recompute(
     settings: Settings, release: Release, run: Run, recorded: dict, tell: Callable[[str], None]
 ) -> list[Difference]:
-    with database.connect(settings, autocommit=True) as keeper:
-        keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [LOCK])
+    with database.held(settings, LOCK), database.connect(settings, autocommit=True) as keeper:
         try:
             _make_scratch(settings, recorded)
             tell(f"重算 {release.period}：事实表（构建 {release.build_id} 所见的批次）")

@@ -151,8 +151,7 @@ def score(settings: Settings, period: str, scheme_id: str | None = None) -> Scor
 
 
 def _score(settings: Settings, wanted: Period, scheme_id: str | None) -> ScoreResult:
-    with database.connect(settings, autocommit=True) as keeper:
-        keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [database.LOCK_BUILD])
+    with database.held(settings, database.LOCK_BUILD):
         with database.connect(settings) as connection:
             run = _choose(connection, wanted, scheme_id)
         computed = dbt.run(settings, "tag:scoring", run.variables)
@@ -164,7 +163,8 @@ def _score(settings: Settings, wanted: Period, scheme_id: str | None) -> ScoreRe
             comment_columns(connection, settings, run.variables)
             result = _result(connection, run)
             tell_changes(connection)
-        analyze_changed(keeper, "mart")
+        with database.connect(settings, autocommit=True) as connection:
+            analyze_changed(connection, "mart")
         return result
 
 

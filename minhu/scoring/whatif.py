@@ -110,8 +110,7 @@ def what_if(settings: Settings, scheme_id: str, changed: Scheme, period: str) ->
     scheme.
     """
     settings, wanted = settings.at_work, Period.parse(period)
-    with database.connect(settings, autocommit=True) as keeper:
-        keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [database.LOCK_BUILD])
+    with database.held(settings, database.LOCK_BUILD):
         with database.connect(settings, rows=dict_row) as connection:
             run = stored_runs(connection, wanted, scheme_id)[0]
             has_newer_facts = is_stale(connection, run)

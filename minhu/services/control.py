@@ -1,4 +1,4 @@
-"""Starts, stops and tells the local services: PostgreSQL and the four processes of Airflow.
+"""Starts, stops and tells the local services: PostgreSQL, its keeper and the four processes of Airflow.
 
 Under ``MINHU_HOME``: ``airflow/`` (settings, port, pid files), ``logs/airflow/`` (one log per process, ``tasks/`` per
 attempt). Everything may be killed at any moment; ``up`` mends what is missing and leaves alone what runs.
@@ -39,11 +39,15 @@ COMMANDS = {
     "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
+KEEPER = "keeper"  # beside Airflow: of no use to it, and alive while Airflow is away
 READY_WITHIN = 120  # seconds
 PATIENCE = {"triggerer": 2}  # it may take ten seconds, and has nothing to lose: triggers are in the database
 # Tasks are forks of the scheduler's workers. What these import first no task has to: over a second of work for each.
 PRELOADED = "minhu.load, airflow.providers.standard.decorators.python"
-LAUNCH = {"scheduler": ["-c", f"import {PRELOADED}; from airflow.__main__ import main; main()"]}
+LAUNCH = {
+    KEEPER: ["-m", "minhu.services.keeper"],
+    "scheduler": ["-c", f"import {PRELOADED}; from airflow.__main__ import main; main()"],
+}
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def down(settings: Settings) -> list[str]:
     stopped = []
     if home.folder.exists():
         with _alone(home):
-            stopped = _stop_airflow(home)
+            stopped = _stop_all(home)
     if not settings.database_url and embedded.stop(settings):
         stopped.append("PostgreSQL")
     return stopped
@@ -105,13 +109,14 @@ def status(settings: Settings) -> dict[str, dict]:
         "postgres": server,
     }
     told["airflow"] = {"address": home.url, "user": USER} if home.port else {"state": "never started"}
-    for daemon in _daemons(home):
+    for daemon in _all(home):
         state = "running" if daemon.is_well else "orphaned" if daemon.is_alive else "stopped"
         told[daemon.name] = {"state": state}
         if state == "running":
             told[daemon.name] |= {"pid": daemon.session, "log": str(daemon.log)}
             part = "metadatabase" if daemon.name == API_SERVER else daemon.name.replace("-", "_")
-            told[daemon.name]["health"], _ = health.get(part, ("unknown", None))
+            if daemon.name in COMMANDS:
+                told[daemon.name]["health"], _ = health.get(part, ("unknown", None))
     return told
 
 
@@ -157,9 +162,9 @@ def _prepare(home: AirflowHome, progress: Progress) -> None:
     database.migrate(home.settings)
     if home.port is None or not _daemons(home)[0].is_alive:
         home.choose_port()
-    if home.write() and any(daemon.is_alive for daemon in _daemons(home)):
-        progress("设置有变，停止旧的 Airflow 进程")
-        _stop_airflow(home)
+    if home.write() and any(daemon.is_alive for daemon in _all(home)):
+        progress("设置有变，停止旧的进程")
+        _stop_all(home)
     _migrate(home, progress)
 
 
@@ -167,7 +172,7 @@ def _bring_up(home: AirflowHome, progress: Progress) -> None:
     """Starts each process that does not run, once, and waits until all are ready."""
     started, deadline = set(), time.monotonic() + READY_WITHIN
     while True:
-        dead = [daemon for daemon in _daemons(home) if not daemon.is_well]
+        dead = [daemon for daemon in _all(home) if not daemon.is_well]
         for daemon in dead:
             if daemon.name in started:
                 raise Retryable(f"the {daemon.name} ended while starting; see {daemon.log}")
@@ -187,7 +192,7 @@ def _start(home: AirflowHome, dead: list[Daemon]) -> None:
     daemons.stop(dead, at_once=True)  # what a killed one left behind
     for daemon in dead:
         launch = LAUNCH.get(daemon.name, ["-m", "airflow"])
-        daemon.start([sys.executable, *launch, *COMMANDS[daemon.name]], home.env())
+        daemon.start([sys.executable, *launch, *COMMANDS.get(daemon.name, [])], home.env())
 
 
 def _migrate(home: AirflowHome, progress: Progress) -> None:
@@ -250,13 +255,22 @@ def _missing(home: AirflowHome) -> str | None:
         return f"the {server.name} did not answer at {client.url}"
 
 
-def _stop_airflow(home: AirflowHome) -> list[str]:
+def _stop_all(home: AirflowHome) -> list[str]:
     server, *others = _daemons(home)
     # The tasks' last words go to the API server: it ends after them.
-    return daemons.stop(others) + daemons.stop([server])
+    return daemons.stop(others) + daemons.stop([server, _keeper(home)])
+
+
+def _all(home: AirflowHome) -> list[Daemon]:
+    return [*_daemons(home), _keeper(home)]
+
+
+def _keeper(home: AirflowHome) -> Daemon:
+    return Daemon(KEEPER, home.folder, home.settings.logs / f"{KEEPER}.log", 2)
 
 
 def _daemons(home: AirflowHome) -> list[Daemon]:
+    """The processes of Airflow, the API server first."""
     return [Daemon(name, home.folder, home.logs / f"{name}.log", PATIENCE.get(name, 10)) for name in COMMANDS]
 
 

@@ -91,8 +91,7 @@ def _batches(settings: Settings, build_id: int) -> list[str]:
 
 def _build(settings: Settings, full_refresh: bool) -> BuildResult:
     version = config.sync(settings)
-    with database.connect(settings, autocommit=True) as keeper:
-        keeper.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [database.LOCK_BUILD])
+    with database.held(settings, database.LOCK_BUILD), database.connect(settings, autocommit=True) as keeper:
         analyze_changed(keeper, "staging", "restricted", "config")
         with database.connect(settings) as connection:
             last, build_id = _choose(connection, version, full_refresh)

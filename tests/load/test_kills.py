@@ -75,7 +75,7 @@ LOCKS = """
 select count(*) from pg_locks
 where
     pid <> pg_backend_pid()
-    and locktype = 'advisory'
+    and relation = 'audit.house_lock'::regclass
     and database = (select oid from pg_database where datname = current_database())
 """
 EMPTY = (

@@ -14,7 +14,7 @@ import pytest
 from minhu import database
 from minhu.errors import Refused, Retryable
 from minhu.load import batch, load_file
-from minhu.load.links import key_in_use, rotate_key, write_links
+from minhu.load.links import LOCK_KEY, key_in_use, rotate_key, write_links
 from minhu.privacy.callers import caller_links, tokenise
 from minhu.privacy.keys import key_id, rotate
 from minhu.privacy.keys import read as caller_keys
@@ -139,14 +139,13 @@ def test_two_loads_of_the_same_callers_in_opposite_orders_do_not_deadlock(wareho
 
 
 def test_a_rotation_waits_for_a_load_and_says_so(warehouse):
-    with database.connect(warehouse, autocommit=True) as load:
-        with key_in_use(load, warehouse) as (current, *_):
-            with pytest.raises(Retryable, match="loads are running"):
-                rotate_key(warehouse, wait_seconds=0.1)
-            assert caller_keys(warehouse)[0] == current, "nothing has changed"
-        fresh = rotate_key(warehouse, wait_seconds=0.1)
-        with key_in_use(load, warehouse) as keys:
-            assert key_id(keys[0]) == fresh and keys[1] == current
+    with key_in_use(warehouse) as (current, *_):
+        with pytest.raises(Retryable, match="loads are running"):
+            rotate_key(warehouse, wait_seconds=0.1)
+        assert caller_keys(warehouse)[0] == current, "nothing has changed"
+    fresh = rotate_key(warehouse, wait_seconds=0.1)
+    with key_in_use(warehouse) as keys:
+        assert key_id(keys[0]) == fresh and keys[1] == current
 
 
 def load(city, number, day):
@@ -181,11 +180,10 @@ def test_a_load_that_begins_during_a_rotation_takes_the_new_key(warehouse):
     taken = []
 
     def load():
-        with database.connect(warehouse, autocommit=True) as connection, key_in_use(connection, warehouse) as keys:
+        with key_in_use(warehouse) as keys:
             taken.append(keys[0])
 
-    with database.connect(warehouse, autocommit=True) as rotation:
-        rotation.execute("select pg_advisory_lock(hashtextextended('minhu:caller-key', 0))")
+    with database.held(warehouse, LOCK_KEY):
         thread = threading.Thread(target=load)
         thread.start()
         thread.join(0.3)
@@ -198,7 +196,7 @@ def test_a_load_that_begins_during_a_rotation_takes_the_new_key(warehouse):
 
 def test_a_load_that_fails_or_is_killed_gives_the_lock_back(warehouse):
     with database.connect(warehouse, autocommit=True) as load:
-        with pytest.raises(psycopg.errors.DivisionByZero), key_in_use(load, warehouse), load.transaction():
+        with pytest.raises(psycopg.errors.DivisionByZero), key_in_use(warehouse), load.transaction():
             load.execute("select 1 / 0")
         rotate_key(warehouse, wait_seconds=0.1)
     killed = subprocess.run(
@@ -214,12 +212,11 @@ def test_a_load_that_fails_or_is_killed_gives_the_lock_back(warehouse):
 
 KILLED = """
 import os, signal
-from minhu import database
 from minhu.load import batch, load_file
 from minhu.load.links import key_in_use
 from minhu.settings import Settings
 settings = Settings.from_env()
-with database.connect(settings, autocommit=True) as connection, key_in_use(connection, settings):
+with key_in_use(settings):
     os.kill(os.getpid(), signal.SIGKILL)
 """
 

@@ -244,7 +244,9 @@ def test_a_run_with_work_of_its_own_waits_for_the_one_before_it(settings: Settin
 
 
 def _waits_for_the_gate(given: Given) -> bool:
-    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'advisory'"
+    waiting = (
+        "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'transactionid'"
+    )
     return given.sql(waiting) == [(1,)]
 
 
