@@ -1,14 +1,20 @@
 """The containers run what `minhu up` runs, from pinned images, with options that Airflow knows."""
 
 import importlib.util
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import psycopg
 import yaml
 
+from minhu.database import embedded, roles
 from minhu.services import airflow_home, control
 from minhu.services.airflow_home import AirflowHome
 from minhu.settings import PROJECT_ROOT, Settings
+from tests.database.test_embedded import installing
 
 DOCKER = PROJECT_ROOT / "docker"
 COMPOSE = yaml.safe_load((DOCKER / "compose.yml").read_text(encoding="utf-8"))
@@ -26,7 +32,57 @@ def test_the_four_processes_have_a_container_each_and_the_same_command():
     assert {name: commands[name] for name in control.COMMANDS} == {
         name: ["airflow", *command] for name, command in control.COMMANDS.items()
     }
-    assert COMPOSE["services"].keys() == {"postgres", "prepare", *control.COMMANDS}
+    assert COMPOSE["services"].keys() == {"postgres", "prepare", control.KEEPER, *control.COMMANDS}
+    assert commands[control.KEEPER] == ["python", *control.LAUNCH[control.KEEPER]]
+
+
+def test_each_container_has_the_passwords_and_the_folders_that_it_needs():
+    """A task that is somebody's owns nothing; what only shows pages reaches neither the warehouse nor its secrets."""
+    passwords, mounts = {}, {}
+    for name, container in COMPOSE["services"].items():
+        told = yaml.safe_dump(container.get("environment", {}))
+        passwords[name] = {found.lower() for found in re.findall(r"\$\{MINHU_(\w+)_PASSWORD", told)}
+        mounts[name] = {re.sub(r"^\$\{.*\}", "drop", volume).split(":")[0] for volume in container.get("volumes", [])}
+    everything = {"postgres", "owner", "work", "airflow", "engineer"}
+    assert passwords == {
+        "postgres": {"postgres"},
+        "prepare": everything,
+        "keeper": {"work"},
+        "scheduler": {"work"},
+        "api-server": set(),
+        "dag-processor": set(),
+        "triggerer": set(),
+    }
+    shown = {"airflow", "logs"}
+    assert mounts == {
+        "postgres": {"database"},
+        "prepare": {"home", *shown},
+        "keeper": set(),
+        "scheduler": {"home", "drop", *shown},
+        "api-server": shown,
+        "dag-processor": shown,
+        "triggerer": shown,
+    }
+
+
+def test_prepare_makes_logins_with_the_passwords_given_and_tells_airflow_its_own():
+    with installing() as install:
+        city = install("prepared")
+        server = embedded.start(city)
+        given = {login: f"Of{login.capitalize()}1" for login in ("OWNER", "WORK", "AIRFLOW", "ENGINEER")}
+        own = {f"MINHU_{login}_PASSWORD": password for login, password in given.items()} | {
+            "MINHU_POSTGRES_PASSWORD": city.secret("postgres-password"),
+            "MINHU_SERVER": f"{server.host}:{server.port}",
+            "MINHU_HOME": str(city.home / "volume"),
+        }
+        for _ in range(2):  # an update runs it again
+            command = [sys.executable, DOCKER / "prepare.py"]
+            subprocess.run(command, cwd=PROJECT_ROOT, env=os.environ | own, check=True)
+        with psycopg.connect(server.url("warehouse", roles.WORK), password=given["WORK"]) as work:
+            assert work.execute("select count(*) > 0 from config.entry").fetchone() == (True,)
+        told = (city.home / "volume" / "airflow" / "airflow.cfg").read_text()
+        assert f"://minhu_airflow:{given['AIRFLOW']}@" in told
+        assert [login for login, password in given.items() if password in told] == ["AIRFLOW"]
 
 
 def test_every_image_is_pinned_and_names_no_registry():

@@ -426,16 +426,10 @@ def _enter_first(cluster: Cluster, settings: Settings, port: int) -> psycopg.Con
     """As the superuser of a cluster whose logins are not made; he may have the name that he had before."""
     url = cluster.server(port, settings).url("postgres", roles.SUPERUSER)
     with foreign.told("embedded server: password", data=cluster.data, file=f"{roles.SUPERUSER}-password"):
-        try:
-            return _connect(url)
-        except psycopg.OperationalError as error:
-            if "password authentication failed" not in str(error):
-                raise
-            roles.rename_superuser(
-                lambda login, password: _connect(conninfo.make_conninfo(url, user=login, password=password)),
-                settings.secret(f"{roles.SUPERUSER}-password"),
-            )
-            return _connect(url)
+        return roles.settle_superuser(
+            lambda login, password: _connect(conninfo.make_conninfo(url, user=login, password=password)),
+            settings.secret(f"{roles.SUPERUSER}-password"),
+        )
 
 
 def _connect(url: str) -> psycopg.Connection:

@@ -58,21 +58,30 @@ def make_all(enter: Enter, password: Callable[[str], str]) -> None:
                 connection.execute(_WITHHOLD)
 
 
-def rename_superuser(enter: Enter, password: str) -> None:
-    """The superuser `BEFORE` becomes `SUPERUSER`. No role can rename itself: another one does, and is gone again."""
+def settle_superuser(enter: Enter, password: str) -> psycopg.Connection:
+    """A connection as the superuser of a server whose logins may not be made; `BEFORE` is renamed.
+
+    No role can rename itself: another one does, and is gone again.
+    """
+    try:
+        return enter(SUPERUSER, password)
+    except psycopg.OperationalError as error:
+        if "password authentication failed" not in str(error):
+            raise
     aside, its_own = "minhu_renaming", secrets.token_hex(32)
     with enter(BEFORE, password) as connection:
         _make(connection, aside, its_own, "superuser")
     with enter(aside, its_own) as connection:
         connection.execute(sql.SQL("alter role {} rename to {}").format(*map(sql.Identifier, (BEFORE, SUPERUSER))))
-    with enter(SUPERUSER, password) as connection:
-        connection.execute(sql.SQL("drop role {}").format(sql.Identifier(aside)))
+    connection = enter(SUPERUSER, password)
+    connection.execute(sql.SQL("drop role {}").format(sql.Identifier(aside)))
+    return connection
 
 
 def _make(connection: psycopg.Connection, name: str, password: str, what: str) -> None:
     """Makes a login, or gives it this password again; the server hears, and may log, only what verifies it."""
     attributes, _, groups = what.partition("in role ")
-    known = connection.execute("select from pg_roles where rolname = %s", [name]).fetchone()
+    known = connection.execute("select 1 from pg_roles where rolname = %s", [name]).fetchone()
     verifier = connection.pgconn.encrypt_password(password.encode(), name.encode(), b"scram-sha-256").decode()
     connection.execute(
         sql.SQL("{} role {} login {} password {}").format(

@@ -66,6 +66,14 @@ BY_READING = Kind(  # whether what moved in a revision moved by another reading 
         "not": ("非因读法", "not by the reading"),
     },
 )
+SESSION_ENDED = Kind(  # why the keeper ended a session
+    "session_ended",
+    {
+        "holds_locks": ("空闲而占锁", "idle with locks"),
+        "blocks": ("阻塞他人", "blocks others"),
+        "too_many": ("连接过多", "too many of a group"),
+    },
+)
 ACCESS = Kind(  # what the access log tells of
     "access",
     {

@@ -130,6 +130,8 @@ class AirflowHome:
                 "base_log_folder": self.task_logs,
                 "dag_processor_child_process_log_directory": self.logs / "dag_processor",
                 "colored_console_log": False,
+                "file_task_handler_new_folder_permissions": "0o700",
+                "file_task_handler_new_file_permissions": "0o600",
                 # Each says the same of every request, or of every DAG every minute.
                 "namespace_levels": ", ".join(f"{name}=WARNING" for name in CHATTY),
             },

@@ -7,6 +7,7 @@ attempt). Everything may be killed at any moment; ``up`` mends what is missing a
 import fcntl
 import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 import time
@@ -160,12 +161,24 @@ def wait(
 def _prepare(home: AirflowHome, progress: Progress) -> None:
     progress("启动 PostgreSQL，更新数据库结构")
     database.migrate(home.settings)
+    _make_private(home)
     if home.port is None or not _daemons(home)[0].is_alive:
         home.choose_port()
     if home.write() and any(daemon.is_alive for daemon in _all(home)):
         progress("设置有变，停止旧的进程")
         _stop_all(home)
     _migrate(home, progress)
+
+
+def _make_private(home: AirflowHome) -> None:
+    """What lies in the home is its owner's alone; the user of an embedded server passes through to the cluster."""
+    of = home.settings
+    is_passed = not of.database_url and not (of.home / "postgres").is_symlink() and os.geteuid() == 0
+    of.home.chmod(0o711 if is_passed else 0o700)
+    for folder in (of.logs, home.folder, home.logs):
+        folder.chmod(0o700)
+    if not of.drop.exists():
+        of.drop.mkdir(mode=0o700, parents=True)
 
 
 def _bring_up(home: AirflowHome, progress: Progress) -> None:
@@ -203,6 +216,8 @@ def _migrate(home: AirflowHome, progress: Progress) -> None:
         return
     progress("更新 Airflow 元数据库")
     log = home.logs / "db-migrate.log"
+    log.touch(mode=0o600)
+    log.chmod(0o600)  # one of an earlier version
     with log.open("a") as out:
         command = [sys.executable, "-m", "airflow", "db", "migrate"]
         done = subprocess.run(command, env=home.env(), cwd=home.folder, stdout=out, stderr=out, check=False)

@@ -19,7 +19,8 @@ from pathlib import Path
 import psutil
 
 LOG_LIMIT = 20 << 20
-START = 'cd "$1" && echo $$ > "$2" && shift 2 && exec "$@"'  # the program writes its own number before it is one
+# The program writes its own number before it is one; what it writes later is its owner's alone.
+START = 'umask 077 && cd "$1" && echo $$ > "$2" && shift 2 && exec "$@"'
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Daemon:
 
     def start(self, command: list[str], env: dict[str, str]) -> None:
         """Starts it in a session of its own, so that nothing that ends its parent ends it."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_name(f"{self.log.name}.1"))
         with open(self.pid_file, "a") as lock:
@@ -89,7 +90,7 @@ class Daemon:
                 setsid=True,
                 file_actions=[
                     (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-                    (os.POSIX_SPAWN_OPEN, 1, str(self.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640),
+                    (os.POSIX_SPAWN_OPEN, 1, str(self.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
                     (os.POSIX_SPAWN_DUP2, 1, 2),
                 ],
             )

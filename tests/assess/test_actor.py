@@ -8,7 +8,7 @@ import pytest
 from psycopg import Connection, errors, sql
 
 from minhu import database
-from minhu.database import embedded
+from minhu.database import embedded, roles
 from minhu.database.logins import add_login, identify
 from minhu.errors import Refused
 from tests.database.test_embedded import installing
@@ -73,7 +73,7 @@ def test_a_name_of_elsewhere_acts_once_it_is_mapped_and_no_longer_than_that(serv
 
 def test_no_setting_and_no_role_changes_who_acts(server):
     city, _ = server
-    with database.connect(city, autocommit=True) as owner:
+    with Connection.connect(embedded.start(city).url("warehouse", roles.SUPERUSER), autocommit=True) as owner:
         name = owner.info.user
         owner.execute("set role ev1")
         assert owner.execute(WHO).fetchone() == (name, name)

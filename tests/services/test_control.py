@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -119,6 +120,15 @@ def test_up_gives_an_address_on_this_machine_alone_and_a_login(running: services
         Airflow(running.url, running.user, "guess").dags()
 
 
+@pytest.mark.parametrize("place", ["docs", "redoc", "openapi.json", "execution/docs", "auth/openapi.json"])
+def test_what_airflow_tells_developers_it_tells_whoever_has_logged_in(running: services.Address, place: str):
+    client = Airflow(running.url, running.user, running.password)
+    for headers in ({}, {"Authorization": "Bearer x"}, {"Cookie": "_token=x"}):
+        assert httpx.get(f"{running.url}/{place}", headers=headers).status_code == 401
+    known = {"Authorization": f"Bearer {client._log_in()}"}
+    assert httpx.get(f"{running.url}/{place}", headers=known).status_code != 401
+
+
 def test_runs_go_to_the_end_and_a_failed_one_names_its_log(running: services.Address, settings: Settings):
     said = []
     runs = [
@@ -188,6 +198,9 @@ def test_secrets_are_readable_by_their_owner_alone(running: services.Address, se
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
     logs = "".join(path.read_text(errors="replace") for path in settings.logs.rglob("*.log"))
     assert running.password not in logs
+    for path in (settings.home, settings.logs, settings.drop, folder, *settings.logs.rglob("*")):
+        others = 0o066 if path == settings.home else 0o077  # the server's user passes
+        assert stat.S_IMODE(path.stat().st_mode) & others == 0, path
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows the environment of a process in /proc")
@@ -236,7 +249,7 @@ def test_a_killed_database_takes_others_with_it_and_up_mends_them_all(
 
 def test_down_leaves_no_process_and_again_does_nothing(running: services.Address, settings: Settings):
     left = members(settings)
-    assert services.down(settings) == [*list(control.COMMANDS)[1:], "api-server", "PostgreSQL"]
+    assert services.down(settings) == [*list(control.COMMANDS)[1:], "api-server", control.KEEPER, "PostgreSQL"]
     assert [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []
     assert {services.status(settings)[name]["state"] for name in control.COMMANDS} == {"stopped"}
     assert services.status(settings)["postgres"]["state"] == "stopped"
