@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import get_args
 
 from minhu import config, database
@@ -45,11 +46,18 @@ def _packages() -> Iterator[Check]:
 
 
 def _folders(settings: Settings) -> Iterator[Check]:
-    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.home).free / 1e9
     yield Check("disk", free >= FREE_GB, f"{free:.0f} GB free at {settings.home}")
     yield _landing(settings)
+    others = [folder for folder in (settings.home, settings.logs, settings.drop) if _is_read_by_others(folder)]
+    mend = f"others read {' and '.join(map(str, others))}: chmod 700" if others else "their owner's alone"
+    yield Check("files", not set(others) - {settings.drop}, mend)  # a drop folder may be its senders' too
     yield Check("drop folder", os.access(settings.drop, os.R_OK) or not settings.drop.exists(), str(settings.drop))
+
+
+def _is_read_by_others(folder: Path) -> bool:
+    return folder.exists() and bool(folder.stat().st_mode & 0o044)
 
 
 def _chinese_font() -> str:
@@ -101,6 +109,7 @@ def _database(settings: Settings) -> Iterator[Check]:
                 " from pg_database where datname = current_database()",
             )
             missing = database.outstanding(connection)
+            stands = dict(zip(RIGHTS, database.one(connection, _RIGHTS), strict=True))
     except MinhuError as error:
         yield Check("database", False, str(error))
         return
@@ -110,3 +119,30 @@ def _database(settings: Settings) -> Iterator[Check]:
     yield Check("characters", encoding == "UTF8" and ctype not in ("C", "POSIX"), f"{encoding}, {ctype}; needs UTF8")
     yield Check("migrations", not missing, f"to apply: {', '.join(missing)}" if missing else "all applied")
     yield Check("time zone", zone == settings.timezone, zone)
+    lacking = [what for what, is_so in stands.items() if not is_so]
+    shared = settings.database_url and not settings.work_url
+    told = [*lacking, *(["tasks enter as the owner: set MINHU_WORK_URL"] if shared else [])]
+    # A login that is too much, or a right that only the server's keeper can take away, stops nothing tonight.
+    yield Check("rights", RIGHTS[0] not in lacking, "; ".join(told) or "each login has what it needs")
+
+
+RIGHTS = (
+    "the keeper cannot end sessions: grant pg_signal_backend and pg_read_all_stats to the owner",
+    "commands enter as a superuser: make an owner who is none",
+    "everybody may take advisory locks: revoke execute on pg_advisory_lock… from public",
+    "everybody may write large objects: revoke execute on lo_create, lo_from_bytea from public",
+    "everybody may make temporary tables: revoke temporary on the database from public",
+    "a restrictive row policy hides rows from builds: exempt minhu_work from it",
+)
+_RIGHTS = """
+select
+    pg_has_role(current_user, 'pg_signal_backend', 'usage') and pg_has_role(current_user, 'pg_read_all_stats', 'usage'),
+    not (select rolsuper from pg_roles where rolname = current_user),
+    not has_function_privilege('public', 'pg_advisory_lock(bigint)', 'execute'),
+    not has_function_privilege('public', 'lo_from_bytea(oid, bytea)', 'execute'),
+    not has_database_privilege('public', current_database(), 'temporary'),
+    (select coalesce(bool_or(rolbypassrls), false) from pg_roles where rolname = 'minhu_work') or not exists (
+        select from pg_policy
+        where not polpermissive and polroles && array[0, coalesce(to_regrole('minhu_work'), 0)]::oid[]
+    )
+"""

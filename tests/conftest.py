@@ -157,7 +157,8 @@ def scratch(server: str, home: Path, tmp_path_factory: pytest.TempPathFactory) -
         name = f"scratch_{made}"
         _make_database(server, name, template)
         own = home / name
-        (own / "dbt").mkdir(parents=True)
+        own.mkdir(mode=0o700)
+        (own / "dbt").mkdir()
         (own / "dbt" / "read").symlink_to(read)
         return Settings(home=own, config=config, drop=own / "drop", database_url=_in(server, name))
 

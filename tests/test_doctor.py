@@ -56,6 +56,21 @@ def test_a_database_that_was_never_migrated_a_zone_and_an_open_landing_zone_are_
     assert checks["landing zone"].found.endswith("others can read it: chmod 700")
 
 
+def test_what_others_read_and_what_any_login_could_stop_others_by_is_told(warehouse):
+    warehouse.home.chmod(0o755)
+    assert (found(warehouse)["files"].is_ok, str(warehouse.home) in found(warehouse)["files"].found) == (False, True)
+    warehouse.home.chmod(0o711)
+    assert found(warehouse)["files"].is_ok
+    told = found(warehouse)["rights"].found
+    assert "commands enter as a superuser" in told and "set MINHU_WORK_URL" in told and "lo_create" in told
+    with psycopg.connect(warehouse.database_url, autocommit=True) as owner:
+        owner.execute("create policy hidden on mart.fct_case as restrictive for select to minhu_work using (false)")
+        owner.execute("alter role minhu_work nobypassrls")
+        assert "a restrictive row policy hides rows from builds" in found(warehouse)["rights"].found
+        owner.execute("drop policy hidden on mart.fct_case")
+        owner.execute("alter role minhu_work bypassrls")
+
+
 def test_a_database_that_does_not_answer_ends_the_examination(warehouse):
     nowhere = replace(warehouse, database_url="postgresql://minhu:x@127.0.0.1:1/minhu")
     checks = found(nowhere)

@@ -503,7 +503,9 @@ def _is_free(port: int) -> bool:
 @contextmanager
 def _alone(settings: Settings) -> Iterator[int]:
     with foreign.told("embedded server", home=settings.home):
-        settings.home.mkdir(parents=True, exist_ok=True)
+        if not settings.home.exists():  # the server's user passes, where it is another
+            settings.home.mkdir(mode=0o700 if os.geteuid() else 0o711, parents=True, exist_ok=True)
+            settings.home.chmod(0o700 if os.geteuid() else 0o711)
         with open(settings.home / "postgres.lock", "a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield lock.fileno()

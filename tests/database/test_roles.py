@@ -239,6 +239,32 @@ def test_psql_looks_unless_the_owner_says_why(fresh):
         assert owner.execute("select count(*) from audit.access_log where why like '%138123%'").fetchone() == (0,)
 
 
+@pytest.mark.parametrize(
+    "grab",
+    [
+        "create temporary table big as select 1 as one",
+        "select pg_advisory_lock(generate_series(1, 100000))",
+        "select lo_from_bytea(0, 'x')",
+        "select pg_terminate_backend(pg_backend_pid())",
+        "select pg_cancel_backend(pg_backend_pid())",
+        "set temp_file_limit = -1",
+    ],
+)
+def test_what_one_could_stop_all_by_is_withheld(city, grab):
+    with database.connect(city, autocommit=True) as owner:
+        password = logins.add_login(owner, "grabs", "evaluator")
+    try:
+        url = embedded.start(city).url("warehouse", roles.OWNER)
+        with (
+            psycopg.connect(url, user="grabs", password=password) as connection,
+            pytest.raises(errors.InsufficientPrivilege),
+        ):
+            connection.execute(grab)
+    finally:
+        with database.connect(city, autocommit=True) as owner:
+            logins.drop_login(owner, "grabs")
+
+
 def test_a_login_that_the_house_does_not_know_is_refused(fresh):
     with pytest.raises(Refused, match="MINHU_LOGIN"):
         embedded.start(replace(fresh, login="nobody"))
