@@ -8,6 +8,7 @@ import click
 
 from minhu import database, quality, services
 from minhu.config import sync
+from minhu.database import logins
 from minhu.errors import MinhuError, Refused
 from minhu.feeds import Feed, load_feeds
 from minhu.glossary.delivered import GATE, LOAD_OUTCOME, RECORD
@@ -45,6 +46,10 @@ def run(settings: Settings) -> None:
     _run_dags(settings, "数仓构建（warehouse）", [("warehouse", {"business_date": LAST.isoformat()})])
     _assess(settings)
     explained = _tell(settings)
+    _step("哪类登录可做什么（which login may do what）")
+    with database.connect(settings) as connection:
+        for line in logins.told(logins.rights(connection)):
+            _say(f"  {line}")
     _say(f"\n用时 {time.monotonic() - began:.0f} 秒。接下来看（where to look next）：")
     _say(f"  Airflow    {address.url}  用户 {address.user}  密码 {address.password}")
     _say(f"  质量报告   {settings.data_docs / 'index.html'}")

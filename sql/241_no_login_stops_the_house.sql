@@ -301,6 +301,10 @@ comment on function audit.end_sessions_in_the_way is 'Ends sessions that keep ot
 revoke execute on function audit.end_sessions_in_the_way from public;
 grant execute on function audit.end_sessions_in_the_way to minhu_work;
 
+-- Only a build scores feeds.
+revoke execute on function audit.score_feeds from public;
+grant execute on function audit.score_feeds to minhu_work;
+
 -- One login opens so many sessions; what it asks for beyond is refused, to it alone.
 do $$
 declare

@@ -85,6 +85,22 @@ def logins_list(settings: Settings, as_json: bool) -> None:
         show(logins.logins(connection), as_json, ["name", "group", "units", "statement_timeout", "is_portal"])
 
 
+@logins.command("rights", epilog=example("minhu logins rights", "minhu logins rights --json"))
+@as_json_option
+@click.pass_obj
+def logins_rights(settings: Settings, as_json: bool) -> None:
+    """Tell what each group may read and do, as the database's own grants say it."""
+    from minhu import database
+    from minhu.database import logins
+
+    with database.connect(settings) as connection:
+        found = logins.rights(connection)
+    if as_json:
+        show(found, as_json, list(found[0]))
+    else:
+        click.echo("\n".join(logins.told(found)))
+
+
 @logins.command(
     "add",
     epilog=example(

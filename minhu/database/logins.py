@@ -19,10 +19,11 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import tuple_row
+from psycopg.rows import dict_row, tuple_row
 
 from minhu.database.connect import one
 from minhu.errors import Refused, foreign
+from minhu.glossary.decided import ACT
 
 GROUPS = ("bi", "evaluator", "auditor", "unit", "signin")
 SEES = {"evaluator": "mart, assess", "unit": "assess", "signin": "portal"}
@@ -115,6 +116,70 @@ def group_of(connection: psycopg.Connection[Any]) -> str | None:
     with connection.cursor(row_factory=tuple_row) as cursor:
         found = one(cursor, query, [list(GROUPS)])[0]
     return found[0] if len(found) == 1 else None
+
+
+def rights(connection: psycopg.Connection) -> list[dict]:
+    """What each group, and each login of the house but the owner, may do, as the database's own grants say it.
+
+    group; reads: readable relations of each schema; acts: functions that write, by name; writes: whether it changes
+    tables itself.
+    """
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(_RIGHTS, [[*GROUPS, "portal", "work", "engineer"]]).fetchall()
+
+
+def told(rights: list[dict]) -> list[str]:
+    """What `rights` gives in words, two lines for each group."""
+    lines = []
+    for of in rights:
+        reads = "、".join(f"{schema} {count}" for schema, count in sorted(of["reads"].items())) or "—"
+        acts = "、".join(ACT.zh(act) for act in of["acts"]) or "—"
+        lines += [
+            f"{of['group']:<10} 读表与视图  {reads}{'；并直接写表' if of['writes'] else ''}",
+            f"{'':10} 可办理      {acts}",
+        ]
+    return lines
+
+
+# Schemas that belong to sql/; whether a function writes is what PostgreSQL calls volatile.
+_RIGHTS = """
+with house as (
+    select oid, nspname from pg_namespace
+    where nspname = any('{config,audit,restricted,staging,build,mart,assess,publish,portal}')
+),
+of_group as (
+    select name, to_regrole('minhu_' || name)::oid as role, place from unnest(%s::text[]) with ordinality as of (name, place)
+)
+select
+    of_group.name as "group",
+    coalesce((
+        select jsonb_object_agg(readable.nspname, readable.relations)
+        from (
+            select house.nspname, count(*) as relations
+            from pg_class
+            inner join house on house.oid = pg_class.relnamespace
+            where pg_class.relkind in ('r', 'v', 'm', 'p') and has_schema_privilege(role, house.oid, 'usage')
+                and (has_table_privilege(role, pg_class.oid, 'select')
+                    or has_any_column_privilege(role, pg_class.oid, 'select'))
+            group by house.nspname
+        ) as readable
+    ), '{}') as reads,
+    coalesce((
+        select array_agg(distinct pg_proc.proname::text order by pg_proc.proname::text)
+        from pg_proc
+        inner join house on house.oid = pg_proc.pronamespace
+        where pg_proc.provolatile = 'v' and pg_proc.prorettype <> 'trigger'::regtype
+            and has_schema_privilege(role, house.oid, 'usage') and has_function_privilege(role, pg_proc.oid, 'execute')
+    ), '{}') as acts,
+    exists (
+        select from pg_class inner join house on house.oid = pg_class.relnamespace
+        where pg_class.relkind in ('r', 'p') and has_schema_privilege(role, house.oid, 'usage')
+            and has_table_privilege(role, pg_class.oid, 'insert, update, delete, truncate')
+    ) as writes
+from of_group
+where role is not null
+order by place
+"""
 
 
 def drop_login(connection: psycopg.Connection, name: str) -> None:

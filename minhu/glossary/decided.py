@@ -66,6 +66,36 @@ BY_READING = Kind(  # whether what moved in a revision moved by another reading 
         "not": ("非因读法", "not by the reading"),
     },
 )
+ACT = Kind(  # what a login may call; the name of the function
+    "act",
+    {
+        "file_appeal": ("提出申诉", "file appeals"),
+        "withdraw_appeal": ("撤回申诉", "withdraw appeals"),
+        "decide_appeal": ("裁定申诉", "decide appeals"),
+        "exclude": ("剔除", "exclude"),
+        "revoke_exclusion": ("撤销剔除", "revoke exclusions"),
+        "enter_violation": ("录入效能问题", "enter violations"),
+        "revoke_violation": ("撤销效能问题", "revoke violations"),
+        "enter_manual_point": ("录入人工计分", "enter points by hand"),
+        "revoke_manual_point": ("撤销人工计分", "revoke points by hand"),
+        "approve": ("审批与复核", "approve and confirm"),
+        "waive": ("豁免检查", "waive checks"),
+        "revoke_waiver": ("撤销豁免", "revoke waivers"),
+        "release_batch": ("放行批次", "release batches"),
+        "close": ("关账", "close"),
+        "publish": ("发布", "publish"),
+        "log_export": ("登记导出", "record exports"),
+        "ask_for_case": ("阅读工单文本", "read the text of a case"),
+        "open_session": ("开启门户会话", "open sessions of the portal"),
+        "end_session": ("结束门户会话", "end sessions of the portal"),
+        "begin": ("以门户会话行事", "act in a session of the portal"),
+        "describe": ("写列注释", "describe columns"),
+        "score_feeds": ("数据质量评分", "score feeds"),
+        "hold": ("加内部锁", "take locks of the house"),
+        "seal_access": ("封存访问日志", "seal the access log"),
+        "end_sessions_in_the_way": ("终止占锁会话", "end sessions in the way"),
+    },
+)
 SESSION_ENDED = Kind(  # why the keeper ended a session
     "session_ended",
     {

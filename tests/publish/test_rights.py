@@ -55,6 +55,7 @@ READS: dict[str, set[str]] = {
     "findings list": {"evaluator", "auditor"},
     "waivers list": {"evaluator", "auditor"},
     "logins list": {"evaluator", "auditor"},
+    "logins rights": EVERYBODY,
     "access list": {"auditor"},
     f"case h1 {case(5, '')['工单编号']} --why x": {"evaluator", "auditor"},
     "reconcile": {"auditor"},
