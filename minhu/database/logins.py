@@ -148,7 +148,8 @@ with house as (
     where nspname = any('{config,audit,restricted,staging,build,mart,assess,publish,portal}')
 ),
 of_group as (
-    select name, to_regrole('minhu_' || name)::oid as role, place from unnest(%s::text[]) with ordinality as of (name, place)
+    select name, to_regrole('minhu_' || name)::oid as role, place
+    from unnest(%s::text[]) with ordinality as of (name, place)
 )
 select
     of_group.name as "group",

@@ -9,6 +9,7 @@ import base64
 import json
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -110,19 +111,23 @@ def what_if(settings: Settings, scheme_id: str, changed: Scheme, period: str) ->
     scheme.
     """
     settings, wanted = settings.at_work, Period.parse(period)
-    with database.held(settings, database.LOCK_BUILD):
-        with database.connect(settings, rows=dict_row) as connection:
+    with ExitStack() as stack:
+        connection = stack.enter_context(database.connect(settings, rows=dict_row))
+        connection.execute("set transaction isolation level repeatable read")  # a build may put other facts beside
+        run = stored_runs(connection, wanted, scheme_id)[0]
+        _judge(run.scheme, changed, wanted)
+        sources = _same_counts(run.scheme, changed)
+        if sources is None:  # models run, in the schema of builds
+            connection.rollback()
+            stack.enter_context(database.held(settings, database.LOCK_BUILD))
             run = stored_runs(connection, wanted, scheme_id)[0]
-            has_newer_facts = is_stale(connection, run)
-            _judge(run.scheme, changed, wanted)
-            was = _stored(connection, run.scheme, run.key, "mart")
-            names = _names(connection, wanted)
-            sources = _same_counts(run.scheme, changed)
-            if sources is not None:
-                counts = _counts(connection, run, was, changed, sources)
+        has_newer_facts = is_stale(connection, run)
+        was = _stored(connection, run.scheme, run.key, "mart")
+        names = _names(connection, wanted)
         if sources is None:
             now = _recounted(settings, run, changed)
         else:
+            counts = _counts(connection, run, was, changed, sources)
             now = {unit.unit: unit for unit in tally(changed, changed.first_day(wanted), counts)}
     return WhatIf(
         scheme_id=scheme_id,
