@@ -96,7 +96,7 @@ begin
     alter schema build owner to minhu_work;
     for made in
         select
-            pg_class.oid::regclass as name,
+            pg_class.oid::regclass::text as name,
             case pg_class.relkind when 'v' then 'view' else 'table' end as kind
         from pg_class
         where
@@ -106,6 +106,12 @@ begin
                 and pg_class.relkind = 'v'
                 and obj_description(pg_class.oid, 'pg_class') like 'definition %'
             )
+        union all
+        select
+            pg_proc.oid::regprocedure::text,
+            'routine'
+        from pg_proc
+        where pg_proc.pronamespace = 'build'::regnamespace
     loop
         execute format('alter %s %s owner to minhu_work', made.kind, made.name);
     end loop;

@@ -81,6 +81,7 @@ def converted(install, tmp_path_factory) -> Settings:
                 "create table build.left_over (one int); create view build.seen as table build.left_over"
             )
             connection.execute("create view mart.measured as select 1 as one")
+            connection.execute("create function build.walk(a int) returns int language sql return 1")
             connection.execute("comment on view mart.measured is 'definition x'")
             connection.execute("insert into config.version (city, sha256) values ('x', 'y')")
     embedded.stop(before)
@@ -115,6 +116,13 @@ def test_what_builds_make_is_theirs_alone(city):
     with entering(city, roles.OWNER) as owner:
         told = owner.execute("select oid::regclass::text from pg_class where relowner = 'minhu_work'::regrole")
         owned = {name for (name,) in told}
+        others = owner.execute(
+            "select oid::regprocedure::text from pg_proc"
+            " where pronamespace = 'build'::regnamespace and proowner <> 'minhu_work'::regrole union all"
+            " select oid::regclass::text from pg_class"
+            " where relnamespace = 'build'::regnamespace and relowner <> 'minhu_work'::regrole"
+        )
+        assert others.fetchall() == []
         assert {name.split(".")[0] for name in owned} <= {"build", "mart", "pg_toast"}
         assert owner.execute("select nspowner::regrole::text from pg_namespace where nspname = 'build'").fetchone() == (
             "minhu_work",
