@@ -166,7 +166,9 @@ def status(settings: Settings) -> Status:
         cluster, version = _cluster(settings), None
         found = cluster.postmaster() if cluster.is_alive() else None
         if found and found.state == "ready":
-            with suppress(psycopg.OperationalError), _enter(cluster, settings, found.port) as connection:
+            # Of one whose logins are not made yet, nothing is asked but whether it lives.
+            enter = _enter if _are_roles_made(cluster) else _enter_as_before
+            with suppress(psycopg.OperationalError), enter(cluster, settings, found.port) as connection:
                 version = connection.info.parameter_status("server_version")
         address, pid = (f"{HOST}:{found.port}", found.pid) if found else (None, None)
         reasons = {
@@ -430,6 +432,15 @@ def _enter_first(cluster: Cluster, settings: Settings, port: int) -> psycopg.Con
             lambda login, password: _connect(conninfo.make_conninfo(url, user=login, password=password)),
             settings.secret(f"{roles.SUPERUSER}-password"),
         )
+
+
+def _enter_as_before(cluster: Cluster, settings: Settings, port: int) -> psycopg.Connection:
+    """As the superuser by the name that he has; nobody is renamed."""
+    url = cluster.server(port, settings).url("postgres", roles.SUPERUSER)
+    try:
+        return _connect(conninfo.make_conninfo(url, user=roles.BEFORE))
+    except psycopg.OperationalError:
+        return _connect(url)
 
 
 def _connect(url: str) -> psycopg.Connection:

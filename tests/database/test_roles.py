@@ -84,9 +84,10 @@ def converted(install, tmp_path_factory) -> Settings:
             connection.execute("create function build.walk(a int) returns int language sql return 1")
             connection.execute("comment on view mart.measured is 'definition x'")
             connection.execute("insert into config.version (city, sha256) values ('x', 'y')")
-    embedded.stop(before)
     (server.data_dir.parent / "roles").unlink()
     (city.home / "secrets" / f"{roles.BEFORE}-password").rename(city.home / "secrets" / "postgres-password")
+    assert embedded.status(city).running and not (server.data_dir.parent / "roles").exists(), "looking converts nothing"
+    embedded.stop(city)
     database.migrate(city)
     return city
 
