@@ -51,13 +51,15 @@ def installing() -> Iterator[Install]:
         named.append(Settings(home=top / home, config=top, drop=top, database_url=None))
         return named[-1]
 
-    yield at
-    for settings in named:
-        with suppress(Refused):  # a home that was broken on purpose
-            embedded.stop(settings)
-        if (settings.home / "postgres").is_symlink():
-            shutil.rmtree((settings.home / "postgres").resolve(), ignore_errors=True)
-    shutil.rmtree(top)
+    try:
+        yield at
+    finally:
+        for settings in named:
+            with suppress(Refused):  # a home that was broken on purpose
+                embedded.stop(settings)
+            if (settings.home / "postgres").is_symlink():
+                shutil.rmtree((settings.home / "postgres").resolve(), ignore_errors=True)
+        shutil.rmtree(top)
 
 
 @pytest.fixture
