@@ -251,9 +251,9 @@ def test_a_failed_run_changes_nothing_and_a_build_waits_for_a_run(october, monke
     def fail(settings, select, variables):
         assert select == "tag:scoring"
         with database.connect(settings) as other:
-            held = "select from audit.house_lock where name = %s for update nowait"
+            other.execute("set lock_timeout = '100ms'")
             with pytest.raises(psycopg.errors.LockNotAvailable):
-                other.execute(held, [database.LOCK_BUILD])
+                database.lock(other, database.LOCK_BUILD)
         return dbt.DbtRun((dbt.NodeResult("fct_unit_score", "error", 0.1, None, "division by zero"),))
 
     before = [october.rows(f"select * from mart.{table} order by 1, 2, 3") for table in RESULTS]
