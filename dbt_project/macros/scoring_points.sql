@@ -18,6 +18,87 @@
 {%- endmacro %}
 
 {#
+    Counts turned into points by the numbers of their indicator: the columns of `terms`, of `counts` (as
+    int_scoring__counts has them, and those named in `kept`), and
+
+    value_numerator, value_denominator  what the scoring function reads; null where there is nothing to judge
+    own_points                          what it gives; null where the indicator does not apply
+#}
+{% macro scored_counts(counts, terms, kept=[]) -%}
+    select
+        stepped.*,
+        case
+            when stepped.value_numerator is not null
+                then {{ half_up(points_numerator(), points_denominator(), 'kept_decimals') }}
+            when stepped.when_empty = 'full_points' then round(stepped.points_max, stepped.kept_decimals)
+            when stepped.when_empty = 'zero' then round(0::numeric, stepped.kept_decimals)
+        end as own_points
+    from (
+        select
+            valued.*,
+            reached.step_points
+        from (
+            select
+                counted.*,
+                case
+                    when counted.is_percent and counted.rate_decimals is not null
+                        then
+                            {{ half_up('counted.counted_numerator', 'counted.counted_denominator', 'counted.rate_decimals') }}
+                    else counted.counted_numerator
+                end as value_numerator,
+                case
+                    when counted.is_percent and counted.rate_decimals is not null then 1
+                    else counted.counted_denominator
+                end as value_denominator
+            from (
+                select
+                    terms.*,
+                    counts.unit_code,
+                    counts.numerator,
+                    counts.denominator,
+                    counts.is_external_denominator,
+                    {%- for column in kept %}
+                    counts.{{ column }},
+                    {%- endfor %}
+                    case
+                        when terms.scoring_function = 'manual'
+                            then coalesce(counts.entered, case when terms.entry = 'change' then 0 end)
+                        when counts.denominator < terms.min_n then null
+                        when terms.aggregate in ('count', 'sum') then counts.numerator
+                        when terms.aggregate in ('median', 'p90') then counts.quantile
+                        when counts.denominator > 0
+                            then
+                                counts.numerator
+                                * case
+                                    when terms.is_percent then 100 when terms.aggregate = 'per_10k' then 10000 else 1
+                                end
+                    end as counted_numerator,
+                    case
+                        when
+                            terms.scoring_function <> 'manual'
+                            and terms.aggregate not in ('count', 'sum', 'median', 'p90')
+                            and counts.denominator > 0
+                            then counts.denominator
+                        else 1
+                    end as counted_denominator
+                from {{ counts }} as counts
+                inner join {{ terms }} as terms
+                    on counts.peer_group = terms.peer_group and counts.indicator_code = terms.indicator_code
+            ) as counted
+        ) as valued
+        left join lateral (
+            select (steps.data ->> 'points')::numeric as step_points
+            from jsonb_array_elements(valued.steps) with ordinality as steps (data, no)
+            where
+                valued.value_numerator >= (steps.data ->> 'at_least')::numeric * valued.value_denominator
+                or valued.value_numerator <= (steps.data ->> 'at_most')::numeric * valued.value_denominator
+            order by steps.no
+            limit 1
+        ) as reached on true
+    ) as stepped
+{%- endmacro %}
+
+{#
     What a scoring function gives, as a numerator over points_denominator(): from the columns of indicator_terms, the
     value as value_numerator / value_denominator, and the points of the step reached. minhu/schemes/arithmetic.py says
     the same.

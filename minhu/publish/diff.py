@@ -218,22 +218,33 @@ def _moved_cases(connection: psycopg.Connection, base: Closing, closing: Closing
         return opened_on is None or readings.edition_on(before, opened_on) != readings.edition_on(after, opened_on)
 
     with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(
-            "select data ->> 'change' as change, data ->> 'unit_code' as unit_code,"
-            " data ->> 'indicator_code' as indicator_code, data ->> 'subject_kind' as subject_kind,"
-            " data ->> 'subject_id' as subject_id, cases.feed_code, cases.case_no,"
-            " data ->> 'excluded_reason' as excluded_reason, data ->> 'assignment_id' as assignment_id,"
-            " (duties.dispatched_at at time zone current_setting('timezone'))::date as opened_on"
-            " from publish.frozen_row left join mart.fct_case as cases on cases.case_id = data ->> 'case_id'"
-            " left join mart.fct_timeliness as duties on duties.assignment_id = data ->> 'assignment_id'"
-            " where closing_id = %s and kind = 'evidence' order by row_no",
-            [closing.closing_id],
-        )
+        cursor.execute(_MOVED_CASES, [closing.closing_id])
         found = []
         for row in cursor:
             moved = is_by_reading(row.pop("assignment_id"), row.pop("opened_on"))
             found.append(MovedCase(**row, is_by_reading=moved))
         return tuple(found)
+
+
+# Of a row that is worth more or less because others came or went, the row itself did not move.
+_MOVED_CASES = """
+with told as (
+    select row_no, data,
+        count(*) over (partition by data - array['change', 'lost_points', 'marginal_points']) as times
+    from publish.frozen_row
+    where closing_id = %s and kind = 'evidence'
+)
+select told.data ->> 'change' as change, told.data ->> 'unit_code' as unit_code,
+    told.data ->> 'indicator_code' as indicator_code, told.data ->> 'subject_kind' as subject_kind,
+    told.data ->> 'subject_id' as subject_id, cases.feed_code, cases.case_no,
+    told.data ->> 'excluded_reason' as excluded_reason, told.data ->> 'assignment_id' as assignment_id,
+    (duties.dispatched_at at time zone current_setting('timezone'))::date as opened_on
+from told
+left join mart.fct_case as cases on cases.case_id = told.data ->> 'case_id'
+left join mart.fct_timeliness as duties on duties.assignment_id = told.data ->> 'assignment_id'
+where told.times = 1
+order by told.row_no
+"""
 
 
 def _causes(connection: psycopg.Connection, base: Closing, closing: Closing) -> list[str]:

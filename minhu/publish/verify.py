@@ -303,6 +303,7 @@ def _compare_rows(
             cursor.execute(sql.SQL("select * from {} where {}").format(place, sql.SQL(condition)), [release.release_id])
             return {tuple(row[name] for name in key): row for row in cursor}
 
+    frozen = _frozen_columns(connection, release, table)
     published = rows(sql.Identifier("publish", table), "release_id = %s")
     recomputed = rows(sql.Identifier(SCRATCH, f"fct_{table}"), "%s is not null")
     found = []
@@ -316,9 +317,30 @@ def _compare_rows(
         found += [
             Difference(table, unit, indicator, name, _said(before[name]), _said(after[name]))
             for name in after
-            if name in before and before[name] != after[name]
+            if name in frozen and before[name] != after[name]
         ]
     return found
+
+
+def _frozen_columns(connection: psycopg.Connection, release: Release, kind: str) -> set[str]:
+    """The columns that the rows of a release were made with: one that came later says nothing of them."""
+    asked = {"scheme": release.scheme_id, "period": release.period, "revision": release.revision, "kind": kind}
+    return {name for (name,) in connection.execute(_FROZEN_COLUMNS, asked)}
+
+
+# Of evidence a revision holds only what moved: where nothing did, the rows are those of the one before.
+_FROZEN_COLUMNS = """
+select jsonb_object_keys(newest.data)
+from (
+    select frozen.data
+    from publish.release
+    inner join publish.frozen_row as frozen using (closing_id)
+    where release.scheme_id = %(scheme)s and release.period = %(period)s and release.revision <= %(revision)s
+        and frozen.kind = %(kind)s
+    order by release.revision desc, frozen.row_no
+    limit 1
+) as newest
+"""
 
 
 def _said(value: object) -> str | None:
@@ -326,27 +348,33 @@ def _said(value: object) -> str | None:
 
 
 def _compare_evidence(connection: psycopg.Connection, release: Release) -> list[Difference]:
-    found = connection.execute(
-        _EVIDENCE.format(scratch=SCRATCH), {"release": release.release_id, "some": _SOME}
-    ).fetchall()
+    frozen = _frozen_columns(connection, release, "evidence") or set(_COMPARED)
+    names = [name for name in _COMPARED if name in frozen]
+    query = sql.SQL(_EVIDENCE).format(
+        scratch=sql.Identifier(SCRATCH),
+        of_evidence=sql.SQL(", ").join(sql.Identifier("evidence", name) for name in names),
+        columns=sql.SQL(", ").join(map(sql.Identifier, names)),
+    )
+    found = connection.execute(query, {"release": release.release_id, "some": _SOME}).fetchall()
     return [
         Difference("evidence", unit, indicator, subject, *(("有", "无") if is_published else ("无", "有")))
         for unit, indicator, subject, is_published in found
     ]
 
 
+_COMPARED = (
+    *("unit_code", "indicator_code", "subject_kind", "subject_id", "numerator_value", "denominator_value"),
+    *("excluded_reason", "due_at", "occurred_at", "lost_points", "marginal_points"),
+)
 _EVIDENCE = """
 with recomputed as (
-    select evidence.unit_code, evidence.indicator_code, evidence.subject_kind, evidence.subject_id,
-        evidence.numerator_value, evidence.denominator_value, evidence.excluded_reason, evidence.due_at,
-        evidence.occurred_at
+    select {of_evidence}
     from {scratch}.fct_evidence as evidence
     inner join {scratch}.fct_unit_indicator as points using (unit_code, indicator_code)
     where evidence.excluded_reason is not null or points.points < points.points_max
 ),
 published as (
-    select unit_code, indicator_code, subject_kind, subject_id, numerator_value, denominator_value, excluded_reason,
-        due_at, occurred_at
+    select {columns}
     from publish.evidence_of_release
     where release_id = %(release)s
 )

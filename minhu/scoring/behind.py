@@ -1,7 +1,8 @@
 """What stands behind the points of units: their rows, their limits and events, and what was entered by hand.
 
-Everything is read. Computed anew are only the split of lost points over the rows that missed, the time by which a row
-was late (``clock_words``) and what a row is worth by itself (``marginal``). Any units take the same few queries.
+Everything is read. Computed anew are only the time by which a row was late (``clock_words``), what an entry by hand
+cost and is worth (``marginal``), and the same of rows that were scored before they said it. Any units take the same few
+queries.
 """
 
 from collections import Counter, defaultdict
@@ -118,8 +119,10 @@ class Behind:
     ) -> IndicatorPart:
         lost = numbers["lost"]
         marginal = Marginal(self.scheme, indicator, peer_group, self.period, numbers)
-        parts = split_loss(lost, ((row["subject_id"], row["missed_by"]) for row in missed)) if missed else {}
-        costs = [self._cost(indicator, row, parts[row["subject_id"]], marginal) for row in missed]
+        if any(row["lost_points"] is None for row in missed):  # scored before rows said what they cost
+            _say_what_they_cost(lost, missed, marginal)
+        alike = Counter(row["marginal_points"] for row in missed)
+        costs = [self._cost(indicator, row, marginal, alike[row["marginal_points"]]) for row in missed]
         entries = _entries(indicator, entered, marginal)
         costs += _entry_costs(indicator, entries, lost)
         return IndicatorPart(
@@ -133,15 +136,16 @@ class Behind:
             **{key: value for key, value in numbers.items() if key not in _PLACE},
         )
 
-    def _cost(self, indicator: Indicator, row: dict, lost: Decimal, marginal: Marginal) -> Cost:
+    def _cost(self, indicator: Indicator, row: dict, marginal: Marginal, alike: int) -> Cost:
         judged = indicator.counts.limit_kind
         happened = step(indicator, row["subject_kind"])
         told = judged if row["subject_kind"] == "assignment" else "told"
-        worth, why_not = marginal.without_row(row["numerator_value"], row["denominator_value"])
+        worth = row["marginal_points"]
         return Cost(
-            lost=lost,
+            lost=row["lost_points"],
             marginal=worth,
-            marginal_reason_zh=why_not,
+            marginal_reason_zh=marginal.why_not if worth is None else None,
+            marginal_alike=1 if worth is None else alike,
             finding_zh=finding(indicator, row, self.as_of),
             rule_zh=rule_text(row[f"{judged}_rule"], self.rules) if judged else None,
             due_at=row["due_at"] if judged else None,
@@ -172,6 +176,14 @@ class Behind:
             "ended_at": None if row["end_reason"] == "closed" else row["ended_at"],
         }
         return clock(judged_row, self.rules.get(key), LIMIT_KIND.zh(judged), self.as_of, self.calendar)
+
+
+def _say_what_they_cost(lost: Decimal, missed: list[dict], marginal: Marginal) -> None:
+    """Fills in what scoring writes into rows of evidence (models/scoring/fct_evidence.sql)."""
+    parts = split_loss(lost, ((row["subject_id"], row["missed_by"]) for row in missed))
+    for row in missed:
+        row["lost_points"] = parts[row["subject_id"]]
+        row["marginal_points"] = marginal.without_row(row["numerator_value"], row["denominator_value"])
 
 
 def _place(row: dict) -> tuple[str, str]:
@@ -225,6 +237,7 @@ def _entry_cost(entry: ManualEntry, lost: Decimal) -> Cost:
         lost=lost,
         marginal=entry.marginal,
         marginal_reason_zh=entry.marginal_reason_zh,
+        marginal_alike=1,
         subject_kind="manual_point",
         subject_id=str(entry.manual_point_id),
         feed_name=SUBJECT.zh("manual_point"),
@@ -384,7 +397,9 @@ select
     denominator_value,
     excluded_reason,
     due_at,
-    occurred_at
+    occurred_at,
+    lost_points,
+    marginal_points
 from {evidence}
 where
     {condition}

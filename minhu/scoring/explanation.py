@@ -66,12 +66,14 @@ class Cost:
     """One row that cost points. ``lost`` is its part of the indicator's loss, ``due_at`` the limit that was judged.
 
     ``marginal``: the indicator's points without the row less those it has, null where that is not defined
-    (``marginal_reason_zh``); marginals do not add up to the loss. ``clock``: null where no limit was judged.
+    (``marginal_reason_zh``); marginals do not add up to the loss. ``marginal_alike``: how many rows of the indicator
+    have the same one, each by itself. ``clock``: null where no limit was judged.
     """
 
     lost: Decimal
     marginal: Decimal | None
     marginal_reason_zh: str | None
+    marginal_alike: int
     subject_kind: str
     subject_id: str
     case_id: str | None

@@ -1,7 +1,8 @@
 """What a row is worth by itself: the indicator's points without it, less the points with it. Exact, in fractions.
 
 Marginal values are told apart from the split of the loss and need not add up: under a cap or a floor the absence of one
-row changes nothing, and of a step only the row that crosses it counts.
+row changes nothing, and of a step only the row that crosses it counts. Scoring writes those of rows into
+``mart.fct_evidence``; ``dbt_project/models/scoring/fct_evidence.sql`` says there what this says in fractions.
 """
 
 from datetime import date
@@ -14,6 +15,7 @@ from minhu.schemes.scheme import Scheme
 from minhu.schemes.tally import Given, points_of
 
 QUANTILES = ("median", "p90")
+MEAN_OF_PARTS = "本期得分是各短周期得分的平均"
 
 
 class Marginal:
@@ -25,35 +27,45 @@ class Marginal:
         self.points: Decimal | None = numbers["points"]
         self.numerator, self.denominator = Fraction(numbers["numerator"] or 0), Fraction(numbers["denominator"] or 0)
         self.is_mean_of_parts = scheme.parts(period) is not None
-        self.known: dict[tuple[Decimal, Decimal], tuple[Decimal | None, str | None]] = {}
+        self.known: dict[tuple[Decimal, Decimal], Decimal | None] = {}
 
-    def without_row(self, numerator: Decimal, denominator: Decimal) -> tuple[Decimal | None, str | None]:
-        """The change of points without a row that counts so much, and where there is none, why."""
+    def without_row(self, numerator: Decimal, denominator: Decimal) -> Decimal | None:
+        """The change of points without a row that counts so much; None where there is none (``why_not``)."""
         counted = (numerator, denominator)
         if counted not in self.known:
             self.known[counted] = self._without(*counted)
         return self.known[counted]
 
-    def without_entry(self, left: list[Decimal]) -> tuple[Decimal | None, str | None]:
-        """The change of points if only the entries ``left`` had been made by hand, the newest last."""
-        if not left:
-            return self._against(Given(), "无此条则本指标未评分")
-        return self._against(Given(value=Fraction(sum(left) if self.indicator.takes_changes else left[-1])), "")
-
-    def _without(self, numerator: Decimal, denominator: Decimal) -> tuple[Decimal | None, str | None]:
+    @property
+    def why_not(self) -> str:
+        """Why a row of the indicator has no marginal value, where it has none."""
+        if self.is_mean_of_parts:
+            return MEAN_OF_PARTS
         if self.indicator.aggregate in QUANTILES:
-            return None, "中位数、分位数不由单件增减"
+            return "中位数、分位数不由单件增减"
+        return "无此件则本指标无可评事项"
+
+    def without_entry(self, left: list[Decimal]) -> tuple[Decimal | None, str | None]:
+        """The change of points if only the entries ``left`` had been made by hand, the newest last; or why none."""
+        given = Given()
+        if left:
+            given = Given(value=Fraction(sum(left) if self.indicator.takes_changes else left[-1]))
+        worth = self._against(given)
+        if worth is not None:
+            return worth, None
+        return None, MEAN_OF_PARTS if self.is_mean_of_parts else "无此条则本指标未评分"
+
+    def _without(self, numerator: Decimal, denominator: Decimal) -> Decimal | None:
+        if self.indicator.aggregate in QUANTILES:
+            return None
         if self.indicator.aggregate == "share":
             denominator = numerator
         elif self.indicator.aggregate == "per_10k":
             denominator = Decimal(0)
-        given = Given(self.numerator - Fraction(numerator), self.denominator - Fraction(denominator))
-        return self._against(given, "无此件则本指标无可评事项")
+        return self._against(Given(self.numerator - Fraction(numerator), self.denominator - Fraction(denominator)))
 
-    def _against(self, given: Given, when_empty: str) -> tuple[Decimal | None, str | None]:
+    def _against(self, given: Given) -> Decimal | None:
         if self.is_mean_of_parts:
-            return None, "本期得分是各短周期得分的平均"
+            return None
         points = points_of(self.scheme, self.indicator, self.peer_group, self.day, given)
-        if points is None or self.points is None:
-            return None, when_empty
-        return points - self.points, None
+        return None if points is None or self.points is None else points - self.points

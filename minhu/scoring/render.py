@@ -217,9 +217,6 @@ def _cost_lines(part: IndicatorPart, cost: Cost) -> list[str]:
         f"{source.step_zh} {source.source_name} 第 {source.row_number} {'行' if source.batch_id else '条'}"
         for source in cost.sources
     ]
-    worth = (
-        f"若无此件：{cost.marginal:+.2f} 分" if cost.marginal is not None else f"若无此件：{cost.marginal_reason_zh}"
-    )
     return [
         f"  -{cost.lost}  {f'{cost.feed_name} {cost.case_no}'.rstrip()}：{cost.finding_zh}",
         f"      {' · '.join(told + rule)}",
@@ -236,8 +233,16 @@ def _cost_lines(part: IndicatorPart, cost: Cost) -> list[str]:
             else []
         ),
         f"      来源：{'；'.join(sources) or '无'}",
-        f"      {worth}",
+        f"      {_worth(cost)}",
     ]
+
+
+def _worth(cost: Cost) -> str:
+    """What the row is worth by itself; of rows alike, that it is any one of them and not their sum."""
+    if cost.marginal is None:
+        return f"若无此件：{cost.marginal_reason_zh}"
+    which = "若无此件" if cost.marginal_alike == 1 else f"若无这 {cost.marginal_alike} 件中的任意一件"
+    return f"{which}：{cost.marginal:+.2f} 分"
 
 
 def _events(cost: Cost) -> str:

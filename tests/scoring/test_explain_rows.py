@@ -235,6 +235,34 @@ def test_a_marginal_value_is_what_scoring_again_without_the_row_gives(scratch):
         assert part_of(settings, unit, indicator).points - points == cost.marginal, (unit, indicator)
 
 
+def test_rows_that_are_worth_the_same_are_told_as_any_one_of_them(scratch):
+    settings = scratch()
+    with City(settings) as city:
+        fill(city)
+    score(settings, "2026-10")
+    part = part_of(settings, "T1", "not_handled")
+    assert [(cost.marginal_alike, str(cost.marginal)) for cost in part.costs] == [(3, "2.00")] * 3
+    text = render(explain(settings, "T1", "2026-10", "not_handled"))
+    assert text.count("      若无这 3 件中的任意一件：+2.00 分\n") == 3 and "若无此件：" not in text
+
+
+def test_an_explanation_reads_what_a_row_cost_and_computes_it_of_rows_from_before(scratch):
+    settings = scratch()
+    with City(settings) as city:
+        fill(city)
+    score(settings, "2026-10")
+    told = {unit: explain(settings, unit, "2026-10") for unit in ("D1", "D6", "T1", "T4")}
+    change(settings, "lost_points = null, marginal_points = null")
+    assert {unit: explain(settings, unit, "2026-10") for unit in told} == told
+    change(settings, "lost_points = 7, marginal_points = 5")
+    assert {(cost.lost, cost.marginal) for cost in part_of(settings, "D1", "close_on_time").costs} == {(7, 5)}
+
+
+def change(settings, what):
+    with database.connect(settings) as connection:
+        assert connection.execute(f"update mart.fct_evidence set {what} where excluded_reason is null").rowcount > 10
+
+
 # At the size of a city
 
 
@@ -301,7 +329,7 @@ _CROWD = (
     "insert into mart.fct_violation (violation_id, case_id, unit_code, violation_code, found_at, source_batch_id,"
     f" source_row_number) select 'x' || n, 'x' || n, 'X1', 'not_handled', '2026-09-02', 2, n from {_MANY}",
     "insert into mart.fct_evidence select scheme_id, scheme_version, period, 'X' || n % 100, indicator_code,"
-    " subject_kind, 'x' || n, 'x' || n, 'x' || n, null, 0, 1, null, due_at, occurred_at"
+    " subject_kind, 'x' || n, 'x' || n, 'x' || n, null, 0, 1, null, due_at, occurred_at, 0.01, 0.01"
     f" from (select * from mart.fct_evidence where indicator_code = 'close_on_time' limit 1) as one, {_MANY}",
     "insert into audit.event_version select 'x' || n, 'x' || n, 'CLOSE', '2026-09-02', null, null, null, 'h12345',"
     f" 'corrected', 2, n, 'x', '2026-09-02', 2, n from {_MANY}",

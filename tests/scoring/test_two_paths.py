@@ -1,11 +1,13 @@
 """Two paths to the same points: the SQL of `minhu score` and the fractions of a trial, on random schemes and counts."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 import pytest
@@ -16,10 +18,28 @@ from psycopg.types.json import Jsonb
 
 from minhu import database
 from minhu.schemes import Scheme
+from minhu.schemes.arithmetic import split_loss
+from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.period import Period
 from minhu.schemes.tally import Given, UnitCounts, tally
+from minhu.scoring.marginal import Marginal
 
 DAY = date(2026, 10, 1)
 GROUPS = ("group_a", "group_b")
+
+
+class Missed(NamedTuple):
+    """A row that fell short."""
+
+    unit: str
+    indicator: Indicator
+    subject: str
+    numerator: Decimal
+    denominator: Decimal
+
+    @property
+    def missed_by(self) -> Decimal:
+        return self.numerator if self.indicator.is_lower_better else self.denominator - self.numerator
 
 
 @dataclass
@@ -29,8 +49,10 @@ class Engine:
     connection: psycopg.Connection
     compiled: Path
 
-    def scores(self, scheme: Scheme, units: dict[str, UnitCounts]) -> tuple[dict, dict]:
-        """Rows of both results by their keys. Nothing is left behind."""
+    def scores(
+        self, scheme: Scheme, units: dict[str, UnitCounts], missed: Sequence[Missed] = ()
+    ) -> tuple[dict, dict, dict]:
+        """Rows of the three results by their keys. ``missed``: the rows that cost points. Nothing is left behind."""
         try:
             self._fill("score_run", [])
             key = {"scheme_id": "drawn", "scheme_version": scheme.scheme_version, "period": "2026-10"}
@@ -47,12 +69,24 @@ class Engine:
             self._fill("int_scoring__counts", list(self._counts(scheme, units)))
             self._run("fct_unit_indicator")
             self._run("fct_unit_score")
+            self._fill("int_scoring__evidence", [key | self._row(one) for one in missed])
+            self._run("fct_evidence")
             return (
                 {(row["unit_code"], row["indicator_code"]): row for row in self._rows("fct_unit_indicator")},
                 {row["unit_code"]: row for row in self._rows("fct_unit_score")},
+                {
+                    (row["unit_code"], row["indicator_code"], row["subject_id"]): row
+                    for row in self._rows("fct_evidence")
+                },
             )
         finally:
             self.connection.rollback()
+
+    @staticmethod
+    def _row(one: Missed) -> dict:
+        told = {"unit_code": one.unit, "indicator_code": one.indicator.code, "missed_by": one.missed_by}
+        told |= {"numerator_value": one.numerator, "denominator_value": one.denominator}
+        return told | {"subject_kind": "assignment", "subject_id": one.subject}
 
     def _counts(self, scheme: Scheme, units: dict[str, UnitCounts]) -> Iterator[dict]:
         for unit, of in units.items():
@@ -265,6 +299,26 @@ def counted(draw: st.DrawFn, scheme: Scheme) -> dict[str, UnitCounts]:
     return units
 
 
+@st.composite
+def fallen_short(draw: st.DrawFn, scheme: Scheme, units: dict[str, UnitCounts]) -> list[Missed]:
+    """Rows that cost points, no more than were counted."""
+    found = []
+    for unit, of in units.items():
+        for indicator in scheme.indicators:
+            told = of.given[indicator.code]
+            if not indicator.scores(of.peer_group) or indicator.is_manual or not indicator.is_told_by_rows:
+                continue
+            above, below = told.numerator, told.denominator or told.numerator
+            most = above if indicator.is_lower_better else below - above
+            for number in range(draw(st.integers(0, min(5, int(most))))):
+                short = Decimal(1)
+                if indicator.aggregate == "mean":
+                    short = Decimal(draw(st.integers(1, 10))) / 10
+                counted = short if indicator.is_lower_better else 1 - short
+                found.append(Missed(unit, indicator, f"{'aZb'[number % 3]}{number}", counted, Decimal(1)))
+    return found
+
+
 NUMBERS = ("value", "points_max", "points", "wilson_low", "wilson_high", "funnel_flag")
 RESULTS = (*("raw_points", "score_100", "assessed_points", "band", "rank_in_group", "not_ranked_reason", "listed_on"),)
 
@@ -279,7 +333,9 @@ RESULTS = (*("raw_points", "score_100", "assessed_points", "band", "rank_in_grou
 def test_both_paths_agree_to_the_last_digit(engine, data):
     scheme = data.draw(schemes())
     units = data.draw(counted(scheme))
-    indicators_of, scores_of = engine.scores(scheme, units)
+    missed = data.draw(fallen_short(scheme, units))
+    indicators_of, scores_of, rows_of = engine.scores(scheme, units, missed)
+    _judge_rows(scheme, units, missed, rows_of, indicators_of)
     for unit in tally(scheme, DAY, units):
         for part in unit.indicators:
             row = indicators_of.pop((unit.unit, part.code))
@@ -287,6 +343,23 @@ def test_both_paths_agree_to_the_last_digit(engine, data):
         row = scores_of.pop(unit.unit)
         assert {name: row[name] for name in RESULTS} == {name: getattr(unit, name) for name in RESULTS}
     assert not scores_of and not indicators_of
+
+
+def _judge_rows(scheme, units, missed, rows_of, indicators_of):
+    """What each row cost and what it is worth by itself, in fractions."""
+    of_part = defaultdict(list)
+    for one in missed:
+        of_part[one.unit, one.indicator.code].append(one)
+    for place, rows in of_part.items():
+        part, indicator = indicators_of[place], rows[0].indicator
+        lost = max(part["points_max"] - part["points"], Decimal()) if part["points"] is not None else Decimal()
+        parts = split_loss(lost, ((one.subject, one.missed_by) for one in rows))
+        marginal = Marginal(scheme, indicator, units[place[0]].peer_group, Period.parse("2026-10"), part)
+        for one in rows:
+            row = rows_of.pop((*place, one.subject))
+            expected = parts[one.subject], marginal.without_row(one.numerator, one.denominator)
+            assert (row["lost_points"], row["marginal_points"]) == expected, (indicator, one)
+    assert not rows_of
 
 
 def test_a_rate_is_drawn_towards_its_peers_by_as_much_as_chance_explains(engine):
@@ -317,7 +390,7 @@ def test_a_rate_is_drawn_towards_its_peers_by_as_much_as_chance_explains(engine)
         for unit, (above, below) in counts.items()
     }
     units["alone"] = UnitCounts("group_b", {"on_time": Given(Fraction(3), Fraction(4))})
-    indicators_of, _ = engine.scores(scheme, units)
+    indicators_of, *_ = engine.scores(scheme, units)
     shrunken = {unit: row["shrunken_value"] for (unit, _), row in indicators_of.items()}
     assert shrunken == {
         "low": Decimal("10.625"),

@@ -72,6 +72,7 @@ final as (
         decided.merged_into_case_id,
         repeated.repeat_of_case_id,
         repeated.repeat_similarity,
+        100 * repeated.repeat_similarity as repeat_similarity_pct,
         repeated.repeat_basis,
         decided.is_excluded,
         decided.exclusion_reason,

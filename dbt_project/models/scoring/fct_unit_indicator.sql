@@ -1,58 +1,6 @@
 -- Each unit's count, value and points by each indicator of the scheme.
-with counts as (
-    select
-        terms.*,
-        counts.unit_code,
-        counts.numerator,
-        counts.denominator,
-        counts.is_external_denominator,
-        case
-            when terms.scoring_function = 'manual'
-                then coalesce(counts.entered, case when terms.entry = 'change' then 0 end)
-            when counts.denominator < terms.min_n then null
-            when terms.aggregate in ('count', 'sum') then counts.numerator
-            when terms.aggregate in ('median', 'p90') then counts.quantile
-            when counts.denominator > 0
-                then
-                    counts.numerator
-                    * case when terms.is_percent then 100 when terms.aggregate = 'per_10k' then 10000 else 1 end
-        end as counted_numerator,
-        case
-            when
-                terms.scoring_function <> 'manual'
-                and terms.aggregate not in ('count', 'sum', 'median', 'p90')
-                and counts.denominator > 0
-                then counts.denominator
-            else 1
-        end as counted_denominator
-    from {{ ref('int_scoring__counts') }} as counts
-    inner join {{ ref('int_scoring__terms') }} as terms
-        on counts.peer_group = terms.peer_group and counts.indicator_code = terms.indicator_code
-),
-
-valued as (
-    select
-        *,
-        case
-            when is_percent and rate_decimals is not null
-                then {{ half_up('counted_numerator', 'counted_denominator', 'rate_decimals') }}
-            else counted_numerator
-        end as value_numerator,
-        case when is_percent and rate_decimals is not null then 1 else counted_denominator end as value_denominator
-    from counts
-),
-
-stepped as (
-    select distinct on (valued.unit_code, valued.indicator_code)
-        valued.unit_code,
-        valued.indicator_code,
-        (steps.data ->> 'points')::numeric as step_points
-    from valued
-    cross join lateral jsonb_array_elements(valued.steps) with ordinality as steps (data, no)
-    where
-        valued.value_numerator >= (steps.data ->> 'at_least')::numeric * valued.value_denominator
-        or valued.value_numerator <= (steps.data ->> 'at_most')::numeric * valued.value_denominator
-    order by valued.unit_code, valued.indicator_code, steps.no
+with scored as (
+    {{ scored_counts(ref('int_scoring__counts'), ref('int_scoring__terms')) }}
 ),
 
 pooled as (
@@ -64,7 +12,7 @@ pooled as (
         count(*) over of_group as group_units,
         sum(denominator ^ 2) over of_group as group_squares,
         sum(numerator ^ 2 / denominator) over of_group as group_variance
-    from counts
+    from scored
     where
         aggregate = 'rate'
         and measure_code is not null
@@ -111,31 +59,20 @@ parts as (
 
 pointed as (
     select
-        valued.*,
-        stepped.step_points,
+        scored.*,
         spread.group_numerator,
         spread.group_denominator,
         spread.group_rate,
         spread.between_units,
         parts.points as parts_points,
-        parts.times as parts_times
-    from valued
-    left join stepped
-        on valued.unit_code = stepped.unit_code and valued.indicator_code = stepped.indicator_code
-    left join spread on valued.unit_code = spread.unit_code and valued.indicator_code = spread.indicator_code
-    left join parts on valued.unit_code = parts.unit_code and valued.indicator_code = parts.indicator_code
-),
-
-rounded as (
-    select
-        *,
-        case
-            when value_numerator is not null
-                then {{ half_up(points_numerator(), points_denominator(), 'kept_decimals') }}
-            when when_empty = 'full_points' then round(points_max, kept_decimals)
-            when when_empty = 'zero' then round(0::numeric, kept_decimals)
-        end as own_points
-    from pointed
+        parts.times as parts_times,
+        case when spread.group_rate is not null then {{ wilson('scored.numerator', 'scored.denominator', '-') }} end
+            as wilson_low,
+        case when spread.group_rate is not null then {{ wilson('scored.numerator', 'scored.denominator', '+') }} end
+            as wilson_high
+    from scored
+    left join spread on scored.unit_code = spread.unit_code and scored.indicator_code = spread.indicator_code
+    left join parts on scored.unit_code = parts.unit_code and scored.indicator_code = parts.indicator_code
 ),
 
 final as (
@@ -159,11 +96,13 @@ final as (
             when not {{ is_mean_of_parts() }} then own_points
             when parts_times > 0 then {{ half_up('parts_points', 'parts_times', 'kept_decimals') }}
         end as points,
-        case when group_rate is not null then {{ wilson('numerator', 'denominator', '-') }} end as wilson_low,
-        case when group_rate is not null then {{ wilson('numerator', 'denominator', '+') }} end as wilson_high,
+        wilson_low,
+        wilson_high,
+        100 * wilson_low as wilson_low_pct,
+        100 * wilson_high as wilson_high_pct,
         {{ funnel_flag() }} as funnel_flag,
         {{ shrunken() }} as shrunken_value
-    from rounded
+    from pointed
 )
 
 select * from final
