@@ -25,6 +25,7 @@
     own_points                          what it gives; null where the indicator does not apply
 #}
 {% macro scored_counts(counts, terms, kept=[]) -%}
+    {%- set key = ['unit_code', 'indicator_code'] + kept -%}
     select
         stepped.*,
         case
@@ -34,9 +35,9 @@
             when stepped.when_empty = 'zero' then round(0::numeric, stepped.kept_decimals)
         end as own_points
     from (
-        select
+        select distinct on ({% for column in key %}valued.{{ column }}{{ ', ' if not loop.last }}{% endfor %})
             valued.*,
-            reached.step_points
+            (steps.data ->> 'points')::numeric as step_points
         from (
             select
                 counted.*,
@@ -86,15 +87,11 @@
                     on counts.peer_group = terms.peer_group and counts.indicator_code = terms.indicator_code
             ) as counted
         ) as valued
-        left join lateral (
-            select (steps.data ->> 'points')::numeric as step_points
-            from jsonb_array_elements(valued.steps) with ordinality as steps (data, no)
-            where
+        left join lateral jsonb_array_elements(valued.steps) with ordinality as steps (data, no)
+            on
                 valued.value_numerator >= (steps.data ->> 'at_least')::numeric * valued.value_denominator
                 or valued.value_numerator <= (steps.data ->> 'at_most')::numeric * valued.value_denominator
-            order by steps.no
-            limit 1
-        ) as reached on true
+        order by {% for column in key %}valued.{{ column }}, {% endfor %}steps.no
     ) as stepped
 {%- endmacro %}
 

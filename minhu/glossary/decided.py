@@ -38,6 +38,10 @@ PUBLISHED = Kind(
         "unit_score": ("单位得分", "Scores of units"),
         "unit_indicator": ("单位指标", "Indicators of units"),
         "evidence": ("扣分明细", "Evidence"),
+        "scheme": ("考核办法", "schemes"),
+        "peer_group": ("同类组", "Peer group"),
+        "band": ("档次", "Band"),
+        "indicator": ("指标", "Indicator"),
     },
 )
 ROW_CHANGE = Kind("row_change", {"added": ("新增明细", "row added"), "removed": ("撤去明细", "row removed")})

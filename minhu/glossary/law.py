@@ -21,6 +21,16 @@ FUNNEL_FLAG = Kind(
         "high_99_8": ("高于组内 99.8% 控制限", "above the group's 99.8% limit"),
     },
 )
+VALUE_UNIT = Kind(  # what the value of an indicator is counted in
+    "value_unit",
+    {
+        "percent": ("百分比", "percent"),
+        "items": ("件", "items"),
+        "minutes": ("分钟", "minutes"),
+        "score": ("分", "points"),
+        "per_10k": ("每万人", "per 10,000 people"),
+    },
+)
 LIMIT_UNIT = Kind(
     "limit_unit",
     {
@@ -100,6 +110,7 @@ SCHEME_FIELD = Kind(
     "scheme_field",
     {
         "title": ("名称", "title"),
+        "title_en": ("英文名称", "title in English"),
         "legal_basis": ("依据", "basis"),
         "valid_from": ("施行日期", "in force from"),
         "valid_to": ("失效日期", "in force until"),
@@ -111,6 +122,7 @@ SCHEME_FIELD = Kind(
         "publication": ("公布", "publication"),
         "limits": ("时限", "limits"),
         "name_zh": ("名称", "name"),
+        "name_en": ("英文名称", "name in English"),
         "measure": ("计数口径", "measure"),
         "moment": ("归期时点", "moment"),
         "aggregate": ("汇总方式", "aggregate"),

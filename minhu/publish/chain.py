@@ -15,8 +15,9 @@ from psycopg.types.json import set_json_loads
 from minhu.publish.row_hash import BEFORE_THE_FIRST, canonical, digest, link, read_json
 from minhu.publish.signed import Statement, is_signed
 
-TABLES = ("unit_score", "unit_indicator", "evidence")
+TABLES = ("unit_score", "unit_indicator", "evidence", "scheme", "peer_group", "band", "indicator")
 _KEYS = ("unit_code", "indicator_code", "subject_kind", "subject_id")
+_KEYS_OF_LAW = ("indicator_code", "peer_group", "band")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def _faults(
     rows = _rows(connection, release["release_id"])
     for table, row in rows if sees_all else _with_unseen(connection, release["release_id"], rows):
         expected += 1
-        what = " ".join(str(row[key]) for key in _KEYS if row.get(key) is not None)
+        keys = _KEYS if "unit_code" in row and "indicator_no" not in row else _KEYS_OF_LAW
+        what = " ".join(str(row[key]) for key in keys if row.get(key) is not None) or row.get("scheme_id", "")
         stored, previous = row.pop("hash"), row.pop("previous_hash")
         if row["row_no"] != expected:
             yield table, expected, f"行缺失或重复（其后一行：{what}）"

@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 from minhu import database, lineage
 from minhu.errors import Refused
 from minhu.privacy.line import mask_line
+from minhu.publish.chain import TABLES
 from minhu.publish.code import code_version
 from minhu.publish.signed import Statement, sign
 from minhu.schemes.period import Period
@@ -223,7 +224,7 @@ def _publish(settings: Settings, connection: psycopg.Connection, closing_id: int
         connection.commit()
         made = read_releases(connection, "release_id = %(release_id)s", {"release_id": release_id})[0]
         told.reads(f"score/{made.scheme_id}/{made.period}")
-        for table in ("unit_score", "unit_indicator", "evidence"):
+        for table in TABLES:
             told.writes(f"publish.{table}")
         told.writes(f"release/{made.scheme_id}/{made.period}/{made.revision}", made.row_count)
         return made

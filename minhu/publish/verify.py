@@ -28,6 +28,7 @@ from minhu.publish.code import code_version
 from minhu.publish.stored_release import run_of
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
+from minhu.scoring.law import IN_WORDS, law
 from minhu.scoring.score import Run
 from minhu.settings import Settings
 from minhu.warehouse import dbt
@@ -245,7 +246,7 @@ def _recompute(
             tell(f"重算 {release.period}：得分")
             _dbt(settings, "tag:scoring", run.variables)
             tell(f"重算 {release.period}：比对")
-            return _compare(keeper, release)
+            return [*_compare(keeper, release), *_compare_law(keeper, release, run)]
         finally:
             keeper.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(SCRATCH)))
 
@@ -326,6 +327,29 @@ def _frozen_columns(connection: psycopg.Connection, release: Release, kind: str)
     """The columns that the rows of a release were made with: one that came later says nothing of them."""
     asked = {"scheme": release.scheme_id, "period": release.period, "revision": release.revision, "kind": kind}
     return {name for (name,) in connection.execute(_FROZEN_COLUMNS, asked)}
+
+
+def _compare_law(connection: psycopg.Connection, release: Release, run: Run) -> list[Difference]:
+    """What was published of the law against the scheme that the release names; not how the code words it."""
+    found = []
+    for mart_table, rows in law(run.scheme, run.period).items():
+        table = mart_table.removeprefix("dim_")
+        if not _frozen_columns(connection, release, table):
+            continue  # released before the law was frozen with it
+        with connection.cursor(row_factory=dict_row) as cursor:
+            query = sql.SQL("select * from {} where release_id = %s order by row_no").format(
+                sql.Identifier("publish", table)
+            )
+            published = cursor.execute(query, [release.release_id]).fetchall()
+        if len(published) != len(rows):
+            found.append(Difference(table, release.scheme_id, None, "row", str(len(published)), str(len(rows))))
+        found += [
+            Difference(table, release.scheme_id, row.get("indicator_code"), name, _said(told[name]), _said(row[name]))
+            for told, row in zip(published, rows, strict=False)
+            for name in row
+            if name not in IN_WORDS and told[name] != row[name]
+        ]
+    return found
 
 
 # Of evidence a revision holds only what moved: where nothing did, the rows are those of the one before.

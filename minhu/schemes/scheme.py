@@ -37,6 +37,9 @@ from minhu.settings import city_timezone
 DERIVED = ("is_lower_better", "is_told_by_rows")
 """What follows from an indicator's rule and SQL has to know: said once, here, and handed on with the entry."""
 
+ENGLISH = ("title_en", "name_en")
+"""Names that a scheme may give beside the Chinese ones."""
+
 Aggregation = Literal["recomputed", "mean_of_months", "mean_of_quarters"]
 PARTS: dict[Aggregation, PeriodKind] = {"mean_of_months": "month", "mean_of_quarters": "quarter"}
 
@@ -46,6 +49,7 @@ class PeerGroup(Declared):
 
     code: Code
     name_zh: str
+    name_en: str | None = None
     points: Positive
     example: bool = False
 
@@ -64,6 +68,7 @@ class Scheme(Declared):
 
     scheme_id: Code = Field(alias="id")
     title: str
+    title_en: str | None = None
     legal_basis: Annotated[tuple[Basis, ...], Field(min_length=1)]
     valid_from: date
     valid_to: date | None = None
@@ -260,6 +265,10 @@ class Scheme(Declared):
     def entries(self) -> list[tuple[str, str, dict]]:
         """What SQL reads, as rows (kind, key, data) of ``config.entry``."""
         whole = self.model_dump(mode="json") | {"scheme_version": self.scheme_version}
+        for part in (whole, *whole["peer_groups"], *whole["bands"], *whole["indicators"]):
+            for name in ENGLISH:
+                if part.get(name) is None:  # an entry from before the names is the same entry
+                    part.pop(name, None)
         for told, indicator in zip(whole["indicators"], self.indicators, strict=True):
             told |= {name: getattr(indicator, name) for name in DERIVED}
             told["parameters"] = {

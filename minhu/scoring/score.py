@@ -22,6 +22,7 @@ from minhu.schemes.catalogue import measures
 from minhu.schemes.period import Period, day_start
 from minhu.schemes.plain import plain
 from minhu.schemes.scheme import Scheme
+from minhu.scoring.law import LAW, write_law
 from minhu.settings import Settings
 from minhu.warehouse import dbt
 from minhu.warehouse.analyze import analyze_changed, tell_changes
@@ -144,7 +145,7 @@ def score(settings: Settings, period: str, scheme_id: str | None = None) -> Scor
     with lineage.job(settings, "score") as told:
         scored = _score(settings, Period.parse(period), scheme_id)
         told.reads(*(f"mart.{table}" for table in FACTS))
-        for table in RESULTS:
+        for table in (*RESULTS, *LAW):
             told.writes(f"mart.{table}")
         told.writes(f"score/{scored.scheme_id}/{scored.period}")
         return scored
@@ -160,6 +161,7 @@ def _score(settings: Settings, wanted: Period, scheme_id: str | None) -> ScoreRe
         with database.connect(settings) as connection:
             for table in RESULTS:  # anew, though it be the same: from now on it is a score of its own time
                 replace_rows(connection, table, OF_RUN, parameters=run.key, keeps_same=False)
+            write_law(connection, run.scheme, run.period)
             comment_columns(connection, settings, run.variables)
             result = _result(connection, run)
             tell_changes(connection)

@@ -298,6 +298,11 @@ TAMPERING = {
     "evidence": (
         "delete from publish.evidence where release_id = 2 and row_no = (select max(row_no) from publish.evidence"
         " where release_id = 2)",
+        ["publish.scheme 第", "行缺失或重复（其后一行：linan）", "第 2 次发布"],
+    ),
+    "the last row": (
+        "delete from publish.indicator where release_id = 2 and row_no = (select max(row_no) from publish.indicator"
+        " where release_id = 2)",
         ["publish.release：应有", "第 2 次发布"],
     ),
     "who approved": (

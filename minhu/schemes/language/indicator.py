@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from minhu.declaration import Declared
 from minhu.declaration.slips import Wrong
+from minhu.glossary.law import VALUE_UNIT
 from minhu.schemes.arithmetic import Terms
 from minhu.schemes.catalogue import Aggregate, Measure, Moment, measures
 from minhu.schemes.language.functions import Manual, Scoring, Steps
@@ -54,6 +55,7 @@ class Indicator(Declared):
 
     code: Code
     name_zh: str
+    name_en: str | None = None
     measure: Annotated[str, AfterValidator(_known_measure)] | None = None
     """What is counted; none where points are entered by hand."""
     moment: Moment | None = None
@@ -98,6 +100,18 @@ class Indicator(Declared):
         """Whether what it counts is a rate in percent, and not a number of items, minutes or the like."""
         weighed = self.aggregate == "mean" and self.answers is not None and self.answers.weights is not None
         return not self.is_manual and (self.aggregate in ("rate", "share") or weighed)
+
+    @property
+    def value_unit(self) -> str:
+        """What its value is counted in, a code of the glossary."""
+        if self.is_manual:
+            return "score"
+        if self.is_percent:
+            return "percent"
+        if self.aggregate == "per_10k":
+            return "per_10k"
+        by_word = {word.zh: code for code, word in VALUE_UNIT.items()}
+        return by_word.get(self.counts.unit_zh, "items")
 
     @property
     def is_told_by_rows(self) -> bool:

@@ -12,6 +12,7 @@ class Band(Declared):
     """A grade (分档): everybody with at least so many of 100."""
 
     name_zh: str
+    name_en: str | None = None
     at_least: Percent
     example: bool = False
 

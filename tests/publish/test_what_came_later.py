@@ -1,7 +1,8 @@
-"""What a row cost is frozen with a release; a release from before rows said it verifies and is explained as before."""
+"""What a row cost and the law are frozen with a release; a release from before verifies and is explained as before."""
 
 from decimal import Decimal
 
+import psycopg
 import pytest
 
 from minhu import database
@@ -17,6 +18,8 @@ LATER = {
     "unit_indicator": ["wilson_low_pct", "wilson_high_pct"],
 }
 """By kind of frozen row what a version from before did not have."""
+LAW = ("scheme", "peer_group", "band", "indicator")
+"""Kinds that it did not have at all."""
 SUMS = """
 select indicators.unit_code, indicators.indicator_code, indicators.points_max - indicators.points, sum(lost_points)
 from publish.unit_indicator as indicators
@@ -39,12 +42,13 @@ def qian(city):
 
 @pytest.fixture(scope="module")
 def old(city, qian):
-    """The first release, frozen by a version whose rows did not say it."""
+    """The first release, frozen by a version whose rows did not say it, and without the law."""
     names = ",".join(name for names in LATER.values() for name in names)
     with database.connect(city) as connection:
         connection.execute(
             "create function publish.as_before() returns trigger language plpgsql as $$"
-            f" begin new.data := new.data - '{{{names}}}'::text[]; return new; end $$"
+            f" begin new.data := new.data - '{{{names}}}'::text[];"
+            f" return case when new.kind <> all('{{{','.join(LAW)}}}'::text[]) then new end; end $$"
         )
         connection.execute(
             "create trigger as_before before insert on publish.frozen_row"
@@ -71,6 +75,8 @@ def test_a_release_from_before_verifies_as_before(city, old):
     for kind, names in LATER.items():
         for name in names:
             assert rows(city, f"select count({name}) from publish.{kind}") == [(0,)]
+    for kind in LAW:
+        assert rows(city, f"select count(*) from publish.{kind}") == [(0,)]
     found = verify(city, MONTH)
     assert found.is_ok and found.differences == ()
 
@@ -106,6 +112,34 @@ def test_a_row_that_is_only_worth_more_did_not_move(city, new):
     assert changed == {("U1", case(9, "城管局")["工单编号"])}
     frozen = rows(city, "select count(*) from publish.evidence where release_id = %s", new.release_id)
     assert frozen > [(2,)]
+
+
+@pytest.mark.parametrize("kind", LAW)
+def test_the_law_is_frozen_with_the_scores(city, new, kind):
+    """What the scheme said when it was scored, to whoever reads what is published."""
+    columns = "select string_agg(attname, ', ' order by attnum) from pg_attribute where attnum > 0 and attrelid = %s"
+    ((names,),) = rows(city, f"{columns}::regclass", f"mart.dim_{kind}")
+    told = rows(city, f"select {names} from publish.{kind} where release_id = %s order by row_no", new.release_id)
+    assert sorted(told, key=str) == sorted(rows(city, f"select {names} from mart.dim_{kind}"), key=str) != []
+    unit = login(city, "c_unit", "unit", unit="U1")
+    assert rows(unit, f"select count(*) from publish.{kind}") == [(len(told),)]
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        rows(unit, f"select 1 from mart.dim_{kind}")
+    with pytest.raises(psycopg.errors.RaiseException, match="append-only"):
+        rows(city, f"delete from publish.{kind}")
+
+
+def test_a_law_that_the_scheme_never_said_is_found(city, new, copied):
+    """A target written into the frozen law, and the whole chain anew: the scheme of that version says otherwise."""
+    copy = copied(city)
+    with database.connect(copy) as connection:
+        connection.execute("alter table publish.indicator disable trigger append_only")
+        connection.execute("update publish.indicator set target = target - 5 where indicator_code = 'close_on_time'")
+    found = verify(copy, MONTH)
+    assert "publish.indicator" in str(found.findings[0]) and "内容被改动（close_on_time）" in str(found.findings[0])
+    assert [(one.table, one.indicator_code, one.column) for one in found.differences] == [
+        ("indicator", "close_on_time", "target")
+    ]
 
 
 def test_an_altered_part_is_found(city, new):
