@@ -178,6 +178,7 @@
         schemes.scheme_version,
         schemes.period,
         units.unit_code,
+        units.unit_key,
         units.peer_group,
         units.population,
         (listed.data ->> 'points')::numeric as group_points

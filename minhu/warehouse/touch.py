@@ -129,6 +129,12 @@ keys as (
     from mart.fct_timeliness as t join mart.fct_case as f using (case_id) join units on units.unit_code = t.unit_code
     union
     select f.feed_code, f.case_no
+    from mart.fct_satisfaction as s join mart.fct_case as f using (case_id) join units on units.unit_code = s.unit_code
+    union
+    select f.feed_code, f.case_no
+    from mart.fct_violation as v join mart.fct_case as f using (case_id) join units on units.unit_code = v.unit_code
+    union
+    select f.feed_code, f.case_no
     from mart.fct_timeliness as t join mart.fct_case as f using (case_id)
     join days on days.date_on >= (t.dispatched_at at time zone current_setting('timezone'))::date
         and days.date_on <= (

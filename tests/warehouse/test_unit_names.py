@@ -1,5 +1,6 @@
 """Whatever the register learns of a unit's name, and whenever: the facts are as if it had always known."""
 
+from collections import defaultdict
 from datetime import date
 
 import pytest
@@ -100,6 +101,69 @@ def facts(settings):
         }
 
 
+DAY = "at time zone 'Asia/Shanghai')::date"
+KEYED = f"""
+select 'duty', assignment_id, unit_code, unit_key, (dispatched_at {DAY} from mart.fct_timeliness
+union all
+select 'callback', callback_id, told.unit_code, told.unit_key, (coalesce(dispatched_at, called_at) {DAY}
+from mart.fct_satisfaction as told left join mart.fct_timeliness using (assignment_id)
+union all
+select 'violation', violation_id, told.unit_code, told.unit_key, (coalesce(dispatched_at, found_at) {DAY}
+from mart.fct_violation as told left join mart.fct_timeliness using (assignment_id)
+"""
+"""Of every fact that names a unit: which, and the day by which it is known."""
+
+
+def keyed(settings):
+    with database.connect(settings) as connection:
+        return {(kind, key): told for kind, key, _, told, _ in connection.execute(KEYED)}
+
+
+def reckoned(settings):
+    """The version of the unit that had begun by the day, else its first one; nothing where the unit is not known."""
+    with database.connect(settings) as connection:
+        versions = connection.execute("select unit_code, valid_from, unit_key from mart.dim_unit order by valid_from")
+        of_unit = defaultdict(list)
+        for code, valid_from, key in versions:
+            of_unit[code].append((valid_from, key))
+        found = {}
+        for kind, key, code, _, day in connection.execute(KEYED):
+            begun = [held for valid_from, held in of_unit.get(code, ()) if valid_from <= day]
+            found[kind, key] = (begun[-1:] or [held for _, held in of_unit.get(code, ())][:1] or [None])[0]
+        return found
+
+
+def test_every_fact_carries_the_unit_as_it_was_and_joins_it_without_a_date(city):
+    units = TODAY | {
+        "A": "A,工商局,department,2,g,,2020-01-01,2026-10-15",
+        "W": "W,水务局,department,2,g,,2026-10-14,2026-10-20\nW,水利局,department,1,g,水务局@2026-10-20..,2026-10-20,",
+    }
+    register(city, units, "")
+    build(city)
+    told = keyed(city)
+    assert told == reckoned(city) and len(set(told.values())) > 4
+    with database.connect(city) as connection:
+        for table in ("fct_timeliness", "fct_satisfaction", "fct_violation"):
+            query = f"select count(unit_code), count(dim_unit.unit_key) from mart.{table} as fact"
+            named, joined = database.one(
+                connection,
+                f"{query.replace('(unit_code)', '(fact.unit_code)')} left join mart.dim_unit using (unit_key)",
+            )
+            assert named == joined > 0, table
+
+
+def test_the_migration_gives_the_facts_that_stand_the_keys_that_a_build_gives(city):
+    build(city)
+    told = keyed(city)
+    (migration,) = database.MIGRATIONS.glob("252_*.sql")
+    _, _, fills = migration.read_text(encoding="utf-8").partition("create temporary table held_unit")
+    with database.connect(city) as connection:
+        for table in ("fct_timeliness", "fct_satisfaction", "fct_violation"):
+            connection.execute(f"update mart.{table} set unit_key = null")
+        connection.execute(f"create temporary table held_unit{fills}")
+    assert keyed(city) == told and len(set(told.values())) > 3
+
+
 @pytest.mark.long
 def test_after_every_change_of_the_register_incremental_equals_full_refresh(city):
     build(city)
@@ -112,6 +176,7 @@ def test_after_every_change_of_the_register_incremental_equals_full_refresh(city
         build(city, full_refresh=True)
         assert facts(city) == incremental, step
         assert incremental["mart.fct_timeliness"] != told[-1]["mart.fct_timeliness"], step
+        assert keyed(city) == reckoned(city), step
         told.append(incremental)
     assert all(told[-1][table] for table in TABLES)
 

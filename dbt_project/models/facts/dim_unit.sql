@@ -1,6 +1,6 @@
 -- Handling units as they were between two dates.
 select
-    md5(unit_code || '|' || valid_from::text) as unit_key,
+    {{ unit_key('unit_code', 'valid_from') }} as unit_key,
     unit_code,
     unit_name,
     unit_kind,

@@ -47,6 +47,7 @@ final as (
         attached.assignment_id,
         callbacks.root_case_id as case_id,
         coalesce(assignments.unit_code, callbacks.unit_code) as unit_code,
+        held.unit_key,
         coalesce(callbacks.round, assignments.round) as round,
         callbacks.channel,
         callbacks.called_at,
@@ -66,6 +67,12 @@ final as (
     from callbacks
     left join attached on callbacks.callback_id = attached.moment_id
     left join {{ ref('int_assignment__opened') }} as assignments on attached.assignment_id = assignments.assignment_id
+    left join {{ ref('int_unit__held') }} as held
+        on {{ held_at(
+            'held',
+            'coalesce(assignments.unit_code, callbacks.unit_code)',
+            'coalesce(assignments.dispatched_at, callbacks.called_at)'
+        ) }}
 )
 
 select * from final

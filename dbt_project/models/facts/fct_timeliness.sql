@@ -150,6 +150,7 @@ final as (
         judged.assignment_id,
         judged.case_id,
         judged.unit_code,
+        held.unit_key,
         judged.unit_name_raw,
         judged.unit_role,
         judged.round,
@@ -211,6 +212,7 @@ final as (
         judged.close_batch_id,
         judged.close_row_number
     from judged
+    left join {{ ref('int_unit__held') }} as held on {{ held_at('held', 'judged.unit_code', 'judged.dispatched_at') }}
     left join excluded on judged.assignment_id = excluded.assignment_id
     left join days as closed
         on

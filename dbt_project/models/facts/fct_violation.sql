@@ -9,6 +9,7 @@ with told as (
         coalesce(events.unit_name, assignments.unit_name_raw) as unit_name_raw,
         coalesce(events.reason_code, 'unstated') as violation_code,
         events.occurred_at as found_at,
+        coalesce(assignments.dispatched_at, events.occurred_at) as held_at,
         events.batch_id as source_batch_id,
         events.row_number as source_row_number,
         null::text as entered_by
@@ -26,6 +27,7 @@ entered as (
         null::text as unit_name_raw,
         violations.violation_code,
         violations.found_at,
+        violations.found_at as held_at,
         null::bigint as source_batch_id,
         null::bigint as source_row_number,
         violations.entered_by
@@ -41,8 +43,20 @@ violations as (
 ),
 
 final as (
-    select violations.*
+    select
+        violations.violation_id,
+        violations.assignment_id,
+        violations.case_id,
+        violations.unit_code,
+        held.unit_key,
+        violations.unit_name_raw,
+        violations.violation_code,
+        violations.found_at,
+        violations.source_batch_id,
+        violations.source_row_number,
+        violations.entered_by
     from violations
+    left join {{ ref('int_unit__held') }} as held on {{ held_at('held', 'violations.unit_code', 'violations.held_at') }}
     left join {{ source('touched', 'touched_case') }} as touched
         on violations.case_id = touched.case_id and touched.is_rebuilt
     where violations.case_id is null or touched.case_id is not null

@@ -1,6 +1,6 @@
 -- Each unit's count, value and points by each indicator of the scheme.
 with scored as (
-    {{ scored_counts(ref('int_scoring__counts'), ref('int_scoring__terms')) }}
+    {{ scored_counts(ref('int_scoring__counts'), ref('int_scoring__terms'), ['unit_key']) }}
 ),
 
 pooled as (
@@ -81,6 +81,7 @@ final as (
         scheme_version,
         period,
         unit_code,
+        unit_key,
         indicator_code,
         numerator,
         denominator,

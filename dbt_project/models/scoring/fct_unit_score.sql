@@ -156,6 +156,7 @@ final as (
         placed.scheme_version,
         placed.period,
         placed.unit_code,
+        placed.unit_key,
         placed.peer_group,
         placed.raw_points,
         placed.score_100,

@@ -51,6 +51,7 @@ entries as (
 counted as (
     select
         units.unit_code,
+        units.unit_key,
         units.peer_group,
         terms.indicator_code,
         terms.aggregate,
@@ -73,6 +74,7 @@ counted as (
 final as (
     select
         unit_code,
+        unit_key,
         peer_group,
         indicator_code,
         numerator,
