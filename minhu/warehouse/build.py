@@ -28,7 +28,7 @@ from minhu.warehouse.apply import replace_rows
 from minhu.warehouse.comments import comment_columns
 from minhu.warehouse.touch import touch
 
-FACTS = ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation", "fct_exclusion")
+FACTS = ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation", "fct_exclusion", "fct_event")
 EVIDENCE = ("orphan", "lifecycle_anomaly", "event_version")  # of schema audit, replaced with the facts
 DIMENSIONS = ("dim_unit", "dim_unit_name", "unit_succession", "dim_feed", "dim_category", "dim_area", "dim_date")
 _TOUCHED = "case_id in (select case_id from build.touched_case where is_rebuilt)"

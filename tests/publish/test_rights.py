@@ -201,6 +201,11 @@ def test_a_unit_sees_its_own_rows_and_no_others(people):
     cases = seen("unit", "select case_no from mart.fct_case")
     assert sorted(cases) == sorted(seen("unit", of_duties))
     assert 0 < len(cases) < len(seen("auditor", "select 1 from mart.fct_case"))
+    named = "(unit_code = 'U1' or unit_name_raw is null)"
+    own_cases = ", ".join(f"'{case_id}'" for (case_id,) in seen("unit", "select case_id from mart.fct_case"))
+    events = f"select event_id from mart.fct_event where {named} and case_id in ({own_cases}) order by 1"
+    assert seen("unit", "select event_id from mart.fct_event order by 1") == seen("auditor", events) != []
+    assert len(seen("auditor", f"select 1 from mart.fct_event where not {named}")) > 0
     assert {kind for (kind,) in seen("unit", "select distinct kind from config.entry")} <= {
         "scheme", "limit_rule", "city", "calendar",
     }  # fmt: skip

@@ -33,6 +33,9 @@ QUERIES = {
     " using (case_id) order by c.case_no, a.anomaly_code, a.event_type, a.occurred_at",
     "version": "select v.*, v.standing_occurred_at as standing_at, c.feed_code, c.case_no from audit.event_version as v"
     " join mart.fct_case as c using (case_id) order by c.case_no, v.event_type, v.occurred_at, v.source",
+    "event": "select e.*, c.feed_code, c.case_no, duty.unit_code as duty_of from mart.fct_event as e"
+    " join mart.fct_case as c using (case_id) left join mart.fct_timeliness as duty using (assignment_id)"
+    " order by c.case_no, e.occurred_at, e.event_type, e.source",
     "exclusion": "select x.*, t.unit_code, c.feed_code, c.case_no from mart.fct_exclusion as x join mart.fct_case as c"
     " using (case_id) left join mart.fct_timeliness as t using (assignment_id)"
     " order by c.case_no, x.source, t.unit_code, x.decided_at",

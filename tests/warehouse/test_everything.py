@@ -37,7 +37,7 @@ CASES = given.CASES | {
     "optional_columns": ["上游热线", "上游编号"],
 }
 TABLES = {
-    "mart": ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation", "fct_exclusion"),
+    "mart": ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation", "fct_exclusion", "fct_event"),
     "audit": ("orphan", "lifecycle_anomaly", "event_version"),
 }
 

@@ -20,6 +20,7 @@ select
     told.result_code,
     told.reason_code,
     told.event_rank,
+    told.source,
     told.batch_id,
     told.row_number
 from {{ ref('int_event__told') }} as told
