@@ -35,7 +35,11 @@ def dictionary(models: Path = MODELS) -> str:
         *(view for view in views if "columns" in view),  # of schema mart, made in sql/
     ]
     measures = [model for model in documented if model["name"].startswith("measure_")]
-    tables = [model for model in documented if model["name"].startswith(("fct_", "dim_", "unit_", "score_", "feed_"))]
+    tables = [
+        model
+        for model in documented
+        if model["name"].startswith(("fct_", "dim_", "unit_", "score_", "feed_", "freshness"))
+    ]
     row = next(model for model in documented if model["name"] == "measured_row")
     parts = [_HEAD, "## Measures\n", _table(row), *map(_measure, measures), "## Tables\n", *map(_table, tables)]
     return "\n".join(parts)
