@@ -1,5 +1,5 @@
--- The events that stand, milestones included: staging alone shows those that were delivered by themselves. A build writes
--- them with the other facts; a unit reads those of its cases that name nobody, or it.
+-- The events that stand, milestones included: staging alone shows those that were delivered by themselves. A build
+-- writes them with the other facts; a unit reads those of its cases that name nobody, or it.
 create table mart.fct_event (
     event_id text primary key,
     case_id text not null,

@@ -1,8 +1,8 @@
--- How far the data reach, and what was open at each day's end: what is open has no flag, so that nobody need know that
--- one is null until its moment has come. Comments on columns come from the dbt project.
+-- How far the data reach, and what was open at each day's end, so that nobody need know that a flag is null until its
+-- moment has come. Comments on columns come from the dbt project.
 
--- A delivery that is declared and never came has no day: then its fact reaches nowhere. Events tell duties, findings and
--- themselves; of a feed that sends none, the milestones on its cases do.
+-- A delivery that is declared and never came has no day: then its fact reaches nowhere. Events tell duties, findings
+-- and themselves; of a feed that sends none, the milestones on its cases do.
 create view mart.freshness as
 with delivery as (
     select
@@ -49,24 +49,31 @@ reached as (
     group by delivery.feed_code, delivery.kind, delivery.delivery
 ),
 
+listed (fact, kind, is_of_milestones) as (
+    values
+    ('fct_case', 'case', false),
+    ('fct_timeliness', 'event', true),
+    ('fct_event', 'event', true),
+    ('fct_violation', 'event', false),
+    ('fct_satisfaction', 'callback', false)
+),
+
+sends_events as (
+    select distinct feed_code
+    from reached
+    where kind = 'event'
+),
+
 fact as (
     select
         reached.*,
         listed.fact
     from reached
-    inner join (values
-        ('fct_case', 'case', null),
-        ('fct_timeliness', 'event', 'case'),
-        ('fct_event', 'event', 'case'),
-        ('fct_violation', 'event', null),
-        ('fct_satisfaction', 'callback', null)
-    ) as listed (fact, kind, otherwise)
+    left join sends_events on reached.feed_code = sends_events.feed_code
+    inner join listed
         on
             reached.kind = listed.kind
-            or (
-                reached.kind = listed.otherwise
-                and reached.feed_code not in (select events.feed_code from reached as events where events.kind = 'event')
-            )
+            or (listed.is_of_milestones and reached.kind = 'case' and sends_events.feed_code is null)
 )
 
 select

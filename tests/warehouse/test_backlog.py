@@ -112,9 +112,8 @@ def city(scratch, tmp_path_factory):
 
 
 def test_a_feed_is_as_fresh_as_what_came_and_was_built(city):
-    asked = (
-        "select fact, reaches_on, waiting_batches, waiting_from_on from mart.freshness where feed_code = 'h1' order by 1"
-    )
+    columns = "fact, reaches_on, waiting_batches, waiting_from_on"
+    asked = f"select {columns} from mart.freshness where feed_code = 'h1' order by 1"
     never = [(fact, None, 0, None) for fact in ("fct_event", "fct_satisfaction", "fct_timeliness", "fct_violation")]
     assert rows(city, asked) == [("fct_case", LAST, 0, None), *never]
     later = LAST + timedelta(days=1)
