@@ -32,4 +32,5 @@ using (
     case_id in (select cases.case_id from mart.fct_case as cases)
     and (unit_name_raw is null or unit_code = any((select assess.own_unit_codes())::text[]))
 );
+select audit.let_the_house_in('mart.fct_event'::regclass);
 grant select on mart.fct_event to minhu_unit;
