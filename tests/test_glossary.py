@@ -29,7 +29,7 @@ NARROWER = {
     "due_at": {"办结时限"},
     "feed_code": {"热线"},
     "limit_rule": {"时限依据"},
-    "source": {"剔除依据"},
+    "source": {"剔除依据", "报送来源"},
     "unit_code": {"承办单位", "主管单位"},
 }
 """What the dictionary of the warehouse calls a column where its table says more of what it holds."""
