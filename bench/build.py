@@ -126,7 +126,7 @@ def _copy(settings: Settings, of: Settings, name: str) -> Iterator[Settings]:
     [template] = _one(of, "select current_database()")
     with psycopg.connect(server.url("postgres", roles.SUPERUSER), autocommit=True) as connection:
         connection.execute(f"drop database if exists {name} with (force)")
-        connection.execute(f"create database {name} template {template} strategy file_copy")
+        connection.execute(f"create database {name} template {template} owner {roles.OWNER} strategy file_copy")
         try:
             yield replace(settings, database_url=server.url(name, roles.OWNER))
         finally:

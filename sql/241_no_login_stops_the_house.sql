@@ -3,7 +3,7 @@
 -- Advisory locks are everybody's: a login that held one stopped builds and acts. A row is locked by who may change it.
 create table audit.house_lock (name text primary key);
 comment on table audit.house_lock is '内部锁：只有所有者与装载、构建进程能加锁';
-revoke all on audit.house_lock from minhu_auditor, minhu_engineer, minhu_work;
+revoke insert, update, delete on audit.house_lock from minhu_work;
 
 create function audit.hold(of_lock text, is_shared boolean default false) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
