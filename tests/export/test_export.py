@@ -54,6 +54,7 @@ def table(settings, out, name="indicators", **more):
 )
 def test_the_report_holds_the_numbers_of_the_score_or_the_release_asked_for(scored, asked, place, of):
     report = read_report(scored, PERIOD, **asked)
+    figures = attrgetter(*"numerator denominator value points wilson_low_pct shrunken_value".split())
     of_unit = attrgetter(*"code raw_points score_100 assessed_points band rank reason listed_on".split())
     scores = {(group.code, *of_unit(unit)) for group, unit in report.units()}
     wanted = rows(
@@ -62,14 +63,10 @@ def test_the_report_holds_the_numbers_of_the_score_or_the_release_asked_for(scor
         f" listed_on from {place}unit_score where {of}",
     )
     assert scores == set(wanted) and len(scores) == 13
-    counts = {
-        (unit.code, one.code, one.numerator, one.denominator, one.value, one.points, one.wilson_low, one.shrunken_value)
-        for _, unit in report.units()
-        for one in unit.measured
-    }
+    counts = {(unit.code, one.code, *figures(one)) for _, unit in report.units() for one in unit.measured}
     wanted = rows(
         scored,
-        "select unit_code, indicator_code, numerator, denominator, value, points, wilson_low, shrunken_value"
+        "select unit_code, indicator_code, numerator, denominator, value, points, 100 * wilson_low, shrunken_value"
         f" from {place}unit_indicator where {of}",
     )
     assert counts == set(wanted)
@@ -109,7 +106,7 @@ def test_a_draft_is_the_newest_score_though_another_is_published(scored):
 def test_intervals_of_sums_are_those_of_the_warehouse(scored):
     found = rows(
         scored,
-        "select distinct numerator, denominator, wilson_low, wilson_high from mart.fct_unit_indicator"
+        "select distinct numerator, denominator, 100 * wilson_low, 100 * wilson_high from mart.fct_unit_indicator"
         " where wilson_low is not null",
     )
     assert len(found) > 5
