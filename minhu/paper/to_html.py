@@ -53,15 +53,18 @@ hr { border: 0; border-top: 1px solid #dde2e7; margin: 36px 0; }
 @media screen and (max-width: 720px) {
   main { margin: 0; padding: 20px 16px 40px; box-shadow: none; }
   h1 { font-size: 21px; } h2 { font-size: 17px; } nav { columns: 1; }
-  table, tbody, tr, td { display: block; width: auto; font-size: 14px; }
+  table, tbody { display: block; width: auto; }
   thead, colgroup { display: none; }
-  tr { margin: 0 0 12px; padding: 6px 10px; border: 1px solid #dde2e7; border-radius: 4px; }
+  tr { display: flex; flex-wrap: wrap; margin: 0 0 12px; padding: 6px 10px; border: 1px solid #dde2e7;
+    border-radius: 4px; }
   tr.total { background: #eef2f6; }
-  td, td.middle, td.right { display: flex; gap: 10px; padding: 4px 0; border: 0; text-align: left; }
-  td::before { content: attr(data-title); flex: 0 0 6.5em; color: #666; font-size: 12.5px; line-height: 21px;
+  td, td.middle, td.right { display: flex; flex: 0 0 100%; gap: 10px; padding: 4px 0; border: 0; text-align: left;
+    font-size: 14px; }
+  td.middle, td.right { flex-basis: 50%; }
+  td::before { content: attr(data-title); flex: 0 0 5.5em; color: #666; font-size: 12.5px; line-height: 21px;
     font-weight: 400; white-space: pre-line; }
   td > div { min-width: 0; }
-  td:empty, td.nothing { display: none; }
+  td.nothing { display: none; }
 }
 @media print {
   body { background: #fff; } main { max-width: none; margin: 0; padding: 0; box-shadow: none; }

@@ -1,14 +1,14 @@
 """Blocks as PDF: A4, embedded fonts, vector charts, tables that break over pages under a repeated header.
 
 No page has a third of it blank: a part begins on a new page only where this one is nearly full, and where the last page
-would be short the lines stand a little closer or wider.
+would be short the lines stand a little closer or wider, or the last pages share what is on them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from fpdf import FPDF
-from fpdf.fonts import TTFFont
 
 from minhu.paper.blocks import Block, Column, Cover, Figure, PageBreak, Table, Text, texts
 from minhu.paper.charts import Box, Dot, Drawing, Label, Line
@@ -53,25 +53,41 @@ NEEDS = 32.0
 PAGE = "— {} —"
 SPARE = 6.0
 """So far below the text, in millimetres, a small print may go, rather than stand alone on a page."""
-STRETCHES = (0.97, 1.03, 0.94, 1.06, 0.91, 1.1)
+FULL = 0.69
+"""So full is each page of several."""
+STRETCHES = (0.97, 1.03, 0.94, 1.06)
 """Of the leading and of what is free in cells: tried in this order where the last page is not full enough as it is."""
-FULL = 0.7
+SPARES = (0.02, 0.0, 0.04, 0.06, 0.08, 0.1, 0.15)
+"""Then the last pages share what is on them evenly, with so much more room on each as rows and figures need."""
 Colour = str | tuple[int, int, int]
 Wrapped = dict[tuple[str, float, float], list[str]]
 """The lines of cells by text, width and size."""
 
 
+@dataclass(frozen=True)
+class Fit:
+    """How a paper is laid out: closer or wider, and from which page on only a share of each is used."""
+
+    stretch: float = 1.0
+    since: int = 1
+    share: float = 1.0
+
+
 class Paper(FPDF):
     """A4 with our margins, the page number at the foot and, on a draft, a mark across each page."""
 
-    def __init__(self, faces: Faces, cover: Cover, stretch: float = 1.0, wrapped: Wrapped | None = None):
+    def __init__(self, faces: Faces, cover: Cover, fit: Fit = Fit(), before: "Paper | None" = None):
+        """``before``: the same paper laid out otherwise, whose fonts and wrapped cells serve again."""
         super().__init__("P", "mm", "A4")
-        self.cover, self.stretch = cover, stretch
+        self.cover, self.fit = cover, fit
         self.ends: list[float] = []
-        self.wrapped: Wrapped = {} if wrapped is None else wrapped
-        self.pad = PAD * stretch
-        for name, face in (("sans", faces.sans), ("serif", faces.serif)):
-            self.add_font(name, "", face.path, collection_font_number=face.index)
+        self.wrapped: Wrapped = before.wrapped if before else {}
+        self.pad = PAD * fit.stretch
+        if before:
+            self.fonts.update(before.fonts)
+        else:
+            for name, face in (("sans", faces.sans), ("serif", faces.serif)):
+                self.add_font(name, "", face.path, collection_font_number=face.index)
         self.set_margins(LEFT, TOP, RIGHT)
         self.set_auto_page_break(False)
         self.set_creation_date(cover.dated)
@@ -86,22 +102,17 @@ class Paper(FPDF):
         self.add_page()
 
     @property
-    def fullness(self) -> float:
-        """Of the last page, from 0 to 1; of a single one there is nothing to mend."""
-        return (self.get_y() - TOP) / (self.floor - TOP) if self.ends else 1.0
-
-    def close(self) -> None:
-        """Of a paper that is not written: lets go of the fonts."""
-        for font in self.fonts.values():
-            if isinstance(font, TTFFont):
-                font.close()
+    def fullness(self) -> list[float]:
+        """Of each page, from 0 to 1."""
+        return [(y - TOP) / (self.h - BOTTOM - TOP) for y in (*self.ends, self.get_y())]
 
     def lead(self, style: "Style") -> float:
-        return style.lead * POINT * self.stretch
+        return style.lead * POINT * self.fit.stretch
 
     @property
     def floor(self) -> float:
-        return self.h - BOTTOM
+        room = self.h - BOTTOM - TOP
+        return TOP + room * (self.fit.share if self.page_no() >= self.fit.since else 1.0)
 
     @property
     def free(self) -> float:
@@ -155,19 +166,28 @@ class Paper(FPDF):
 def as_pdf(blocks: Sequence[Block], cover: Cover, faces: Faces) -> bytes:
     """The blocks on paper. The same blocks give the same bytes. Raises Refused when a character has no glyph."""
     faces.check([*texts(blocks), PAGE.format("0123456789"), cover.head, cover.mark or "", cover.foot])
-    wrapped: Wrapped = {}
-    best = _laid(blocks, cover, faces, 1.0, wrapped)
-    for stretch in STRETCHES:
-        if best.fullness >= FULL:
+    best = _laid(blocks, Paper(faces, cover))
+    for fit in _fits(best.fullness):
+        if min(best.fullness) >= FULL:
             break
-        paper = _laid(blocks, cover, faces, stretch, wrapped)
-        best, other = (paper, best) if paper.fullness > best.fullness else (best, paper)
-        other.close()
+        paper = _laid(blocks, Paper(faces, cover, fit, best))
+        best = paper if min(paper.fullness) > min(best.fullness) else best
     return bytes(best.output())
 
 
-def _laid(blocks: Sequence[Block], cover: Cover, faces: Faces, stretch: float, wrapped: Wrapped) -> Paper:
-    paper = Paper(faces, cover, stretch, wrapped)
+def _fits(fullness: list[float]) -> Iterator[Fit]:
+    """What is tried where a paper's last page is short. A single page is as long as it is."""
+    if len(fullness) == 1:
+        return
+    yield from map(Fit, STRETCHES)
+    fewest = ceil((1 - fullness[-1]) / (1 - FULL))
+    for sharing in (fewest, fewest + 1, fewest + 2):
+        share = (sharing - 1 + fullness[-1]) / sharing
+        if sharing <= len(fullness):
+            yield from (Fit(since=len(fullness) - sharing + 1, share=min(1.0, share + spare)) for spare in SPARES)
+
+
+def _laid(blocks: Sequence[Block], paper: Paper) -> Paper:
     paper.add_page()
     for at, block in enumerate(blocks):
         match block:
@@ -180,7 +200,7 @@ def _laid(blocks: Sequence[Block], cover: Cover, faces: Faces, stretch: float, w
             case Figure(drawing):
                 _figure(paper, drawing)
             case PageBreak():
-                if paper.get_y() - TOP >= FULL * (paper.floor - TOP):
+                if paper.fullness[-1] >= FULL:
                     paper.turn()
     return paper
 
