@@ -185,7 +185,7 @@ def logins_key(settings: Settings, name: str, public_key: str, off: bool) -> Non
     click.echo(f"{name} {'no longer signs' if off else 'signs'} with {public_key[:12]}")
 
 
-@logins.command("name", epilog=example("minhu logins name shen 沈某 --office 考评科科长"))
+@logins.command("name", epilog=example("minhu logins name shen 某某 --office 考评科"))
 @click.argument("login")
 @click.argument("name")
 @click.option("--office", help="What stands before the name.")
