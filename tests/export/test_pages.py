@@ -175,10 +175,11 @@ def test_what_is_empty_is_no_cell_on_a_narrow_screen():
 
 def test_the_last_row_of_a_table_goes_to_no_page_alone(drawn):
     around = Cover("题", "题", "2026-10", RELEASE.published_at)
-    for count in range(30, 50):
+    after = [Text("item", f"{at}. 说明") for at in range(30)]
+    for count in range(30, 38):
         drawn.clear()
         table = Table((Column("项", 1), Column("数", 1)), tuple(Row((f"第{at}行", "1")) for at in range(count)))
-        as_pdf([table], around, find_faces())
+        as_pdf([table, *after], around, find_faces())
         last = drawn[-1][0]
         pages = {line: page for paper, page, line in drawn if paper == last}
         assert pages[f"第{count - 1}行"] == pages[f"第{count - 2}行"], count
