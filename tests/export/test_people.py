@@ -33,7 +33,9 @@ def people(scratch, tmp_path_factory):
     publish(city, MONTH)
     about = {"feed_code": "h1", "case_no": case(5, "")["工单编号"], "period": MONTH, "grounds_code": "x"}
     filed = assess.record(d1, "file_appeal", **about, statement="非本单位职责", evidence_ref="2026-17")
-    assess.record(gu, "decide_appeal", appeal_id=filed, decision="granted", reason_code="x", reason=REASON)
+    assess.record(
+        gu, "decide_appeal", appeal_id=filed, decision="granted", reason_code="x", reason=REASON, from_revision=2
+    )
     confirm(shen)
     build(city)
     judge(shen, revise(city, MONTH, why="申诉获准"))
