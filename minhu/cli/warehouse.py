@@ -185,6 +185,21 @@ def logins_key(settings: Settings, name: str, public_key: str, off: bool) -> Non
     click.echo(f"{name} {'no longer signs' if off else 'signs'} with {public_key[:12]}")
 
 
+@logins.command("name", epilog=example("minhu logins name shen 某某 --office 考评科"))
+@click.argument("login")
+@click.argument("name")
+@click.option("--office", help="What stands before the name.")
+@click.pass_obj
+def logins_name(settings: Settings, login: str, name: str, office: str | None) -> None:
+    """Say whose a login is. Bulletins name who closed and approved so, and never a login."""
+    from minhu import database
+    from minhu.database import logins
+
+    with database.connect(settings, autocommit=True) as connection:
+        logins.name_person(connection, login, name, office)
+    click.echo(f"{login}: {' '.join(filter(None, (office, name)))}")
+
+
 @logins.command("drop", epilog=example("minhu logins drop superset"))
 @click.argument("name")
 @click.pass_obj

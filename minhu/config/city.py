@@ -115,6 +115,15 @@ class FeedQuality(Declared):
     """A delivery is due so many days after its business date, at this time of the city."""
 
 
+class Bulletin(Declared):
+    """Who issues bulletins, and what stands at their end. The entry in force on the day of a publication holds."""
+
+    valid_from: date
+    issued_by: Annotated[str, Field(min_length=1)]
+    seal_line: str | None = None
+    """Where the seal goes, below the issuing body, such as （盖章）; left out, there is no such line."""
+
+
 class QualityTerms(Declared):
     """What becomes of what the gates find (``audit.open_finding``). The entry in force on the day on which a finding
     first failed decides over it, that of the day on which a waiver is given over the waiver.
@@ -163,6 +172,8 @@ class City(Declared):
     """What auditors are shown, by date."""
     feed_quality: tuple[FeedQuality, ...] = ()
     """How feeds are scored, by date; a month without an entry is not scored."""
+    bulletin: tuple[Bulletin, ...] = ()
+    """Who issues bulletins, by date; without an entry none is signed by a body."""
     quality: tuple[QualityTerms, ...] = ()
     """What becomes of findings, by date."""
     feeds: dict[Literal["hotline", "response"], int] = Field(default_factory=dict)

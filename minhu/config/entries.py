@@ -31,7 +31,7 @@ def _read(folder: Path) -> Entries:
     entries: Entries = {}
     city = read_declaration(City, folder / "city.yml")
     # Entries of their own: a rule of repeats decides over the cases of its days, the others over no fact.
-    own = {"retention", "feeds", "repeats", "readings", "schemes", "gaming", "quality", "feed_quality"}
+    own = {"retention", "feeds", "repeats", "readings", "schemes", "gaming", "quality", "feed_quality", "bulletin"}
     put(entries, "city", city.code, city.model_dump(mode="json", exclude=own), folder / "city.yml")
     for key, data in city.repeat_rules().items():
         put(entries, "repeat_rule", key, data, folder / "city.yml")
@@ -53,7 +53,13 @@ def _read(folder: Path) -> Entries:
     for scheme in load_schemes(folder, schemes_in_force(folder)):
         for kind, key, data in scheme.entries():
             put(entries, kind, key, data, folder / "schemes")
-    for kind, dated in (("gaming", city.gaming), ("feed_quality", city.feed_quality), ("quality", city.quality)):
+    dated_kinds = {
+        "gaming": city.gaming,
+        "feed_quality": city.feed_quality,
+        "quality": city.quality,
+        "bulletin": city.bulletin,
+    }
+    for kind, dated in dated_kinds.items():
         for terms in dated:
             data = terms.model_dump(mode="json", exclude={"example"})
             put(entries, kind, data["valid_from"], data, folder / "city.yml")

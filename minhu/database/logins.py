@@ -183,6 +183,12 @@ order by place
 """
 
 
+def name_person(connection: psycopg.Connection, login: str, name: str, office: str | None = None) -> None:
+    """Says whose a login is: what bulletins call who closed and approved. An earlier row stays with what it signed."""
+    with foreign.told("act", user=connection.info.user, act="assess.set_person"):
+        connection.execute("select assess.set_person(%s, %s, %s)", [login, name, office])
+
+
 def drop_login(connection: psycopg.Connection, name: str) -> None:
     """Removes a login that `add_login` made. Raises Refused when it is none of those.
 

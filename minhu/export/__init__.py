@@ -1,4 +1,4 @@
-"""Exports of a scored period: workbook, CSV, JSON, and the bulletin (通报) for Word and as PDF."""
+"""Exports of a scored period: workbook, CSV, JSON, and the bulletin (通报) for Word, as PDF and as a web page."""
 
 import os
 from collections.abc import Callable
@@ -104,6 +104,12 @@ def _pdf(report: Report, asked: Asked, words: Words, units: tuple[str, ...]) -> 
     return as_pdf(bulletin(report, words, units), cover(report, words), find_faces())
 
 
+def _html(report: Report, asked: Asked, words: Words, units: tuple[str, ...]) -> bytes:
+    from minhu.paper.to_html import as_html
+
+    return as_html(bulletin(report, words, units), cover(report, words)).encode()
+
+
 @dataclass(frozen=True)
 class Format:
     """A way to write a report. ``write``: of the report, what is asked, the words, the units with a part of their own.
@@ -121,6 +127,7 @@ FORMATS = {
     "json": Format(_json, lambda asked: True),
     "docx": Format(_docx),
     "pdf": Format(_pdf),
+    "html": Format(_html),
 }
 """By the ending of the file."""
 

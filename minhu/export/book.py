@@ -1,6 +1,6 @@
-"""A workbook in our formats: numbers stay numbers, text stays text, and every sheet prints on A4."""
+"""A workbook in our formats: numbers stay numbers, text stays text, each sheet prints one page wide under its heads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from io import BytesIO
 from math import ceil
@@ -13,7 +13,11 @@ from minhu.export.report import Measured, Report
 from minhu.export.words import Words
 
 FONT = "等线"
-A4, ONE_PAGE_WIDE = 9, 1
+A4, A3, ONE_PAGE_WIDE = 9, 8, 1
+ACROSS = {A4: 102.0, A3: 148.0}
+"""How much of columns' width fits across a landscape page as it is."""
+SMALLEST = 0.6
+"""So far a sheet is shrunk to fit A4; a wider one prints on A3."""
 BAD_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))
 FORMATS: dict[str, dict[str, object]] = {
     "text": {"valign": "vcenter", "text_wrap": True},
@@ -38,7 +42,7 @@ FORMATS: dict[str, dict[str, object]] = {
     "worth": {"num_format": "+0.00;-0.00;0.00", "valign": "vcenter"},
     "count": {"num_format": "#,##0", "valign": "vcenter"},
     "plain": {"num_format": "0.##", "valign": "vcenter"},
-    "moment": {"num_format": "yyyy-mm-dd hh:mm", "align": "center", "valign": "vcenter"},
+    "moment": {"num_format": "mm-dd hh:mm", "align": "center", "valign": "vcenter"},
     "grey": {"font_color": "#666666", "align": "center", "valign": "vcenter"},
     "aside": {"font_color": "#999999", "num_format": "0.00%"},
     "bold": {"bold": True, "font_size": 12},
@@ -75,11 +79,24 @@ class Book:
             self.made[name, is_total] = self.book.add_format(look)
         return self.made[name, is_total]
 
-    def sheet(self, name: str, *, wide: bool = True, freeze: tuple[int, int] = (0, 0), head_rows: int = 0) -> Worksheet:
-        """A new sheet that prints one page wide, with what it is of in its header and page numbers in its footer."""
+    def sheet(
+        self,
+        name: str,
+        *,
+        wide: bool = True,
+        freeze: tuple[int, int] = (0, 0),
+        heads: tuple[int, int] | None = None,
+        widths: Sequence[float] = (),
+    ) -> Worksheet:
+        """A new sheet that prints one page wide, with what it is of in its header and page numbers in its footer.
+
+        ``heads``: the first and last row of the titles that stand on every page.
+        """
         report, words = self.report, self.words
         sheet = self.book.add_worksheet(self._name(name))
-        sheet.set_paper(A4)
+        sheet.set_paper(A3 if wide and sum(widths) * SMALLEST > ACROSS[A4] else A4)
+        for column, width in enumerate(widths):
+            sheet.set_column(column, column, width)
         if wide:
             sheet.set_landscape()
         sheet.fit_to_pages(ONE_PAGE_WIDE, 0)
@@ -89,8 +106,8 @@ class Book:
         sheet.set_header(f"&L&9{of} · {name}{mark}")
         foot = words.foot(report)
         sheet.set_footer(f"&L&6{foot}&R&9&P / &N" if foot else "&C&9&P / &N")
-        if head_rows:
-            sheet.repeat_rows(0, head_rows - 1)
+        if heads:
+            sheet.repeat_rows(*heads)
         if any(freeze):
             sheet.freeze_panes(*freeze)
         if report.is_draft:
@@ -144,12 +161,20 @@ def counted(one: Measured, words: Words) -> Iterator[tuple[object, str]]:
         return
     yield one.numerator, "plain"
     yield one.denominator, "plain"
-    yield (None if one.value is None else one.value / 100), "share"
-    yield one.wilson_low, "share"
-    yield one.wilson_high, "share"
+    for pct in (one.value, one.wilson_low_pct, one.wilson_high_pct):
+        yield (None if pct is None else pct / 100), "share"
+
+
+def places(text: str) -> int:
+    """How many places a text takes; a Chinese character takes two."""
+    return sum(1 if character.isascii() else 2 for character in text)
 
 
 def tall(text: str, width: float) -> float:
-    """The height in points of a row that holds ``text`` in a column so wide; a Chinese character takes two places."""
-    places = sum(1 if character.isascii() else 2 for character in text)
-    return ROW * max(1, ceil(places * 1.08 / width))
+    """The height in points of a row that holds ``text`` in a column so wide."""
+    return ROW * max(1, ceil(places(text) * 1.08 / width))
+
+
+def wide_enough(names: Iterable[str], at_least: float) -> float:
+    """The width of a column in which no name breaks, whatever words it is made of."""
+    return max(at_least, *(1.08 * places(name) + 1.5 for name in names), at_least)

@@ -1,13 +1,15 @@
 """The bulletin (通报): its chapters as blocks."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
 from minhu.export import charts
 from minhu.export.annex import annex
 from minhu.export.figures import arrows, bare, counts, interval, percent
 from minhu.export.report import Group, Indicator, Measured, Report, Unit
 from minhu.export.words import Words
-from minhu.paper.blocks import WIDTH, Block, Column, Cover, Figure, PageBreak, Row, Table, Text
+from minhu.paper.blocks import WIDTH, Block, Column, Cover, Figure, PageBreak, Row, Table, Text, settled
+from minhu.paper.names import Names
 from minhu.publish.diff import Moved
 
 MOST_LOST = 5
@@ -31,11 +33,13 @@ def bulletin(report: Report, words: Words, annexes: Iterable[str] = ()) -> list[
     blocks = list(_head(report, words))
     for number, (key, write) in enumerate(parts, start=1):
         blocks += [Text("heading", words.heading(number, key)), *write(report, words)]
+    if seal := words.seal(report):
+        blocks.append(Text("seal", seal))
     wanted = list(annexes)
     chosen = [(group, unit) for group, unit in report.units() if unit.code in wanted]
     for number, (group, unit) in enumerate(chosen, start=1):
         blocks += [PageBreak(), *annex(number, group, unit, report, words)]
-    return blocks
+    return settled(blocks, words.lang)
 
 
 def cover(report: Report, words: Words) -> Cover:
@@ -48,6 +52,7 @@ def cover(report: Report, words: Words) -> Cover:
         mark=words("draft") if report.is_draft else None,
         foot=words.foot(report),
         lang=words.lang,
+        names=Names(chain((unit.name for _, unit in report.units()), report.moved_names)),
     )
 
 
@@ -57,7 +62,7 @@ def _head(report: Report, words: Words) -> Iterator[Block]:
     versions = [words("public")] if report.is_public else []
     yield Text("meta", "　".join([words.number(report), words.standing(report), *versions]))
     if report.release:
-        yield Text("meta", words("release_line", release=report.release, approval=words.approval(report.release)))
+        yield Text("meta", words.release_line(report.release))
         yield Text("meta", words("hash_line", release=report.release))
     for notice in words.notices(report):
         yield Text("notice", notice)
@@ -78,9 +83,7 @@ def _overview(report: Report, words: Words) -> Iterator[Block]:
         yield Text("body", words("said_below", indicators=words("semicolon").join(missed)))
     elif totals:
         yield Text("body", words("said_none_below"))
-    for chart in charts.ALL:
-        if drawing := chart(report, words, WIDTH):
-            yield Figure(drawing)
+    yield from map(Figure, charts.drawn(report, words, WIDTH))
 
 
 def _revised(report: Report, words: Words) -> Iterator[Block]:
@@ -190,7 +193,7 @@ def _indicators(report: Report, words: Words) -> Iterator[Block]:
 
 
 def _values(group: Group, rated: Sequence[Indicator], counted: Sequence[Indicator], words: Words) -> Table:
-    """A row for each unit with the value of each indicator, and the group's total."""
+    """A row for each unit with the value of each indicator, and the group's total; of one unit that is its own."""
     columns = (
         Column(words("unit"), 30),
         *(Column(one.name, 22, "right") for one in rated),
@@ -199,7 +202,7 @@ def _values(group: Group, rated: Sequence[Indicator], counted: Sequence[Indicato
     shown = (*rated, *counted)
     rows = [Row((unit.name, *(_cell(one, unit.by(one.code), words) for one in shown))) for unit in group.units]
     total = Row((words("total"), *(_cell(one, group.total(one.code), words) for one in shown)), is_total=True)
-    return Table(columns, (*rows, total))
+    return Table(columns, (*rows, total) if len(rows) > 1 else tuple(rows))
 
 
 def _cell(indicator: Indicator, one: Measured | None, words: Words) -> str:
@@ -248,7 +251,7 @@ def _mostly(unit: Unit, report: Report, words: Words) -> str:
             "lost_item",
             indicator=report.names[one.code],
             lost=one.lost,
-            counts=bare(one.value) if one.wilson_low is None else counts(one),
+            counts=bare(one.value) if one.wilson_low_pct is None else counts(one),
         )
         for one in parts[:3]
     ]

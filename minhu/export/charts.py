@@ -1,7 +1,7 @@
 """The charts of a report: bands, rates with their intervals, the spread of scores."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterator
 from decimal import Decimal
 
 from minhu.export.figures import counts, percent
@@ -9,13 +9,19 @@ from minhu.export.report import Group, Measured, Report
 from minhu.export.words import Words
 from minhu.paper.charts import BAND_COLOURS, BLUE, GREY, INK, Box, Dot, Drawing, Label, Line, Shape
 
+MOST_TALL, MOST_RATES = 64.0, 14
+"""A figure is no taller, in millimetres: one that goes to the next page leaves less than a third of this one blank.
+More rates make another figure."""
+
 
 def bands(report: Report, words: Words, width: float) -> Drawing | None:
     """One bar for each group: how many of its units are in each band."""
     groups = [group for group in report.groups if group.listed]
     if not report.bands or not groups:
         return None
-    left, right, top, step, thick = 24.0, 4.0, 9.0, 11.0, 6.5
+    left, right, top = 24.0, 4.0, 9.0
+    step = min(11.0, (MOST_TALL - top) / len(groups))
+    thick = 0.6 * step
     scale = (width - left - right) / max(len(group.listed) for group in groups)
     shapes: list[Shape] = _legend(report, left)
     for row, group in enumerate(groups):
@@ -45,17 +51,34 @@ def _colour(place: int) -> str:
     return BAND_COLOURS[place % len(BAND_COLOURS)]
 
 
-def rates(report: Report, words: Words, width: float) -> Drawing | None:
-    """Every rate of every group with its interval, the target as a tick."""
-    rows = [
-        (indicator.name, group, one)
+Rate = tuple[str, Group, Measured]
+
+
+def rates(report: Report, words: Words, width: float) -> Iterator[Drawing]:
+    """Every rate of every group with its interval, the target as a tick; as many figures as it takes."""
+    by_indicator = [
+        [
+            (indicator.name, group, one)
+            for group in report.groups
+            if (one := group.total(indicator.code)) and one.value is not None
+        ]
         for indicator in report.indicators
-        for group in report.groups
-        if indicator.is_rate and (one := group.total(indicator.code)) and one.value is not None
+        if indicator.is_rate
     ]
-    if not rows:
-        return None
-    left, right, top, step = 46.0, 40.0, 3.0, 6.2
+    title, rows = words("chart_rates"), list[Rate]()
+    for number, more in enumerate(by_indicator, start=1):
+        rows += more
+        following = len(by_indicator[number]) if number < len(by_indicator) else MOST_RATES
+        if rows and len(rows) + following > MOST_RATES:
+            yield _rates(rows, title, words, width)
+            title, rows = words("continued", title=words("chart_rates")), []
+    if rows:
+        yield _rates(rows, title, words, width)
+
+
+def _rates(rows: list[Rate], title: str, words: Words, width: float) -> Drawing:
+    left, right, top = 46.0, 40.0, 3.0
+    step = min(6.2, (MOST_TALL - top - 6) / len(rows))
     bottom, span = top + len(rows) * step, width - left - right
     shapes: list[Shape] = []
     for share in range(0, 101, 20):
@@ -72,20 +95,21 @@ def rates(report: Report, words: Words, width: float) -> Drawing | None:
         shapes += [Label(left - 2.5, y, group.name, 8, "right", GREY), *_interval(one, y, left, span)]
         text = percent(one.value) + words("in_brackets", text=counts(one))
         shapes.append(Label(width, y, text, 8, "right"))
-    return Drawing(width, bottom + 6, tuple(shapes), words("chart_rates"))
+    return Drawing(width, bottom + 6, tuple(shapes), title)
 
 
 def _interval(one: Measured, y: float, left: float, span: float) -> list[Shape]:
-    def at(share: Decimal | float) -> float:
-        return left + span * float(share)
+    def at(pct: Decimal) -> float:
+        return left + span * float(pct) / 100
 
     shapes: list[Shape] = []
-    if one.wilson_low is not None and one.wilson_high is not None:
-        shapes.append(Line(at(one.wilson_low), y, at(one.wilson_high), y, BLUE, 0.6))
-        shapes += [Line(at(end), y - 1, at(end), y + 1, BLUE, 0.4) for end in (one.wilson_low, one.wilson_high)]
+    if one.wilson_low_pct is not None and one.wilson_high_pct is not None:
+        ends = at(one.wilson_low_pct), at(one.wilson_high_pct)
+        shapes.append(Line(ends[0], y, ends[1], y, BLUE, 0.6))
+        shapes += [Line(end, y - 1, end, y + 1, BLUE, 0.4) for end in ends]
     if one.target is not None:
-        shapes.append(Line(at(one.target / 100), y - 2.2, at(one.target / 100), y + 2.2, "#B8503F", 0.5))
-    return [*shapes, Dot(at((one.value or 0) / 100), y, 1.1, BLUE)]
+        shapes.append(Line(at(one.target), y - 2.2, at(one.target), y + 2.2, "#B8503F", 0.5))
+    return [*shapes, Dot(at(one.value or Decimal(0)), y, 1.1, BLUE)]
 
 
 def scores(report: Report, words: Words, width: float) -> Drawing | None:
@@ -115,4 +139,7 @@ def _histogram(group: Group, x: float, width: float, words: Words) -> list[Shape
     return shapes
 
 
-ALL: tuple[Callable[[Report, Words, float], Drawing | None], ...] = (bands, rates, scores)
+def drawn(report: Report, words: Words, width: float) -> list[Drawing]:
+    """All figures of a report that has what they show."""
+    found = (bands(report, words, width), *rates(report, words, width), scores(report, words, width))
+    return [drawing for drawing in found if drawing]

@@ -21,9 +21,9 @@ def fixed(number: Decimal, places: int) -> str:
 
 
 def interval(one: Measured) -> str:
-    if one.wilson_low is None or one.wilson_high is None:
+    if one.wilson_low_pct is None or one.wilson_high_pct is None:
         return ""
-    return f"{fixed(100 * one.wilson_low, 1)}–{fixed(100 * one.wilson_high, 1)}%"
+    return f"{fixed(one.wilson_low_pct, 1)}–{fixed(one.wilson_high_pct, 1)}%"
 
 
 def counts(one: Measured) -> str:

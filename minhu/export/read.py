@@ -12,7 +12,7 @@ from psycopg.rows import DictRow, dict_row
 
 from minhu import database
 from minhu.errors import Refused
-from minhu.export.report import Band, Cost, Group, Indicator, Measured, Release, Report, Unit, totals
+from minhu.export.report import Band, Cost, Group, Indicator, Issuer, Measured, Person, Release, Report, Unit, totals
 from minhu.progress import progress
 from minhu.publish.close import find_release, read_releases
 from minhu.publish.diff import diff
@@ -54,6 +54,7 @@ def read_report(
         has_newer_facts = is_stale(connection, stored.run)
         units = _units(connection, stored)
         told = _costs(connection, stored, units, explained)
+        issuer = _issuer(connection, release)
     units = {code: [_with_costs(unit, told, explained is None) for unit in members] for code, members in units.items()}
     run, scheme = stored.run, stored.run.scheme
     indicators = tuple(
@@ -82,7 +83,10 @@ def read_report(
         indicators=indicators,
         groups=tuple(_groups(stored.run, indicators, units)),
         release=release,
-        diff=diff(settings, period, release.revision, scheme.scheme_id) if release and release.revision > 1 else None,
+        diff=diff(settings, period, release.revision, scheme.scheme_id, is_for_all=True)
+        if release and not release.is_first
+        else None,
+        issuer=issuer,
         number=number,
     )
 
@@ -113,13 +117,44 @@ def _stored(
     if not is_draft and (revision or read_releases(connection, of_period, key)):
         release = find_release(connection, period.text, revision, scheme_id)
         newest = find_release(connection, period.text, None, release.scheme_id)
-        told = {name: getattr(release, name) for name in Release.__dataclass_fields__ if hasattr(release, name)}
-        return stored_release(connection, release), Release(**told, newest_revision=newest.revision)
+        return stored_release(connection, release), Release(
+            release_id=release.release_id,
+            revision=release.revision,
+            hash=release.hash,
+            published_at=release.published_at,
+            newest_revision=newest.revision,
+            why=release.why,
+            approval_key=release.approval_key,
+            **_people(connection, release.release_id),
+        )
     runs = stored_runs(connection, period, scheme_id)
     schemes = sorted({run.scheme.scheme_id for run in runs})
     if len(schemes) > 1:
         raise Refused(f"{period.text} was scored by {' and '.join(schemes)}; name one with --scheme")
     return Stored.newest(runs[0]), None
+
+
+def _people(connection: psycopg.Connection[DictRow], release_id: int) -> dict[str, Person]:
+    """Who closed and who approved, as far as anybody said whose their logins are."""
+    told = connection.execute("select act, name, office from publish.people_of(%s)", [release_id])
+    return {f"{row['act']}_by": Person(row["name"], row["office"]) for row in told}
+
+
+def _issuer(connection: psycopg.Connection[DictRow], release: Release | None) -> Issuer | None:
+    """Who issues on the day of the publication. A draft is issued by nobody."""
+    if release is None:
+        return None
+    row = connection.execute(_ISSUER, {"day": release.published_at.date()}).fetchone()
+    return Issuer(row["issued_by"], row["seal_line"]) if row else None
+
+
+_ISSUER = """
+select data ->> 'issued_by' as issued_by, data ->> 'seal_line' as seal_line
+from config.entry
+where kind = 'bulletin' and until_version is null and (data ->> 'valid_from')::date <= %(day)s
+order by (data ->> 'valid_from')::date desc
+limit 1
+"""
 
 
 def _place(unit: Unit, bands: dict[str, int]) -> tuple:
@@ -132,6 +167,7 @@ def _units(connection: psycopg.Connection[DictRow], stored: Stored) -> dict[str,
     scheme, key = stored.run.scheme, stored.key | {"last_day": stored.run.period.last}
     measured = defaultdict(list)
     for row in connection.execute(stored.sql(_MEASURED), key):
+        row["shrunken_value"] = row["shrunken_value"] if scheme.publication.shrunken else None
         measured[row.pop("unit_code")].append(Measured(**row))
     place = {one.code: at for at, one in enumerate(scheme.indicators)}
     groups = defaultdict(list)
@@ -170,8 +206,8 @@ select
     numerator,
     denominator,
     value,
-    wilson_low,
-    wilson_high,
+    round(100 * wilson_low, 2) as wilson_low_pct,
+    round(100 * wilson_high, 2) as wilson_high_pct,
     target,
     points_max,
     points,

@@ -1,7 +1,7 @@
 """What an export shows, as plain values: one reader makes a ``Report``, each format has a writer that only reads it.
 
-Rates are in percent (``value``), ends of intervals are shares of 1, moments carry their time zone, points are exact
-decimals. A report holds case numbers, files and findings, and nothing of a citizen: no name, number, address or text.
+Rates, targets and the ends of intervals are in percent, moments carry their time zone, points are exact decimals.
+A report holds case numbers, files and findings, and nothing of a citizen: no name, number, address or text.
 """
 
 from collections import Counter
@@ -20,15 +20,28 @@ Z_95 = 1.959964
 
 
 @dataclass(frozen=True)
+class Person:
+    """Who stands for a release, as whoever makes logins told it. Never a login."""
+
+    name: str
+    office: str | None = None
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """The body that issues the bulletin, and the line for its seal."""
+
+    name: str
+    seal_line: str | None = None
+
+
+@dataclass(frozen=True)
 class Release:
     """What makes a score official. A report without one is a draft (试算) and says so on every page."""
 
     release_id: int
     revision: int
     hash: str
-    closed_by: str
-    approved_by: str
-    """The database logins that closed and approved."""
     published_at: datetime
     newest_revision: int
     """Of the period: a later one stands in this one's place."""
@@ -36,6 +49,13 @@ class Release:
     """Of a revision."""
     approval_key: str | None = None
     """The public key whose signature approved it; null: by login only."""
+    closed_by: Person | None = None
+    approved_by: Person | None = None
+    """None where nobody said whose the login is."""
+
+    @property
+    def is_first(self) -> bool:
+        return self.revision == 1
 
     @property
     def is_replaced(self) -> bool:
@@ -99,8 +119,8 @@ class Measured:
     numerator: Decimal | None
     denominator: Decimal | None
     value: Decimal | None
-    wilson_low: Decimal | None = None
-    wilson_high: Decimal | None = None
+    wilson_low_pct: Decimal | None = None
+    wilson_high_pct: Decimal | None = None
     target: Decimal | None = None
     points_max: Decimal | None = None
     points: Decimal | None = None
@@ -200,6 +220,8 @@ class Report:
     release: Release | None = None
     diff: Diff | None = None
     """What the release changed against the revision before it."""
+    issuer: Issuer | None = None
+    """Of a release, where the city's configuration names one."""
     number: str | None = None
     """The document number (文号) of the bulletin."""
     is_public: bool = False
@@ -222,6 +244,11 @@ class Report:
     def names(self) -> dict[str, str]:
         """The indicators' names by code."""
         return {one.code: one.name for one in self.indicators}
+
+    @property
+    def moved_names(self) -> tuple[str, ...]:
+        """The units that a revision moved, by name."""
+        return tuple(one.unit_name for one in self.diff.units) if self.diff else ()
 
     @property
     def has_costs(self) -> bool:
@@ -269,7 +296,7 @@ def _total(indicator: Indicator, parts: list[Measured | None]) -> Measured:
         return Measured(indicator.code, numerator, denominator, None)
     targets = {part.target for part in found}
     low = high = None
-    if any(part.wilson_low is not None for part in found):
+    if any(part.wilson_low_pct is not None for part in found):
         low, high = wilson(numerator, denominator)
     value = (100 * numerator / denominator).quantize(Decimal("0.0001"), ROUND_HALF_UP)
     target = targets.pop() if len(targets) == 1 else None
@@ -277,8 +304,8 @@ def _total(indicator: Indicator, parts: list[Measured | None]) -> Measured:
 
 
 def wilson(numerator: Decimal, denominator: Decimal) -> tuple[Decimal, Decimal]:
-    """Wilson's 95 % interval as shares of 1, to four decimals: 6 of 7 is 0.4869 to 0.9743."""
+    """Wilson's 95 % interval in percent, to two decimals: 6 of 7 is 48.69 to 97.43."""
     count, of = float(numerator), float(denominator)
     middle, spread = count + Z_95**2 / 2, Z_95 * sqrt(count * (of - count) / of + Z_95**2 / 4)
     low, high = (middle - spread) / (of + Z_95**2), (middle + spread) / (of + Z_95**2)
-    return Decimal(f"{low:.4f}"), Decimal(f"{high:.4f}")
+    return Decimal(f"{100 * low:.2f}"), Decimal(f"{100 * high:.2f}")

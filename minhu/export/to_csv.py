@@ -1,4 +1,7 @@
-"""One table of the report as CSV: UTF-8 with a mark, so that Excel reads the Chinese; columns are named as in mart."""
+"""One table of the report as CSV: UTF-8 with a mark, so that Excel reads the Chinese; columns are named as in mart.
+
+Rates, targets and the ends of intervals are in percent, as on the sheets of the workbook.
+"""
 
 import csv
 from collections.abc import Callable, Iterator
@@ -13,7 +16,7 @@ OF_UNIT = ("peer_group", "peer_group_name", "unit_code", "unit_name")
 OF_SCORE = ("raw_points", "score_100", "assessed_points", "band", "rank_in_group", "not_ranked_reason", "listed_on")
 OF_INDICATOR = (
     *("indicator_code", "indicator_name", "numerator", "denominator", "value", "target", "points_max", "points"),
-    *("wilson_low", "wilson_high", "funnel_flag", "is_suppressed", "shrunken_value"),
+    *("wilson_low_pct", "wilson_high_pct", "funnel_flag", "is_suppressed", "shrunken_value"),
 )
 OF_COST = (
     *("indicator_code", "indicator_name", "lost", "feed_code", "feed_name", "case_no", "finding", "rule"),
@@ -61,7 +64,7 @@ def _indicators(report: Report) -> Iterator[tuple]:
     for group, unit in report.units():
         for one in unit.measured:
             counted = (one.numerator, one.denominator, one.value, one.target, one.points_max, one.points)
-            chance = (one.wilson_low, one.wilson_high, one.funnel_flag, one.is_suppressed, one.shrunken_value)
+            chance = (one.wilson_low_pct, one.wilson_high_pct, one.funnel_flag, one.is_suppressed, one.shrunken_value)
             yield (*_unit(group, unit), one.code, report.names[one.code], *counted, *chance)
 
 

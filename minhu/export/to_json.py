@@ -7,7 +7,8 @@ from io import BytesIO, TextIOWrapper
 from minhu.export.report import Report
 from minhu.schemes.plain import one_level
 
-FORMAT = "minhu-report/1"
+FORMAT = "minhu-report/2"
+"""2: rates, targets and the ends of intervals all in percent; people by name and office."""
 
 
 def as_json(report: Report) -> bytes:

@@ -1,14 +1,14 @@
-"""The workbook: cover, overview with charts, a table for each peer group, units on request, evidence, notes."""
+"""The workbook: cover, overview with charts, a table for each peer group, indicators, units asked for, rows, notes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
 
 from xlsxwriter.worksheet import Worksheet
 
 from minhu.errors import Refused
 from minhu.export.annex import unit_line
-from minhu.export.book import ROW, Book, counted, head, line, tall
-from minhu.export.figures import arrows, bare, interval
+from minhu.export.book import ROW, Book, counted, head, line, tall, wide_enough
+from minhu.export.figures import arrows, bare
 from minhu.export.report import Cost, Group, Indicator, Measured, Report, Unit
 from minhu.export.words import Words
 from minhu.export.xlsx_overview import overview
@@ -17,11 +17,6 @@ from minhu.glossary.decided import PUBLISHED, ROW_CHANGE
 from minhu.publish.diff import Diff
 from minhu.schemes.words import limit
 
-NARROW, REASON, ACROSS = 8.5, 16, 102.0
-"""Of a group's sheet: the width of an indicator's columns and of the reason, and what fits across a page as it is. More
-indicators go on further pages, the units' names again before them."""
-SCALE, SCALE_OF_MORE = 60, 54
-"""At which it prints, in percent; with a second rate in each indicator."""
 MOST_ROWS = 1_048_000
 """A sheet holds 1,048,576."""
 
@@ -37,6 +32,7 @@ def as_xlsx(report: Report, words: Words, units: Iterable[str] = ()) -> bytes:
     overview(book)
     for group in report.groups:
         _group(book, group)
+    _indicators(book)
     _apart(book)
     if report.diff:
         _revised(book, report.diff)
@@ -52,10 +48,8 @@ def as_xlsx(report: Report, words: Words, units: Iterable[str] = ()) -> bytes:
 
 def _cover(book: Book) -> None:
     report, words = book.report, book.words
-    sheet = book.sheet(words("cover"), wide=False)
+    sheet = book.sheet(words("cover"), wide=False, widths=(20, 72))
     sheet.hide_gridlines(2)
-    sheet.set_column(0, 0, 20)
-    sheet.set_column(1, 1, 72)
     book.put(sheet, 1, 0, report.title, "title")
     book.put(sheet, 2, 0, words("bulletin_of", period=words.period(report)), "subtitle")
     row = 4
@@ -78,64 +72,39 @@ def _cover(book: Book) -> None:
         row += 1
 
 
-def _columns(book: Book, indicator: Indicator) -> tuple[str, ...]:
-    """What is shown of a unit by an indicator: a rate with its counts, interval and flag, or a count."""
-    drawn = ("shrunken_value",) if book.report.is_shrunken else ()
-    rate = ("numerator", "denominator", "rate", "wilson_low", "wilson_high", *drawn, "funnel_flag", "points")
-    return tuple(book.words(name) for name in (rate if indicator.is_rate else ("count", "points")))
-
-
 def _group(book: Book, group: Group) -> None:
-    """A peer group: every unit, its score first, then each indicator; the sums below."""
+    """A peer group: every unit, its score first, then value and points by each indicator; the sums below."""
     report, words = book.report, book.words
     ranked = ["rank_in_group"] if report.is_ranked else []
     own = [words(key) for key in ("unit_code", "unit", "band", *ranked, "score_100")]
     own.append(words("assessed_of", points=bare(group.points)))
     own += [words("listed_on")] if report.lists else []
     own.append(words("not_ranked_reason"))
-    sheet = book.sheet(group.name, freeze=(2, 2), head_rows=2)
-    scale = SCALE_OF_MORE if report.is_shrunken else SCALE
-    sheet.set_print_scale(scale)
-    sheet.repeat_columns(0, 1)
-    breaks: list[int] = []
-    room = 0.0
-    sheet.set_column(0, 0, 13)
-    sheet.set_column(1, 1, 32)
-    sheet.set_column(2, len(own) - 2, 9)
-    sheet.set_column(len(own) - 1, len(own) - 1, REASON)
-    sheet.set_row(1, 30)
+    name = wide_enough((unit.name for unit in group.units), 20)
+    widths = [12.5, name, *[8.5] * (len(own) - 3), 14, *[9, 7.5] * len(report.indicators)]
+    sheet = book.sheet(group.name, freeze=(2, 2), heads=(0, 1), widths=widths)
+    sheet.set_row(1, 2 * ROW)
     for column, title in enumerate(own):
         sheet.merge_range(0, column, 1, column, title, book.format("head"))
-    column = len(own)
-    for indicator in report.indicators:
-        titles = _columns(book, indicator)
-        sheet.merge_range(0, column, 0, column + len(titles) - 1, indicator.name, book.format("head"))
-        for at, title in enumerate(titles, start=column):
-            sheet.write_string(1, at, title, book.format("head"))
-        sheet.set_column(column, column + len(titles) - 1, NARROW)
-        if room < len(titles) * NARROW:
-            breaks, room = [*breaks, column], 100 * ACROSS / scale - 45
-        room -= len(titles) * NARROW
-        column += len(titles)
-    sheet.set_v_pagebreaks(breaks)
+    for column, indicator in enumerate(report.indicators):
+        at = len(own) + 2 * column
+        sheet.merge_range(0, at, 0, at + 1, indicator.name, book.format("head"))
+        titles = ("rate" if indicator.is_rate else "count", "points")
+        for beside, title in enumerate(titles):
+            sheet.write_string(1, at + beside, words(title), book.format("head"))
     for row, unit in enumerate(group.units, start=2):
-        _unit_line(book, sheet, row, unit)
+        _unit_line(book, sheet, row, unit, widths)
     last = len(group.units) + 2
-    book.put(sheet, last, 0, None, "text", is_total=True)
-    book.put(sheet, last, 1, words("total"), "text", is_total=True)
-    for at in range(2, len(own)):
-        book.put(sheet, last, at, None, "text", is_total=True)
-    column = len(own)
+    cells: list[tuple[object, str]] = [(None, "text"), (words("total"), "text"), *[(None, "text")] * (len(own) - 2)]
     for indicator in report.indicators:
-        cells = list(_cells(book, indicator, group.total(indicator.code)))
-        for at, (value, look) in enumerate(cells, start=column):
-            book.put(sheet, last, at, value, look, is_total=True)
-        column += len(cells)
+        cells += _result(book, indicator, group.total(indicator.code))
+    for at, (value, look) in enumerate(cells):
+        book.put(sheet, last, at, value, look, is_total=True)
     if group.units:
-        sheet.autofilter(1, 0, last - 1, column - 1)
+        sheet.autofilter(1, 0, last - 1, len(cells) - 1)
 
 
-def _unit_line(book: Book, sheet: Worksheet, row: int, unit: Unit) -> None:
+def _unit_line(book: Book, sheet: Worksheet, row: int, unit: Unit, widths: Sequence[float]) -> None:
     report, words = book.report, book.words
     points: list[tuple[object, str]] = [(value, "points") for value in (unit.score_100, unit.assessed_points)]
     if unit.is_suppressed:
@@ -145,35 +114,58 @@ def _unit_line(book: Book, sheet: Worksheet, row: int, unit: Unit) -> None:
     cells += [(unit.listed_on, "grey")] if report.lists else []
     cells.append((words.reason(unit.reason), "text"))
     for indicator in report.indicators:
-        cells += _cells(book, indicator, unit.by(indicator.code))
-    line(book, sheet, row, 0, cells, (99, 32, *[99] * (len(cells) - 2)))
-    if unit.reason:
-        sheet.set_row(row, tall(words.reason(unit.reason), REASON))
+        cells += _result(book, indicator, unit.by(indicator.code))
+    line(book, sheet, row, 0, cells, widths)
 
 
-def _cells(book: Book, indicator: Indicator, one: Measured | None) -> Iterator[tuple[object, str]]:
-    words = book.words
-    if one is None:
-        yield from [(None, "plain")] * len(_columns(book, indicator))
-        return
-    if indicator.is_rate:
-        yield from counted(one, words)
-        if book.report.is_shrunken:
-            yield (words("suppressed"), "grey") if one.is_suppressed else (one.shrunken_value, "percent2")
-        yield arrows(one.funnel_flag) or None, "grey"
+def _result(book: Book, indicator: Indicator, one: Measured | None) -> Iterator[tuple[object, str]]:
+    """The value by an indicator, and its points."""
+    if one is not None and one.is_suppressed:
+        yield book.words("suppressed"), "grey"
     else:
-        yield (words("suppressed"), "grey") if one.is_suppressed else (one.value, "plain")
-    yield one.points, "points"
+        yield _value(indicator, one)
+    yield one and one.points, "points"
+
+
+def _value(indicator: Indicator, one: Measured | None) -> tuple[object, str]:
+    if one is None or one.value is None:
+        return None, "plain"
+    return (one.value / 100, "share") if indicator.is_rate else (one.value, "plain")
+
+
+def _indicators(book: Book) -> None:
+    """A line for each unit and indicator: counts, rate and interval, points; the sums of each group below its units."""
+    report, words = book.report, book.words
+    drawn = ["shrunken_value"] if report.is_shrunken else []
+    titles = ("peer_group", "unit", "indicator", *COUNTED, *drawn, *JUDGED)
+    name = wide_enough((unit.name for _, unit in report.units()), 20)
+    widths = (9, name, 14, 8, 8, 9, 9, 9, *[9] * len(drawn), 8, 8, 7, 8, 8)
+    sheet = book.sheet(words("indicators"), freeze=(1, 3), heads=(0, 0), widths=widths)
+    sheet.set_row(0, 2 * ROW)
+    head(book, sheet, 0, [words(title) for title in titles])
+    row = 0
+    for group in report.groups:
+        named = [(unit.name, unit.by, False) for unit in group.units]
+        for told, by, is_total in (*named, *([(words("total"), group.total, True)] if named else [])):
+            for indicator in report.indicators:
+                if (one := by(indicator.code)) is None:
+                    continue
+                row += 1
+                cells = ((group.name, "text"), (told, "text"), *_indicator_cells(indicator, one, report, words))
+                for at, (value, look) in enumerate(cells):
+                    book.put(sheet, row, at, value, look, is_total=is_total)
+    if row:
+        sheet.autofilter(0, 0, row, len(titles) - 1)
 
 
 def _apart(book: Book) -> None:
     """Units with nothing to judge, with the reason."""
     report, words = book.report, book.words
-    sheet = book.sheet(words("apart"), wide=False, freeze=(1, 0), head_rows=1)
-    titles = (("unit_code", 14), ("unit", 40), ("peer_group", 12), ("not_ranked_reason", 40))
+    name = wide_enough((unit.name for group in report.groups for unit in group.apart), 40)
+    titles = (("unit_code", 14), ("unit", name), ("peer_group", 12), ("not_ranked_reason", 40))
+    widths = [width for _, width in titles]
+    sheet = book.sheet(words("apart"), wide=False, freeze=(1, 0), heads=(0, 0), widths=widths)
     head(book, sheet, 0, [words(title) for title, _ in titles])
-    for column, (_, width) in enumerate(titles):
-        sheet.set_column(column, column, width)
     row = 0
     for row, (group, unit) in enumerate(((g, unit) for g in report.groups for unit in g.apart), start=1):
         for column, value in enumerate((unit.code, unit.name, group.name, words.reason(unit.reason))):
@@ -185,16 +177,15 @@ def _apart(book: Book) -> None:
 def _revised(book: Book, diff: Diff) -> None:
     """What the revision changed: why, then a line for each number and each row of evidence."""
     report, words = book.report, book.words
-    sheet = book.sheet(words("revised"), wide=False, freeze=(4, 0), head_rows=4)
-    titles = (("unit_code", 14), ("unit", 30), ("indicator", 18), ("what", 34), ("before", 14), ("after", 14))
-    for column, (_, width) in enumerate(titles):
-        sheet.set_column(column, column, width)
+    name = wide_enough((unit.name for _, unit in report.units()), 30)
+    titles = (("unit_code", 14), ("unit", name), ("indicator", 18), ("what", 34), ("before", 14), ("after", 14))
+    widths = [width for _, width in titles]
+    sheet = book.sheet(words("revised"), freeze=(4, 0), heads=(3, 3), widths=widths)
     causes = words("said_causes", causes=words("semicolon").join(diff.causes)) if diff.causes else ""
     for row, text in enumerate((words.revision(report), causes)):
         sheet.merge_range(row, 0, row, len(titles) - 1, text, book.format("value"))
-        sheet.set_row(row, tall(text, 124))
+        sheet.set_row(row, tall(text, sum(widths)))
     head(book, sheet, 3, [words(title) for title, _ in titles])
-    widths = [width for _, width in titles]
     for row, moved in enumerate(_moves(report, diff, words), start=4):
         line(book, sheet, row, 0, [(value, "text") for value in moved], widths)
 
@@ -220,111 +211,91 @@ def _moves(report: Report, diff: Diff, words: Words) -> Iterator[tuple[str | Non
 def _unit(book: Book, group: Group, unit: Unit) -> None:
     """A unit's own sheet: its result, its indicators, and the rows that cost it points."""
     report, words = book.report, book.words
-    sheet = book.sheet(unit.name)
-    _cost_columns(sheet, 0)
+    measured = [(indicator, one) for indicator in report.indicators if (one := unit.by(indicator.code))]
+    costs = [(one, cost) for one in unit.measured for cost in one.costs or ()]
+    first = len(measured) + 5
+    sheet = book.sheet(unit.name, heads=(first + 1, first + 1) if costs else None, widths=WIDTHS)
     book.put(sheet, 0, 0, unit.name, "title")
     book.put(sheet, 1, 0, unit_line(group, unit, words), "subtitle")
-    titles = (
-        "indicator",
-        "numerator",
-        "denominator",
-        "value",
-        "interval",
-        "funnel_flag",
-        "target",
-        "points_max",
-        "points",
-        "lost_points",
-        *(["shrunken_value"] if report.is_shrunken else []),
-    )
-    head(book, sheet, 3, [words(title) for title in titles])
+    drawn = ["shrunken_value"] if report.is_shrunken else []
+    head(book, sheet, 3, [words(title) for title in ("indicator", *COUNTED, *drawn, *JUDGED)])
     sheet.set_row(3, 2 * ROW)
-    row = 4
-    for indicator in report.indicators:
-        if (one := unit.by(indicator.code)) is None:
-            continue
+    for row, (indicator, one) in enumerate(measured, start=4):
         line(book, sheet, row, 0, _indicator_cells(indicator, one, report, words), WIDTHS)
-        row += 1
-    row += 1
-    book.put(sheet, row, 0, words.of(PUBLISHED, "evidence"), "bold")
-    head(book, sheet, row + 1, [words(title) for title in COSTS])
-    costs = [(one, cost) for one in unit.measured for cost in one.costs or ()]
-    for at, (one, cost) in enumerate(costs, start=row + 2):
-        _cost_line(book, sheet, at, 0, one, cost)
+    book.put(sheet, first, 0, words.of(PUBLISHED, "evidence"), "bold")
+    head(book, sheet, first + 1, [words(title) for title in COSTS])
+    for at, (one, cost) in enumerate(costs, start=first + 2):
+        _cost_line(book, sheet, at, 0, one, cost, WIDTHS)
     if not costs:
-        book.put(sheet, row + 2, 0, words("no_costs"), "text")
+        book.put(sheet, first + 2, 0, words("no_costs"), "text")
 
 
-def _indicator_cells(indicator: Indicator, one: Measured, report: Report, words: Words) -> tuple[tuple, ...]:
-    value = one.value / 100 if indicator.is_rate and one.value is not None else one.value
+COUNTED = ("numerator", "denominator", "value", "wilson_low", "wilson_high")
+JUDGED = ("funnel_flag", "target", "points_max", "points", "lost_points")
+
+
+def _indicator_cells(
+    indicator: Indicator, one: Measured, report: Report, words: Words
+) -> tuple[tuple[object, str], ...]:
+    """The indicator by name, then what stands under COUNTED, the second rate where it is shown, and JUDGED."""
+    counts = list(counted(one, words))
+    if not one.is_suppressed:
+        counts[2] = (words("not_applicable"), "grey") if one.value is None else _value(indicator, one)
     return (
         (indicator.name, "text"),
-        (one.numerator, "plain"),
-        (one.denominator, "plain"),
-        (words("not_applicable"), "grey") if value is None else (value, "share" if indicator.is_rate else "plain"),
-        (interval(one), "grey"),
-        (words.flag(one.funnel_flag), "text"),
+        *counts,
+        *([(one.shrunken_value, "percent2")] if report.is_shrunken else []),
+        (arrows(one.funnel_flag) or None, "grey"),
         (one.target, "percent"),
         (one.points_max, "plain"),
         (one.points, "points"),
         (one.lost, "points"),
-        *([(one.shrunken_value, "percent2")] if report.is_shrunken else []),
     )
 
 
 COSTS = (
-    *("indicator", "lost_points", "feed", "case_no", "finding", "limit_rule"),
-    *("received_at", "dispatched_at", "due_at", "occurred_at", "marginal", "clock", "source"),
+    *("indicator", "lost_points", "marginal", "feed", "case_no", "finding", "limit_rule", "clock"),
+    *("received_at", "dispatched_at", "due_at", "occurred_at", "source"),
 )
-WIDTHS = (14, 7, 11, 20, 16, 14, 15.5, 15.5, 15.5, 15.5, 8.5, 60, 34)
-"""Of the columns of evidence. The clock and the source are printed on a page of their own, behind the case again."""
-EVIDENCE_SCALE = 60
+WIDTHS = (11, 8, 8.5, 12, 20, 16, 20, 54, 11.5, 11.5, 11.5, 11.5, 46)
+"""Of the columns of evidence: a case and its clock stand in one line of one page."""
 
 
-def _cost_columns(sheet: Worksheet, first: int) -> None:
-    """The columns of evidence from the ``first`` on, and how they print."""
-    for column, width in enumerate(WIDTHS, start=first):
-        sheet.set_column(column, column, width)
-    sheet.set_print_scale(EVIDENCE_SCALE)
-    sheet.repeat_columns(0, first + COSTS.index("case_no"))
-    sheet.set_v_pagebreaks([first + COSTS.index("clock")])
-
-
-def _cost_line(book: Book, sheet: Worksheet, row: int, column: int, one: Measured, cost: Cost) -> None:
+def _cost_line(
+    book: Book, sheet: Worksheet, row: int, column: int, one: Measured, cost: Cost, widths: Sequence[float]
+) -> None:
     cells = (
         (book.report.names[one.code], "text"),
         (cost.lost, "points"),
+        (cost.marginal_reason, "text") if cost.marginal is None else (cost.marginal, "worth"),
         (cost.feed_name, "text"),
         (cost.case_no, "text"),
         (cost.finding, "text"),
         (cost.rule, "text"),
+        (cost.clock and cost.clock.text_zh, "text"),
         (cost.received_at, "moment"),
         (cost.dispatched_at, "moment"),
         (limit(cost.due_at) if cost.due_at else None, "text"),
         (cost.occurred_at, "moment"),
-        (cost.marginal_reason, "text") if cost.marginal is None else (cost.marginal, "worth"),
-        (cost.clock and cost.clock.text_zh, "text"),
         ("；".join(cost.sources), "text"),
     )
-    line(book, sheet, row, column, cells, WIDTHS)
+    line(book, sheet, row, column, cells, widths)
 
 
 def _evidence(book: Book) -> None:
     """Every row that cost points, of the units that were taken apart."""
     report, words = book.report, book.words
-    sheet = book.sheet(words.of(PUBLISHED, "evidence"), freeze=(1, 2), head_rows=1)
     titles = ("peer_group", "unit", *COSTS)
+    name = wide_enough((unit.name for _, unit, _, _ in report.costs()), 16)
+    sheet = book.sheet(words.of(PUBLISHED, "evidence"), freeze=(1, 2), heads=(0, 0), widths=(7, name, *WIDTHS))
     head(book, sheet, 0, [words(title) for title in titles])
-    sheet.set_column(0, 0, 8)
-    sheet.set_column(1, 1, 16)
-    _cost_columns(sheet, 2)
     row = 0
     for row, (group, unit, one, cost) in enumerate(report.costs(), start=1):
         if row > MOST_ROWS:
             raise Refused(f"more than {MOST_ROWS:,} rows of evidence do not fit on a sheet; name units with --unit")
         book.put(sheet, row, 0, group.name, "text")
         book.put(sheet, row, 1, unit.name, "text")
-        _cost_line(book, sheet, row, 2, one, cost)
+        _cost_line(book, sheet, row, 2, one, cost, WIDTHS)
     if row:
         sheet.autofilter(0, 0, row, len(titles) - 1)
     else:
@@ -334,9 +305,7 @@ def _evidence(book: Book) -> None:
 def _notes(book: Book) -> None:
     """What the numbers mean: the rules of each indicator, then the notes."""
     report, words = book.report, book.words
-    sheet = book.sheet(words("notes"), wide=False, freeze=(1, 0), head_rows=1)
-    sheet.set_column(0, 0, 18)
-    sheet.set_column(1, 1, 80)
+    sheet = book.sheet(words("notes"), wide=False, freeze=(1, 0), heads=(0, 0), widths=(18, 80))
     head(book, sheet, 0, [words("indicator"), words("rule")])
     row = 1
     for indicator, rule in words.rules(report):

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 from minhu.export.figures import bare
-from minhu.export.report import Indicator, Release, Report
+from minhu.export.report import Indicator, Person, Release, Report
 from minhu.glossary.cases import LEFT_OUT
 from minhu.glossary.columns import COLUMN
 from minhu.glossary.kind import Kind, Lang, Word
@@ -50,22 +50,24 @@ TEXT = {
         "dispatch and sources are those of today.",
     ),
     "release_line": (
-        "发布编号 {release.release_id}　修订号 {release.revision}　审批人 {release.approved_by}（{approval}）　"
-        "发布时间 {release.published_at:%Y-%m-%d %H:%M}",
-        "Release {release.release_id}, revision {release.revision}, approved by {release.approved_by} ({approval}), "
-        "published {release.published_at:%Y-%m-%d %H:%M}",
+        "{number}　审批 {approver}（{approval}）　发布时间 {release.published_at:%Y-%m-%d %H:%M}",
+        "{number}, approved by {approver} ({approval}), published {release.published_at:%Y-%m-%d %H:%M}",
     ),
+    "release_number": ("发布编号 {release.release_id}", "Release {release.release_id}"),
+    "release_revised": (
+        "发布编号 {release.release_id}　修订号 {release.revision}",
+        "Release {release.release_id}, revision {release.revision}",
+    ),
+    "nobody_named": ("姓名未登记", "name not registered"),
     "by_login": ("仅凭登录", "by login only"),
     "by_key": ("已签名，公钥 {public}", "signed, public key {public}"),
     "hash_line": ("结果哈希 {release.hash}", "Hash {release.hash}"),
-    "release_foot": (
-        "发布编号 {release.release_id}　修订号 {release.revision}　哈希 {release.hash}",
-        "Release {release.release_id}, revision {release.revision}, hash {release.hash}",
-    ),
+    "release_foot": ("{number}　哈希 {release.hash}", "{number}, hash {release.hash}"),
     # sheets and headings
     "cover": ("封面", "Cover"),
     "overview": ("总体情况", "Overview"),
     "group_scores": ("分组得分", "Scores by peer group"),
+    "indicators": ("指标明细", "Indicators"),
     "main_indicators": ("主要指标", "Main indicators"),
     "revised": ("修订情况", "What was revised"),
     "red_and_black": ("红黑榜", "Red and black lists"),
@@ -159,6 +161,7 @@ TEXT = {
         "{group}; {band}; score {score}; assessed {assessed} of {points}",
     ),
     # charts
+    "continued": ("{title}（续）", "{title} (continued)"),
     "chart_bands": ("图1　各组分档情况（单位数）", "Figure 1. Units by band"),
     "chart_rates": (
         "图2　各组主要指标合计及 95% 区间（短竖线为目标）",
@@ -281,7 +284,34 @@ class Words:
 
     def foot(self, report: Report) -> str:
         """What stands at the foot of every page of a release; nothing of a draft."""
-        return self("release_foot", release=report.release) if report.release else ""
+        release = report.release
+        return self("release_foot", number=self.release_number(release), release=release) if release else ""
+
+    def release_number(self, release: Release) -> str:
+        """Which release it is; of a first one there is no revision to tell."""
+        return self("release_number" if release.is_first else "release_revised", release=release)
+
+    def person(self, person: Person | None) -> str:
+        """Office and name."""
+        return " ".join(filter(None, (person.office, person.name))) if person else self("nobody_named")
+
+    def release_line(self, release: Release) -> str:
+        """Which release it is, who approved it and how, and when it was published."""
+        number, approval = self.release_number(release), self.approval(release)
+        return self(
+            "release_line",
+            release=release,
+            number=number,
+            approver=self.person(release.approved_by),
+            approval=approval,
+        )
+
+    def seal(self, report: Report) -> str:
+        """Who issues it, the day, and the place of the seal, a line each; nothing where nobody does."""
+        if not (report.issuer and report.release):
+            return ""
+        day = self.day(report.release.published_at.date())
+        return "\n".join(filter(None, (report.issuer.name, day, report.issuer.seal_line)))
 
     def flag(self, code: str | None) -> str:
         """A funnel flag in words."""
@@ -330,13 +360,15 @@ class Words:
         if release := report.release:
             facts += [
                 ("release_id", str(release.release_id)),
-                ("revision", str(release.revision)),
+                *([] if release.is_first else [("revision", str(release.revision))]),
                 ("hash", release.hash),
-                ("closed_by", release.closed_by),
-                ("approved_by", f"{release.approved_by}（{self.approval(release)}）"),
+                ("closed_by", self.person(release.closed_by)),
+                ("approved_by", f"{self.person(release.approved_by)}（{self.approval(release)}）"),
                 ("published_at", f"{release.published_at:%Y-%m-%d %H:%M}"),
                 *([("why", release.why)] if release.why else []),
             ]
+        if report.issuer:
+            facts.append(("issued_by", report.issuer.name))
         facts += [("build_id", str(report.build_id)), ("config_version", str(report.config_version))]
         return [(self(key), value) for key, value in facts]
 

@@ -11,9 +11,7 @@ from minhu.paper.charts import BAND_COLOURS
 
 def overview(book: Book) -> None:
     report, words = book.report, book.words
-    sheet = book.sheet(words("overview"), wide=False)
-    sheet.set_column(0, 0, 18)
-    sheet.set_column(1, 12, 11)
+    sheet = book.sheet(words("overview"), wide=False, widths=(18, *[11] * 12))
     row = 0
     if report.bands:
         row = _bands(book, sheet, row)
@@ -79,9 +77,9 @@ def _rates_chart(book: Book, sheet: Worksheet, first: int, shown: list[tuple[str
     sheet.merge_range(first - 1, 9, first - 1, 11, words("reach"), book.format("grey"))
     for row, (name, one) in enumerate(shown, start=first):
         book.put(sheet, row, 11, name, "aside")
-        for column, end in ((9, one.wilson_low), (10, one.wilson_high)):
+        for column, end in ((9, one.wilson_low_pct), (10, one.wilson_high_pct)):
             if one.value is not None and end is not None:
-                book.put(sheet, row, column, abs(one.value / 100 - end), "aside")
+                book.put(sheet, row, column, abs(one.value - end) / 100, "aside")
     sheet.print_area(0, 0, last + 12 + 2 * len(shown), 8)
     chart = book.book.add_chart({"type": "bar"})
     chart.add_series(

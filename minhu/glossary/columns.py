@@ -19,8 +19,9 @@ COLUMN = Kind(
         "release_id": ("发布编号", "Release"),
         "revision": ("修订号", "Revision"),
         "hash": ("结果哈希", "Hash"),
-        "closed_by": ("关账人（登录名）", "Closed by (login)"),
-        "approved_by": ("审批人（登录名）", "Approved by (login)"),
+        "closed_by": ("关账人", "Closed by"),
+        "approved_by": ("审批人", "Approved by"),
+        "issued_by": ("印发单位", "Issued by"),
         "why": ("修订原因", "Why revised"),
         "published_at": ("发布时间", "Published at"),
         # of units and their scores

@@ -60,6 +60,7 @@ CONFIG_ENTRY = Kind(
         "reading": ("读法", "readings of the rules"),
         "feed": ("热线", "hotlines"),
         "delivery": ("交付", "deliveries"),
+        "bulletin": ("通报落款", "who issues bulletins"),
     },
 )
 BY_READING = Kind(  # whether what moved in a revision moved by another reading of the rules

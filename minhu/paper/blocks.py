@@ -6,6 +6,9 @@ from datetime import datetime
 from typing import Literal
 
 from minhu.paper.charts import Drawing, Label
+from minhu.paper.names import Names
+
+NO_NAMES = Names()
 
 WIDTH = 160.0
 """Of the text, in millimetres: A4 less its margins."""
@@ -13,9 +16,9 @@ WIDTH = 160.0
 
 @dataclass(frozen=True)
 class Text:
-    """A line or paragraph by its role."""
+    """A line or paragraph by its role. ``seal``: who issues a paper, its day, the place of the seal, a line each."""
 
-    role: Literal["title", "subtitle", "meta", "notice", "heading", "subheading", "body", "item", "small"]
+    role: Literal["title", "subtitle", "meta", "notice", "heading", "subheading", "body", "item", "small", "seal"]
     text: str
 
 
@@ -49,13 +52,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class PageBreak:
-    pass
+    """Where a new part begins: on a new page, unless that left more than a third of this one blank."""
 
 
 @dataclass(frozen=True)
 class Cover:
     """What stands around the blocks. ``head``: of every page but the first; ``mark``: across each page; ``foot``: under
-    each page's number; ``dated``: the moment that the paper shows, never that of printing.
+    each page's number; ``dated``: the moment that the paper shows, never that of printing; ``names``: of bodies, which
+    never break inside a word.
     """
 
     title: str
@@ -65,9 +69,27 @@ class Cover:
     mark: str | None = None
     foot: str = ""
     lang: Literal["zh", "en"] = "zh"
+    names: Names = NO_NAMES
 
 
 Block = Text | Table | Figure | PageBreak
+
+
+def settled(blocks: Iterable[Block], lang: Literal["zh", "en"] = "zh") -> list[Block]:
+    """The blocks with each table of one row told in a line, and none without a row."""
+    told: list[Block] = []
+    for block in blocks:
+        if not isinstance(block, Table) or len(block.rows) > 1:
+            told.append(block)
+        elif block.rows:
+            told.append(Text("item", _in_a_line(block.columns, block.rows[0], lang)))
+    return told
+
+
+def _in_a_line(columns: tuple[Column, ...], row: Row, lang: str) -> str:
+    between, of = ("；", "：") if lang == "zh" else ("; ", ": ")
+    cells = ((column.title, cell.split()) for column, cell in zip(columns, row.cells, strict=True))
+    return between.join(f"{' '.join(title.split())}{of}{' '.join(words)}" for title, words in cells if words)
 
 
 def texts(blocks: Iterable[Block]) -> Iterator[str]:

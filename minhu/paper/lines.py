@@ -1,23 +1,28 @@
 """Where a line of Chinese, or of Chinese with English and numbers in it, may break."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
+
+from minhu.paper.names import Names
 
 NOT_FIRST = "，。、；：！？）》」』”’％%,.;:!?)]}·"
 """Characters that no line begins with (避头尾)."""
 NOT_LAST = "（《「『“‘([{"
 
 
-def wrap(text: str, width: float, measure: Callable[[str], float], first: float = 0) -> list[str]:
+def wrap(
+    text: str, width: float, measure: Callable[[str], float], first: float = 0, names: Names | None = None
+) -> list[str]:
     """``text`` in lines no wider than ``width``, the first by ``first`` narrower.
 
     A line breaks between any two Chinese characters and at blanks, never before a closing or after an opening mark, nor
-    within a date.
+    within a date, nor inside a word of one of the ``names``.
     """
     lines = []
     for paragraph in text.split("\n"):
         rest, room = paragraph, width - first
+        closed = names.closed(paragraph) if names and measure(rest) > room else frozenset()
         while rest and measure(rest) > room:
-            cut = _cut(rest, room, measure)
+            cut = _cut(rest, room, measure, {at - len(paragraph) + len(rest) for at in closed})
             lines.append(rest[:cut].rstrip(" "))
             rest, room = rest[cut:].lstrip(" "), width
         lines.append(rest)
@@ -25,16 +30,14 @@ def wrap(text: str, width: float, measure: Callable[[str], float], first: float 
     return lines
 
 
-def _cut(text: str, room: float, measure: Callable[[str], float]) -> int:
-    """How many characters of ``text`` make the first line; at least one."""
+def _cut(text: str, room: float, measure: Callable[[str], float], closed: Set[int]) -> int:
+    """How many characters of ``text`` make the first line; at least one. A word wider than the line breaks."""
     low, high = 1, len(text)
     while low < high:  # the longest beginning that fits
         middle = (low + high + 1) // 2
         low, high = (middle, high) if measure(text[:middle]) <= room else (low, middle - 1)
-    for cut in range(low, 0, -1):
-        if _may_break(text[cut - 1], text[cut]):
-            return cut
-    return low
+    open_places = [cut for cut in range(low, 0, -1) if _may_break(text[cut - 1], text[cut])]
+    return next((cut for cut in open_places if cut not in closed), open_places[0] if open_places else low)
 
 
 def _may_break(before: str, after: str) -> bool:

@@ -9,7 +9,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from docx import Document
 from docx.document import Document as Paper
 from docx.enum.table import WD_ALIGN_VERTICAL, WD_TABLE_ALIGNMENT
-from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_BREAK
+from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
@@ -20,9 +20,13 @@ from docx.text.paragraph import Paragraph
 from minhu.paper.blocks import WIDTH, Block, Column, Cover, Figure, PageBreak, Row, Table, Text, texts
 from minhu.paper.charts import Drawing, as_png
 from minhu.paper.fonts import Faces
+from minhu.paper.lines import wrap
+from minhu.paper.names import Names
 
 SERIF, SANS, LATIN = "宋体", "黑体", "Times New Roman"
 """Named, not embedded: every Chinese Office has them, and others put their own in place."""
+BESIDE, POINT = 1.6, 25.4 / 72
+"""What a cell leaves free at each side, and a point, in millimetres."""
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every member of the file, so that the same report gives the same bytes."""
 ALIGN = {
@@ -41,6 +45,7 @@ STYLES = {  # role: style of Word, face, size, line height, before, after, align
     "body": ("Body Text", SERIF, 12, 21, 0, 3, "left"),
     "item": ("通报说明", SERIF, 10.5, 17, 0, 2, "left"),
     "small": ("通报附注", SANS, 8.5, 13, 4, 0, "left"),
+    "seal": ("通报落款", SERIF, 12, 21, 14, 6, "right"),
 }
 
 
@@ -56,11 +61,11 @@ def as_docx(blocks: Sequence[Block], cover: Cover, faces: Faces) -> bytes:
             case Text(role, text):
                 paper.add_paragraph(text, style=STYLES[role][0])
             case Table():
-                _table(paper, block)
+                _table(paper, block, cover.names)
             case Figure(drawing):
                 _figure(paper, drawing, faces)
             case PageBreak():
-                paper.add_paragraph().add_run().add_break(WD_BREAK.PAGE)
+                pass  # where pages end only Word knows: a break could leave most of one blank
     return _same_bytes(paper)
 
 
@@ -99,6 +104,7 @@ def _style(paper: Paper, role: str, lang: str) -> None:
     form.line_spacing, form.space_before, form.space_after = Pt(lead), Pt(before), Pt(after)
     form.alignment = ALIGN[align]
     form.keep_with_next = role in ("heading", "subheading")
+    form.keep_together = role == "seal"
     if role == "body" and lang == "zh":
         form.first_line_indent = Pt(2 * size)
     borders = style.element.pPr.find(qn("w:pBdr"))
@@ -143,16 +149,17 @@ def _figure(paper: Paper, drawing: Drawing, faces: Faces) -> None:
     _run(caption, drawing.alt, SANS, 9, GREY)
 
 
-def _table(paper: Paper, table: Table) -> None:
+def _table(paper: Paper, table: Table, names: Names) -> None:
     grid = paper.add_table(0, len(table.columns))
     grid.alignment, grid.autofit = WD_TABLE_ALIGNMENT.CENTER, False
     _rules(grid._tbl.tblPr)
     share = WIDTH / sum(column.width for column in table.columns)
     for one, column in zip(grid.columns, table.columns, strict=True):
         one.width = Mm(column.width * share)
-    _row(grid.add_row(), Row(tuple(column.title for column in table.columns)), table.columns, share, is_head=True)
+    titles = Row(tuple(column.title for column in table.columns))
+    _row(grid.add_row(), titles, table.columns, share, names, is_head=True)
     for row in table.rows:
-        _row(grid.add_row(), row, table.columns, share)
+        _row(grid.add_row(), row, table.columns, share, names)
     after = paper.add_paragraph()
     after.paragraph_format.line_spacing = after.paragraph_format.space_after = Pt(4)
 
@@ -177,7 +184,9 @@ def _element(name: str, **values: str) -> Any:
     return made
 
 
-def _row(line: _Row, row: Row, columns: tuple[Column, ...], share: float, *, is_head: bool = False) -> None:
+def _row(
+    line: _Row, row: Row, columns: tuple[Column, ...], share: float, names: Names, *, is_head: bool = False
+) -> None:
     marks = line._tr.get_or_add_trPr()
     marks.append(OxmlElement("w:cantSplit"))
     if is_head:
@@ -192,7 +201,20 @@ def _row(line: _Row, row: Row, columns: tuple[Column, ...], share: float, *, is_
             paragraph = cell.paragraphs[0] if (at, part) == parts[0] else cell.add_paragraph()
             paragraph.alignment = ALIGN[column.align]
             paragraph.paragraph_format.space_after = Pt(0)
-            _run(paragraph, part, SANS if is_head else SERIF, 7.5 if at else 9, GREY if at else None)
+            size = 7.5 if at else 9
+            told = _broken(part, column.width * share - 2 * BESIDE, size, names)
+            _run(paragraph, told, SANS if is_head else SERIF, size, GREY if at else None)
+
+
+def _broken(text: str, width: float, size: float, names: Names) -> str:
+    """A cell's text; where a name in it does not fit, with the breaks that Word would put inside its words."""
+    if not any(names.found(text)):
+        return text
+
+    def measure(part: str) -> float:  # full width or half of it, whatever face Word takes
+        return sum(1 if ord(one) > 0x2E7F else 0.56 for one in part) * size * POINT
+
+    return "\n".join(wrap(text, width, measure, names=names))
 
 
 def _shade(cell: _Cell) -> None:

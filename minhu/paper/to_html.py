@@ -1,10 +1,15 @@
-"""Blocks as one HTML file that needs nothing else: no script, no font, no picture of another address."""
+"""Blocks as one HTML file that needs nothing else: no script, no font, no picture of another address.
+
+On a narrow screen a table's rows stand one below the other, each cell behind its column's title.
+"""
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import chain
 
 from minhu.paper.blocks import Block, Column, Cover, Figure, PageBreak, Row, Table, Text
 from minhu.paper.charts import Box, Dot, Drawing, Label, Line, Shape
+from minhu.paper.names import Names
 
 TAGS = {"title": "h1", "heading": "h2", "subheading": "h3"}
 ANCHORS = {"left": "start", "middle": "middle", "right": "end"}
@@ -23,7 +28,12 @@ p.subtitle { text-align: center; font-size: 18px; }
 p.meta { text-align: center; color: #666; }
 p.notice { color: #A32A22; }
 p.small { color: #666; font-size: 12px; }
-p.small, td, th { overflow-wrap: anywhere; }
+p.seal { margin: 28px 0 12px; text-align: right; white-space: pre-line; font-size: 16px; }
+h1, h2, h3, p, td, th, nav a { overflow-wrap: anywhere; }
+.name { word-break: keep-all; }
+.mark { margin: 0 0 16px; padding: 4px 12px; border: 1px solid #A32A22; color: #A32A22; text-align: center; }
+footer { margin-top: 32px; padding-top: 8px; border-top: 1px solid #dde2e7; color: #666; font-size: 12px;
+  text-align: center; overflow-wrap: anywhere; }
 nav { margin: 24px 0 8px; padding: 12px 20px; background: #f5f7fa; font-size: 13.5px; columns: 2; }
 nav a { display: block; color: #1F4E79; text-decoration: none; }
 table { width: 100%; margin: 10px 0 18px; border-collapse: collapse; table-layout: fixed; font-size: 12.5px;
@@ -36,12 +46,30 @@ th.right, td.right { text-align: right; }
 tr.total td { background: #eef2f6; font-weight: 600; }
 .sub { display: block; color: #666; font-size: 11.5px; }
 figure { margin: 14px 0; break-inside: avoid; }
-figure svg { display: block; width: 100%; height: auto; }
+figure div { overflow-x: auto; }
+figure svg { display: block; width: 100%; min-width: 600px; height: auto; }
 figcaption { text-align: center; color: #666; font-size: 12.5px; }
-hr { border: 0; margin: 36px 0; }
+hr { border: 0; border-top: 1px solid #dde2e7; margin: 36px 0; }
+@media screen and (max-width: 720px) {
+  main { margin: 0; padding: 20px 16px 40px; box-shadow: none; }
+  h1 { font-size: 21px; } h2 { font-size: 17px; } nav { columns: 1; }
+  table, tbody { display: block; width: auto; }
+  thead, colgroup { display: none; }
+  tr { display: flex; flex-wrap: wrap; margin: 0 0 12px; padding: 6px 10px; border: 1px solid #dde2e7;
+    border-radius: 4px; }
+  tr.total { background: #eef2f6; }
+  td, td.middle, td.right { display: flex; flex: 0 0 100%; gap: 10px; padding: 4px 0; border: 0; text-align: left;
+    font-size: 14px; }
+  td.middle, td.right { flex-basis: 50%; }
+  td::before { content: attr(data-title); flex: 0 0 5.5em; color: #666; font-size: 12.5px; line-height: 21px;
+    font-weight: 400; white-space: pre-line; }
+  td > div { min-width: 0; }
+  td.nothing { display: none; }
+}
 @media print {
   body { background: #fff; } main { max-width: none; margin: 0; padding: 0; box-shadow: none; }
-  thead { display: table-header-group; } tr { break-inside: avoid; } hr { break-after: page; }
+  thead { display: table-header-group; } tr { break-inside: avoid; } h2, h3 { break-after: avoid; }
+  figure svg { min-width: 0; }
 }
 """
 
@@ -50,7 +78,10 @@ def as_html(blocks: Sequence[Block], cover: Cover) -> str:
     """The blocks as a page with a table of contents. The same blocks give the same text."""
     headings = [block.text for block in blocks if isinstance(block, Text) and block.role == "heading"]
     first = next((at for at, block in enumerate(blocks) if _is_heading(block)), len(blocks))
-    body = [*_written(blocks[:first], 0), *_contents(headings), *_written(blocks[first:], 0)]
+    mark = [f'<p class="mark">{escape(cover.mark)}</p>'] if cover.mark else []
+    foot = [f"<footer>{escape(cover.foot)}</footer>"] if cover.foot else []
+    parts = (_written(blocks[:first], 0, cover.names), _contents(headings), _written(blocks[first:], 0, cover.names))
+    body = [*mark, *chain.from_iterable(parts), *foot]
     return "\n".join(
         (
             "<!doctype html>",
@@ -77,45 +108,57 @@ def _contents(headings: list[str]) -> Iterator[str]:
         yield "</nav>"
 
 
-def _written(blocks: Sequence[Block], headings: int) -> Iterator[str]:
+def _written(blocks: Sequence[Block], headings: int, names: Names) -> Iterator[str]:
     for block in blocks:
         match block:
             case Text(role, text):
                 headings += role == "heading"
                 tag = TAGS.get(role, "p")
                 name = f' id="part{headings}"' if role == "heading" else f' class="{role}"' if tag == "p" else ""
-                yield f"<{tag}{name}>{escape(text)}</{tag}>"
+                yield f"<{tag}{name}>{_told(text, names)}</{tag}>"
             case Table():
-                yield from _table(block)
+                yield from _table(block, names)
             case Figure(drawing):
-                yield f"<figure>{_svg(drawing)}<figcaption>{escape(drawing.alt)}</figcaption></figure>"
+                yield f"<figure><div>{_svg(drawing)}</div><figcaption>{escape(drawing.alt)}</figcaption></figure>"
             case PageBreak():
                 yield "<hr>"
 
 
-def _table(table: Table) -> Iterator[str]:
+def _table(table: Table, names: Names) -> Iterator[str]:
     whole = sum(column.width for column in table.columns)
     yield "<table><colgroup>"
     yield from (f'<col style="width:{100 * column.width / whole:.2f}%">' for column in table.columns)
     yield "</colgroup><thead><tr>"
-    yield from (f"<th{_aligned(column)}>{_cell(column.title)}</th>" for column in table.columns)
+    yield from (f"<th{_classes(column)}>{_cell(column.title, names)}</th>" for column in table.columns)
     yield "</tr></thead><tbody>"
-    yield from (_row(row, table.columns) for row in table.rows)
+    yield from (_row(row, table.columns, names) for row in table.rows)
     yield "</tbody></table>"
 
 
-def _row(row: Row, columns: tuple[Column, ...]) -> str:
-    cells = "".join(f"<td{_aligned(c)}>{_cell(text)}</td>" for text, c in zip(row.cells, columns, strict=True))
+def _row(row: Row, columns: tuple[Column, ...], names: Names) -> str:
+    cells = "".join(
+        f'<td{_classes(column, text)} data-title="{escape(column.title)}"><div>{_cell(text, names)}</div></td>'
+        for text, column in zip(row.cells, columns, strict=True)
+    )
     return f'<tr class="total">{cells}</tr>' if row.is_total else f"<tr>{cells}</tr>"
 
 
-def _cell(text: str) -> str:
+def _cell(text: str, names: Names) -> str:
     first, *rest = text.split("\n")
-    return escape(first) + "".join(f'<span class="sub">{escape(part)}</span>' for part in rest)
+    return _told(first, names) + "".join(f'<span class="sub">{_told(part, names)}</span>' for part in rest)
 
 
-def _aligned(column: Column) -> str:
-    return "" if column.align == "left" else f' class="{column.align}"'
+def _told(text: str, names: Names) -> str:
+    """The text, with the names in it free to break between their words only."""
+    return "".join(
+        escape(piece[0]) if len(piece) == 1 else f'<span class="name">{"<wbr>".join(map(escape, piece))}</span>'
+        for piece in names.pieces(text)
+    )
+
+
+def _classes(column: Column, text: str = "-") -> str:
+    told = [column.align] * (column.align != "left") + ["nothing"] * (not text.strip())
+    return f' class="{" ".join(told)}"' if told else ""
 
 
 def _svg(drawing: Drawing) -> str:

@@ -1,7 +1,12 @@
-"""Blocks as PDF: A4, embedded fonts, vector charts, tables that break over pages under a repeated header."""
+"""Blocks as PDF: A4, embedded fonts, vector charts, tables that break over pages under a repeated header.
 
-from collections.abc import Sequence
+No page has a third of it blank: a part begins on a new page only where this one is nearly full, and where the last page
+would be short the lines stand a little closer or wider, or the last pages share what is on them.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from fpdf import FPDF
 
@@ -40,6 +45,7 @@ STYLES = {
     "body": Style("serif", 12, 21, 0, 3, indent=2),
     "item": Style("serif", 10.5, 17, 0, 2),
     "small": Style("sans", 8.5, 13, 4, 0, colour=GREY),
+    "seal": Style("serif", 12, 21, 14, 6, "right"),
 }
 CELL, SUB, PAD, LEADING = 9.0, 7.2, 1.4, 1.35
 NEEDS = 32.0
@@ -47,17 +53,41 @@ NEEDS = 32.0
 PAGE = "— {} —"
 SPARE = 6.0
 """So far below the text, in millimetres, a small print may go, rather than stand alone on a page."""
+FULL = 0.69
+"""So full is each page of several."""
+STRETCHES = (0.97, 1.03, 0.94, 1.06)
+"""Of the leading and of what is free in cells: tried in this order where the last page is not full enough as it is."""
+SPARES = (0.02, 0.0, 0.04, 0.06, 0.08, 0.1, 0.15)
+"""Then the last pages share what is on them evenly, with so much more room on each as rows and figures need."""
 Colour = str | tuple[int, int, int]
+Wrapped = dict[tuple[str, float, float], list[str]]
+"""The lines of cells by text, width and size."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a paper is laid out: closer or wider, and from which page on only a share of each is used."""
+
+    stretch: float = 1.0
+    since: int = 1
+    share: float = 1.0
 
 
 class Paper(FPDF):
     """A4 with our margins, the page number at the foot and, on a draft, a mark across each page."""
 
-    def __init__(self, faces: Faces, cover: Cover):
+    def __init__(self, faces: Faces, cover: Cover, fit: Fit = Fit(), before: "Paper | None" = None):
+        """``before``: the same paper laid out otherwise, whose fonts and wrapped cells serve again."""
         super().__init__("P", "mm", "A4")
-        self.cover = cover
-        for name, face in (("sans", faces.sans), ("serif", faces.serif)):
-            self.add_font(name, "", face.path, collection_font_number=face.index)
+        self.cover, self.fit = cover, fit
+        self.ends: list[float] = []
+        self.wrapped: Wrapped = before.wrapped if before else {}
+        self.pad = PAD * fit.stretch
+        if before:
+            self.fonts.update(before.fonts)
+        else:
+            for name, face in (("sans", faces.sans), ("serif", faces.serif)):
+                self.add_font(name, "", face.path, collection_font_number=face.index)
         self.set_margins(LEFT, TOP, RIGHT)
         self.set_auto_page_break(False)
         self.set_creation_date(cover.dated)
@@ -66,9 +96,23 @@ class Paper(FPDF):
         self.set_lang("zh-CN" if cover.lang == "zh" else cover.lang)
         self.set_producer("minhu")
 
+    def turn(self) -> None:
+        """Begins a new page."""
+        self.ends.append(self.get_y())
+        self.add_page()
+
+    @property
+    def fullness(self) -> list[float]:
+        """Of each page, from 0 to 1."""
+        return [(y - TOP) / (self.h - BOTTOM - TOP) for y in (*self.ends, self.get_y())]
+
+    def lead(self, style: "Style") -> float:
+        return style.lead * POINT * self.fit.stretch
+
     @property
     def floor(self) -> float:
-        return self.h - BOTTOM
+        room = self.h - BOTTOM - TOP
+        return TOP + room * (self.fit.share if self.page_no() >= self.fit.since else 1.0)
 
     @property
     def free(self) -> float:
@@ -122,7 +166,28 @@ class Paper(FPDF):
 def as_pdf(blocks: Sequence[Block], cover: Cover, faces: Faces) -> bytes:
     """The blocks on paper. The same blocks give the same bytes. Raises Refused when a character has no glyph."""
     faces.check([*texts(blocks), PAGE.format("0123456789"), cover.head, cover.mark or "", cover.foot])
-    paper = Paper(faces, cover)
+    best = _laid(blocks, Paper(faces, cover))
+    for fit in _fits(best.fullness):
+        if min(best.fullness) >= FULL:
+            break
+        paper = _laid(blocks, Paper(faces, cover, fit, best))
+        best = paper if min(paper.fullness) > min(best.fullness) else best
+    return bytes(best.output())
+
+
+def _fits(fullness: list[float]) -> Iterator[Fit]:
+    """What is tried where a paper's last page is short. A single page is as long as it is."""
+    if len(fullness) == 1:
+        return
+    yield from map(Fit, STRETCHES)
+    fewest = ceil((1 - fullness[-1]) / (1 - FULL))
+    for sharing in (fewest, fewest + 1, fewest + 2):
+        share = (sharing - 1 + fullness[-1]) / sharing
+        if sharing <= len(fullness):
+            yield from (Fit(since=len(fullness) - sharing + 1, share=min(1.0, share + spare)) for spare in SPARES)
+
+
+def _laid(blocks: Sequence[Block], paper: Paper) -> Paper:
     paper.add_page()
     for at, block in enumerate(blocks):
         match block:
@@ -135,8 +200,9 @@ def as_pdf(blocks: Sequence[Block], cover: Cover, faces: Faces) -> bytes:
             case Figure(drawing):
                 _figure(paper, drawing)
             case PageBreak():
-                paper.add_page()
-    return bytes(paper.output())
+                if paper.fullness[-1] >= FULL:
+                    paper.turn()
+    return paper
 
 
 def _ends_notices(blocks: Sequence[Block], at: int) -> bool:
@@ -150,24 +216,25 @@ def _needs(paper: Paper, heading: Text, below: Sequence[Block]) -> float:
     if not isinstance(following, Table) or not following.rows:
         return NEEDS
     titles, widths = tuple(column.title for column in following.columns), _widths(paper, following)
-    rows = (_height(_cells(paper, cells, widths)) for cells in (titles, following.rows[0].cells))
-    return max(NEEDS, STYLES[heading.role].lead * POINT + sum(rows) + 3)
+    rows = (_height(paper, _cells(paper, cells, widths)) for cells in (titles, following.rows[0].cells))
+    return max(NEEDS, paper.lead(STYLES[heading.role]) + sum(rows) + 3)
 
 
 def _text(paper: Paper, block: Text, needs: float, *, last_notice: bool) -> None:
     style = STYLES[block.role]
-    lead, width = style.lead * POINT, paper.epw
+    lead, width = paper.lead(style), paper.epw
     paper.set_font(style.face, size=style.size)
     indent = style.indent * style.size * POINT if paper.cover.lang == "zh" else 0
-    lines = wrap(block.text, width, paper.get_string_width, indent)
+    lines = wrap(block.text, width, paper.get_string_width, indent, paper.cover.names)
     spare = SPARE if block.role == "small" else 0
-    if paper.free + spare < style.before * POINT + (needs if style.keeps_next else min(len(lines), 2) * lead):
-        paper.add_page()
+    whole = len(lines) if block.role == "seal" else min(len(lines), 2)
+    if paper.free + spare < style.before * POINT + (needs if style.keeps_next else whole * lead):
+        paper.turn()
     elif paper.get_y() > TOP:
         paper.set_y(paper.get_y() + style.before * POINT)
     for at, line in enumerate(lines):
         if paper.free + spare < lead:
-            paper.add_page()
+            paper.turn()
         _line(paper, line, style, indent if at == 0 else 0, is_last=at == len(lines) - 1)
     paper.set_y(paper.get_y() + style.after * POINT)
     if block.role == "notice" and last_notice:
@@ -183,22 +250,22 @@ def _line(paper: Paper, line: str, style: Style, indent: float, *, is_last: bool
     paper.set_text_color(*style.colour)
     x, y, width = LEFT + indent, paper.get_y(), paper.epw - indent
     taken = paper.get_string_width(line)
-    if style.align == "center":
-        x += (width - taken) / 2
+    if style.align != "left":
+        x += (width - taken) * (0.5 if style.align == "center" else 1)
     slack = width - taken
     justified = not is_last and style.align == "left" and len(line) > 1 and 0 < slack < 3 * style.size * POINT
     if justified:
         paper.set_char_spacing(slack / POINT / (len(line) - 1))
-    paper.text(x, y + style.lead * POINT / 2 + style.size * POINT * 0.36, line)
+    paper.text(x, y + paper.lead(style) / 2 + style.size * POINT * 0.36, line)
     if justified:
         paper.set_char_spacing(0)
-    paper.set_y(y + style.lead * POINT)
+    paper.set_y(y + paper.lead(style))
 
 
 def _figure(paper: Paper, drawing: Drawing) -> None:
     caption = 8.0
     if paper.free < drawing.height + caption + 3:
-        paper.add_page()
+        paper.turn()
     left, top = LEFT + (paper.epw - drawing.width) / 2, paper.get_y() + 3
     for shape in drawing.shapes:
         match shape:
@@ -226,15 +293,18 @@ def _table(paper: Paper, table: Table) -> None:
     paper.set_y(paper.get_y() + 1)
     widths = _widths(paper, table)
     head = _cells(paper, tuple(column.title for column in table.columns), widths)
-    for at, row in enumerate(table.rows):
-        cells = _cells(paper, row.cells, widths)
+    rows = [_cells(paper, row.cells, widths) for row in table.rows]
+    for at, (row, cells) in enumerate(zip(table.rows, rows, strict=True)):
+        needs = _height(paper, cells)
+        if at == len(rows) - 2:  # the last row does not go to the next page alone
+            needs += _height(paper, rows[-1])
         if at == 0:
-            if paper.free < _height(head) + _height(cells):
-                paper.add_page()
+            if paper.free < _height(paper, head) + needs:
+                paper.turn()
             _header(paper, head, table.columns, widths)
-        elif paper.free < _height(cells):
+        elif paper.free < needs:
             _rule(paper, 0.4)
-            paper.add_page()
+            paper.turn()
             _header(paper, head, table.columns, widths)
         _row(paper, cells, table.columns, widths, SHADE if row.is_total else None)
     _rule(paper, 0.4)
@@ -270,18 +340,26 @@ def _cells(paper: Paper, texts: tuple[str, ...], widths: list[float]) -> list[Li
             if not part and not at and text:
                 continue
             size = SUB if at else CELL
-            paper.set_font("sans", size=size)
-            lines += [(line, size) for line in wrap(part, width - 2 * PAD, paper.get_string_width)]
+            lines += [(line, size) for line in _wrapped(paper, part, width - 2 * PAD, size)]
         cells.append(lines)
     return cells
+
+
+def _wrapped(paper: Paper, text: str, width: float, size: float) -> list[str]:
+    """The lines of a cell; a paper laid out again takes them as they were."""
+    key = (text, width, size)
+    if key not in paper.wrapped:
+        paper.set_font("sans", size=size)
+        paper.wrapped[key] = wrap(text, width, paper.get_string_width, names=paper.cover.names)
+    return paper.wrapped[key]
 
 
 def _tall(lines: Lines) -> float:
     return sum(size * POINT * LEADING for _, size in lines)
 
 
-def _height(cells: list[Lines]) -> float:
-    return max(map(_tall, cells)) + 2 * PAD
+def _height(paper: Paper, cells: list[Lines]) -> float:
+    return max(map(_tall, cells)) + 2 * paper.pad
 
 
 def _row(
@@ -291,7 +369,7 @@ def _row(
     widths: list[float],
     fill: tuple[int, int, int] | None,
 ) -> None:
-    height, x, y = _height(cells), LEFT, paper.get_y()
+    height, x, y = _height(paper, cells), LEFT, paper.get_y()
     if fill:
         paper.set_fill_color(*fill)
         paper.rect(LEFT, y, sum(widths), height, "F")

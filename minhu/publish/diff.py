@@ -105,9 +105,17 @@ class Diff:
         return plain(self)
 
 
-def diff(settings: Settings, period: str, revision: int | None = None, scheme_id: str | None = None) -> Diff:
+def diff(
+    settings: Settings,
+    period: str,
+    revision: int | None = None,
+    scheme_id: str | None = None,
+    *,
+    is_for_all: bool = False,
+) -> Diff:
     """Compares ``revision`` of ``period``, or its newest one published or closed, with the one before it.
 
+    ``is_for_all``: for a paper that others will read, without the reasons of decisions and who took them.
     Raises Refused when there is no such revision or nothing before it.
     """
     wanted = Period.parse(period)
@@ -132,7 +140,7 @@ def diff(settings: Settings, period: str, revision: int | None = None, scheme_id
             base_revision=base.revision,
             why=closing.why,
             is_published=closing.release_id is not None,
-            causes=tuple(_causes(connection, base, closing)),
+            causes=tuple(_causes(connection, base, closing, is_for_all)),
             units=_moved(connection, base, closing, "unit_score", _SCORE, names, cases),
             indicators=_moved(connection, base, closing, "unit_indicator", _INDICATOR, names, cases),
             cases=cases,
@@ -247,7 +255,7 @@ order by told.row_no
 """
 
 
-def _causes(connection: psycopg.Connection, base: Closing, closing: Closing) -> list[str]:
+def _causes(connection: psycopg.Connection, base: Closing, closing: Closing, is_for_all: bool) -> list[str]:
     """What is different among the inputs of two closings, in words; to a unit, of decisions those on its appeals."""
     before, after = base.inputs, closing.inputs
     if group_of(connection) == "unit":
@@ -259,7 +267,8 @@ def _causes(connection: psycopg.Connection, base: Closing, closing: Closing) -> 
         )
     ]
     causes += [
-        f"{DECISION.zh(kind)} {number}：{DECISION_STATE.zh(verdict) if verdict else '记入'}（{reason}，{who}）"
+        f"{DECISION.zh(kind)} {number}：{DECISION_STATE.zh(verdict) if verdict else '记入'}"
+        + ("" if is_for_all else f"（{reason}，{who}）")
         for kind, number, verdict, reason, who in connection.execute(
             _DECISIONS, {"base": base.build_id, "build": closing.build_id}
         )

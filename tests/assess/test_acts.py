@@ -32,7 +32,13 @@ ACTS = {  # who may call what; the owner may call everything
         "approve", "waive", "revoke_waiver", "release_batch",
     },
 }  # fmt: skip
-CHANGED = {"unit_login": "login", "identity": "login", "appeal": "statement", "decided_by_one": "kind"}
+CHANGED = {
+    "unit_login": "login",
+    "identity": "login",
+    "person": "name",
+    "appeal": "statement",
+    "decided_by_one": "kind",
+}
 POINT = {
     "scheme_id": "exam",
     "period": "2026-10",

@@ -6,6 +6,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from minhu import database
+from minhu.database import logins
 from minhu.scoring import score
 from minhu.settings import Settings
 from tests.publish.city import judge, login
@@ -54,6 +55,8 @@ def scored(scratch: Callable[..., Settings], tmp_path_factory: pytest.TempPathFa
         )
     score(settings, "2026-10")
     reviewer = login(settings, "x_reviewer", "evaluator")
+    with database.connect(settings, autocommit=True) as connection:
+        logins.name_person(connection, "x_reviewer", "乙某", "考评科")
     publish(settings, reviewer)
     with database.connect(settings) as connection:
         for table in ("fct_unit_score", "fct_unit_indicator", "fct_evidence"):

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from minhu.export.report import Band, Cost, Group, Indicator, Measured, Release, Report, Unit, totals, wilson
+from minhu.export.report import Band, Cost, Group, Indicator, Measured, Person, Release, Report, Unit, totals, wilson
 from minhu.publish.diff import Change, Diff, Moved, MovedCase
 from minhu.scoring.clock_words import Clock
 
@@ -14,7 +14,16 @@ RATE = Indicator("close_on_time", "按时办结率", True, False, note="在时�
 RETURNS = Indicator("return_rate", "退单率", True, True)
 COUNT = Indicator("not_handled", "不处置", False, True)
 INDICATORS = (RATE, RETURNS, COUNT)
-RELEASE = Release(7, 2, "9f2c" * 16, "closer1", "reviewer1", datetime(2026, 11, 5, 9, 30, tzinfo=ZONE), 2, "补报一批")
+RELEASE = Release(
+    release_id=7,
+    revision=2,
+    hash="9f2c" * 16,
+    published_at=datetime(2026, 11, 5, 9, 30, tzinfo=ZONE),
+    newest_revision=2,
+    why="补报一批",
+    closed_by=Person("甲某", "数据管理科"),
+    approved_by=Person("乙某", "考评科"),
+)
 LATE = Clock(
     dispatched_at=datetime(2026, 10, 9, 10, tzinfo=ZONE),
     counting_zh="5 个工作日，自次日起算",

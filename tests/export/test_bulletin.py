@@ -5,11 +5,13 @@ from string import Formatter
 
 from minhu.export.bulletin import bulletin
 from minhu.export.public import suppress
+from minhu.export.report import Issuer
 from minhu.export.words import TEXT, Words
-from minhu.paper.blocks import Table, Text, texts
-from tests.export.given import LATE, RELEASE, moment, ranked, report, rich
+from minhu.paper.blocks import PageBreak, Table, Text, texts
+from tests.export.given import LATE, RELEASE, group, moment, ranked, report, rich
 
 ZH = Words("zh")
+OFFICE = Issuer("某某市综合业绩考评办公室", "（盖章）")
 
 
 def headings(blocks):
@@ -29,14 +31,47 @@ def test_the_chapters_come_in_the_order_of_a_bulletin():
     assert told == ["一、总体情况", "二、分组得分", "三、主要指标", "四、扣分较多的单位", "五、说明"]
 
 
-def test_a_draft_says_so_and_names_no_release():
-    told = all_text(bulletin(report(), ZH))
+def test_a_draft_says_so_and_names_no_release_and_nobody_issues_it():
+    told = all_text(bulletin(report(issuer=OFFICE), ZH))
     assert "未发布·试算稿" in told and "发布编号" not in told
+    assert OFFICE.name not in told and OFFICE.seal_line not in told
+
+
+def test_a_first_publication_has_no_revision_to_tell():
+    first = replace(RELEASE, revision=1, newest_revision=1, why=None)
+    assert "修订" not in all_text(bulletin(report(release=first), ZH))
+    assert "修订" not in ZH.foot(report(release=first)) and "修订号 2" in ZH.foot(report(release=RELEASE))
+    assert "修订号" not in dict(ZH.identity(report(release=first)))
+    assert "revision" not in all_text(bulletin(report(release=first), Words("en")))
+
+
+def test_who_issues_it_the_day_and_the_seal_stand_at_its_end_before_the_annexes():
+    blocks = bulletin(report(release=RELEASE, issuer=OFFICE), ZH, annexes=["D1"])
+    at = next(at for at, block in enumerate(blocks) if isinstance(block, Text) and block.role == "seal")
+    assert blocks[at].text == "某某市综合业绩考评办公室\n2026年11月5日\n（盖章）"
+    assert isinstance(blocks[at + 1], PageBreak) and blocks[at + 2].text == "附件1　单位D1失分明细"
+    bare = bulletin(report(release=RELEASE), ZH)
+    assert not any(isinstance(block, Text) and block.role == "seal" for block in bare)
+
+
+def test_who_is_not_registered_by_name_is_never_told_by_login():
+    told = all_text(bulletin(report(release=replace(RELEASE, approved_by=None)), ZH))
+    assert "审批 姓名未登记（仅凭登录）" in told
+
+
+def test_no_table_has_one_row():
+    alone = replace(report(), groups=(group("town", "镇街", report().groups[1].units[0]),))
+    for given in (report(), rich(), alone, suppress(rich()), ranked(report())):
+        for words in (ZH, Words("en")):
+            blocks = bulletin(given, words, annexes=["D1", "T1"])
+            assert [len(table.rows) for table in tables(blocks) if len(table.rows) < 2] == []
+    assert "单位：单位T1；档次：优秀；百分制得分：100.00；折算（4 分）：4.00" in all_text(bulletin(alone, ZH))
+    assert not any(row.is_total for table in tables(bulletin(alone, ZH)) for row in table.rows)
 
 
 def test_a_release_tells_its_number_revision_hash_approver_and_date():
     told = all_text(bulletin(report(release=RELEASE), ZH))
-    assert "发布编号 7　修订号 2　审批人 reviewer1（仅凭登录）　发布时间 2026-11-05 09:30" in told
+    assert "发布编号 7　修订号 2　审批 考评科 乙某（仅凭登录）　发布时间 2026-11-05 09:30" in told
     assert f"结果哈希 {RELEASE.hash}" in told
     assert "试算" not in told
 
@@ -75,13 +110,12 @@ def test_where_the_scheme_ranks_the_places_are_told():
 
 
 def test_a_unit_without_a_case_is_listed_apart_with_its_reason():
-    apart = tables(bulletin(report(), ZH))[2]
-    assert [row.cells for row in apart.rows] == [("单位D4", "部门", "本期无派单，不参加排名")]
+    assert Text("item", "单位：单位D4；同类组：部门；不排名原因：本期无派单，不参加排名") in bulletin(report(), ZH)
     assert "单位D4" not in {row.cells[0] for table in tables(bulletin(report(), ZH))[:2] for row in table.rows}
 
 
 def test_beside_every_rate_stand_its_counts_and_its_interval():
-    departments = tables(bulletin(report(), ZH))[3]
+    departments = tables(bulletin(report(), ZH))[2]
     cells = {row.cells[0]: row.cells[1:] for row in departments.rows}
     assert cells["单位D1"] == ("75.00%\n18/24\n55.1–88.0%", "0.00%\n0/24\n0.0–13.8%", "0")
     assert cells["单位D3"][0] == "66.67%↓↓\n60/90\n56.4–75.6%"
@@ -90,7 +124,7 @@ def test_beside_every_rate_stand_its_counts_and_its_interval():
 
 
 def test_who_lost_most_comes_first_with_what_cost_it():
-    lost = tables(bulletin(report(), ZH))[5]
+    lost = tables(bulletin(report(), ZH))[4]
     assert [row.cells for row in lost.rows[:2]] == [
         ("单位D3", "合格", "27.00", "按时办结率 −20.00（60/90）；不处置 −5.00（5）；退单率 −2.00（7/70）"),
         ("单位D1", "良好", "7.50", "按时办结率 −7.50（18/24）"),
@@ -119,7 +153,7 @@ def test_a_revision_that_another_replaced_says_so():
 def test_lists_and_second_rates_are_shown_only_where_the_scheme_has_them():
     blocks = bulletin(rich(), ZH, annexes=["D1"])
     at = next(at for at, block in enumerate(blocks) if block == Text("subheading", "黑榜"))
-    assert [row.cells for row in blocks[at + 1].rows] == [("单位D3", "部门", "61.25")]
+    assert blocks[at + 1] == Text("item", "单位：单位D3；同类组：部门；百分制得分：61.25")
     told = all_text(blocks)
     assert "75.00%\n18/24\n55.1–88.0%\n收缩 76.50%" in told and "同类组收缩值：" in told
     plain = all_text(bulletin(report(), ZH, annexes=["D1"]))

@@ -12,7 +12,7 @@ from tests.export.given import COUNT, RATE, count, rate, unit
 
 @pytest.mark.parametrize(
     ("numerator", "denominator", "low", "high"),
-    [(6, 7, "0.4869", "0.9743"), (20, 22, "0.7219", "0.9747"), (0, 5, "0.0000", "0.4345"), (5, 5, "0.5655", "1.0000")],
+    [(6, 7, "48.69", "97.43"), (20, 22, "72.19", "97.47"), (0, 5, "0.00", "43.45"), (5, 5, "56.55", "100.00")],
 )
 def test_the_interval_is_wilsons(numerator, denominator, low, high):
     assert wilson(Decimal(numerator), Decimal(denominator)) == (Decimal(low), Decimal(high))
@@ -22,7 +22,7 @@ def test_rates_are_summed_by_their_counts_not_averaged():
     units = (unit("A", None, None, rate("close_on_time", 1, 2)), unit("B", None, None, rate("close_on_time", 97, 98)))
     (total,) = totals((RATE,), units)
     assert (total.numerator, total.denominator, total.value) == (98, 100, Decimal("98.0000"))
-    assert (total.wilson_low, total.wilson_high, total.target) == (*wilson(Decimal(98), Decimal(100)), 95)
+    assert (total.wilson_low_pct, total.wilson_high_pct, total.target) == (*wilson(Decimal(98), Decimal(100)), 95)
 
 
 def test_a_target_that_differs_between_units_is_none_of_the_group():

@@ -27,7 +27,7 @@ from minhu.paper.charts import DPI, as_png
 from minhu.paper.fonts import find_faces
 from minhu.paper.lines import wrap
 from minhu.paper.to_pdf import Paper
-from tests.export.given import LATE, RELEASE, cost, group, ranked, rate, report, rich, unit
+from tests.export.given import INDICATORS, LATE, RELEASE, cost, group, ranked, rate, report, rich, unit
 
 ZH, EN = Words("zh"), Words("en")
 
@@ -85,7 +85,7 @@ def xml(content: bytes, member: str) -> str:
 
 def test_the_workbook_has_its_sheets():
     names = fastexcel.read_excel(as_xlsx(report(), ZH, ["D1"])).sheet_names
-    assert names == ["封面", "总体情况", "部门", "镇街", "单列单位", "单位D1", "扣分明细", "说明"]
+    assert names == ["封面", "总体情况", "部门", "镇街", "指标明细", "单列单位", "单位D1", "扣分明细", "说明"]
 
 
 def test_the_cover_says_draft_or_who_released_it():
@@ -93,28 +93,55 @@ def test_the_cover_says_draft_or_who_released_it():
     assert "未发布 · 试算" in draft and "未发布·试算稿" in draft and "发布编号" not in draft
     cover = {row[0]: row[1] for row in sheet(as_xlsx(report(release=RELEASE), ZH), "封面")}
     assert (cover["状态"], cover["发布编号"], cover["修订号"]) == ("已发布", "7", "2")
-    assert (cover["结果哈希"], cover["审批人（登录名）"]) == (RELEASE.hash, "reviewer1（仅凭登录）")
+    assert (cover["结果哈希"], cover["审批人"]) == (RELEASE.hash, "考评科 乙某（仅凭登录）")
     assert cover["发布时间"] == "2026-11-05 09:30"
 
 
-def test_a_group_sheet_holds_numbers_as_numbers_and_their_sums():
+def test_a_group_sheet_holds_numbers_as_numbers_and_the_indicators_their_counts_and_sums():
     rows = sheet(as_xlsx(report(), ZH), "部门")
     d1, total = rows[2], rows[6]
     assert d1[:6] == ("D1", "单位D1", "良好", "85", "3.4", None)
-    assert [float(cell) for cell in d1[6:11]] == [18, 24, 0.75, 0.551, 0.88]
-    assert [float(cell) for cell in total[6:9]] == [118, 160, 0.7375]
+    assert [float(cell) for cell in d1[6:8]] == [0.75, 12.5] and float(total[6]) == 0.7375
     assert rows[5][:2] == ("D4", "单位D4") and rows[5][5] == "本期无派单，不参加排名"
+    counted = {row[1:3]: row[3:] for row in sheet(as_xlsx(report(), ZH), "指标明细")}
+    told = [float(cell) for cell in counted["单位D1", "按时办结率"] if cell]
+    assert told == [18, 24, 0.75, 0.551, 0.88, 95, 20, 12.5, 7.5]
+    assert [float(cell) for cell in counted["合计", "按时办结率"][:3]] == [36, 37, 0.972973]  # of the last group
+    assert counted["单位D3", "按时办结率"][5] == "↓↓" and counted["单位D4", "按时办结率"][2] == "不适用"
 
 
-def test_sheets_are_frozen_print_on_a4_and_repeat_their_head():
+def test_every_sheet_prints_one_page_wide_under_its_heads_a_case_beside_its_clock():
+    content = as_xlsx(rich(), ZH, ["D1"])
+    book = xml(content, "xl/workbook.xml")
+    names = re.findall(r'<sheet name="(.+?)"', book)
+    titles = dict(re.findall(r'_xlnm.Print_Titles"[^>]*>(\w+)!(\$\d+:\$\d+)<', book))
+    for at, name in enumerate(names, start=1):
+        page = xml(content, f"xl/worksheets/sheet{at}.xml")
+        assert 'fitToHeight="0"' in page and "<pageSetUpPr fitToPage" in page, name
+        assert "<colBreaks" not in page and " scale=" not in page, name
+        assert re.search(r'paperSize="[89]"', page), name
+    heads = {"部门": "$1:$2", "镇街": "$1:$2", "修订情况": "$4:$4", "单位D1": "$10:$10"}
+    once = ("指标明细", "单列单位", "扣分明细", "说明")
+    assert titles == heads | dict.fromkeys(once, "$1:$1")
+
+
+def test_a_wide_sheet_prints_on_a3_and_a_name_fits_its_column():
+    long = "某某市某某区人力资源和社会保障局社会保险服务中心"
+    given = replace(report(), groups=(group("dept", "部门", replace(unit("D1", "良好", "85.00"), name=long)),))
+    content = as_xlsx(given, ZH)
+    assert 'paperSize="9"' in xml(content, "xl/worksheets/sheet1.xml")
+    narrow, wide = as_xlsx(report(), ZH), as_xlsx(replace(report(), indicators=INDICATORS * 4), ZH)
+    assert [re.search(r'paperSize="(.)"', xml(one, "xl/worksheets/sheet3.xml"))[1] for one in (narrow, wide)] == [*"98"]
+    widths = re.findall(r'<col min="2" max="2" width="([\d.]+)"', xml(content, "xl/worksheets/sheet3.xml"))
+    assert float(widths[0]) >= 2 * len(long)
+
+
+def test_sheets_are_frozen_and_say_draft():
     content = as_xlsx(report(), ZH)
     departments = xml(content, "xl/worksheets/sheet3.xml")
     assert '<pane xSplit="2" ySplit="2"' in departments and 'state="frozen"' in departments
-    assert 'paperSize="9"' in departments and 'orientation="landscape"' in departments and "<colBreaks" in departments
-    assert 'fitToHeight="0"' in xml(content, "xl/worksheets/sheet5.xml")
+    assert 'orientation="landscape"' in departments
     assert "未发布 · 试算" in departments
-    book = xml(content, "xl/workbook.xml")
-    assert re.search(r'_xlnm.Print_Titles"[^>]*>部门!\$A:\$B,部门!\$1:\$2<', book)
     assert "等线" in xml(content, "xl/styles.xml") and "Calibri" not in xml(content, "xl/styles.xml")
     assert 'formatCode="0.00%"' in xml(content, "xl/styles.xml")
 
@@ -134,7 +161,7 @@ def test_a_text_never_becomes_a_formula_and_a_long_number_stays_whole():
     content = as_xlsx(given, ZH)
     with ZipFile(BytesIO(content)) as book:
         assert not any("<f>" in book.read(name).decode() for name in book.namelist() if "worksheets/sheet" in name)
-    assert [row[5] for row in sheet(content, "扣分明细")][1:] == ["=cmd|'/c calc'!A1", "330112202610090001"]
+    assert [row[6] for row in sheet(content, "扣分明细")][1:] == ["=cmd|'/c calc'!A1", "330112202610090001"]
     lines = list(csv.DictReader(StringIO(as_csv(given, "evidence").decode("utf-8-sig"))))
     assert [line["case_no"] for line in lines] == ["'=cmd|'/c calc'!A1", "330112202610090001"]
     assert lines[0]["unit_code"] == "'=D1"
@@ -153,23 +180,28 @@ def test_two_units_with_one_long_name_have_a_sheet_each():
 def test_the_unit_sheet_and_the_evidence_hold_every_row_that_cost_points():
     content = as_xlsx(report(), ZH, ["D1"])
     evidence = sheet(content, "扣分明细")
-    assert [(row[1], row[2], float(row[3]), row[5]) for row in evidence[1:]] == [
+    assert [(row[1], row[2], float(row[3]), row[6]) for row in evidence[1:]] == [
         ("单位D1", "按时办结率", 4.0, "NO202610090001234"),
         ("单位D1", "按时办结率", 3.5, "NO2"),
     ]
     own = sheet(content, "单位D1")
     assert own[1][0] == "部门　良好　得分 85.00　折算 3.40 / 4 分"
-    assert [row[3] for row in own if row[0] == "按时办结率"] == ["0.75", "NO202610090001234", "NO2"]
+    assert [row[3:5] for row in own if row[0] == "按时办结率"] == [
+        ("0.75", "0.551"),
+        ("12345 热线", "NO202610090001234"),
+        ("12345 热线", "NO2"),
+    ]
 
 
 def test_the_workbook_shows_the_clock_the_worth_of_a_row_lists_second_rates_and_what_was_revised():
     content = as_xlsx(rich(), ZH, ["D1"])
     evidence = sheet(content, "扣分明细")
-    assert evidence[0][12:14] == ("若无此件", "计时")
-    assert (float(evidence[1][12]), evidence[1][13]) == (4.17, LATE.text_zh)
+    assert (evidence[0][4], evidence[0][9]) == ("若无此件", "计时")
+    assert (float(evidence[1][4]), evidence[1][9]) == (4.17, LATE.text_zh)
     departments = sheet(content, "部门")
     assert departments[0][5] == "榜单" and [row[5] for row in departments[2:6]] == [None, None, "黑榜", None]
-    assert departments[1][12] == "同类组收缩值" and float(departments[2][12]) == 76.5
+    indicators = sheet(content, "指标明细")
+    assert indicators[0][8] == "同类组收缩值" and float(indicators[1][8]) == 76.5
     revised = sheet(content, "修订情况")
     assert [row[1:] for row in revised[4:]] == [
         ("单位D1", None, "得分", "80.00", "85.00"),
@@ -181,7 +213,7 @@ def test_the_workbook_shows_the_clock_the_worth_of_a_row_lists_second_rates_and_
     foot = f"发布编号 7　修订号 2　哈希 {RELEASE.hash}"
     with ZipFile(BytesIO(content)) as book:
         pages = [book.read(name).decode() for name in book.namelist() if "worksheets/sheet" in name]
-    assert len(pages) == 9 and all(foot in page for page in pages)
+    assert len(pages) == 10 and all(foot in page for page in pages)
 
 
 # CSV and JSON
@@ -197,6 +229,7 @@ def test_the_csv_has_a_line_for_each_unit_and_indicator():
         "18",
         "75.0000",
     )
+    assert (first["wilson_low_pct"], first["wilson_high_pct"], first["target"]) == ("55.10", "88.00", "95")
     assert (first["status"], first["release_id"]) == ("draft", "")
     units = list(csv.DictReader(StringIO(as_csv(report(release=RELEASE), "units").decode("utf-8-sig"))))
     assert (units[3]["not_ranked_reason"], units[3]["hash"]) == ("no_case", RELEASE.hash)
@@ -208,7 +241,7 @@ def test_the_csv_has_a_line_for_each_unit_and_indicator():
 
 def test_the_json_holds_the_whole_report_exactly():
     told = json.loads(as_json(rich()))
-    assert (told["format"], told["status"], told["release"]["revision"]) == ("minhu-report/1", "published", 2)
+    assert (told["format"], told["status"], told["release"]["revision"]) == ("minhu-report/2", "published", 2)
     assert told["diff"]["units"][0]["changes"][1] == {
         "column": "band",
         "name_zh": "档次",
@@ -218,6 +251,12 @@ def test_the_json_holds_the_whole_report_exactly():
     d1 = told["groups"][0]["units"][0]
     assert d1["measured"][0]["points"] == "12.50" and d1["measured"][0]["costs"][0]["case_no"] == "NO202610090001234"
     assert d1["measured"][0]["shrunken_value"] == "76.5"
+    one = d1["measured"][0]
+    assert (one["value"], one["wilson_low_pct"], one["wilson_high_pct"], one["target"]) == (
+        *("75.0000", "55.10", "88.00"),
+        "95",
+    )
+    assert told["release"]["approved_by"] == {"name": "乙某", "office": "考评科"}
 
 
 # Word
@@ -326,7 +365,7 @@ def test_bars_are_as_long_as_the_bands_are_large():
 
 
 def test_a_chart_is_a_picture_in_the_size_it_says():
-    drawing = charts.rates(report(), ZH, 160)
+    (drawing,) = charts.rates(report(), ZH, 160)
     image = Image.open(BytesIO(as_png(drawing, find_faces())))
     assert image.width == round(160 / 25.4 * DPI)
     assert len(image.convert("L").getcolors(256)) > 20  # text and lines, not an empty sheet

@@ -45,17 +45,17 @@ def make(
     day: date = LAST,
     scheme: Callable[[str], str] = str,
     zone: str | None = None,
+    more: str = "",
 ) -> Settings:
     """Two departments, the example scheme, changed by ``scheme``, the cases of October; built, not scored.
 
-    ``zone``: the city's time zone; the files tell its local time.
+    ``zone``: the city's time zone; the files tell its local time. ``more``: what else its `city.yml` says.
     """
     calendar = (PROJECT_ROOT / "config" / "calendar.csv").read_text(encoding="utf-8")
     feeds = [given.feed("h1", deliveries=[given.CASES, given.EVENTS, given.CALLBACKS])]
     where = given.config(folder / "config", feeds, units=UNITS, calendar=calendar)
-    if zone:
-        with (where / "city.yml").open("a", encoding="utf-8") as file:
-            file.write(f"timezone: {zone}\n")
+    with (where / "city.yml").open("a", encoding="utf-8") as file:
+        file.write(f"timezone: {zone}\n{more}" if zone else more)
     (where / "schemes").mkdir()
     text = (PROJECT_ROOT / "config" / "schemes" / "linan.yml").read_text(encoding="utf-8")
     (where / "schemes" / "linan.yml").write_text(scheme(text), encoding="utf-8")

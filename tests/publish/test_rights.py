@@ -34,6 +34,7 @@ READS: dict[str, set[str]] = {
     f"export {MONTH} --unit U1 --out {{out}}/own.xlsx": {"evaluator", "auditor", "unit"},
     f"export {MONTH} --unit U1 --revision 1 --out {{out}}/own.pdf": {"evaluator", "auditor", "unit"},
     f"export {MONTH} --unit U1 --out {{out}}/own.json": {"evaluator", "auditor", "unit"},
+    f"export {MONTH} --unit U1 --out {{out}}/own.html": {"evaluator", "auditor", "unit"},
     f"export {MONTH} --unit U2 --out {{out}}/other.xlsx": {"evaluator", "auditor"},
     f"export {MONTH} --draft --out {{out}}/draft.json": {"evaluator", "auditor"},
     f"export {MONTH} --out {{out}}/all.csv --table evidence": {"evaluator", "auditor"},
@@ -97,6 +98,7 @@ ACTS: dict[str, set[str]] = {
     "logins drop r_shen": set(),
     f"logins key r_gu {'0' * 64}": set(),
     "logins identify eve --method cert --as x": set(),
+    "logins name eve x": set(),
     f"publish {MONTH}": set(),  # it is published
     "quality run": set(),
 }

@@ -8,6 +8,7 @@ from minhu.audit.report.read import AuditReport, read_audit
 from minhu.export import assert_can_put, put
 from minhu.paper.blocks import Cover
 from minhu.paper.fonts import find_faces
+from minhu.paper.names import Names
 from minhu.paper.to_html import as_html
 from minhu.paper.to_pdf import as_pdf
 from minhu.privacy import access_log
@@ -36,7 +37,8 @@ def write_report(settings: Settings, month: str, out: Path, *, seed: str | None 
     report = read_audit(settings, month, seed=seed or month, n=n)
     blocks = chapters(report)
     title = f"{month_zh(report)}数据质量审计月报"
-    cover = Cover(title=title, head=title, subject=report.period.text, dated=report.as_of)
+    names = Names(duty["unit_name"] or "" for trace in report.traces for duty in trace.assignments)
+    cover = Cover(title=title, head=title, subject=report.period.text, dated=report.as_of, names=names)
     written = {html: as_html(blocks, cover).encode(), pdf: as_pdf(blocks, cover, find_faces())}
     access_log.record_export(settings, f"audit report {report.period.text}")
     for path, content in written.items():

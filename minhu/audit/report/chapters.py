@@ -6,7 +6,7 @@ from minhu.audit.report.accounts import accounts, open_matters, rejected
 from minhu.audit.report.proof import sample, signatures, versions
 from minhu.audit.report.read import AuditReport
 from minhu.audit.report.results import coverage, dimensions, feeds, scores
-from minhu.paper.blocks import Block, Column, Row, Table, Text
+from minhu.paper.blocks import Block, Column, Row, Table, Text, settled
 from minhu.schemes.words import moment
 
 NUMBERS = ("一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一")
@@ -30,7 +30,7 @@ def chapters(report: AuditReport) -> list[Block]:
     blocks = [*_head(report)]
     for number, (title, tell) in zip(NUMBERS, parts, strict=True):
         blocks += [Text("heading", f"{number}、{title}"), *tell(report)]
-    return blocks
+    return settled(blocks)
 
 
 def _head(report: AuditReport) -> Iterator[Block]:
