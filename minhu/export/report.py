@@ -36,6 +36,8 @@ class Release:
     """Of a revision."""
     approval_key: str | None = None
     """The public key whose signature approved it; null: by login only."""
+    anchor: str | None = None
+    """The line by which anybody checks later that it was not rewritten (minhu.publish.anchor)."""
 
     @property
     def is_replaced(self) -> bool:

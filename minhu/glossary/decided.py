@@ -40,6 +40,35 @@ PUBLISHED = Kind(
         "evidence": ("扣分明细", "Evidence"),
     },
 )
+WITNESS = Kind(
+    "witness",
+    {
+        "mail": ("邮件", "mail"),
+        "webhook": ("接口推送", "webhook"),
+        "timestamp": ("时间戳", "time stamp"),
+        "bulletin": ("通报末页", "bulletin"),
+        "noted": ("所给哈希", "noted hash"),
+        "operator": ("运行方登记", "the operator's own list"),
+        "none": ("没有外部见证", "no witness"),
+    },
+)
+DELIVERY = Kind(
+    "delivery_outcome",
+    {
+        "delivered": ("已送达", "delivered"),
+        "failed": ("未送达", "not delivered"),
+        "without": ("无见证发布", "published without a witness"),
+    },
+)
+TESTIMONY = Kind(
+    "testimony",
+    {
+        "agrees": ("一致", "agrees"),
+        "differs": ("不一致", "differs"),
+        "missing": ("缺", "missing"),
+        "unchecked": ("未核对", "not checked"),
+    },
+)
 ROW_CHANGE = Kind("row_change", {"added": ("新增明细", "row added"), "removed": ("撤去明细", "row removed")})
 CONFIG_ENTRY = Kind(
     "config_entry",

@@ -1,6 +1,6 @@
 """Closings, differences and verifications as text for a terminal and for a log."""
 
-from minhu.glossary.decided import PUBLISHED
+from minhu.glossary.decided import PUBLISHED, TESTIMONY
 from minhu.publish.access_log_chain import AccessCheck
 from minhu.publish.close import Closing
 from minhu.publish.diff import Diff
@@ -60,8 +60,24 @@ def render_verification(found: Verification) -> str:
         lines.append("重算一致：每个单位得分、每项指标、每条证据与发布的相同")
     if found.access:
         lines += render_access(found.access)
+    lines += render_witnesses(found)
     lines += [f"说明    {note}" for note in found.notes]
     return "\n".join(lines)
+
+
+def render_witnesses(found: Verification) -> list[str]:
+    """In one line who agreed, who was missing, who keeps each; then what that proves."""
+    told = [
+        f"{TESTIMONY.zh(says)}：{'、'.join(map(str, those))}"
+        for says in TESTIMONY
+        if (those := [one for one in found.witnesses if one.says == says])
+    ]
+    proven = "未对运行方证明（not proven against the operator）"
+    if not found.is_ok:
+        proven = "不符，见上"
+    elif found.is_proven:
+        proven = "有外部见证相符，运行方也未能改写"
+    return [f"见证    {'；'.join(told)}", f"结论    {proven}"]
 
 
 def render_access(found: AccessCheck) -> list[str]:

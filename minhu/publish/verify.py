@@ -4,12 +4,13 @@
     inputs     what the release says it rests on is still what the audit tables say
     recompute  facts of the release's build in a scratch schema, scored there, compared to the last digit
     access     the access log, where the login reads it (access_log_chain.py)
+    witnesses  what others hold: the only proof against whoever runs the warehouse (testimony.py)
 
 The scratch schema takes the place of `build` and `mart` in the dbt project and is dropped again; neither is touched,
 and a build may run meanwhile.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from psycopg.types.json import Jsonb
 from minhu import database
 from minhu.database.logins import group_of
 from minhu.errors import Refused, foreign
-from minhu.publish import access_log_chain
+from minhu.publish import access_log_chain, testimony
 from minhu.publish.chain import Finding, check_chain
 from minhu.publish.close import Release, find_release
 from minhu.publish.code import code_version
@@ -68,13 +69,27 @@ class Verification:
     notes: tuple[str, ...]
     access: access_log_chain.AccessCheck | None = None
     """What the access log's chain says; null where the login does not read it."""
+    witnesses: tuple[testimony.Testimony, ...] = ()
+    """Who agreed with the chain, who did not, who was missing."""
 
     @property
     def is_ok(self) -> bool:
-        return not (self.findings or self.changed_inputs or self.differences or (self.access and self.access.findings))
+        """Whether nothing was found that is wrong. A superuser who wrote all hashes anew is not: `is_proven`."""
+        return not (
+            self.findings
+            or self.changed_inputs
+            or self.differences
+            or (self.access and self.access.findings)
+            or any(one.says == "differs" for one in self.witnesses)
+        )
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether a witness outside agrees: not even who runs the warehouse has changed it since."""
+        return self.is_ok and any(one.proves for one in self.witnesses)
 
     def as_json(self) -> dict:
-        return plain(self) | {"is_ok": self.is_ok}
+        return plain(self) | {"is_ok": self.is_ok, "is_proven": self.is_proven}
 
 
 def verify(
@@ -85,18 +100,20 @@ def verify(
     *,
     chain_only: bool = False,
     expected: str | None = None,
+    anchors: Iterable[str] = (),
     tell: Callable[[str], None] = lambda line: None,
 ) -> Verification:
     """Checks the chain of all releases and, unless ``chain_only``, computes a revision of ``period`` (the newest) anew.
 
     ``expected``: the hash of that revision, or its first twelve digits or more, as someone else has kept it. It shows
     what no chain shows by itself: a chain written anew from some release on, every hash of it right.
+    ``anchors``: what witnesses hold, as files or hashes, of this release or a later one.
 
     A login that may not compute anew checks the chain, and a note says so. Raises Refused when it was not published.
     What is wrong is in the result.
     """
     with foreign.told("compute anew"):
-        return _verify(settings, Period.parse(period), revision, scheme_id, chain_only, expected, tell)
+        return _verify(settings, Period.parse(period), revision, scheme_id, chain_only, expected, anchors, tell)
 
 
 def _verify(
@@ -106,6 +123,7 @@ def _verify(
     scheme_id: str | None,
     chain_only: bool,
     expected: str | None,
+    anchors: Iterable[str],
     tell: Callable[[str], None],
 ) -> Verification:
     with database.connect(settings) as connection:
@@ -128,7 +146,11 @@ def _verify(
             )
         else:
             findings.append(Finding(release.release_id, release.period, release.revision, "release", None, what))
+    shown = [*anchors, *([expected] if expected and release.hash.startswith(expected.lower()) else [])]
     with database.connect(settings) as connection:
+        heard = testimony.hear(settings, connection, release, shown)
+        if reason := testimony.without(connection, release):
+            notes.append(f"发布时没有可用的外部见证：{reason}")
         query = "select inputs from publish.release where release_id = %s"
         recorded = database.one(connection, query, [release.release_id])[0]
         run = None if chain_only else run_of(connection, release)
@@ -163,6 +185,7 @@ def _verify(
         differences,
         tuple(notes),
         access,
+        heard,
     )
 
 

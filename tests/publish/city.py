@@ -22,6 +22,8 @@ U2,交通局,department,2,linan_department,false,,2020-01-01
 LAST = date(2026, 10, 31)
 IN_TIME = {"办结时间": "2026-10-13 10:00:00"}
 LATE = {"办结时间": "2026-10-21 10:00:00"}
+UNWITNESSED = "测试城市没有外部见证"
+"""Why it publishes: it declares none."""
 
 
 def case(number: int, unit: str, **how: str) -> dict:
