@@ -5,7 +5,7 @@ create table publish.anchor_delivery (
     release_id bigint not null references publish.release,
     witness text,
     kept_by text,
-    kind text not null check (kind in ('mail', 'webhook', 'timestamp', 'none')),
+    kind text not null check (kind in ('mail', 'webhook', 'timestamp', 'unwitnessed')),
     sent_to text,
     line text not null,
     outcome text not null check (outcome in ('delivered', 'failed', 'without')),
@@ -13,9 +13,12 @@ create table publish.anchor_delivery (
     receipt bytea,
     recorded_by text not null,
     recorded_at timestamptz not null default clock_timestamp(),
-    constraint a_witness_has_a_name_and_a_keeper check ((kind = 'none') = (witness is null or kept_by is null)),
+    constraint a_witness_has_a_name_and_a_keeper check ((kind = 'unwitnessed') = (witness is null or kept_by is null)),
     constraint without_a_witness_there_is_a_reason
-    check ((kind = 'none') = (outcome = 'without') and (kind <> 'none' or btrim(coalesce(detail, '')) <> ''))
+    check (
+        (kind = 'unwitnessed') = (outcome = 'without')
+        and (kind <> 'unwitnessed' or btrim(coalesce(detail, '')) <> '')
+    )
 );
 create index anchor_delivery_release on publish.anchor_delivery (release_id);
 comment on table publish.anchor_delivery is '锚点送达：每次发布的哈希送给了哪些外部见证，何时，成否；只增不改';
@@ -55,7 +58,7 @@ create function publish.unwitnessed(of_release bigint) returns text
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select told.detail
     from publish.anchor_delivery as told
-    where told.release_id = of_release and told.kind = 'none'
+    where told.release_id = of_release and told.kind = 'unwitnessed'
     order by told.delivery_id
     limit 1
 $$;

@@ -4,7 +4,7 @@ import click
 
 from minhu.cli.common import Commands, as_json_option, example, show
 from minhu.cli.root import minhu
-from minhu.glossary.decided import DELIVERY, WITNESS
+from minhu.glossary.decided import DELIVERY_OUTCOME, WITNESS
 from minhu.settings import Settings
 
 
@@ -57,7 +57,7 @@ def anchors_list(settings: Settings, period: str | None, as_json: bool) -> None:
 
     columns = "period revision witness kept_by kind_zh sent_to outcome_zh recorded_at recorded_by detail".split()
     rows = [
-        one | {"kind_zh": WITNESS.zh(one["kind"]), "outcome_zh": DELIVERY.zh(one["outcome"])}
+        one | {"kind_zh": WITNESS.zh(one["kind"]), "outcome_zh": DELIVERY_OUTCOME.zh(one["outcome"])}
         for one in list_deliveries(settings, period)
     ]
     show(rows, as_json, columns, title="sent")

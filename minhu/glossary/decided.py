@@ -49,10 +49,10 @@ WITNESS = Kind(
         "bulletin": ("通报末页", "bulletin"),
         "noted": ("所给哈希", "noted hash"),
         "operator": ("运行方登记", "the operator's own list"),
-        "none": ("没有外部见证", "no witness"),
+        "unwitnessed": ("没有外部见证", "no witness"),
     },
 )
-DELIVERY = Kind(
+DELIVERY_OUTCOME = Kind(
     "delivery_outcome",
     {
         "delivered": ("已送达", "delivered"),
@@ -65,7 +65,7 @@ TESTIMONY = Kind(
     {
         "agrees": ("一致", "agrees"),
         "differs": ("不一致", "differs"),
-        "missing": ("缺", "missing"),
+        "unheard": ("缺", "missing"),
         "unchecked": ("未核对", "not checked"),
     },
 )

@@ -20,7 +20,6 @@ from psycopg.types.json import Jsonb
 from minhu import database, lineage
 from minhu.errors import Refused
 from minhu.privacy.line import mask_line
-from minhu.publish import witnesses
 from minhu.publish.code import code_version
 from minhu.publish.signed import Statement, sign
 from minhu.schemes.period import Period
@@ -248,6 +247,8 @@ def _publish(
     why: str | None,
     tell: Callable[[str], None],
 ) -> Release:
+    from minhu.publish import witnesses  # here: what reads a release sends nothing
+
     is_witnessed = True
     if read_closing(connection, closing_id).state == "approved":  # of what is not, the act says so
         connection.commit()  # nothing is held while others are asked
@@ -268,6 +269,8 @@ def _publish(
 
 
 def _send(settings: Settings, tell: Callable[[str], None]) -> None:
+    from minhu.publish import witnesses
+
     if witnesses.are_declared(settings):
         witnesses.send(settings, lambda delivery: tell(str(delivery)))
 

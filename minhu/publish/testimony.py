@@ -18,7 +18,7 @@ from minhu.config.city import City
 from minhu.config.witnesses import TimeStamp
 from minhu.declaration import read_declaration
 from minhu.errors import MinhuError, Refused
-from minhu.glossary.decided import DELIVERY, WITNESS
+from minhu.glossary.decided import DELIVERY_OUTCOME, WITNESS
 from minhu.publish import timestamp
 from minhu.publish.anchor import BULLETIN, OPERATOR, Anchor, read_anchor
 from minhu.publish.close import Release, find_release
@@ -29,7 +29,7 @@ ENOUGH = 32
 """Fewer digits of a hash can be met by search: who knows which were noted could make another chain that begins so."""
 AT_ONCE = timedelta(days=7)
 """A time stamp that is made later says nothing of the days between."""
-Says = Literal["agrees", "differs", "missing", "unchecked"]
+Says = Literal["agrees", "differs", "unheard", "unchecked"]
 
 
 @dataclass(frozen=True)
@@ -138,19 +138,24 @@ def _compared(connection: psycopg.Connection, release: Release, anchor: Anchor) 
         [anchor.scheme_id, anchor.period, anchor.revision],
     ).fetchone()
     if found is None:
-        return "differs", f"链上没有 {of}", False
+        return _differs(f"链上没有 {of}")
     release_id, stored = found
+    says: Says = "agrees"
     if stored != anchor.hash:
-        return "differs", f"{of}的哈希原为 {anchor.hash[:12]}，链上为 {stored[:12]}", False
+        return _differs(f"{of}的哈希原为 {anchor.hash[:12]}，链上为 {stored[:12]}")
     if anchor.access and _reads(connection, "audit.access_log"):
         number, row = anchor.access
         logged = connection.execute("select hash from audit.access_log where access_id = %s", [number]).fetchone()
         if logged != (row,):
             now = logged[0][:12] if logged and logged[0] else "无"
-            return "differs", f"访问日志第 {number} 行的哈希原为 {row[:12]}，现为 {now}", False
+            return _differs(f"访问日志第 {number} 行的哈希原为 {row[:12]}，现为 {now}")
     if release_id < release.release_id:
-        return "agrees", f"只及 {of}，早于所核对的发布", False
-    return "agrees", None, True
+        return says, f"只及 {of}，早于所核对的发布", False
+    return says, None, True
+
+
+def _differs(detail: str) -> tuple[Says, str, bool]:
+    return "differs", detail, False
 
 
 def _noted(connection: psycopg.Connection, release: Release, given: str) -> Testimony:
@@ -179,7 +184,7 @@ def _noted(connection: psycopg.Connection, release: Release, given: str) -> Test
 def _operators_list(connection: psycopg.Connection, release_id: int, sent: list[dict]) -> Testimony:
     """The list of what was sent, which lies in the warehouse: it tells of whoever forgot to rewrite it, too."""
     changed = [row for row in sent if row["line"] != row["line_now"]]
-    says: Says = "differs" if changed else "agrees" if sent else "missing"
+    says: Says = "differs" if changed else "agrees" if sent else "unheard"
     detail = (
         f"当时送出的 {changed[0]['period']} 第 {changed[0]['revision']} 次发布的锚点与现在的不符" if changed else None
     )
@@ -229,12 +234,14 @@ def _missing(heard: set[str], sent: list[dict], declared: City | None) -> Iterat
     for name, row in delivered.items():
         if name not in heard:
             when = f"{row['recorded_at']:%Y-%m-%d} 送达，未出示"
-            yield Testimony(name, row["kept_by"], row["kind"], "missing", False, when)
+            yield Testimony(name, row["kept_by"], row["kind"], "unheard", False, when)
     for witness in declared.witnesses if declared else ():
         if witness.name not in heard | delivered.keys():
-            yield Testimony(witness.name, witness.kept_by, witness.by.type, "missing", False, DELIVERY.zh("failed"))
+            yield Testimony(
+                witness.name, witness.kept_by, witness.by.type, "unheard", False, DELIVERY_OUTCOME.zh("failed")
+            )
     if "通报" not in heard:
-        yield Testimony("通报", "各持有人", "bulletin", "missing", False, "未出示")
+        yield Testimony("通报", "各持有人", "bulletin", "unheard", False, "未出示")
 
 
 def _reads(connection: psycopg.Connection, relation: str) -> bool:

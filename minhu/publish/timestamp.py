@@ -6,7 +6,6 @@ The authority signs the hash of an anchor with the moment. Who runs the warehous
 from datetime import datetime
 from pathlib import Path
 
-import httpx
 from cryptography import x509
 from rfc3161_client import (
     HashAlgorithm,
@@ -18,7 +17,6 @@ from rfc3161_client import (
 
 from minhu.config.witnesses import TimeStamp
 from minhu.errors import Refused, foreign
-from minhu.feeds.sources.http import shown
 
 SECONDS = 20
 _KINDS = {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
@@ -26,6 +24,10 @@ _KINDS = {"Content-Type": "application/timestamp-query", "Accept": "application/
 
 def stamp(by: TimeStamp, config: Path, line: str) -> bytes:
     """The authority's answer, in DER, once it was found to be its own. Raises Refused or Retryable."""
+    import httpx  # here: who reads a release need not wait for what asks others
+
+    from minhu.feeds.sources.http import shown
+
     request = TimestampRequestBuilder().data(line.encode()).hash_algorithm(HashAlgorithm.SHA256).build()
     where = shown(httpx.URL(by.url))
     with foreign.told("witness: http", where=where):
@@ -58,6 +60,6 @@ def _checked(answer: bytes, line: str, trusted: list[x509.Certificate], nonce: i
         VerifierBuilder(roots=trusted, nonce=nonce).build().verify_message(told, line.encode())
         return told.tst_info.gen_time
     except (VerificationError, ValueError) as error:
-        told = str(error)
-        why = "it is not signed by the declared authority" if "verifying certificates" in told else told
+        said = str(error)
+        why = "it is not signed by the declared authority" if "verifying certificates" in said else said
         raise Refused(f"the time stamp does not hold: {why}") from None

@@ -27,7 +27,7 @@ from minhu.errors import MinhuError, Refused, foreign
 from minhu.feeds.sources import HmacSigned
 from minhu.feeds.sources.http import Signed, shown
 from minhu.feeds.sources.secrets import secret
-from minhu.glossary.decided import DELIVERY, WITNESS
+from minhu.glossary.decided import DELIVERY_OUTCOME, WITNESS
 from minhu.publish import timestamp
 from minhu.schemes.plain import plain
 from minhu.settings import Settings
@@ -59,7 +59,7 @@ class Delivery:
     error: str | None
 
     def __str__(self) -> str:
-        told = DELIVERY.zh("failed" if self.error else "delivered")
+        told = DELIVERY_OUTCOME.zh("failed" if self.error else "delivered")
         why = f"：{self.error}" if self.error else ""
         return f"{self.period} 第 {self.revision} 次发布 → {named(self.witness)}：{told}{why}"
 
@@ -105,7 +105,7 @@ def can_reach_one(settings: Settings, why: str | None) -> bool:
 def record_without(connection: psycopg.Connection, release_id: int, why: str) -> None:
     """Records, in the transaction of the publication, that no witness could be reached, and why it was published."""
     line = database.one(connection, "select publish.anchor_of(%s)", [release_id])[0]
-    given = {"release_id": release_id, "kind": "none", "line": line, "outcome": "without", "detail": why}
+    given = {"release_id": release_id, "kind": "unwitnessed", "line": line, "outcome": "without", "detail": why}
     database.act(connection, "publish.record_delivery", given)
 
 

@@ -9,6 +9,8 @@ from minhu.cli import minhu
 from minhu.settings import PROJECT_ROOT
 from tests.publish import city as world
 from tests.publish.city import LATE, case, deliver, login
+from tests.publish.test_witnesses import declare
+from tests.sources.web import Web
 
 TOLD = {  # what a command says, in parts
     "close 2026-10": ("第 1 次发布，closing 1", "单位得分 2 行", "minhu approvals add closing 1"),
@@ -20,6 +22,8 @@ TOLD = {  # what a command says, in parts
     "releases diff 2026-10": ("第 2 次发布与第 1 次相比：申诉获准，补报一批",),
     "releases show 2026-10 --revision 1": ("第 1 次发布", "城管局", "交通局"),
     "explain U1 2026-10 --revision 1": ("第 1 次发布", "城管局（U1）"),
+    "verify 2026-10 --anchor anchor.json --strict": ("一致：市人大（接口推送，办公室保管）", "结论    有外部见证相符"),
+    "anchors list": ("市人大", "已送达"),
     "verify 2026-10": ("通过：2026-10 第 2 次发布", "重算一致"),
     "verify 2026-10 --revision 1": ("通过：2026-10 第 1 次发布", "重算一致"),
     "verify 2026-10 --chain-only": ("通过", "只校验了哈希链，未重算"),
@@ -27,13 +31,23 @@ TOLD = {  # what a command says, in parts
 
 
 @pytest.fixture(scope="module")
-def people(scratch, tmp_path_factory):
+def witness():
+    """Keeps what it is sent."""
+    with Web() as web:
+        yield web
+
+
+@pytest.fixture(scope="module")
+def people(scratch, tmp_path_factory, witness):
     city = world.make(scratch, tmp_path_factory.mktemp("tutorial"))
+    sent_to = {"type": "webhook", "url": witness.url, "secret": "witness_hook"}
+    declare(city, [{"name": "市人大", "kept_by": "办公室", "by": sent_to}])
     return {
         "": city,
         "shen": login(city, "t_shen", "evaluator"),
         "gu": login(city, "t_gu", "evaluator"),
         "d1": login(city, "t_d1", "unit", unit="U1"),
+        "wu": login(city, "t_wu", "auditor"),
     }
 
 
@@ -44,10 +58,12 @@ def shown(city, closing_id):
 
 
 @pytest.mark.long
-def test_the_page_tells_what_happens(people, monkeypatch):
+def test_the_page_tells_what_happens(people, witness, monkeypatch, tmp_path):
+    monkeypatch.setenv("MINHU_SECRET_WITNESS_HOOK", "s")
+    monkeypatch.chdir(tmp_path)
     page = (PROJECT_ROOT / "docs" / "assessment.md").read_text(encoding="utf-8")
     steps = re.findall(r"^(\w*)\$ minhu (.+)$", page, re.MULTILINE)
-    assert len(steps) == 20
+    assert len(steps) == 22
     told, published = dict(TOLD), 0
     for who, line in steps:
         settings = people[who]
@@ -62,6 +78,8 @@ def test_the_page_tells_what_happens(people, monkeypatch):
             deliver(people[""], [case(9, "交通局", **LATE)])
         published += line.startswith("publish")
         line = re.sub(r"(closing (\d+) --hash) \w+", lambda found: f"{found[1]} {shown(people[''], found[2])}", line)
+        if "anchor.json" in line:
+            (tmp_path / "anchor.json").write_bytes(witness.asked[-1].body)
         words = [part.strip("'") for part in re.findall(r"'[^']*'|\S+", line)]
         done = CliRunner().invoke(minhu, words)
         assert done.exit_code == 0, (line, done.output, done.exception)

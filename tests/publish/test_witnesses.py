@@ -250,7 +250,7 @@ def test_in_one_line_who_agreed_who_was_missing_and_who_keeps_each(auditor, publ
     found = verify(auditor, MONTH, anchors=[kept["mail"], kept["bulletin"]])
     assert found.is_proven and heard(found) == {
         "市审计局": ("agrees", True), "通报": ("agrees", True), "送达登记": ("agrees", False),
-        "授时中心": ("agrees", True), "市人大": ("missing", False),
+        "授时中心": ("agrees", True), "市人大": ("unheard", False),
     }  # fmt: skip
     done = run(auditor, monkeypatch, "verify", MONTH, "--anchor", kept["mail"], "--strict")
     assert done.exit_code == 0, done.output
@@ -393,7 +393,7 @@ def test_all_that_the_operator_holds_rewritten_proves_nothing_against_him(attack
     own.write_text(own_anchor(attacked[3], MONTH), encoding="utf-8")
     found = verify(attacked[3], MONTH, anchors=[str(own)])
     assert found.is_ok and not found.is_proven
-    assert heard(found)["运行方的锚点文件"] == ("agrees", False) and heard(found)["授时中心"][0] == "missing"
+    assert heard(found)["运行方的锚点文件"] == ("agrees", False) and heard(found)["授时中心"][0] == "unheard"
     words = ("verify", MONTH, "--anchor", str(own))
     plain, strict = run(attacked[3], monkeypatch, *words), run(attacked[3], monkeypatch, *words, "--strict")
     assert (plain.exit_code, strict.exit_code) == (0, 1)
