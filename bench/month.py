@@ -102,9 +102,9 @@ def live(city: Installation) -> None:
     city.minhu("quality", "run")
     city.minhu("build")
     city.minhu("score", PERIOD)
-    closing = json.loads(city.minhu("close", PERIOD, "--json"))
     password = city.minhu("logins", "add", APPROVER, "--group", "evaluator").split()[-1]
     login = city.address(APPROVER, password)
+    closing = json.loads(city.minhu("close", PERIOD, "--json"))
     _newer(
         city,
         ("approvals", "add", "closing", str(closing["closing_id"]), "--reason", "数据与口径已核对"),

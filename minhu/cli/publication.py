@@ -114,6 +114,11 @@ def _hash(context: click.Context, parameter: click.Parameter, given: str | None)
     " given.",
 )
 @click.option("--strict", "is_strict", is_flag=True, help="Exit 1 also where no witness outside proves it.")
+@click.option(
+    "--files", type=click.IntRange(0), help="So many landed files are read again and compared with staging; 20."
+)
+@click.option("--all", "is_all", is_flag=True, help="Read all landed files again.")
+@click.option("--seed", help="Draws the landed files; a fresh one unless given, and told.")
 @click.option("--access", "is_access", is_flag=True, help="Check the access log alone, without a PERIOD.")
 @click.option("--head", help="With --access: the end of the log that an earlier check told, to be found again.")
 @as_json_option
@@ -127,21 +132,38 @@ def verify(
     expected: str | None,
     anchors: tuple[str, ...],
     is_strict: bool,
+    files: int | None,
+    is_all: bool,
+    seed: str | None,
     is_access: bool,
     head: str | None,
     as_json: bool,
 ) -> None:
     """Prove what was published: all hashes, what witnesses outside hold, PERIOD computed anew. Exits 1 on a finding."""
-    if is_access == bool(period) or (head and not is_access) or (is_access and (anchors or is_strict)):
+    if (
+        is_access == bool(period)
+        or (head and not is_access)
+        or (is_access and (anchors or is_strict))
+        or (is_all and files)
+    ):
         raise click.UsageError("name a PERIOD, or give --access alone (with --head, if there is one)")
     if not period:
         _verify_access(settings, head, as_json)
         return
-    from minhu.publish import render_verification
+    from minhu.publish import FILES, render_verification
     from minhu.publish import verify as run
 
     found = run(
-        settings, period, revision, scheme_id, chain_only=chain_only, expected=expected, anchors=anchors, tell=_tell
+        settings,
+        period,
+        revision,
+        scheme_id,
+        chain_only=chain_only,
+        expected=expected,
+        anchors=anchors,
+        files=None if is_all else FILES if files is None else files,
+        seed=seed,
+        tell=_tell,
     )
     _show_json(found.as_json()) if as_json else click.echo(render_verification(found))
     if not found.is_ok or (is_strict and not found.is_proven):

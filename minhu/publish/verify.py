@@ -2,6 +2,7 @@
 
     chain      every release from the first, row by row (chain.py)
     inputs     what the release says it rests on is still what the audit tables say
+    files      a sample of landed files, or all, is read again and compared with staging (minhu.load.reread)
     recompute  facts of the release's build in a scratch schema, scored there, compared to the last digit
     access     the access log, where the login reads it (access_log_chain.py)
     witnesses  what others hold: the only proof against whoever runs the warehouse (testimony.py)
@@ -10,9 +11,10 @@ The scratch schema takes the place of `build` and `mart` in the dbt project and 
 and a build may run meanwhile.
 """
 
+import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -34,8 +36,13 @@ from minhu.settings import Settings
 from minhu.warehouse import dbt
 from minhu.warehouse.touch import fill_with_all_cases
 
+if TYPE_CHECKING:
+    from minhu.load.reread import Reread
+
 SCRATCH = "minhu_verify"
 LOCK = "minhu:verify"
+FILES = 20
+"""So many landed files are read again unless told."""
 _SOME = 20
 """So many rows of evidence are named; more is a number."""
 
@@ -71,6 +78,8 @@ class Verification:
     """What the access log's chain says; null where the login does not read it."""
     witnesses: tuple[testimony.Testimony, ...] = ()
     """Who agreed with the chain, who did not, who was missing."""
+    files: "Reread | None" = None
+    """Landed files that were read again; null where nothing was computed anew."""
 
     @property
     def is_ok(self) -> bool:
@@ -80,6 +89,7 @@ class Verification:
             or self.changed_inputs
             or self.differences
             or (self.access and self.access.findings)
+            or (self.files and self.files.deviations)
             or any(one.says == "differs" for one in self.witnesses)
         )
 
@@ -101,6 +111,8 @@ def verify(
     chain_only: bool = False,
     expected: str | None = None,
     anchors: Iterable[str] = (),
+    files: int | None = FILES,
+    seed: str | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Verification:
     """Checks the chain of all releases and, unless ``chain_only``, computes a revision of ``period`` (the newest) anew.
@@ -108,12 +120,15 @@ def verify(
     ``expected``: the hash of that revision, or its first twelve digits or more, as someone else has kept it. It shows
     what no chain shows by itself: a chain written anew from some release on, every hash of it right.
     ``anchors``: what witnesses hold, as files or hashes, of this release or a later one.
+    ``files``: so many landed files, drawn by ``seed`` (made at random unless given), are read again; null is all.
 
     A login that may not compute anew checks the chain, and a note says so. Raises Refused when it was not published.
     What is wrong is in the result.
     """
     with foreign.told("compute anew"):
-        return _verify(settings, Period.parse(period), revision, scheme_id, chain_only, expected, anchors, tell)
+        return _verify(
+            settings, Period.parse(period), revision, scheme_id, chain_only, expected, anchors, files, seed, tell
+        )
 
 
 def _verify(
@@ -124,6 +139,8 @@ def _verify(
     chain_only: bool,
     expected: str | None,
     anchors: Iterable[str],
+    files: int | None,
+    seed: str | None,
     tell: Callable[[str], None],
 ) -> Verification:
     with database.connect(settings) as connection:
@@ -173,7 +190,9 @@ def _verify(
         notes.append(retained)
     elif is_mean:
         notes.append("本期得分是各短周期得分的平均，只校验了哈希，未重算；请逐个校验各短周期")
-    differences = None
+    differences, read_again = None, None
+    if run:
+        read_again = _reread(settings, release, files, seed, tell)
     if run and not (retained or is_mean):
         differences = tuple(_recompute(settings, release, run, recorded, tell))
     return Verification(
@@ -186,6 +205,7 @@ def _verify(
         tuple(notes),
         access,
         heard,
+        read_again,
     )
 
 
@@ -200,6 +220,21 @@ def _release_of(connection: psycopg.Connection, expected: str) -> _Known | None:
     query = "select scheme_id, period, revision from publish.release where starts_with(hash, %s) order by release_id"
     with connection.cursor(row_factory=class_row(_Known)) as cursor:
         return cursor.execute(query, [expected.lower()]).fetchone()
+
+
+def _reread(
+    settings: Settings, release: Release, files: int | None, seed: str | None, tell: Callable[[str], None]
+) -> "Reread":
+    """Of the batches that the release rests on. A seed that nobody knew before cannot be prepared for."""
+    from minhu.load.reread import reread  # here: who reads a release reads no files
+
+    with database.connect(settings) as connection:
+        rested = connection.execute("select batch_id from publish.batches_of(%s)", [release.build_id]).fetchall()
+    batches = [batch_id for (batch_id,) in rested]
+    why = f"verify {release.period} revision {release.revision}"
+    if files is None:
+        return reread(settings, batches, why, tell=tell)
+    return reread(settings, batches, why, seed=seed or secrets.token_hex(8), number=files, tell=tell)
 
 
 def _changed_inputs(connection: psycopg.Connection, release: Release, recorded: dict) -> tuple[str, ...]:
@@ -326,6 +361,7 @@ def _compare_rows(
             cursor.execute(sql.SQL("select * from {} where {}").format(place, sql.SQL(condition)), [release.release_id])
             return {tuple(row[name] for name in key): row for row in cursor}
 
+    known = _columns(connection, release, table)
     published = rows(sql.Identifier("publish", table), "release_id = %s")
     recomputed = rows(sql.Identifier(SCRATCH, f"fct_{table}"), "%s is not null")
     found = []
@@ -339,9 +375,18 @@ def _compare_rows(
         found += [
             Difference(table, unit, indicator, name, _said(before[name]), _said(after[name]))
             for name in after
-            if name in before and before[name] != after[name]
+            if name in known and before[name] != after[name]
         ]
     return found
+
+
+def _columns(connection: psycopg.Connection, release: Release, table: str) -> frozenset[str]:
+    """The columns that a release was made with: one that came later is empty in it, and nobody published that."""
+    frozen = connection.execute(
+        "select data from publish.frozen_row where closing_id = %s and kind = %s order by row_no limit 1",
+        [release.closing_id, table],
+    ).fetchone()
+    return frozenset(frozen[0] if frozen else ())
 
 
 def _said(value: object) -> str | None:

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import sqlalchemy
+import yaml
 
 from minhu import assess, database
 from minhu.database import logins
@@ -64,6 +65,14 @@ def make(
     city = scratch(where)
     deliver(city, rows, day)
     build(city)
+    return city
+
+
+def declare(city: Settings, witnesses: list[dict]) -> Settings:
+    """The city with these witnesses in its ``city.yml``."""
+    file = city.config / "city.yml"
+    told = yaml.safe_load(file.read_text(encoding="utf-8")) | {"witnesses": witnesses}
+    file.write_text(yaml.safe_dump(told, allow_unicode=True), encoding="utf-8")
     return city
 
 

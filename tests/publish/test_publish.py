@@ -385,3 +385,26 @@ def test_other_code_is_said(city, first, monkeypatch):
     monkeypatch.setattr(module, "code_version", lambda: {"version": "9.9", "sha256": "f" * 64})
     found = verify(city, MONTH, 1, chain_only=True)
     assert "9.9（ffffffffffff）" in found.notes[1]
+
+
+def test_a_release_is_compared_in_the_columns_that_it_was_made_with(city, first):
+    """A column that came later is empty in it, whatever it would say today; one that it has is compared."""
+    compare = import_module("minhu.publish.verify")._compare_rows
+    about = first, "unit_indicator", ("unit_code", "indicator_code")
+    with database.connect(city) as connection:
+        connection.execute("set session_replication_role = replica")
+        connection.execute("create schema minhu_verify")
+        connection.execute(
+            "create table minhu_verify.fct_unit_indicator as"
+            " select * from publish.unit_indicator where release_id = %s",
+            [first.release_id],
+        )
+        assert compare(connection, *about) == []
+        filled = "update minhu_verify.fct_unit_indicator set shrunken_value = 0.5"
+        assert connection.execute(filled).rowcount == len(compare(connection, *about)) > 0
+        connection.execute("update publish.frozen_row set data = data - 'shrunken_value' where kind = 'unit_indicator'")
+        assert compare(connection, *about) == []
+        assert check_chain(connection)[2] == []  # nulls are in no hash
+        connection.execute("update minhu_verify.fct_unit_indicator set points = points + 1")
+        assert compare(connection, *about)
+        connection.rollback()

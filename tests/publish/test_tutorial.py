@@ -8,8 +8,7 @@ from click.testing import CliRunner
 from minhu.cli import minhu
 from minhu.settings import PROJECT_ROOT
 from tests.publish import city as world
-from tests.publish.city import LATE, case, deliver, login
-from tests.publish.test_witnesses import declare
+from tests.publish.city import LATE, case, declare, deliver, login
 from tests.sources.web import Web
 
 TOLD = {  # what a command says, in parts

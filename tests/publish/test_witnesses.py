@@ -51,7 +51,7 @@ from minhu.publish.witnesses import check, list_deliveries, send
 from minhu.settings import Settings
 from tests.publish import city as world
 from tests.publish.authority import Authority
-from tests.publish.city import UNWITNESSED, login, rows
+from tests.publish.city import UNWITNESSED, declare, login, rows
 from tests.sources.web import Answer, Web
 
 MONTH = "2026-10"
@@ -161,13 +161,6 @@ def secrets(outside):
         patched.setenv("MINHU_SECRET_WITNESS_HOOK", KEY)
         patched.setenv("SSL_CERT_FILE", str(outside.post.root))
         yield
-
-
-def declare(city: Settings, witnesses: list[dict]) -> Settings:
-    file = city.config / "city.yml"
-    told = yaml.safe_load(file.read_text(encoding="utf-8")) | {"witnesses": witnesses}
-    file.write_text(yaml.safe_dump(told, allow_unicode=True), encoding="utf-8")
-    return city
 
 
 @pytest.fixture(scope="module")
