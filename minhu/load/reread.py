@@ -23,6 +23,7 @@ from minhu.load import batch, read_feed, record_key
 from minhu.load.batch import Batch, Source, now
 from minhu.load.land import landed_file
 from minhu.load.links import key_in_use
+from minhu.load.store import store_of
 from minhu.privacy.keys import key_id
 from minhu.settings import Settings
 
@@ -125,15 +126,15 @@ def _compare(
     def told(what: str, row: int | None = None) -> Deviation:
         return Deviation(batch_id, old.feed_code, old.delivery, old.source_name, row, what)
 
+    if store_of(settings).find(old.source_sha256) is None:
+        return 0, [told("落地文件不在了，也没有清除登记")]
     try:
         with landed_file(settings, batch_id, why) as path:
             if file_sha256(path) != old.source_sha256:
                 return 0, [told("落地文件的内容不是接入时的（sha256 与清单不符）")]
             return _rows(connection, settings, old, path, told)
     except BadDelivery as error:
-        return 0, [
-            told("落地文件不在了，也没有清除登记" if error.code == "NO_FILE" else f"文件现在读不出：{error.code}")
-        ]
+        return 0, [told(f"文件现在读不出：{error.code}")]
     except MinhuError as error:
         return 0, [told(str(error))]
 

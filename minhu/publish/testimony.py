@@ -59,7 +59,7 @@ def hear(
     declared = read_declaration(City, settings.config / "city.yml") if (settings.config / "city.yml").exists() else None
     sent = _sent(connection, release.release_id)
     shown = [_shown(connection, release, one, sent, declared) for one in given]
-    listed = [_operators_list(connection, release.release_id, sent)]
+    listed = [_operators_list(sent)] if sent else []
     stamped = list(_stamps(settings, connection, release, sent, declared))
     heard = [*shown, *listed, *stamped]
     return (*heard, *_missing({one.name for one in heard}, sent, declared))
@@ -181,10 +181,10 @@ def _noted(connection: psycopg.Connection, release: Release, given: str) -> Test
     return Testimony(named, "出示者", "noted", "agrees", True)
 
 
-def _operators_list(connection: psycopg.Connection, release_id: int, sent: list[dict]) -> Testimony:
+def _operators_list(sent: list[dict]) -> Testimony:
     """The list of what was sent, which lies in the warehouse: it tells of whoever forgot to rewrite it, too."""
     changed = [row for row in sent if row["line"] != row["line_now"]]
-    says: Says = "differs" if changed else "agrees" if sent else "unheard"
+    says: Says = "differs" if changed else "agrees"
     detail = (
         f"当时送出的 {changed[0]['period']} 第 {changed[0]['revision']} 次发布的锚点与现在的不符" if changed else None
     )
