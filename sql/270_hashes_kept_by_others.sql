@@ -7,7 +7,7 @@ create table publish.anchor_delivery (
     kept_by text,
     kind text not null check (kind in ('mail', 'webhook', 'timestamp', 'unwitnessed')),
     sent_to text,
-    line text not null,
+    line text,
     outcome text not null check (outcome in ('delivered', 'failed', 'without')),
     detail text,
     receipt bytea,
@@ -18,7 +18,8 @@ create table publish.anchor_delivery (
     check (
         (kind = 'unwitnessed') = (outcome = 'without')
         and (kind <> 'unwitnessed' or btrim(coalesce(detail, '')) <> '')
-    )
+    ),
+    constraint what_was_sent_is_told check ((kind = 'unwitnessed') = (line is null))
 );
 create index anchor_delivery_release on publish.anchor_delivery (release_id);
 comment on table publish.anchor_delivery is '锚点送达：每次发布的哈希送给了哪些外部见证，何时，成否；只增不改';
@@ -70,8 +71,8 @@ create index access_log_publication on audit.access_log (act_id) where subject =
 create function publish.record_delivery(
     release_id bigint,
     kind text,
-    line text,
     outcome text,
+    line text default null,
     witness text default null,
     kept_by text default null,
     sent_to text default null,
@@ -82,7 +83,9 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     written bigint;
 begin
-    if record_delivery.line is distinct from publish.anchor_of(record_delivery.release_id) then
+    if record_delivery.line is not null
+        and record_delivery.line is distinct from publish.anchor_of(record_delivery.release_id)
+    then
         raise exception 'release % has another anchor than the one that was sent', record_delivery.release_id;
     end if;
     insert into publish.anchor_delivery (
@@ -101,5 +104,6 @@ comment on function publish.record_delivery is 'Records that a witness was sent 
 
 revoke execute on function publish.anchor_of, publish.unwitnessed, publish.record_delivery from public;
 grant execute on function publish.anchor_of, publish.unwitnessed
-to minhu_bi, minhu_unit, minhu_evaluator, minhu_auditor;
-grant execute on function publish.record_delivery to minhu_evaluator;
+to minhu_bi, minhu_unit, minhu_evaluator, minhu_auditor, minhu_work, minhu_engineer;
+grant execute on function publish.record_delivery to minhu_evaluator, minhu_work;
+grant execute on function publish.key_of_approval, publish.links_of to minhu_work, minhu_engineer;

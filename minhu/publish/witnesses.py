@@ -7,6 +7,7 @@ that is new is sent the newest alone.
 import json
 import smtplib
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from minhu.publish import timestamp
 from minhu.schemes.plain import plain
 from minhu.settings import Settings
 
+SEAL_SECONDS = 10
 SECONDS = 20
 """A witness that does not answer in time is asked again by the next `send`."""
 
@@ -104,8 +106,7 @@ def can_reach_one(settings: Settings, why: str | None) -> bool:
 
 def record_without(connection: psycopg.Connection, release_id: int, why: str) -> None:
     """Records, in the transaction of the publication, that no witness could be reached, and why it was published."""
-    line = database.one(connection, "select publish.anchor_of(%s)", [release_id])[0]
-    given = {"release_id": release_id, "kind": "unwitnessed", "line": line, "outcome": "without", "detail": why}
+    given = {"release_id": release_id, "kind": "unwitnessed", "outcome": "without", "detail": why}
     database.act(connection, "publish.record_delivery", given)
 
 
@@ -119,13 +120,26 @@ def send(settings: Settings, tell: Callable[[Delivery], None] = lambda told: Non
         if not city.witnesses:
             raise Refused("city.yml names no witnesses: declare who keeps the hashes (config/README.md, Witnesses)")
         made = []
+        _wait_for_the_seal(connection)
         for witness in city.witnesses:
             with connection.cursor(row_factory=class_row(Sent)) as cursor:
                 waiting = cursor.execute(_WAITING, {"witness": witness.name}).fetchall()
+            connection.commit()  # nothing is held while others are asked
             for sent in waiting:
                 made.append(_deliver(settings, connection, city, witness, sent))
                 tell(made[-1])
         return made
+
+
+def _wait_for_the_seal(connection: psycopg.Connection) -> None:
+    """A publication is sealed in the access log at its commit, or by the keeper within seconds."""
+    newest = "select publish.anchor_of(max(release_id)) is not null or max(release_id) is null from publish.release"
+    for _ in range(SEAL_SECONDS * 5):
+        is_sealed = database.one(connection, newest)[0]
+        connection.commit()
+        if is_sealed:
+            return
+        time.sleep(0.2)
 
 
 _WAITING = """
