@@ -321,7 +321,7 @@ def test_the_report_shows_when_rows_do_not_add_up(city):
 
 
 def test_what_failed_stands_before_what_did_not(city):
-    """Rules that failed, broke or never ran come first, the gravest before; a source with a gap before those without."""
+    """Rules that failed, broke or never ran come first, the gravest before; so does a source with a gap."""
     report = read_audit(city, MONTH, seed="x", n=1)
     fine = [{**row, "runs": 3, "failed_runs": 0, "errored_runs": 0} for row in report.rules]
     warned, grave = (next(row for row in fine if row["severity"] == name) for name in ("warning", "critical"))
