@@ -80,19 +80,17 @@ def reread(
     with database.connect(settings, autocommit=True) as connection:
         kept = [one for (one,) in connection.execute(_KEPT, [list(batch_ids)])]
         chosen = drawn(kept, seed, number) if seed is not None and number is not None else kept
-        found, rows, changed = [], 0, set()
+        found, rows = [], 0
         for at, batch_id in enumerate(chosen, start=1):
             tell(f"重读落地文件 {at}/{len(chosen)}：批次 {batch_id}")
             counted, deviations = _compare(connection, settings, batch_id, why)
             rows += counted
             found += deviations
-            if deviations and database.one(connection, _DECLARED_SINCE, [batch_id])[0]:
-                changed.add(f"{deviations[0].feed_code}/{deviations[0].delivery}")
     notes = []
     if gone := len(set(batch_ids)) - len(kept):
         notes.append(f"{gone} 个批次的落地文件或重复行已按保存期限清除，未重读")
-    if changed:
-        notes.append(f"{'、'.join(sorted(changed))} 的声明在接入之后改过，不符可能由此而来；重放该批次后再核对")
+    if found:
+        notes.append("文件按今日的声明重读：声明在接入之后改过的，不符可能由此而来，重放该批次后再核对")
     return Reread(seed, len(chosen), len(set(batch_ids)), rows, tuple(found), tuple(notes))
 
 
@@ -105,15 +103,6 @@ where batch.batch_id = any(%s)
             or (pruned.what = 'landed_file' and pruned.source_sha256 = batch.source_sha256)
     )
 order by batch.batch_id
-"""
-_DECLARED_SINCE = """
-select exists (
-    select from config.entry
-    inner join config.version on entry.since_version = version.config_version
-    where entry.kind = 'feed' and entry.key = batch.feed_code and entry.until_version is null
-        and version.loaded_at > batch.loaded_at
-)
-from audit.batch where batch_id = %s
 """
 
 

@@ -11,7 +11,7 @@ from minhu.load import load_file, replay
 from minhu.load.links import rotate_key
 from minhu.load.reread import drawn, reread
 from minhu.privacy import access_log
-from minhu.publish import close, publish, verify
+from minhu.publish import close, publish, revise, verify
 from minhu.warehouse.build import build
 from tests.publish import city as world
 from tests.publish.city import UNWITNESSED, case, login, rows
@@ -91,7 +91,7 @@ def test_a_change_before_the_closing_is_told_by_file_and_line(city, copied, stat
     assert "改" not in str(one).replace("改写", "")
 
 
-def test_the_release_of_a_changed_row_verifies_but_for_the_files(city, copied, monkeypatch):
+def test_the_release_of_a_changed_row_verifies_but_for_the_files(city, published, copied, monkeypatch):
     copy = copied(city)
     late_in_time = (
         "update staging.case_record set milestones = replace(milestones::text, '2026-10-21', '2026-10-13')::jsonb"
@@ -99,7 +99,7 @@ def test_the_release_of_a_changed_row_verifies_but_for_the_files(city, copied, m
     )
     changed(copy, late_in_time)
     build(copy, full_refresh=True)
-    world.judge(login(copy, "z_shen", "evaluator"), close(copy, MONTH))
+    world.judge(login(copy, "z_shen", "evaluator"), revise(copy, MONTH, why="补报"))
     publish(copy, MONTH, why=UNWITNESSED)
     found = verify(copy, MONTH)
     assert found.findings == () == found.changed_inputs == found.differences and not found.is_ok
@@ -144,14 +144,14 @@ def test_a_new_caller_key_a_replay_and_a_new_declaration_are_no_change(city, cop
     assert reread(copy, [1, again], "x").deviations == ()
 
 
-def test_a_declaration_that_was_changed_since_is_told_with_what_deviates(city, copied):
+def test_a_declaration_that_was_changed_since_is_named_as_a_cause(city, copied):
     copy = copied(city)
     file = copy.config / "feeds" / "h1.yml"
-    file.write_text(file.read_text(encoding="utf-8").replace("title: 标题", "content: 标题"), encoding="utf-8")
-    assert "content: 标题" in file.read_text(encoding="utf-8")
-    build(copy)
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("content: 主要内容", "title: 主要内容"), encoding="utf-8")
+    assert file.read_text(encoding="utf-8") != text
     found = reread(copy, [1], "x")
-    assert found.deviations and found.notes == ("h1/cases 的声明在接入之后改过，不符可能由此而来；重放该批次后再核对",)
+    assert "content" in str(found.deviations[0]) and "声明在接入之后改过的" in found.notes[0]
 
 
 def test_a_seed_draws_the_same_files_and_nobody_foresees_another():
