@@ -113,6 +113,7 @@ ACT = Kind(  # what a login may call; the name of the function
         "release_batch": ("放行批次", "release batches"),
         "close": ("关账", "close"),
         "publish": ("发布", "publish"),
+        "record_delivery": ("登记锚点送达", "record who was sent a hash"),
         "log_export": ("登记导出", "record exports"),
         "ask_for_case": ("阅读工单文本", "read the text of a case"),
         "open_session": ("开启门户会话", "open sessions of the portal"),

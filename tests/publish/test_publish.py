@@ -404,7 +404,6 @@ def test_a_release_is_compared_in_the_columns_that_it_was_made_with(city, first)
         assert connection.execute(filled).rowcount == len(compare(connection, *about)) > 0
         connection.execute("update publish.frozen_row set data = data - 'shrunken_value' where kind = 'unit_indicator'")
         assert compare(connection, *about) == []
-        assert check_chain(connection)[2] == []  # nulls are in no hash
         connection.execute("update minhu_verify.fct_unit_indicator set points = points + 1")
         assert compare(connection, *about)
         connection.rollback()
