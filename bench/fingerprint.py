@@ -45,6 +45,7 @@ LEFT_OUT = {
     "audit.quality_run": {"started_at": CLOCK, "finished_at": CLOCK},
     "audit.source_cursor": {"written_at": CLOCK},
     "mart.score_run": {"scored_at": CLOCK},
+    "publish.anchor_delivery": {"recorded_at": CLOCK, "line": CHAIN},
     "publish.closing": {"closed_at": CLOCK, "input_fingerprint": CODE, "content_hash": CODE},
     "publish.release": {
         "closed_at": CLOCK,

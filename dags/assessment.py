@@ -102,14 +102,26 @@ def assessment():
         subject="{{ ti.xcom_pull(task_ids='close')['period'] }} 已由 {{ ti.xcom_pull(task_ids='approval') }} 审批，"
         "现在发布？",
         body="```\n{{ ti.xcom_pull(task_ids='close')['told'] }}\n```",
+        params={
+            "why": Param(
+                None,
+                type=["null", "string"],
+                title="没有外部见证也发布的理由",
+                description="外部见证都联系不上（或没有配置）时必填，随发布公开；平时不填",
+            )
+        },
         response_timeout=WAIT,
     )
 
     @task(multiple_outputs=False, task_display_name="发布")
-    def publish(closed: Any) -> dict:
+    def publish(closed: Any, answer: Any) -> dict:
+        import logging
+
         from minhu.publish import publish_closing
 
-        return publish_closing(Settings.from_env(), closed["closing_id"]).as_json()
+        why = (answer["params_input"] or {}).get("why")
+        tell = logging.getLogger("minhu").info
+        return publish_closing(Settings.from_env(), closed["closing_id"], why=why, tell=tell).as_json()
 
     closed = close()
     approval = Approval(
@@ -120,7 +132,8 @@ def assessment():
         poke_interval=300,
         timeout=WAIT.total_seconds(),
     )
-    approval >> go_ahead >> publish(closed)
+    approval >> go_ahead
+    publish(closed, go_ahead.output)
 
 
 assessment()

@@ -5,6 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def files_sha256(root: Path, files: Iterable[Path]) -> str:
     """sha256 over the names below ``root`` and the contents of ``files``, in the order of the names."""
     whole = hashlib.sha256()

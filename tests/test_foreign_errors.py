@@ -4,6 +4,7 @@ import ast
 import builtins
 import errno
 import http.client
+import smtplib
 
 import asyncssh
 import httpx
@@ -82,6 +83,12 @@ SAID = [
     ("http", httpx.ReadTimeout("s3cr3t"), SourceAway, "here: no answer in time, 3 times"),
     ("http", httpx.RemoteProtocolError("s3cr3t"), SourceAway, "here: the answer broke off, 3 times"),
     ("http", httpx.ConnectError("s3cr3t"), SourceAway, "here: no connection, 3 times"),
+    ("witness: mail", smtplib.SMTPAuthenticationError(535, b"s3cr3t"), Refused, "here does not let 'reader' in"),
+    ("witness: mail", smtplib.SMTPNotSupportedError("s3cr3t"), Refused, "here does not offer what is declared"),
+    ("witness: mail", smtplib.SMTPRecipientsRefused({"s3cr3t": (550, b"")}), Refused, "here takes no mail for the"),
+    ("witness: mail", smtplib.SMTPSenderRefused(550, b"s3cr3t", "s3cr3t"), Refused, "here takes no mail from the"),
+    ("witness: mail", TimeoutError("s3cr3t"), Retryable, "here is away or broke off (TimeoutError)"),
+    ("witness: http", httpx.ConnectError("s3cr3t"), Retryable, "here is away or did not answer in time"),
     ("sql", sqlalchemy.exc.NoSuchModuleError("s3cr3t"), Refused, "there is no driver here for mssql"),
     ("sql", ImportError("s3cr3t"), Refused, "there is no driver here for mssql"),
     (

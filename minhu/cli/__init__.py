@@ -23,6 +23,7 @@ ROOMS = (
     "waivers",
     "scores",
     "publication",
+    "anchors",
     "audit",
     "access_log",
 )

@@ -64,16 +64,17 @@ def revise(
     click.echo(render_diff(moved))
 
 
-@minhu.command(epilog=example("minhu publish 2026-10"))
+@minhu.command(epilog=example("minhu publish 2026-10", "minhu publish 2026-10 --why '邮件服务器停机，已定于今晚恢复'"))
 @click.argument("period")
 @scheme_option
+@click.option("--why", help="Why it is published though no witness outside can be reached; every reader is told.")
 @as_json_option
 @click.pass_obj
-def publish(settings: Settings, period: str, scheme_id: str | None, as_json: bool) -> None:
-    """Publish what was closed of PERIOD last, once another login than the closer's has approved it."""
+def publish(settings: Settings, period: str, scheme_id: str | None, why: str | None, as_json: bool) -> None:
+    """Publish what was closed of PERIOD last, approved by another login, and send its hash to the witnesses outside."""
     from minhu.publish import publish as run
 
-    release = run(settings, period, scheme_id)
+    release = run(settings, period, scheme_id, why=why, tell=_tell)
     if as_json:
         _show_json(release.as_json())
         return
@@ -93,6 +94,7 @@ def _hash(context: click.Context, parameter: click.Parameter, given: str | None)
     epilog=example(
         "minhu verify 2026-10",
         "minhu verify 2026-10 --revision 1 --expect 5f1c0e77a9b2 --chain-only",
+        "minhu verify 2026-10 --anchor 锚点.eml --strict",
         "minhu verify --access",
     )
 )
@@ -103,6 +105,20 @@ def _hash(context: click.Context, parameter: click.Parameter, given: str | None)
 @click.option(
     "--expect", "expected", metavar="HASH", callback=_hash, help="The hash that you noted, 12 digits or more."
 )
+@click.option(
+    "--anchor",
+    "anchors",
+    multiple=True,
+    metavar="FILE|HASH",
+    help="What a witness holds: a mail as saved, a webhook's body, the text of a bulletin's QR, a hash. Several may be"
+    " given.",
+)
+@click.option("--strict", "is_strict", is_flag=True, help="Exit 1 also where no witness outside proves it.")
+@click.option(
+    "--files", type=click.IntRange(0), help="So many landed files are read again and compared with staging; 20."
+)
+@click.option("--all", "is_all", is_flag=True, help="Read all landed files again.")
+@click.option("--seed", help="Draws the landed files; a fresh one unless given, and told.")
 @click.option("--access", "is_access", is_flag=True, help="Check the access log alone, without a PERIOD.")
 @click.option("--head", help="With --access: the end of the log that an earlier check told, to be found again.")
 @as_json_option
@@ -114,22 +130,43 @@ def verify(
     scheme_id: str | None,
     chain_only: bool,
     expected: str | None,
+    anchors: tuple[str, ...],
+    is_strict: bool,
+    files: int | None,
+    is_all: bool,
+    seed: str | None,
     is_access: bool,
     head: str | None,
     as_json: bool,
 ) -> None:
-    """Prove what was published: all hashes, and PERIOD computed anew from its inputs. Exits 1 on a finding."""
-    if is_access == bool(period) or (head and not is_access):
+    """Prove what was published: all hashes, what witnesses outside hold, PERIOD computed anew. Exits 1 on a finding."""
+    if (
+        is_access == bool(period)
+        or (head and not is_access)
+        or (is_access and (anchors or is_strict))
+        or (is_all and files)
+    ):
         raise click.UsageError("name a PERIOD, or give --access alone (with --head, if there is one)")
     if not period:
         _verify_access(settings, head, as_json)
         return
-    from minhu.publish import render_verification
+    from minhu.publish import FILES, render_verification
     from minhu.publish import verify as run
 
-    found = run(settings, period, revision, scheme_id, chain_only=chain_only, expected=expected, tell=_tell)
+    found = run(
+        settings,
+        period,
+        revision,
+        scheme_id,
+        chain_only=chain_only,
+        expected=expected,
+        anchors=anchors,
+        files=None if is_all else FILES if files is None else files,
+        seed=seed,
+        tell=_tell,
+    )
     _show_json(found.as_json()) if as_json else click.echo(render_verification(found))
-    if not found.is_ok:
+    if not found.is_ok or (is_strict and not found.is_proven):
         raise click.exceptions.Exit(1)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, model_validator
 
 from minhu.business_date import TIMEZONE
+from minhu.config.witnesses import Witness
 from minhu.declaration import Declared
 from minhu.declaration.slips import Wrong
 from minhu.feeds.canonical import EventType
@@ -176,6 +177,8 @@ class City(Declared):
     """Who issues bulletins, by date; without an entry none is signed by a body."""
     quality: tuple[QualityTerms, ...] = ()
     """What becomes of findings, by date."""
+    witnesses: tuple[Witness, ...] = ()
+    """Who outside is sent the hashes of what is published, and keeps them."""
     feeds: dict[Literal["hotline", "response"], int] = Field(default_factory=dict)
     """How many declarations there are to be: `minhu feeds check` tells when one was lost or came unnoticed."""
 
@@ -199,6 +202,13 @@ class City(Declared):
                     f"repeats: the rule from {following.valid_from} begins before the one above it ends",
                     f"重复件规则：{following.valid_from} 起的一条在上一条结束前就开始了",
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _witnesses_are_told_apart(self) -> "City":
+        names = [witness.name for witness in self.witnesses]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise Wrong(f"witnesses: {twice[0]} is named twice", f"外部见证：{twice[0]} 写了两次")
         return self
 
     @model_validator(mode="after")

@@ -31,7 +31,10 @@ def _read(folder: Path) -> Entries:
     entries: Entries = {}
     city = read_declaration(City, folder / "city.yml")
     # Entries of their own: a rule of repeats decides over the cases of its days, the others over no fact.
-    own = {"retention", "feeds", "repeats", "readings", "schemes", "gaming", "quality", "feed_quality", "bulletin"}
+    own = {"retention", "feeds", "repeats", "readings", "schemes", "gaming", "quality", "feed_quality"} | {
+        "bulletin",
+        "witnesses",
+    }
     put(entries, "city", city.code, city.model_dump(mode="json", exclude=own), folder / "city.yml")
     for key, data in city.repeat_rules().items():
         put(entries, "repeat_rule", key, data, folder / "city.yml")

@@ -159,6 +159,19 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("sqlalchemy.exc.DBAPIError", SourceAway, _DATABASE, lambda error: error.connection_invalidated),
         Row("sqlalchemy.exc.DBAPIError", Refused, _QUERY),
     ),
+    # -- witnesses of what is published ----------------------------------------------------------------------------
+    "witness: mail": (
+        Row(
+            "smtplib.SMTPAuthenticationError",
+            Refused,
+            "{where} does not let {user!r} in; look at the declared user and secret",
+        ),
+        Row("smtplib.SMTPNotSupportedError", Refused, "{where} does not offer what is declared; look at `security`"),
+        Row("smtplib.SMTPRecipientsRefused", Refused, "{where} takes no mail for the declared addresses"),
+        Row("smtplib.SMTPSenderRefused", Refused, "{where} takes no mail from the declared sender"),
+        Row("builtins.OSError", Retryable, "{where} is away or broke off ({kind})"),
+    ),
+    "witness: http": (Row("httpx.TransportError", Retryable, "{where} is away or did not answer in time ({kind})"),),
     # -- the landing zone ------------------------------------------------------------------------------------------
     "delivered file": tuple(
         Row(f"builtins.{name}", BadDelivery, "{source} cannot be read: {reason}", code="NO_FILE")

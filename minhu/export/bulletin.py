@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 from minhu.export import charts
+from minhu.export.anchored import anchored
 from minhu.export.annex import annex
 from minhu.export.figures import arrows, bare, counts, interval, percent
 from minhu.export.report import Group, Indicator, Measured, Report, Unit
@@ -39,6 +40,7 @@ def bulletin(report: Report, words: Words, annexes: Iterable[str] = ()) -> list[
     chosen = [(group, unit) for group, unit in report.units() if unit.code in wanted]
     for number, (group, unit) in enumerate(chosen, start=1):
         blocks += [PageBreak(), *annex(number, group, unit, report, words)]
+    blocks += anchored(report, words)
     return settled(blocks, words.lang)
 
 

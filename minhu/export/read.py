@@ -125,6 +125,7 @@ def _stored(
             newest_revision=newest.revision,
             why=release.why,
             approval_key=release.approval_key,
+            anchor=release.anchor,
             **_people(connection, release.release_id),
         )
     runs = stored_runs(connection, period, scheme_id)

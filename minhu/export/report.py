@@ -49,6 +49,8 @@ class Release:
     """Of a revision."""
     approval_key: str | None = None
     """The public key whose signature approved it; null: by login only."""
+    anchor: str | None = None
+    """The line by which anybody checks later that it was not rewritten (minhu.publish.anchor)."""
     closed_by: Person | None = None
     approved_by: Person | None = None
     """None where nobody said whose the login is."""

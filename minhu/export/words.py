@@ -63,6 +63,15 @@ TEXT = {
     "by_key": ("已签名，公钥 {public}", "signed, public key {public}"),
     "hash_line": ("结果哈希 {release.hash}", "Hash {release.hash}"),
     "release_foot": ("{number}　哈希 {release.hash}", "{number}, hash {release.hash}"),
+    "anchor": ("核对信息", "To check it later"),
+    "said_anchor": (
+        "下面一行和二维码是本次发布的锚点，含结果与访问日志的哈希，不含市民或单位的数据。请随本通报保存：日后用 "
+        "minhu verify {period} --anchor 可核对结果是否被改写，包括被系统的运行方改写。",
+        "The line below and the code are the anchor of this release: hashes of the result and of the access log, no "
+        "data of citizens or units. Keep it with this bulletin: minhu verify {period} --anchor shows later whether the "
+        "result was rewritten, even by whoever runs the system.",
+    ),
+    "anchor_code": ("锚点二维码", "The anchor as a QR code"),
     # sheets and headings
     "cover": ("封面", "Cover"),
     "overview": ("总体情况", "Overview"),

@@ -44,6 +44,35 @@ PUBLISHED = Kind(
         "indicator": ("指标", "Indicator"),
     },
 )
+WITNESS = Kind(
+    "witness",
+    {
+        "mail": ("邮件", "mail"),
+        "webhook": ("接口推送", "webhook"),
+        "timestamp": ("时间戳", "time stamp"),
+        "bulletin": ("通报末页", "bulletin"),
+        "noted": ("所给哈希", "noted hash"),
+        "operator": ("运行方登记", "the operator's own list"),
+        "unwitnessed": ("没有外部见证", "no witness"),
+    },
+)
+DELIVERY_OUTCOME = Kind(
+    "delivery_outcome",
+    {
+        "delivered": ("已送达", "delivered"),
+        "failed": ("未送达", "not delivered"),
+        "without": ("无见证发布", "published without a witness"),
+    },
+)
+TESTIMONY = Kind(
+    "testimony",
+    {
+        "agrees": ("一致", "agrees"),
+        "differs": ("不一致", "differs"),
+        "unheard": ("缺", "missing"),
+        "unchecked": ("未核对", "not checked"),
+    },
+)
 ROW_CHANGE = Kind("row_change", {"added": ("新增明细", "row added"), "removed": ("撤去明细", "row removed")})
 CONFIG_ENTRY = Kind(
     "config_entry",
@@ -89,6 +118,7 @@ ACT = Kind(  # what a login may call; the name of the function
         "release_batch": ("放行批次", "release batches"),
         "close": ("关账", "close"),
         "publish": ("发布", "publish"),
+        "record_delivery": ("登记锚点送达", "record who was sent a hash"),
         "log_export": ("登记导出", "record exports"),
         "ask_for_case": ("阅读工单文本", "read the text of a case"),
         "open_session": ("开启门户会话", "open sessions of the portal"),

@@ -191,7 +191,7 @@ def _judge_and_commit(
 ) -> LoadResult:
     delivery = source.delivery
     with key_in_use(settings) as keys:
-        door = Door(source.feed, delivery, keys, _record_key(settings, delivery))
+        door = Door(source.feed, delivery, keys, record_key(settings, delivery))
         try:
             with (
                 closing(ahead(read.read_parts(path, delivery.format, door.aside))) as frames,
@@ -208,7 +208,7 @@ def _judge_and_commit(
             raise refusal from None
 
 
-def _record_key(settings: Settings, delivery: Delivery) -> bytes | None:
+def record_key(settings: Settings, delivery: Delivery) -> bytes | None:
     """What hashed keys are hashed under: made when a declaration first asks for it, and never rotated."""
     return bytes.fromhex(settings.secret("record-key")) if delivery.hashes_keys else None
 

@@ -81,6 +81,8 @@ class Batch:
     reason_code: str | None
     reason: str | None
     order_key: int
+    received_rows: int
+    staged_rows: int
     is_as_counted: bool | None
     """Its file holds as many rows as the sender counts, be they different or not."""
 
@@ -114,18 +116,21 @@ class Hold:
     reason: str
 
 
-def find(connection: psycopg.Connection, batch_id: int) -> Batch:
-    """A batch of the manifest. Raises Refused when there is none, or when another one stands in for it."""
+def find(connection: psycopg.Connection, batch_id: int, *, replaced: bool = False) -> Batch:
+    """A batch of the manifest. Raises Refused when there is none, or when another one stands in for it, unless
+    ``replaced`` ones are wanted too.
+    """
     with connection.cursor(row_factory=class_row(Batch)) as cursor:
         found = cursor.execute(
             "select batch_id, feed_code, delivery, business_date, source_name, source_sha256, source_bytes,"
-            " control_total, status, reason_code, reason, order_key, received_rows = control_total as is_as_counted"
+            " control_total, status, reason_code, reason, order_key, received_rows, staged_rows,"
+            " received_rows = control_total as is_as_counted"
             " from audit.batch where batch_id = %s",
             [batch_id],
         ).fetchone()
     if found is None:
         raise Refused(f"there is no batch {batch_id}")
-    if found.status == "superseded":
+    if found.status == "superseded" and not replaced:
         raise Refused(f"batch {batch_id} was superseded; replay the batch that stands in for it")
     return found
 
@@ -184,15 +189,17 @@ def commit(
         for part in parts:
             rejected.append(part.rejected)
             links.append(part.caller_links)
-            yield _staging_frame(source, part.staged, batch_id)
+            yield staging_frame(source, part.staged, batch_id)
 
-    _copy(connection, STAGING_TABLE[source.delivery.kind], staged())
+    copy_rows(connection, STAGING_TABLE[source.delivery.kind], staged())
     tally = door.close()
     hold = _short(control_total, arrived, tally, replays) or _why_hold(connection, source, tally, replays)
     if replays:
         _withdraw(connection, replays)
     _insert_batch(connection, batch_id, source, tally, hold, control_total, replays)
-    _copy(connection, "restricted.rejected_row", (frame.with_columns(batch_id=pl.lit(batch_id)) for frame in rejected))
+    copy_rows(
+        connection, "restricted.rejected_row", (frame.with_columns(batch_id=pl.lit(batch_id)) for frame in rejected)
+    )
     write_links(connection, pl.concat(links))
     if replays:
         connection.execute(
@@ -397,14 +404,14 @@ def _insert_batch(
     )
 
 
-def _staging_frame(source: Source, staged: pl.DataFrame, batch_id: int) -> pl.DataFrame:
+def staging_frame(source: Source, staged: pl.DataFrame, batch_id: int) -> pl.DataFrame:
     added = [pl.lit(batch_id).alias("batch_id"), pl.lit(source.feed.code).alias("feed_code")]
     if source.delivery.kind != "case":
         added.append(pl.col("case_feed_code").fill_null(source.feed.code))
     return staged.with_columns(added)
 
 
-def _copy(connection: psycopg.Connection, table: str, frames: Iterable[pl.DataFrame]) -> None:
+def copy_rows(connection: psycopg.Connection, table: str, frames: Iterable[pl.DataFrame]) -> None:
     """COPY of frames that have the same columns."""
     frames = (frame for frame in frames if frame.height)
     if (first := next(frames, None)) is None:

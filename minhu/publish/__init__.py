@@ -13,9 +13,10 @@ from minhu.publish.close import (
 )
 from minhu.publish.diff import Diff, diff, list_releases, show_closing, show_release
 from minhu.publish.render import render_access, render_closing, render_diff, render_verification
-from minhu.publish.verify import Verification, verify
+from minhu.publish.verify import FILES, Verification, verify
 
 __all__ = [
+    "FILES",
     "Closing",
     "Diff",
     "Release",

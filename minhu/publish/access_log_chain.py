@@ -101,27 +101,34 @@ select count(access_id), count(*) - count(access_id),
     (select access_id || ':' || hash from audit.access_log where hash is not null order by access_id desc limit 1)
 from audit.access_log
 """
-# Both ways: an act without its row, and a row whose act is not there or another's.
+# Both ways: an act without its row, and a row whose act is not there or another's. What the log says of the content of
+# an act (the hash that was closed, approved, published) is what the act says: a chain of releases that is written anew
+# does not fit a log that is not.
 _ACTS = """
 with act as (
-    select 'batch_release' as subject, verdict_id as act_id, decided_by as who, decided_at as at
+    select 'batch_release' as subject, verdict_id as act_id, decided_by as who, decided_at as at,
+        null::text as content
     from audit.batch_verdict where quality_run_id is null
     union all
     select case when revokes_waiver_id is null then 'waiver' else 'waiver_revocation' end, waiver_id, waived_by,
-        waived_at
+        waived_at, null
     from assess.waiver
     union all
-    select case when revision = 1 then 'closing' else 'revision' end, closing_id, closed_by, closed_at
+    select case when revision = 1 then 'closing' else 'revision' end, closing_id, closed_by, closed_at, content_hash
     from publish.closing
     union all
-    select 'approval', approval_id, approved_by, approved_at from assess.approval
+    select 'approval', approval_id, approved_by, approved_at, content_hash from assess.approval
     union all
-    select 'publication', release_id, published_by, published_at from publish.release
+    select 'publication', release_id, published_by, published_at, hash from publish.release
 ),
-logged as (select subject, act_id, accessed_by as who from audit.access_log where act_id is not null)
+logged as (
+    select subject, act_id, accessed_by as who, substring(about from ' ([0-9a-f]{64})$') as content
+    from audit.access_log where act_id is not null
+)
 select coalesce(act.subject, logged.subject), coalesce(act.act_id, logged.act_id), logged.subject is not null
 from act
 full join logged on act.subject = logged.subject and act.act_id = logged.act_id and act.who = logged.who
+    and act.content is not distinct from logged.content
 where (act.subject is null or logged.subject is null)
     and (act.at is null or act.at >= (select max(since) from audit.access_head))
 order by 1, 2

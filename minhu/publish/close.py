@@ -97,6 +97,8 @@ class Release:
     hash: str
     approval_key: str | None
     """The public key, in hex, whose signature approved it; null: by login only."""
+    anchor: str | None
+    """The line that witnesses keep; null while the access log is not sealed up to it."""
 
     @property
     def approval_zh(self) -> str:
@@ -204,30 +206,74 @@ select exists (
 """
 
 
-def publish(settings: Settings, period: str, scheme_id: str | None = None) -> Release:
-    """Publishes the newest closing of ``period``. Raises Refused when there is none or nobody else has approved it."""
+def publish(
+    settings: Settings,
+    period: str,
+    scheme_id: str | None = None,
+    *,
+    why: str | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Release:
+    """Publishes the newest closing of ``period``, and sends its hash to the witnesses outside.
+
+    ``why``: needed where none of them can be reached. What was not delivered is recorded and sent by the next
+    `witnesses.send`. Raises Refused when there is no closing, nobody else has approved it, or no witness can be reached
+    and nobody says why it is published all the same; nothing is published then.
+    """
     wanted = Period.parse(period)
     with database.connect(settings) as connection:
-        return _publish(settings, connection, newest_closing(connection, wanted.text, scheme_id))
+        return _publish(settings, connection, newest_closing(connection, wanted.text, scheme_id), why, tell)
 
 
-def publish_closing(settings: Settings, closing_id: int) -> Release:
+def publish_closing(
+    settings: Settings,
+    closing_id: int,
+    *,
+    why: str | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Release:
     """Publishes one closing; one that is published already is returned as it was: for callers that try again."""
     with database.connect(settings) as connection:
         found = read_releases(connection, "closing_id = %(closing_id)s", {"closing_id": closing_id})
-        return found[0] if found else _publish(settings, connection, closing_id)
+        if not found:
+            return _publish(settings, connection, closing_id, why, tell)
+    _send(settings, tell)
+    return found[0]
 
 
-def _publish(settings: Settings, connection: psycopg.Connection, closing_id: int) -> Release:
+def _publish(
+    settings: Settings,
+    connection: psycopg.Connection,
+    closing_id: int,
+    why: str | None,
+    tell: Callable[[str], None],
+) -> Release:
+    from minhu.publish import witnesses  # here: what reads a release sends nothing
+
+    is_witnessed = True
+    if read_closing(connection, closing_id).state == "approved":  # of what is not, the act says so
+        connection.commit()  # nothing is held while others are asked
+        is_witnessed = witnesses.can_reach_one(settings, why)
     with lineage.job(settings, "publish") as told:
         release_id = _act(connection, "publish", closing_id=closing_id)
+        if not is_witnessed:
+            witnesses.record_without(connection, release_id, mask_line((why or "").strip()))
+            tell(f"没有可用的外部见证：{(why or '').strip()}")
         connection.commit()
+        _send(settings, tell)
         made = read_releases(connection, "release_id = %(release_id)s", {"release_id": release_id})[0]
         told.reads(f"score/{made.scheme_id}/{made.period}")
         for table in TABLES:
             told.writes(f"publish.{table}")
         told.writes(f"release/{made.scheme_id}/{made.period}/{made.revision}", made.row_count)
         return made
+
+
+def _send(settings: Settings, tell: Callable[[str], None]) -> None:
+    from minhu.publish import witnesses
+
+    if witnesses.are_declared(settings):
+        witnesses.send(settings, lambda delivery: tell(str(delivery)))
 
 
 def approved_by(settings: Settings, closing_id: int) -> str | None:
@@ -320,9 +366,10 @@ def read_releases(
     connection: psycopg.Connection[Any], condition: str = "true", wanted: dict | None = None
 ) -> list[Release]:
     """The releases that ``condition`` names, in the order of their publication."""
-    names = ", ".join(name for name in Release.__dataclass_fields__ if name != "approval_key")
+    names = ", ".join(name for name in Release.__dataclass_fields__ if name not in ("approval_key", "anchor"))
     query = (
-        f"select {names}, publish.key_of_approval(approval_id) as approval_key"
+        f"select {names}, publish.key_of_approval(approval_id) as approval_key,"
+        " publish.anchor_of(release_id) as anchor"
         f" from publish.release where {condition} order by release_id"
     )
     with connection.cursor(row_factory=class_row(Release)) as cursor:

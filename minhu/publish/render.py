@@ -1,10 +1,15 @@
 """Closings, differences and verifications as text for a terminal and for a log."""
 
-from minhu.glossary.decided import PUBLISHED
+from typing import TYPE_CHECKING
+
+from minhu.glossary.decided import PUBLISHED, TESTIMONY
 from minhu.publish.access_log_chain import AccessCheck
 from minhu.publish.close import Closing
 from minhu.publish.diff import Diff
 from minhu.publish.verify import Verification
+
+if TYPE_CHECKING:
+    from minhu.load.reread import Reread
 
 SHOWN = 20
 
@@ -53,6 +58,8 @@ def render_verification(found: Verification) -> str:
     ]
     lines += [f"被改动  {one}" for one in found.findings]
     lines += [f"输入不符  {one}" for one in found.changed_inputs]
+    if found.files:
+        lines += _files(found.files)
     if found.differences:
         lines.append(f"重算不符 {len(found.differences)} 处")
         lines += [f"  {one}" for one in _some(found.differences)]
@@ -60,8 +67,38 @@ def render_verification(found: Verification) -> str:
         lines.append("重算一致：每个单位得分、每项指标、每条证据与发布的相同")
     if found.access:
         lines += render_access(found.access)
+    lines += render_witnesses(found)
     lines += [f"说明    {note}" for note in found.notes]
     return "\n".join(lines)
+
+
+def _files(found: "Reread") -> list[str]:
+    drawn = (
+        f"抽查 {found.files}/{found.of_files} 个批次（种子 {found.seed}）"
+        if found.seed
+        else f"全部 {found.files} 个批次"
+    )
+    verdict = f"{len(found.deviations)} 处不符" if found.deviations else "与暂存表逐行逐列相符"
+    return [
+        f"落地文件 {drawn}，{found.rows} 行：{verdict}",
+        *(f"落地文件 {one}" for one in _some(found.deviations)),
+        *(f"说明    {note}" for note in found.notes),
+    ]
+
+
+def render_witnesses(found: Verification) -> list[str]:
+    """In one line who agreed, who was missing, who keeps each; then what that proves."""
+    told = [
+        f"{TESTIMONY.zh(says)}：{'、'.join(map(str, those))}"
+        for says in TESTIMONY
+        if (those := [one for one in found.witnesses if one.says == says])
+    ]
+    proven = "未对运行方证明（not proven against the operator）"
+    if not found.is_ok:
+        proven = "不符，见上"
+    elif found.is_proven:
+        proven = "有外部见证相符，运行方也未能改写"
+    return [f"见证    {'；'.join(told)}", f"结论    {proven}"]
 
 
 def render_access(found: AccessCheck) -> list[str]:

@@ -7,6 +7,8 @@ import hashlib
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any
 
 BEFORE_THE_FIRST = "0" * 64
@@ -17,9 +19,11 @@ def canonical(value: Any) -> str:
 
     Numbers have no trailing zero and no exponent; moments are UTC, in ISO 8601 with as many decimals as they need.
     """
+    if isinstance(value, str):  # by how many there are: a month of a city is millions of values
+        return _text(value)
     if isinstance(value, dict):
-        told = sorted((name.encode(), name, of) for name, of in value.items() if of is not None)
-        return "{" + ",".join(f"{_text(name)}:{canonical(of)}" for _, name, of in told) + "}"
+        told = [f"{head}{canonical(of)}" for name, head in _in_order(tuple(value)) if (of := value[name]) is not None]
+        return "{" + ",".join(told) + "}"
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(map(canonical, value)) + "]"
     if value is None:
@@ -33,6 +37,12 @@ def canonical(value: Any) -> str:
     if isinstance(value, date):
         return _text(value.isoformat())
     return _text(value)
+
+
+@lru_cache(maxsize=256)
+def _in_order(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The names of an object's members as they stand in the text, each with its head."""
+    return tuple((name, f"{_text(name)}:") for name in sorted(names, key=str.encode))
 
 
 def digest(text: str) -> str:
@@ -49,8 +59,8 @@ def read_json(text: str | bytes) -> object:
     return json.loads(text, parse_float=Decimal)
 
 
-def _text(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)
+_text = encode_basestring
+"""As ``json.dumps`` writes text without escaping what is not ASCII."""
 
 
 def _number(value: Decimal) -> str:
@@ -63,5 +73,6 @@ def _number(value: Decimal) -> str:
 
 def _moment(value: datetime) -> str:
     at = value.astimezone(UTC)
-    decimals = f".{at.microsecond:06}".rstrip("0") if at.microsecond else ""
-    return f"{at:%Y-%m-%dT%H:%M:%S}{decimals}+00:00"
+    if not at.microsecond:
+        return at.isoformat()
+    return at.isoformat().removesuffix("+00:00").rstrip("0") + "+00:00"

@@ -2,16 +2,19 @@
 
     chain      every release from the first, row by row (chain.py)
     inputs     what the release says it rests on is still what the audit tables say
+    files      a sample of landed files, or all, is read again and compared with staging (minhu.load.reread)
     recompute  facts of the release's build in a scratch schema, scored there, compared to the last digit
     access     the access log, where the login reads it (access_log_chain.py)
+    witnesses  what others hold: the only proof against whoever runs the warehouse (testimony.py)
 
 The scratch schema takes the place of `build` and `mart` in the dbt project and is dropped again; neither is touched,
 and a build may run meanwhile.
 """
 
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -21,7 +24,7 @@ from psycopg.types.json import Jsonb
 from minhu import database
 from minhu.database.logins import group_of
 from minhu.errors import Refused, foreign
-from minhu.publish import access_log_chain
+from minhu.publish import access_log_chain, testimony
 from minhu.publish.chain import Finding, check_chain
 from minhu.publish.close import Release, find_release
 from minhu.publish.code import code_version
@@ -34,8 +37,13 @@ from minhu.settings import Settings
 from minhu.warehouse import dbt
 from minhu.warehouse.touch import fill_with_all_cases
 
+if TYPE_CHECKING:
+    from minhu.load.reread import Reread
+
 SCRATCH = "minhu_verify"
 LOCK = "minhu:verify"
+FILES = 20
+"""So many landed files are read again unless told."""
 _SOME = 20
 """So many rows of evidence are named; more is a number."""
 
@@ -69,13 +77,30 @@ class Verification:
     notes: tuple[str, ...]
     access: access_log_chain.AccessCheck | None = None
     """What the access log's chain says; null where the login does not read it."""
+    witnesses: tuple[testimony.Testimony, ...] = ()
+    """Who agreed with the chain, who did not, who was missing."""
+    files: "Reread | None" = None
+    """Landed files that were read again; null where nothing was computed anew."""
 
     @property
     def is_ok(self) -> bool:
-        return not (self.findings or self.changed_inputs or self.differences or (self.access and self.access.findings))
+        """Whether nothing was found that is wrong. A superuser who wrote all hashes anew is not: `is_proven`."""
+        return not (
+            self.findings
+            or self.changed_inputs
+            or self.differences
+            or (self.access and self.access.findings)
+            or (self.files and self.files.deviations)
+            or any(one.says == "differs" for one in self.witnesses)
+        )
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether a witness outside agrees: not even who runs the warehouse has changed it since."""
+        return self.is_ok and any(one.proves for one in self.witnesses)
 
     def as_json(self) -> dict:
-        return plain(self) | {"is_ok": self.is_ok}
+        return plain(self) | {"is_ok": self.is_ok, "is_proven": self.is_proven}
 
 
 def verify(
@@ -86,18 +111,25 @@ def verify(
     *,
     chain_only: bool = False,
     expected: str | None = None,
+    anchors: Iterable[str] = (),
+    files: int | None = FILES,
+    seed: str | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Verification:
     """Checks the chain of all releases and, unless ``chain_only``, computes a revision of ``period`` (the newest) anew.
 
     ``expected``: the hash of that revision, or its first twelve digits or more, as someone else has kept it. It shows
     what no chain shows by itself: a chain written anew from some release on, every hash of it right.
+    ``anchors``: what witnesses hold, as files or hashes, of this release or a later one.
+    ``files``: so many landed files, drawn by ``seed`` (made at random unless given), are read again; null is all.
 
     A login that may not compute anew checks the chain, and a note says so. Raises Refused when it was not published.
     What is wrong is in the result.
     """
     with foreign.told("compute anew"):
-        return _verify(settings, Period.parse(period), revision, scheme_id, chain_only, expected, tell)
+        return _verify(
+            settings, Period.parse(period), revision, scheme_id, chain_only, expected, anchors, files, seed, tell
+        )
 
 
 def _verify(
@@ -107,6 +139,9 @@ def _verify(
     scheme_id: str | None,
     chain_only: bool,
     expected: str | None,
+    anchors: Iterable[str],
+    files: int | None,
+    seed: str | None,
     tell: Callable[[str], None],
 ) -> Verification:
     with database.connect(settings) as connection:
@@ -129,7 +164,11 @@ def _verify(
             )
         else:
             findings.append(Finding(release.release_id, release.period, release.revision, "release", None, what))
+    shown = [*anchors, *([expected] if expected and release.hash.startswith(expected.lower()) else [])]
     with database.connect(settings) as connection:
+        heard = testimony.hear(settings, connection, release, shown)
+        if reason := testimony.without(connection, release):
+            notes.append(f"发布时没有可用的外部见证：{reason}")
         query = "select inputs from publish.release where release_id = %s"
         recorded = database.one(connection, query, [release.release_id])[0]
         run = None if chain_only else run_of(connection, release)
@@ -152,7 +191,9 @@ def _verify(
         notes.append(retained)
     elif is_mean:
         notes.append("本期得分是各短周期得分的平均，只校验了哈希，未重算；请逐个校验各短周期")
-    differences = None
+    differences, read_again = None, None
+    if run:
+        read_again = _reread(settings, release, files, seed, tell)
     if run and not (retained or is_mean):
         differences = tuple(_recompute(settings, release, run, recorded, tell))
     return Verification(
@@ -164,6 +205,8 @@ def _verify(
         differences,
         tuple(notes),
         access,
+        heard,
+        read_again,
     )
 
 
@@ -178,6 +221,21 @@ def _release_of(connection: psycopg.Connection, expected: str) -> _Known | None:
     query = "select scheme_id, period, revision from publish.release where starts_with(hash, %s) order by release_id"
     with connection.cursor(row_factory=class_row(_Known)) as cursor:
         return cursor.execute(query, [expected.lower()]).fetchone()
+
+
+def _reread(
+    settings: Settings, release: Release, files: int | None, seed: str | None, tell: Callable[[str], None]
+) -> "Reread":
+    """Of the batches that the release rests on. A seed that nobody knew before cannot be prepared for."""
+    from minhu.load.reread import reread  # here: who reads a release reads no files
+
+    with database.connect(settings) as connection:
+        rested = connection.execute("select batch_id from publish.batches_of(%s)", [release.build_id]).fetchall()
+    batches = [batch_id for (batch_id,) in rested]
+    why = f"verify {release.period} revision {release.revision}"
+    if files is None:
+        return reread(settings, batches, why, tell=tell)
+    return reread(settings, batches, why, seed=seed or secrets.token_hex(8), number=files, tell=tell)
 
 
 def _changed_inputs(connection: psycopg.Connection, release: Release, recorded: dict) -> tuple[str, ...]:
@@ -281,8 +339,9 @@ def _make_scratch(settings: Settings, recorded: dict) -> None:
 
 
 def _dbt(settings: Settings, select: str, variables: dict[str, object]) -> None:
-    # fct_indicator_case shows all runs of mart and is none of this one's numbers; the tests judged the build then.
-    exclude = ("fct_indicator_case", "resource_type:test")
+    # fct_indicator_case shows all runs of mart and is none of this one's numbers, the tests judged the build then, and
+    # no score asks the others.
+    exclude = ("fct_indicator_case", "event_version", "lifecycle_anomaly", "orphan", "resource_type:test")
     done = dbt.run(settings, select, {**variables, "scratch": SCRATCH}, exclude=exclude, work="dbt_verify")
     if not done.is_ok:
         raise Refused(f"recomputing failed, which proves nothing: {done.complaint}")

@@ -47,12 +47,13 @@ def judge_arrivals(settings: Settings, *, root: Path = ROOT, progress: Progress 
         if not batches:
             return GateResult(None, "arrival", "", passed=True)
         kinds = {batch_id: kind for batch_id, kind, _ in batches}
-        subject = ", ".join(sorted({day.isoformat() for *_, day in batches}))
+        days = sorted({day.isoformat() for *_, day in batches})
+        subject = ", ".join(days)
         run_id = results.start_run(connection, "arrival", subject)
         tell(f"measuring {len(kinds)} batches")
         measure(settings, list(kinds))
         tell(f"judging them by {len(rules)} rules")
-        found = gx.judge(settings, root, "arrival", rules, run_id)
+        found = gx.judge(settings, root, "arrival", rules, run_id, "_".join(dict.fromkeys((days[0], days[-1]))))
         outcomes = [_of_arrival(connection, run_id, rule, found[rule.id], kinds) for rule in rules]
         held = _held(outcomes)
         accepted = tuple(sorted(set(kinds) - {batch.batch_id for batch in held}))
@@ -80,7 +81,7 @@ def judge_release(
     with _transaction(settings) as connection:
         run_id = results.start_run(connection, "release", subject)
         tell(f"judging {subject} by {len(rules)} rules")
-        found = gx.judge(settings, root, "release", rules, run_id, named)
+        found = gx.judge(settings, root, "release", rules, run_id, period, named)
         outcomes = [_of_release(connection, run_id, rule, found[rule.id], named) for rule in rules]
         return _finish(connection, run_id, "release", subject, period, outcomes)
 

@@ -36,10 +36,17 @@ class Finding:
 
 
 def judge(
-    settings: Settings, root: Path, gate: Gate, rules: list[Rule], run_id: int, named: dict[str, str] | None = None
+    settings: Settings,
+    root: Path,
+    gate: Gate,
+    rules: list[Rule],
+    run_id: int,
+    about: str,
+    named: dict[str, str] | None = None,
 ) -> dict[str, Finding]:
     """Runs the gate's checkpoint; the finding of each rule by its id.
 
+    ``about``: the period or the days that are judged, for the index of Data Docs.
     ``named``: settings of the connection that the queries of the assets read. Raises BadDeclaration where the files
     cannot be used or a rule was not judged, Retryable where the database is gone.
     """
@@ -47,7 +54,7 @@ def judge(
     _forget_old_runs(settings)
     with _opened(gx, settings, root, gate, named or {}) as (context, checkpoint):
         _assert_loaded(checkpoint, rules)
-        run = checkpoint.run(run_id=gx.RunIdentifier(run_name=f"{gate}-{run_id:06d}"))
+        run = checkpoint.run(run_id=gx.RunIdentifier(run_name=f"{gate}-{run_id:06d}-{about}"))
         pages = [*run.run_results, *(result.expectation_suite_identifier for result in run.run_results)]
         context.build_data_docs(resource_identifiers=pages)  # once: the checkpoint's own action would do it per table
     results = [result for validation in run.run_results.values() for result in validation.results]
@@ -146,12 +153,12 @@ def _trouble(info: dict) -> str | None:
 
 def _forget_old_runs(settings: Settings) -> None:
     """Deletes the results and pages of all but the newest runs, so that Data Docs cost the same every day."""
-    runs: dict[str, list[Path]] = {}
+    runs: dict[int, list[Path]] = {}
     for store in (settings.home / "quality", settings.data_docs / "validations"):
         for path in store.glob("*/*"):
-            if re.fullmatch(r"(arrival|release)-\d+", path.name):
-                runs.setdefault(path.name, []).append(path)
-    newest_first = sorted(runs, key=lambda name: int(name.rpartition("-")[2]), reverse=True)
-    for name in newest_first[KEPT_RUNS - 1 :]:
-        for path in runs[name]:
+            if told := re.fullmatch(r"(?:arrival|release)-(\d+)(?:-[\w.-]+)?", path.name):
+                runs.setdefault(int(told[1]), []).append(path)
+    newest_first = sorted(runs, reverse=True)
+    for number in newest_first[KEPT_RUNS - 1 :]:
+        for path in runs[number]:
             shutil.rmtree(path, ignore_errors=True)

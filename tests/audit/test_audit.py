@@ -6,6 +6,7 @@ that never delivers. The hotline delivers from 28 to 31 October.
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -15,12 +16,15 @@ from click.testing import CliRunner
 from minhu import cli, database
 from minhu.audit.feeds import feed_scores, render_feeds
 from minhu.audit.report import read_audit, write_report
+from minhu.audit.report.accounts import accounts
+from minhu.audit.report.results import coverage
 from minhu.audit.sample import as_file, draw, redraw
 from minhu.audit.trace import trace
 from minhu.audit.trace_text import render_trace
 from minhu.errors import BadDelivery, Refused, SourceAway
 from minhu.glossary.delivered import QUALITY_PART
 from minhu.load import load_delivery, load_file
+from minhu.paper.blocks import Table, Text
 from minhu.scoring import explain, render, score
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
@@ -314,6 +318,24 @@ def test_the_report_shows_when_rows_do_not_add_up(city):
         assert gaps() == [1], "the manifest says one row more than staging holds"
     finally:
         claim(city, -1)
+
+
+def test_what_failed_stands_before_what_did_not(city):
+    """Rules that failed, broke or never ran come first, the gravest before; so does a source with a gap."""
+    report = read_audit(city, MONTH, seed="x", n=1)
+    fine = [{**row, "runs": 3, "failed_runs": 0, "errored_runs": 0} for row in report.rules]
+    warned, grave = (next(row for row in fine if row["severity"] == name) for name in ("warning", "critical"))
+    rules = [*fine, {**warned, "title_zh": "晚一", "failed_runs": 1}, {**grave, "title_zh": "晚二", "runs": 0}]
+    told = [one for one in coverage(replace(report, rules=tuple(rules))) if isinstance(one, Text | Table)]
+    assert [one.text for one in told if isinstance(one, Text) and one.role == "subheading"] == [
+        "有未通过、出错或未执行的规则（2 条）", f"没有未通过的规则（{len(fine)} 条）",
+    ]  # fmt: skip
+    first = next(one for one in told if isinstance(one, Table))
+    assert [row.cells[0].split("\n")[0] for row in first.rows] == ["晚二", "晚一"]
+    whole = [{**row, "gap": 0} for row in report.accounts]
+    short = replace(report, accounts=(*whole, {**whole[0], "feed_name": "差一", "gap": 1}))
+    table = next(one for one in accounts(short) if isinstance(one, Table))
+    assert table.rows[0].cells[0].startswith("差一")
 
 
 def claim(city, more: int) -> None:

@@ -453,7 +453,7 @@ def query(city, text):
 def test_a_server_that_goes_away_mid_copy_leaves_nothing_and_the_next_run_loads(city, monkeypatch):
     rows = [{"工单编号": str(at)} for at in range(50)]
     given.case_file(city.drop / "h1" / "cases_20261012.csv", rows)
-    real = batch._copy
+    real = batch.copy_rows
 
     def copy_and_lose_the_connection(connection, table, frame):
         real(connection, table, frame)

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import sqlalchemy
+import yaml
 
 from minhu import assess, database
 from minhu.database import logins
@@ -22,6 +23,8 @@ U2,交通局,department,2,linan_department,false,,2020-01-01
 LAST = date(2026, 10, 31)
 IN_TIME = {"办结时间": "2026-10-13 10:00:00"}
 LATE = {"办结时间": "2026-10-21 10:00:00"}
+UNWITNESSED = "测试城市没有外部见证"
+"""Why it publishes: it declares none."""
 
 
 def case(number: int, unit: str, **how: str) -> dict:
@@ -62,6 +65,14 @@ def make(
     city = scratch(where)
     deliver(city, rows, day)
     build(city)
+    return city
+
+
+def declare(city: Settings, witnesses: list[dict]) -> Settings:
+    """The city with these witnesses in its ``city.yml``."""
+    file = city.config / "city.yml"
+    told = yaml.safe_load(file.read_text(encoding="utf-8")) | {"witnesses": witnesses}
+    file.write_text(yaml.safe_dump(told, allow_unicode=True), encoding="utf-8")
     return city
 
 

@@ -8,7 +8,7 @@ from minhu.publish import close, diff, publish, revise, verify
 from minhu.publish.stored_release import explain_release
 from minhu.scoring import explain
 from tests.publish import city as world
-from tests.publish.city import login
+from tests.publish.city import UNWITNESSED, login
 
 MONTH = "2026-10"
 POINT = {"scheme_id": "linan", "period": MONTH, "unit_code": "U2", "indicator_code": "reply_quality"}
@@ -39,14 +39,14 @@ def released(city, gu):
     approve(gu, "manual_point", point)
     closing = close(city, MONTH)
     world.judge(gu, closing)
-    publish(city, MONTH)
+    publish(city, MONTH, why=UNWITNESSED)
     back = assess.record(
         city, "revoke_manual_point", manual_point_id=point, reason="通报已撤销", evidence_ref="通报〔2026〕4号"
     )
     approve(gu, "manual_point", back)
     closing = revise(city, MONTH, why="通报已撤销")
     world.judge(gu, closing)
-    publish(city, MONTH)
+    publish(city, MONTH, why=UNWITNESSED)
     return point
 
 

@@ -17,7 +17,7 @@ from minhu.scoring import law, score
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
 from tests.publish import city as world
-from tests.publish.city import LATE, case, deliver, judge, login, rows
+from tests.publish.city import LATE, UNWITNESSED, case, deliver, judge, login, rows
 from tests.scenarios.city import confirm
 
 MONTH = "2026-10"
@@ -94,7 +94,7 @@ def test_what_was_rejected_is_not_published(city, wang):
     with pytest.raises(Refused, match="was rejected by l_wang"):
         approved_by(city, closing.closing_id)
     with pytest.raises(Refused, match=f"closing {closing.closing_id} of 2026-10 was rejected"):
-        publish(city, MONTH)
+        publish(city, MONTH, why=UNWITNESSED)
     assert published(city) == [0, 0, 0, 0]
 
 
@@ -129,7 +129,7 @@ def test_a_publication_that_is_killed_leaves_nothing(city, approved):
             "create trigger dawdle before insert on publish.release for each row execute function publish.dawdle()"
         )
     environment = os.environ | {"MINHU_HOME": str(city.home), "MINHU_DATABASE_URL": city.database_url}
-    command = [sys.executable, "-m", "minhu", "publish", MONTH]
+    command = [sys.executable, "-m", "minhu", "publish", MONTH, "--why", UNWITNESSED]
     running = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stderr=subprocess.PIPE)
     asleep = "select pid from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
     for _ in range(300):
@@ -151,7 +151,7 @@ def test_of_two_publications_at_once_one_is_refused(city, approved):
     def run():
         barrier.wait()
         try:
-            told.append(publish(city, MONTH).revision)
+            told.append(publish(city, MONTH, why=UNWITNESSED).revision)
         except Refused as error:
             told.append(str(error))
 
@@ -162,9 +162,10 @@ def test_of_two_publications_at_once_one_is_refused(city, approved):
         rival.join()
     assert sorted(map(str, told)) == ["1", f"closing {approved.closing_id} of 2026-10 is published already"]
     assert published(city)[0] == 2 and published(city)[3] == 1
-    assert publish_closing(city, approved.closing_id).revision == 1  # who tries again gets what is there
+    # who tries again gets what is there
+    assert publish_closing(city, approved.closing_id, why=UNWITNESSED).revision == 1
     with pytest.raises(Refused, match="revision 1 of 2026-10 was published after closing 1"):
-        publish_closing(city, 1)
+        publish_closing(city, 1, why=UNWITNESSED)
 
 
 def test_what_was_closed_early_computes_anew(city, approved):
@@ -204,7 +205,7 @@ def test_a_year_that_is_the_mean_of_its_months_is_proved_by_its_hashes(scratch, 
         score(city, month)
     closing = close(city, "2025")
     judge(login(city, "p_mean", "evaluator"), closing)
-    publish(city, "2025")
+    publish(city, "2025", why=UNWITNESSED)
     found = verify(city, "2025")
     assert found.is_ok and found.differences is None
     assert [note for note in found.notes if "平均" in note]

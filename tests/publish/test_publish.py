@@ -23,11 +23,12 @@ from minhu.scoring import render as render_explanation
 from minhu.warehouse.build import build
 from tests.lineage import told
 from tests.publish import city as world
-from tests.publish.city import LATE, case, deliver, login, rows
+from tests.publish.city import LATE, UNWITNESSED, case, deliver, login, rows
 from tests.publish.city import judge as approve
 from tests.scenarios.city import confirm
 
 MONTH = "2026-10"
+UNPROVEN = (f"发布时没有可用的外部见证：{UNWITNESSED}",)
 TABLES = ("closing", "frozen_row", "release", "unit_score", "unit_indicator", "evidence")
 
 
@@ -48,15 +49,15 @@ def shen(city):
 def first(city, shen):
     """The first release; on the way to it, everything that is refused before."""
     with pytest.raises(Refused, match="2026-10 is not closed"):
-        publish(city, MONTH)
+        publish(city, MONTH, why=UNWITNESSED)
     closing = close(city, MONTH)
     assert (closing.revision, closing.rows["unit_score"], closing.state) == (1, 2, "awaits_approval")
     with pytest.raises(Refused, match="not approved: another login than"):
-        publish(city, MONTH)
+        publish(city, MONTH, why=UNWITNESSED)
     with pytest.raises(Refused, match="approved by another person"):
         approve(city, closing.closing_id)
     approve(shen, closing.closing_id)
-    release = publish(shen, MONTH)
+    release = publish(shen, MONTH, why=UNWITNESSED)
     assert release.approved_by == release.published_by == "p_shen" != release.closed_by
     return release
 
@@ -71,7 +72,7 @@ def test_what_is_published_is_what_was_closed(city, first):
     )
     assert rows(city, late) == [("U1", 2), ("U2", 1)]
     found = verify(city, MONTH)
-    assert found.is_ok and found.differences == () and found.notes == () and found.last_hash == first.hash
+    assert found.is_ok and found.differences == () and found.notes == UNPROVEN and found.last_hash == first.hash
 
 
 def test_an_auditor_walks_a_case_to_the_release_that_tells_it(city, first):
@@ -115,7 +116,7 @@ def test_every_act_on_the_way_stands_in_the_access_log(city, first):
 
 def test_what_is_published_is_not_published_or_closed_again(city, first):
     with pytest.raises(Refused, match="is published already"):
-        publish(city, MONTH)
+        publish(city, MONTH, why=UNWITNESSED)
     with pytest.raises(Refused, match="a correction is `minhu revise 2026-10"):
         close(city, MONTH)
     assert len(rows(city, "select 1 from publish.release")) == 1
@@ -143,7 +144,7 @@ def second(city, shen, first):
     with pytest.raises(Refused, match="holds what p_gu decided: another person approves it"):
         approve(gu, closing.closing_id)
     approve(shen, closing.closing_id)
-    return publish(city, MONTH)
+    return publish(city, MONTH, why=UNWITNESSED)
 
 
 def test_what_nobody_could_approve_is_not_closed(city, second):
@@ -375,7 +376,10 @@ def test_after_retention_only_hashes_are_checked_and_that_is_said(city, first, s
         )
     found = verify(city, MONTH, 1)
     assert found.is_ok and found.differences is None
-    assert found.notes == ("1 个批次的接入数据已按保存期限清除，只校验了哈希，未重算",)
+    assert found.notes == (
+        *UNPROVEN,
+        "1 个批次的接入数据已按保存期限清除，只校验了哈希，未重算",
+    )
     with database.connect(city) as connection:
         connection.execute("insert into staging.case_record select * from kept")
         connection.execute("delete from audit.pruned")
@@ -385,4 +389,26 @@ def test_other_code_is_said(city, first, monkeypatch):
     module = import_module("minhu.publish.verify")
     monkeypatch.setattr(module, "code_version", lambda: {"version": "9.9", "sha256": "f" * 64})
     found = verify(city, MONTH, 1, chain_only=True)
-    assert "9.9（ffffffffffff）" in found.notes[0]
+    assert "9.9（ffffffffffff）" in found.notes[1]
+
+
+def test_a_release_is_compared_in_the_columns_that_it_was_made_with(city, first):
+    """A column that came later is empty in it, whatever it would say today; one that it has is compared."""
+    compare = import_module("minhu.publish.verify")._compare_rows
+    about = first, "unit_indicator", ("unit_code", "indicator_code")
+    with database.connect(city) as connection:
+        connection.execute("set session_replication_role = replica")
+        connection.execute("create schema minhu_verify")
+        connection.execute(
+            "create table minhu_verify.fct_unit_indicator as"
+            " select * from publish.unit_indicator where release_id = %s",
+            [first.release_id],
+        )
+        assert compare(connection, *about) == []
+        filled = "update minhu_verify.fct_unit_indicator set shrunken_value = 0.5"
+        assert connection.execute(filled).rowcount == len(compare(connection, *about)) > 0
+        connection.execute("update publish.frozen_row set data = data - 'shrunken_value' where kind = 'unit_indicator'")
+        assert compare(connection, *about) == []
+        connection.execute("update minhu_verify.fct_unit_indicator set points = points + 1")
+        assert compare(connection, *about)
+        connection.rollback()

@@ -13,7 +13,7 @@ from minhu.schemes.period import Period
 from minhu.warehouse.build import build
 from minhu.warehouse.readings import edition_on, merge
 from tests.publish import city as world
-from tests.publish.city import IN_TIME, LATE, case, login
+from tests.publish.city import IN_TIME, LATE, UNWITNESSED, case, login
 from tests.scenarios.city import confirm
 
 MONTH = "2026-10"
@@ -43,7 +43,7 @@ def on_time(city):
 
 def put_out(city, closing, who):
     world.judge(who, closing)
-    return publish(city, MONTH)
+    return publish(city, MONTH, why=UNWITNESSED)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from minhu.errors import Refused
 from minhu.publish import close, list_releases, publish, revise, sign_closing, verify
 from minhu.publish.signed import Statement, is_signed, new_key, sign
 from tests.publish import city as world
-from tests.publish.city import login, rows
+from tests.publish.city import UNWITNESSED, login, rows
 
 MONTH = "2026-10"
 SAID = Statement(1, "linan", MONTH, 1, "ab" * 32, "ping")
@@ -83,7 +83,7 @@ def released(city, people, tmp_path_factory):
         with pytest.raises(Refused, match=told):
             approve(people["gu"], first, **given)
     approve(people["gu"], first, content_hash=first.content_hash[:12].upper())
-    publish(city, MONTH)
+    publish(city, MONTH, why=UNWITNESSED)
 
     second = revise(city, MONTH, why="更正")
     public, key = new_key(folder / "ping.pem", None), folder / "ping.pem"
@@ -101,7 +101,7 @@ def released(city, people, tmp_path_factory):
         content_hash=second.content_hash,
         signature=sign_closing(people["ping"], second.closing_id, key, None),
     )
-    publish(city, MONTH)
+    publish(city, MONTH, why=UNWITNESSED)
     return public
 
 

@@ -14,7 +14,7 @@ from minhu.scoring.explain import explain
 from minhu.scoring.render import render
 from minhu.warehouse.build import build
 from tests.publish import city as world
-from tests.publish.city import case, login
+from tests.publish.city import UNWITNESSED, case, login
 
 ROWS = [
     *world.FIRST,
@@ -123,7 +123,7 @@ def test_a_far_month_is_closed_published_and_computes_anew(cities):
     closing = publish.close(far, "2026-10")
     shen = login(far, "z_shen", "evaluator")
     world.judge(shen, closing)
-    publish.publish(shen, "2026-10")
+    publish.publish(shen, "2026-10", why=UNWITNESSED)
     found = publish.verify(far, "2026-10")
     assert found.is_ok and found.differences == ()
 

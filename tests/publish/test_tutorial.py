@@ -17,7 +17,8 @@ from minhu import database
 from minhu.cli import minhu
 from minhu.settings import PROJECT_ROOT
 from tests.publish import city as world
-from tests.publish.city import LATE, case, deliver, login
+from tests.publish.city import LATE, case, declare, deliver, login
+from tests.sources.web import Web
 from tests.test_how_to import blocks, flat
 
 PEOPLE = {  # by the name before the `$`; whoever has none is the owner
@@ -54,6 +55,8 @@ TOLD = {  # what a command says, in parts
     "releases diff 2026-10": ("第 2 次发布与第 1 次相比：申诉获准，补报一批",),
     "releases show 2026-10 --revision 1": ("第 1 次发布", "城管局", "交通局"),
     "explain U1 2026-10 --revision 1": ("第 1 次发布", "城管局（U1）"),
+    "verify 2026-10 --anchor anchor.json --strict": ("一致：市人大（接口推送，办公室保管）", "结论    有外部见证相符"),
+    "anchors list": ("市人大", "已送达"),
     "verify 2026-10": ("通过：2026-10 第 2 次发布",),
     "verify 2026-10 --revision 1": ("通过：2026-10 第 1 次发布", "重算一致"),
     "verify 2026-10 --chain-only": ("通过", "只校验了哈希链，未重算"),
@@ -84,8 +87,8 @@ def steps(page: str) -> list[tuple[str, str, list[str]]]:
 class City:
     """The city in which the pages are followed, in a folder of its own."""
 
-    def __init__(self, owner, folder: Path):
-        self.owner, self.folder, self.published = owner, folder, 0
+    def __init__(self, owner, folder: Path, witness: Web):
+        self.owner, self.folder, self.published, self.witness = owner, folder, 0, witness
         self.people = {name: login(owner, f"t_{name}", **who) for name, who in PEOPLE.items()} | {"": owner}
 
     def follow(self, name: str) -> list[str]:
@@ -112,6 +115,10 @@ class City:
 
     def here(self, line: str) -> str:
         """A command of the page with what only this city has: hashes, and the logins' names on this server."""
+        if "anchor.json" in line:
+            kept = self.folder.with_name(f"{self.folder.name}-kept.json")
+            kept.write_bytes(self.witness.asked[-1].body)
+            line = line.replace("anchor.json", str(kept))
         line = re.sub(r"(closing (\d+) --hash) \w+", lambda found: f"{found[1]} {self.hash_of(found[2])}", line)
         return re.sub(r"^logins name (\w+)", r"logins name t_\1", line)
 
@@ -135,9 +142,14 @@ class City:
 
 @pytest.fixture(scope="module")
 def followed(scratch, tmp_path_factory):
-    """The city after docs/assessment.md, with the commands of that page."""
-    city = City(world.make(scratch, tmp_path_factory.mktemp("tutorial"), more=MORE), tmp_path_factory.mktemp("here"))
-    return city, city.follow("assessment")
+    """The city after docs/assessment.md, with the commands of that page; somebody outside keeps what he is sent."""
+    owner = world.make(scratch, tmp_path_factory.mktemp("tutorial"), more=MORE)
+    with Web() as web, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINHU_SECRET_WITNESS_HOOK", "s")
+        sent_to = {"type": "webhook", "url": web.url, "secret": "witness_hook"}
+        declare(owner, [{"name": "市人大", "kept_by": "办公室", "by": sent_to}])
+        city = City(owner, tmp_path_factory.mktemp("here"), web)
+        yield city, city.follow("assessment")
 
 
 @pytest.mark.long
@@ -166,7 +178,7 @@ def test_audits_are_done_as_their_page_tells(followed):
     asked = {" ".join(line.split()[:2]) for line in lines}
     assert {f"audit {name}" for name in ("report", "trace", "sample", "feeds", "gaming")} <= asked
     table = set(re.findall(r"^\|[^|]+\| `minhu ([a-z ]+)` \|$", page_of("audit"), re.MULTILINE))
-    assert len(table) == 6 and all(any(line.startswith(one) for line in lines) for one in table)
+    assert len(table) == 7 and all(any(line.startswith(one) for line in lines) for one in table)
     for ending in ("html", "pdf"):
         assert (city.folder / f"audit-2026-10.{ending}").stat().st_size > 10_000
 

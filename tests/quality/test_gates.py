@@ -140,7 +140,12 @@ def test_the_summary_is_ready_for_json(judged):
 def test_data_docs_tell_the_rules_in_chinese_and_fetch_nothing(judged, settings: Settings):
     index = (settings.data_docs / "index.html").read_text(encoding="utf-8")
     assert "入库门禁：批次画像" in index
-    assert "有未通过" in index
+    rows = re.findall(
+        r'<tr><td>.*?</td><td>(.*?)</td><td>.*?</td><td class="(.*?)">(.*?)</td><td>(.*?)</td></tr>', index
+    )
+    assert {(about, run) for about, _, _, run in rows} == {("2026-10-31", "arrival-000001")}
+    said = {(shade, re.sub(r"\d+", "n", told)) for _, shade, told, _ in rows}
+    assert ("text-danger", "未通过：严重 n 条，警告 n 条 failed") in said, said
     pages = [settings.data_docs / link for link in re.findall(r'href="([^"]+)"', index)]
     assert any("文字已脱敏" in page.read_text(encoding="utf-8") for page in pages)
     for page in settings.data_docs.rglob("*.html"):

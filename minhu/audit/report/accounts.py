@@ -1,8 +1,9 @@
 """Chapters on what was decided and what became of every row: holds, waivers, reconciliation, rejected rows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from minhu.audit.report.lists import capped
 from minhu.audit.report.read import AuditReport
@@ -124,20 +125,29 @@ def accounts(report: AuditReport) -> Iterator[Block]:
     )
     sums = {name: sum(row[name] for row in report.accounts) for name in _SUMMED}
     total = written((replace(ACCOUNTS[0], cell="合计"), *ACCOUNTS[1:]), sums, is_total=True)
-    yield from capped(ACCOUNTS, report.accounts, "minhu reconcile --date 日期", total=total)
+    yield from capped(
+        ACCOUNTS, _first(report.accounts, lambda row: row["gap"]), "minhu reconcile --date 日期", total=total
+    )
     yield Text("subheading", "暂存表 ↔ 事实表")
-    yield table(LADDER, report.ladder)
+    yield table(LADDER, _first(report.ladder, lambda row: row["one_side"] != row["other_side"]))
     yield Text("subheading", "事实表 ↔ 指标 ↔ 得分")
     if not report.releases_checked:
         yield Text("body", "本月尚未评分。")
         return
-    yield Text("body", "除前两行外均应为零；发布门禁按同一口径核对。")
+    yield Text("body", "前两行为行数，其余均应为零，不为零的排在前面；发布门禁按同一口径核对。")
     runs = report.releases_checked
+    counted, zero = list(RECONCILED.items())[:2], list(RECONCILED.items())[2:]
+    checked = [*counted, *_first(zero, lambda pair: any(run[pair[0]] for run in runs))]
     columns = (
         Column("核对", 60),
         *(Column(f"{run['scheme_id']}\n{run['scheme_version'][:12]}", 24, "right") for run in runs),
     )
-    yield Table(columns, tuple(Row((word.zh, *(f"{run[key]:,}" for run in runs))) for key, word in RECONCILED.items()))
+    yield Table(columns, tuple(Row((word.zh, *(f"{run[key]:,}" for run in runs))) for key, word in checked))
+
+
+def _first(rows: Iterable[Any], is_failure: Callable[[Any], object]) -> list[Any]:
+    """What failed before what did not, each in its order: a failure is not looked for among the zeros."""
+    return sorted(rows, key=lambda row: not is_failure(row))
 
 
 def rejected(report: AuditReport) -> Iterator[Block]:

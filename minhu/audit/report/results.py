@@ -74,7 +74,14 @@ def coverage(report: AuditReport) -> Iterator[Block]:
         + "，".join(f"{SEVERITY.zh(name)} {count} 条" for name, count in counted.items())
         + "。下表为每条规则本月的执行与未通过情况；未通过的批次数不含仅提示整次运行的结果。",
     )
-    yield from capped(RULES, report.rules, "audit.quality_rule、audit.quality_result", limit=60)
+    troubled = [row for row in report.rules if row["failed_runs"] or row["errored_runs"] or not row["runs"]]
+    for heading, rows in (
+        ("有未通过、出错或未执行的规则", sorted(troubled, key=lambda row: list(SEVERITY).index(row["severity"]))),
+        ("没有未通过的规则", [row for row in report.rules if row not in troubled]),
+    ):
+        if rows:
+            yield Text("subheading", f"{heading}（{len(rows)} 条）")
+            yield from capped(RULES, rows, "audit.quality_rule、audit.quality_result", limit=60)
 
 
 def dimensions(report: AuditReport) -> Iterator[Block]:

@@ -187,7 +187,7 @@ def _auth(source: Http) -> httpx.Auth | Callable | None:
         case ApiKey(secret=name, param=str(param)):
             return _Param(param, secret(name))
         case HmacSigned():
-            return _Signed(source.auth, secret(source.auth.secret))
+            return Signed(source.auth, secret(source.auth.secret))
     raise AssertionError(source.auth)
 
 
@@ -209,7 +209,7 @@ class _Param(httpx.Auth):
         yield request
 
 
-class _Signed(httpx.Auth):
+class Signed(httpx.Auth):
     """Signs each attempt afresh: its timestamp is part of what is signed."""
 
     requires_request_body = True
