@@ -2,11 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from minhu.cli.common import Commands, as_json_option, example, show
+from minhu.cli.common import Commands, as_json_option, example, show, tell
 from minhu.cli.root import minhu
 from minhu.settings import Settings
 
@@ -27,7 +28,7 @@ def close(settings: Settings, period: str, scheme_id: str | None, is_early: bool
     """Close PERIOD (关账): score it, ask the release gate, freeze the numbers and what they rest on."""
     from minhu.publish import close as run
 
-    _show_closing(run(settings, period, scheme_id, is_early=is_early, tell=_tell), as_json)
+    _show_closing(run(settings, period, scheme_id, is_early=is_early, tell=tell), as_json)
 
 
 @minhu.command(epilog=example("minhu revise 2026-10 --why '申诉 7 获准，补报两个批次'"))
@@ -55,7 +56,7 @@ def revise(
     from minhu.publish import diff, render_diff
     from minhu.publish import revise as run
 
-    closing = run(settings, period, scheme_id, why=why, readings=readings, tell=_tell)
+    closing = run(settings, period, scheme_id, why=why, readings=readings, tell=tell)
     moved = diff(settings, closing.period, closing.revision, closing.scheme_id)
     if as_json:
         _show_json(closing.as_json() | {"state": closing.state, "diff": moved.as_json()})
@@ -94,6 +95,7 @@ def _hash(context: click.Context, parameter: click.Parameter, given: str | None)
         "minhu verify 2026-10",
         "minhu verify 2026-10 --revision 1 --expect 5f1c0e77a9b2 --chain-only",
         "minhu verify --access",
+        "minhu verify --bundle bundle-2026-10.zip",
     )
 )
 @click.argument("period", required=False)
@@ -105,6 +107,16 @@ def _hash(context: click.Context, parameter: click.Parameter, given: str | None)
 )
 @click.option("--access", "is_access", is_flag=True, help="Check the access log alone, without a PERIOD.")
 @click.option("--head", help="With --access: the end of the log that an earlier check told, to be found again.")
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Compute anew from what `minhu audit bundle` wrote, without the warehouse.",
+)
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --bundle: the file with the age secret key that it was encrypted to.",
+)
 @as_json_option
 @click.pass_obj
 def verify(
@@ -116,9 +128,18 @@ def verify(
     expected: str | None,
     is_access: bool,
     head: str | None,
+    bundle: Path | None,
+    key: Path | None,
     as_json: bool,
 ) -> None:
     """Prove what was published: all hashes, and PERIOD computed anew from its inputs. Exits 1 on a finding."""
+    if bundle:
+        if period or revision or scheme_id or chain_only or is_access or head:
+            raise click.UsageError("--bundle says itself what it holds; --key and --expect alone go with it")
+        _verify_bundle(settings, bundle, key, expected, as_json)
+        return
+    if key:
+        raise click.UsageError("--key goes with --bundle")
     if is_access == bool(period) or (head and not is_access):
         raise click.UsageError("name a PERIOD, or give --access alone (with --head, if there is one)")
     if not period:
@@ -127,8 +148,17 @@ def verify(
     from minhu.publish import render_verification
     from minhu.publish import verify as run
 
-    found = run(settings, period, revision, scheme_id, chain_only=chain_only, expected=expected, tell=_tell)
+    found = run(settings, period, revision, scheme_id, chain_only=chain_only, expected=expected, tell=tell)
     _show_json(found.as_json()) if as_json else click.echo(render_verification(found))
+    if not found.is_ok:
+        raise click.exceptions.Exit(1)
+
+
+def _verify_bundle(settings: Settings, file: Path, key: Path | None, expected: str | None, as_json: bool) -> None:
+    from minhu.audit.bundle import render_bundle_verification, verify_bundle
+
+    found = verify_bundle(settings, file, key=key, expected=expected, tell=tell)
+    _show_json(found.as_json()) if as_json else click.echo(render_bundle_verification(found))
     if not found.is_ok:
         raise click.exceptions.Exit(1)
 
@@ -233,10 +263,6 @@ def releases_diff(settings: Settings, period: str, revision: int | None, scheme_
 
     moved = diff(settings, period, revision, scheme_id)
     _show_json(moved.as_json()) if as_json else click.echo(render_diff(moved))
-
-
-def _tell(line: str) -> None:
-    click.echo(line, err=True)
 
 
 def _show_json(value: dict) -> None:
