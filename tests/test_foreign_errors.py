@@ -5,6 +5,8 @@ import builtins
 import errno
 import http.client
 import smtplib
+import zipfile
+import zlib
 
 import asyncssh
 import httpx
@@ -34,6 +36,8 @@ GIVEN = {
     "home": ".minhu",
     "data": "data",
     "holders": "KEY",
+    "part": "p",
+    "made_by": "1.0",
 }
 
 
@@ -129,6 +133,9 @@ SAID = [
     ("load", psycopg.errors.DiskFull("s3cr3t"), Retryable, "here: the database is away or full (DiskFull 53100)"),
     ("load", psycopg.errors.UniqueViolation("s3cr3t"), Refused, "here: the database does not take it: UniqueViolation"),
     ("load", shut(errno.ENOSPC), Retryable, "here: why; load again when there is room"),
+    ("bundle", zipfile.BadZipFile("s3cr3t"), Refused, "key.pem is no bundle, or it is damaged: take it anew"),
+    ("bundle", zlib.error("s3cr3t"), Refused, "key.pem is damaged: take it anew"),
+    ("bundle", psycopg.errors.NotNullViolation("s3cr3t"), Refused, "key.pem: p does not fit its table (NotNull"),
     ("copy", psycopg.errors.ProgramLimitExceeded("s3cr3t"), Refused, "staging.callback does not take these rows"),
     ("copy", psycopg.OperationalError("s3cr3t"), Retryable, "the database went away while staging.callback was"),
     (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from minhu.cli.common import Commands, as_json_option, example, show
+from minhu.cli.common import Commands, as_json_option, example, show, tell
 from minhu.cli.root import minhu
 from minhu.settings import Settings
 
@@ -133,6 +133,71 @@ def _show_comparison(found: "Comparison", as_json: bool) -> None:
                 click.echo(f"  {what} {case.feed_code} {case.case_no}")
     if not found.is_same:
         raise click.exceptions.Exit(1)
+
+
+@audit.command(
+    "bundle",
+    epilog=example(
+        "minhu audit bundle 2026-10 --why '市审计局抽查 2026-31 号'",
+        "minhu audit bundle --allow 17 --why '抽查方案已批准'",
+        "minhu audit bundle --take 17 --out bundle-2026-10.zip --to age1…",
+        "minhu verify --bundle bundle-2026-10.zip --key my-age-key",
+    ),
+)
+@click.argument("period", required=False)
+@click.option("--revision", type=click.IntRange(1), help="The newest unless given.")
+@click.option("--scheme", "scheme_id", help="The only one unless given.")
+@click.option("--why", help="Why it is asked for, or allowed; it stands in the access log.")
+@click.option("--allow", "allowed", type=int, metavar="REQUEST", help="Allow what another auditor asked for.")
+@click.option("--take", "taken", type=int, metavar="REQUEST", help="Write what you asked for and another allowed.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="With --take: the file.")
+@click.option("--to", "recipient", metavar="AGE_KEY", help="With --take: encrypt it to this age public key (age1…).")
+@as_json_option
+@click.pass_obj
+def audit_bundle(
+    settings: Settings,
+    period: str | None,
+    revision: int | None,
+    scheme_id: str | None,
+    why: str | None,
+    allowed: int | None,
+    taken: int | None,
+    out: Path | None,
+    recipient: str | None,
+    as_json: bool,
+) -> None:
+    """Take home what the scores of PERIOD rest on (审计包), to compute them anew elsewhere.
+
+    One auditor asks (PERIOD --why), another allows (--allow), who asked takes it (--take --out). Without any of these:
+    the requests. The bundle holds no texts, addresses, phones or callers.
+    """
+    from minhu.audit import bundle
+
+    if (taken is None) != (out is None) or (recipient and taken is None):
+        raise click.UsageError("--take and --out go together; --to goes with them")
+    if taken is not None and out is not None:
+        if period or why or allowed is not None:
+            raise click.UsageError("--take stands with --out and --to alone")
+        done = bundle.take(settings, taken, out, recipient=recipient, tell=tell)
+        click.echo(
+            json.dumps(done.as_json(), ensure_ascii=False, indent=2)
+            if as_json
+            else f"{done.file}：{done.cases} 件工单，{done.bytes} 字节{'，已加密' if done.is_encrypted else ''}\n"
+            f"文件哈希 {done.sha256}"
+        )
+        return
+    if allowed is not None:
+        if period or not why:
+            raise click.UsageError("--allow takes the number of a request and --why, no PERIOD")
+        found = [bundle.allow(settings, allowed, why=why)]
+    elif why:
+        if not period:
+            raise click.UsageError("name the PERIOD")
+        found = [bundle.ask(settings, period, revision, scheme_id, why=why)]
+    else:
+        found = bundle.list_requests(settings, period)
+    columns = "request_id scheme_id period revision state asked_by asked_at allowed_by allowed_at taken why"
+    show([request.as_json() for request in found], as_json, columns.split(), "bundles")
 
 
 @audit.command("feeds", epilog=example("minhu audit feeds 2026-10", "minhu audit feeds 2026-10 --feed h12345 --json"))

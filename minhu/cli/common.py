@@ -86,6 +86,11 @@ def only_delivery(feed: "Feed", name: str | None) -> str:
     return name or feed.deliveries[0].name
 
 
+def tell(line: str) -> None:
+    """What goes on, beside the answer."""
+    click.echo(line, err=True)
+
+
 def progress(total: int, what: str) -> AbstractContextManager[Callable[[str], None]]:
     from minhu.progress import progress
 

@@ -2,11 +2,12 @@
 
 import json
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from minhu.cli.common import Commands, as_json_option, example, show
+from minhu.cli.common import Commands, as_json_option, example, show, tell
 from minhu.cli.root import minhu
 from minhu.settings import Settings
 
@@ -27,7 +28,7 @@ def close(settings: Settings, period: str, scheme_id: str | None, is_early: bool
     """Close PERIOD (关账): score it, ask the release gate, freeze the numbers and what they rest on."""
     from minhu.publish import close as run
 
-    _show_closing(run(settings, period, scheme_id, is_early=is_early, tell=_tell), as_json)
+    _show_closing(run(settings, period, scheme_id, is_early=is_early, tell=tell), as_json)
 
 
 @minhu.command(epilog=example("minhu revise 2026-10 --why '申诉 7 获准，补报两个批次'"))
@@ -55,7 +56,7 @@ def revise(
     from minhu.publish import diff, render_diff
     from minhu.publish import revise as run
 
-    closing = run(settings, period, scheme_id, why=why, readings=readings, tell=_tell)
+    closing = run(settings, period, scheme_id, why=why, readings=readings, tell=tell)
     moved = diff(settings, closing.period, closing.revision, closing.scheme_id)
     if as_json:
         _show_json(closing.as_json() | {"state": closing.state, "diff": moved.as_json()})
@@ -74,7 +75,7 @@ def publish(settings: Settings, period: str, scheme_id: str | None, why: str | N
     """Publish what was closed of PERIOD last, approved by another login, and send its hash to the witnesses outside."""
     from minhu.publish import publish as run
 
-    release = run(settings, period, scheme_id, why=why, tell=_tell)
+    release = run(settings, period, scheme_id, why=why, tell=tell)
     if as_json:
         _show_json(release.as_json())
         return
@@ -96,6 +97,7 @@ def _hash(context: click.Context, parameter: click.Parameter, given: str | None)
         "minhu verify 2026-10 --revision 1 --expect 5f1c0e77a9b2 --chain-only",
         "minhu verify 2026-10 --anchor 锚点.eml --strict",
         "minhu verify --access",
+        "minhu verify --bundle bundle-2026-10.zip",
     )
 )
 @click.argument("period", required=False)
@@ -121,6 +123,16 @@ def _hash(context: click.Context, parameter: click.Parameter, given: str | None)
 @click.option("--seed", help="Draws the landed files; a fresh one unless given, and told.")
 @click.option("--access", "is_access", is_flag=True, help="Check the access log alone, without a PERIOD.")
 @click.option("--head", help="With --access: the end of the log that an earlier check told, to be found again.")
+@click.option(
+    "--bundle",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Compute anew from what `minhu audit bundle` wrote, without the warehouse.",
+)
+@click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --bundle: the file with the age secret key that it was encrypted to.",
+)
 @as_json_option
 @click.pass_obj
 def verify(
@@ -137,9 +149,19 @@ def verify(
     seed: str | None,
     is_access: bool,
     head: str | None,
+    bundle: Path | None,
+    key: Path | None,
     as_json: bool,
 ) -> None:
     """Prove what was published: all hashes, what witnesses outside hold, PERIOD computed anew. Exits 1 on a finding."""
+    if bundle:
+        others = (period, revision, scheme_id, chain_only, is_access, head, anchors, is_strict, is_all, files, seed)
+        if any(others):
+            raise click.UsageError("--bundle says itself what it holds; --key and --expect alone go with it")
+        _verify_bundle(settings, bundle, key, expected, as_json)
+        return
+    if key:
+        raise click.UsageError("--key goes with --bundle")
     if (
         is_access == bool(period)
         or (head and not is_access)
@@ -163,10 +185,19 @@ def verify(
         anchors=anchors,
         files=None if is_all else FILES if files is None else files,
         seed=seed,
-        tell=_tell,
+        tell=tell,
     )
     _show_json(found.as_json()) if as_json else click.echo(render_verification(found))
     if not found.is_ok or (is_strict and not found.is_proven):
+        raise click.exceptions.Exit(1)
+
+
+def _verify_bundle(settings: Settings, file: Path, key: Path | None, expected: str | None, as_json: bool) -> None:
+    from minhu.audit.bundle import render_bundle_verification, verify_bundle
+
+    found = verify_bundle(settings, file, key=key, expected=expected, tell=tell)
+    _show_json(found.as_json()) if as_json else click.echo(render_bundle_verification(found))
+    if not found.is_ok:
         raise click.exceptions.Exit(1)
 
 
@@ -270,10 +301,6 @@ def releases_diff(settings: Settings, period: str, revision: int | None, scheme_
 
     moved = diff(settings, period, revision, scheme_id)
     _show_json(moved.as_json()) if as_json else click.echo(render_diff(moved))
-
-
-def _tell(line: str) -> None:
-    click.echo(line, err=True)
 
 
 def _show_json(value: dict) -> None:

@@ -219,6 +219,16 @@ TABLE: dict[str, tuple[Row, ...]] = {
         ),
         Row("psycopg.Error", Refused, "{table} does not take these rows: {kind} ({error.sqlstate})"),
     ),
+    "bundle": (
+        Row("zipfile.BadZipFile", Refused, "{file} is no bundle, or it is damaged: take it anew"),
+        Row("zlib.error", Refused, "{file} is damaged: take it anew"),
+        Row(
+            "psycopg.Error",
+            Refused,
+            "{file}: {part} does not fit its table ({kind}{code}): the bundle was altered, or minhu {made_by} made it,"
+            " which has other columns",
+        ),
+    ),
     "load": (
         Row("psycopg.Error", Retryable, "{where}: the database is away or full ({kind}{code}); load again", _is_away),
         Row("psycopg.Error", Refused, "{where}: the database does not take it: {kind}{code}"),

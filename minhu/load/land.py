@@ -49,7 +49,7 @@ def land(settings: Settings, source: Path) -> Landed:
             with foreign.told("landing", name=name, where=store.told):
                 plain = seal.Hashed(given)
                 with os.fdopen(descriptor, "wb") as copy:
-                    seal.encrypt(plain, copy, keys[0]) if keys else shutil.copyfileobj(plain, copy, _CHUNK)
+                    seal.encrypt(plain, copy, keys[0].to_public()) if keys else shutil.copyfileobj(plain, copy, _CHUNK)
                     copy.flush()
                     os.fsync(copy.fileno())
                 store.keep(Path(fresh), name_of(plain.sha256, is_encrypted=bool(keys)))

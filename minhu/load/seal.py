@@ -11,10 +11,11 @@ AES-GCM would be a format of our own. age streams in 16 MB and refuses what was 
 import hashlib
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyrage
-from pyrage.x25519 import Identity
+from pyrage.x25519 import Identity, Recipient
 
 from minhu.errors import Refused, foreign
 from minhu.settings import Settings
@@ -30,6 +31,27 @@ def read_keys(settings: Settings, env: Mapping[str, str] = os.environ) -> tuple[
     kept_in, text = VARIABLE, env.get(VARIABLE, "")
     if not text and path.exists():
         kept_in, text = str(path), path.read_text(encoding="utf-8")
+    return _identities(text, kept_in)
+
+
+def read_key_file(path: Path) -> tuple[Identity, ...]:
+    """The keys in a file, as ``age-keygen`` writes it. Raises Refused where it holds none or cannot be read."""
+    with foreign.told("read file", file=path):
+        text = path.read_text(encoding="utf-8")
+    if found := _identities(text, str(path)):
+        return found
+    raise Refused(f"{path} holds no key")
+
+
+def read_recipient(text: str) -> Recipient:
+    """An age public key (``age1…``). Raises Refused where it is none."""
+    try:
+        return Recipient.from_str(text.strip())
+    except pyrage.RecipientError:
+        raise Refused(f"{text!r} is no age public key (age1…); `age-keygen` tells it beside the secret one") from None
+
+
+def _identities(text: str, kept_in: str) -> tuple[Identity, ...]:
     lines = [line.strip() for line in text.replace(",", "\n").splitlines()]
     try:
         found = tuple(Identity.from_str(line) for line in lines if line and not line.startswith("#"))
@@ -43,7 +65,7 @@ def read_keys(settings: Settings, env: Mapping[str, str] = os.environ) -> tuple[
 class Hashed:
     """A stream whose bytes are hashed and counted as they pass. Keeps its file's error, which age would swallow."""
 
-    def __init__(self, file: BinaryIO):
+    def __init__(self, file: "BinaryIO | Hashed"):
         self._file = file
         self._digest = hashlib.sha256()
         self.bytes = 0
@@ -77,16 +99,22 @@ class Hashed:
             raise
 
 
-def encrypt(plain: Hashed, sealed: BinaryIO, key: Identity) -> None:
+def encrypt(plain: Hashed, sealed: BinaryIO | Hashed, to: Recipient) -> None:
     """Raises OSError when a file cannot be read or written."""
     target = Hashed(sealed)
     try:
-        pyrage.encrypt_io(plain, target, [key.to_public()])
+        pyrage.encrypt_io(plain, target, [to])
     except (pyrage.EncryptError, OSError) as error:
         raise plain.error or target.error or OSError(str(error)) from None
 
 
-def decrypt(sealed: BinaryIO, plain: Hashed, keys: tuple[Identity, ...], name: str) -> None:
+def decrypt(
+    sealed: BinaryIO,
+    plain: Hashed,
+    keys: tuple[Identity, ...],
+    name: str,
+    holders: str = f"{VARIABLE} or secrets/{FILE}",
+) -> None:
     """Raises Refused when no key fits or the file is damaged, OSError when a file cannot be read or written."""
     if not keys:
         raise Refused(f"{name} is encrypted and there is no key: set {VARIABLE} or restore secrets/{FILE}")
@@ -94,6 +122,5 @@ def decrypt(sealed: BinaryIO, plain: Hashed, keys: tuple[Identity, ...], name: s
     try:
         pyrage.decrypt_io(source, plain, list(keys))
     except (pyrage.DecryptError, OSError) as error:
-        holders = f"{VARIABLE} or secrets/{FILE}"
         ours = foreign.as_ours(error, "unseal", name=name, holders=holders)
         raise source.error or plain.error or ours or error from None

@@ -61,6 +61,22 @@ def check_chain(
     return len(releases), before, findings
 
 
+def check_alone(
+    connection: psycopg.Connection, release_id: int, tell: Callable[[str], None] = lambda line: None
+) -> list[Finding]:
+    """What is wrong first of one release, where those before it are not at hand: its own chain, from where it began."""
+    set_json_loads(read_json, connection)
+    with connection.cursor(row_factory=dict_row) as cursor:
+        release = cursor.execute("select * from publish.release where release_id = %s", [release_id]).fetchone()
+    if release is None:
+        return []
+    tell(f"校验 {release['period']} 第 {release['revision']} 次发布：{release['row_count']} 行")
+    where = release["release_id"], release["period"], release["revision"]
+    before = {(release["scheme_id"], release["period"]): release["revision"] - 1}
+    found = next(_faults(connection, release, release["previous_hash"], before, True), None)
+    return [Finding(*where, *found)] if found else []
+
+
 def _faults(
     connection: psycopg.Connection, release: dict, before: str, revisions: dict, sees_all: bool
 ) -> Iterator[tuple[str, int | None, str]]:

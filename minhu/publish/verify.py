@@ -58,9 +58,11 @@ class Difference:
     column: str
     published: str | None
     recomputed: str | None
+    case: str | None = None
+    """Of a row of evidence: the hotline and the number of its case."""
 
     def __str__(self) -> str:
-        place = " ".join(filter(None, (self.unit_code, self.indicator_code)))
+        place = " ".join(filter(None, (self.unit_code, self.indicator_code, self.case and f"工单 {self.case}")))
         return f"{place} {self.column}：已发布 {self.published}，重算 {self.recomputed}"
 
 
@@ -195,7 +197,7 @@ def _verify(
     if run:
         read_again = _reread(settings, release, files, seed, tell)
     if run and not (retained or is_mean):
-        differences = tuple(_recompute(settings, release, run, recorded, tell))
+        differences = tuple(recompute(settings, release, run, recorded, tell))
     return Verification(
         release,
         releases,
@@ -293,18 +295,30 @@ def _gone(connection: psycopg.Connection, release: Release) -> tuple[str | None,
     )
 
 
-def _recompute(
-    settings: Settings, release: Release, run: Run, recorded: dict, tell: Callable[[str], None]
+def recompute(
+    settings: Settings,
+    release: Release,
+    run: Run,
+    recorded: dict,
+    tell: Callable[[str], None],
+    take: Callable[[psycopg.Connection], None] = lambda connection: None,
+    some: int | None = _SOME,
 ) -> list[Difference]:
+    """What comes out otherwise than it was published, computed anew in a scratch schema from the inputs ``recorded``.
+
+    ``take`` may give the facts in the schema `SCRATCH` what is not to be computed; ``some``: how many rows of evidence
+    are named, null for all.
+    """
     with database.held(settings, LOCK), database.connect(settings, autocommit=True) as keeper:
         try:
             _make_scratch(settings, recorded)
             tell(f"重算 {release.period}：事实表（构建 {release.build_id} 所见的批次）")
             _dbt(settings, "tag:facts", {"build_id": run.build_id, "config_version": run.config_version})
+            take(keeper)
             tell(f"重算 {release.period}：得分")
             _dbt(settings, "tag:scoring", run.variables)
             tell(f"重算 {release.period}：比对")
-            return [*_compare(keeper, release), *_compare_law(keeper, release, run)]
+            return [*_compare(keeper, release, some), *_compare_law(keeper, release, run)]
         finally:
             keeper.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(SCRATCH)))
 
@@ -347,11 +361,11 @@ def _dbt(settings: Settings, select: str, variables: dict[str, object]) -> None:
         raise Refused(f"recomputing failed, which proves nothing: {done.complaint}")
 
 
-def _compare(connection: psycopg.Connection, release: Release) -> list[Difference]:
+def _compare(connection: psycopg.Connection, release: Release, some: int | None) -> list[Difference]:
     return [
         *_compare_rows(connection, release, "unit_score", ("unit_code",)),
         *_compare_rows(connection, release, "unit_indicator", ("unit_code", "indicator_code")),
-        *_compare_evidence(connection, release),
+        *_compare_evidence(connection, release, some),
     ]
 
 
@@ -430,7 +444,7 @@ def _said(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _compare_evidence(connection: psycopg.Connection, release: Release) -> list[Difference]:
+def _compare_evidence(connection: psycopg.Connection, release: Release, some: int | None) -> list[Difference]:
     frozen = _frozen_columns(connection, release, "evidence") or set(_COMPARED)
     names = [name for name in _COMPARED if name in frozen]
     query = sql.SQL(_EVIDENCE).format(
@@ -438,16 +452,16 @@ def _compare_evidence(connection: psycopg.Connection, release: Release) -> list[
         of_evidence=sql.SQL(", ").join(sql.Identifier("evidence", name) for name in names),
         columns=sql.SQL(", ").join(map(sql.Identifier, names)),
     )
-    found = connection.execute(query, {"release": release.release_id, "some": _SOME}).fetchall()
+    found = connection.execute(query, {"release": release.release_id, "some": some}).fetchall()
     return [
-        Difference("evidence", unit, indicator, subject, *(("有", "无") if is_published else ("无", "有")))
-        for unit, indicator, subject, is_published in found
+        Difference("evidence", unit, indicator, subject, *(("有", "无") if is_published else ("无", "有")), case)
+        for unit, indicator, subject, is_published, case in found
     ]
 
 
 _COMPARED = (
     *("unit_code", "indicator_code", "subject_kind", "subject_id", "numerator_value", "denominator_value"),
-    *("excluded_reason", "due_at", "occurred_at", "lost_points", "marginal_points"),
+    *("excluded_reason", "due_at", "occurred_at", "case_id", "lost_points", "marginal_points"),
 )
 _EVIDENCE = """
 with recomputed as (
@@ -460,12 +474,18 @@ published as (
     select {columns}
     from publish.evidence_of_release
     where release_id = %(release)s
+),
+moved as (
+    select *, true as is_published
+    from (select * from published except all select * from recomputed) as only_published
+    union all
+    select *, false
+    from (select * from recomputed except all select * from published) as only_recomputed
 )
-select unit_code, indicator_code, subject_kind || ' ' || subject_id, true
-from (select * from published except all select * from recomputed) as only_published
-union all
-select unit_code, indicator_code, subject_kind || ' ' || subject_id, false
-from (select * from recomputed except all select * from published) as only_recomputed
+select moved.unit_code, moved.indicator_code, moved.subject_kind || ' ' || moved.subject_id, moved.is_published,
+    coalesce(cases.feed_code || ' ' || cases.case_no, moved.case_id)
+from moved
+left join {scratch}.fct_case as cases on moved.case_id = cases.case_id
 order by 1, 2, 3, 4
 limit %(some)s
 """

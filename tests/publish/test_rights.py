@@ -65,6 +65,7 @@ READS: dict[str, set[str]] = {
     "reconcile": {"auditor"},
     f"audit trace h1 {case(5, '')['工单编号']}": {"auditor"},
     f"audit sample {MONTH} --n 2 --seed x": {"evaluator", "auditor", "unit"},  # a unit's own cases
+    f"audit bundle {MONTH}": {"auditor"},
     f"audit feeds {MONTH}": set(),  # no quality of feeds was scored
     f"audit gaming {MONTH}": {"auditor"},
     f"audit report {MONTH} --n 2 --seed x --out {{out}}": {"auditor"},
@@ -104,6 +105,9 @@ ACTS: dict[str, set[str]] = {
     "logins name eve x": set(),
     f"publish {MONTH} --why x": set(),  # it is published
     "anchors send": set(),  # the city names no witness
+    f"audit bundle {MONTH} --why x": {"auditor"},
+    "audit bundle --allow 1 --why x": set(),  # the first row of the log is no request
+    "audit bundle --take 1 --out {out}/bundle.zip": set(),
     "quality run": set(),
 }
 """What acts, computes or writes, and who may; nobody where the city's state refuses it to whoever asks."""
