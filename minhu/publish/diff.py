@@ -22,6 +22,7 @@ from minhu.publish.close import Closing, Release, find_release, read_closing, re
 from minhu.publish.row_hash import read_json
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
+from minhu.schemes.words import limit
 from minhu.settings import Settings
 from minhu.warehouse import readings
 
@@ -295,7 +296,7 @@ def _of_inputs(connection: psycopg.Connection, base: Closing, closing: Closing) 
     if before_it != after_it:
         causes.append(f"读法变化：{_editions(before_it)} → {_editions(after_it)}")
     if base.as_of != closing.as_of:
-        causes.append(f"统计截止 {base.as_of:%Y-%m-%d %H:%M} → {closing.as_of:%Y-%m-%d %H:%M}")
+        causes.append(f"统计截止 {limit(base.as_of)} → {limit(closing.as_of)}")
     return causes
 
 

@@ -5,6 +5,7 @@ from minhu.publish.access_log_chain import AccessCheck
 from minhu.publish.close import Closing
 from minhu.publish.diff import Diff
 from minhu.publish.verify import Verification
+from minhu.schemes.words import limit
 
 SHOWN = 20
 
@@ -17,7 +18,7 @@ def render_closing(closing: Closing) -> str:
         [
             f"{closing.period} 由 {closing.closed_by} 关账：第 {closing.revision} 次发布，closing {closing.closing_id}",
             f"冻结    {rows}",
-            f"截至    {closing.as_of:%Y-%m-%d %H:%M}{'（周期未结束，结果为参考）' if closing.is_early else ''}",
+            f"截至    {limit(closing.as_of)}{'（周期未结束，结果为参考）' if closing.is_early else ''}",
             f"依据    构建 {closing.build_id}：批次 {inputs['batches']['count']}，决定 {inputs['decisions']['count']}，"
             f"人工计分 {len(inputs['manual_points']['ids'])}；配置版本 {closing.config_version}；"
             f"办法 {closing.scheme_id} {closing.scheme_version}；代码 {inputs['code']['version']}",

@@ -28,7 +28,7 @@ LATE = Clock(
     late_working_minutes=12,
     late_natural_minutes=552,
     text_zh="2026-10-09 周五 10:00 派单；5 个工作日，自次日起算；10-10 周六 调休上班；"
-    "应于 2026-10-15 周四 24:00 前办结；2026-10-16 周五 09:12 办结，逾期 12 个工作分钟",
+    "应于 2026-10-15 周四 24:00 前办结；2026-10-16 周五 09:12 办结，逾期 12 个工作分钟（自然时 9 小时 12 分钟）",
 )
 DIFF = Diff(
     scheme_id="exam",
@@ -79,7 +79,7 @@ def cost(lost: str, case_no: str = "NO202610090001234") -> Cost:
         feed_code="h12345",
         feed_name="12345 热线",
         case_no=case_no,
-        finding="超时 9 小时 12 分钟办结",
+        finding="超时 9 小时 12 分钟（自然时）办结",
         rule="5 个工作日内办结",
         received_at=moment(9),
         dispatched_at=moment(9, 10),

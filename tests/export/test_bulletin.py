@@ -135,7 +135,7 @@ def test_the_notes_say_how_each_group_is_scored():
 def test_an_annex_takes_the_points_of_a_unit_apart():
     told = all_text(bulletin(report(), ZH, annexes=["D1"]))
     assert "附件1　单位D1失分明细" in told
-    assert "12345 热线\nNO202610090001234" in told and "超时 9 小时 12 分钟办结\n5 个工作日内办结" in told
+    assert "12345 热线\nNO202610090001234" in told and "超时 9 小时 12 分钟（自然时）办结\n5 个工作日内办结" in told
     assert "2026-10-15 24:00" in told  # the end of a day, not 0:00 of the next
     assert "4.00\n+4.17" in told and f"5 个工作日内办结\n{LATE.text_zh}" in told
 
