@@ -273,10 +273,10 @@ def _indicator_cells(indicator: Indicator, one: Measured, report: Report, words:
 
 
 COSTS = (
-    *("indicator", "lost_points", "feed", "case_no", "finding", "limit_rule"),
+    *("indicator", "lost_points", "feed", "case_no", "published_row", "finding", "limit_rule"),
     *("received_at", "dispatched_at", "due_at", "occurred_at", "marginal", "clock", "source"),
 )
-WIDTHS = (14, 7, 11, 20, 16, 14, 15.5, 15.5, 15.5, 15.5, 8.5, 60, 34)
+WIDTHS = (14, 7, 11, 20, 9, 16, 14, 15.5, 15.5, 15.5, 15.5, 8.5, 60, 34)
 """Of the columns of evidence. The clock and the source are printed on a page of their own, behind the case again."""
 EVIDENCE_SCALE = 60
 
@@ -286,7 +286,7 @@ def _cost_columns(sheet: Worksheet, first: int) -> None:
     for column, width in enumerate(WIDTHS, start=first):
         sheet.set_column(column, column, width)
     sheet.set_print_scale(EVIDENCE_SCALE)
-    sheet.repeat_columns(0, first + COSTS.index("case_no"))
+    sheet.repeat_columns(0, first + COSTS.index("published_row"))
     sheet.set_v_pagebreaks([first + COSTS.index("clock")])
 
 
@@ -296,6 +296,7 @@ def _cost_line(book: Book, sheet: Worksheet, row: int, column: int, one: Measure
         (cost.lost, "points"),
         (cost.feed_name, "text"),
         (cost.case_no, "text"),
+        (cost.published_row, "text"),
         (cost.finding, "text"),
         (cost.rule, "text"),
         (cost.received_at, "moment"),

@@ -11,12 +11,26 @@ DECISION = Kind(
         "violation": ("效能督查认定", "violation found"),
     },
 )
+LEDGER_CAUSE = Kind(  # by what a line of a revision's ledger moved
+    "ledger_cause",
+    {
+        "appeal_decision": ("申诉", "appeal"),
+        "exclusion": ("剔除", "exclusion"),
+        "violation": ("效能督查认定", "violation found"),
+        "manual_point": ("人工计分", "points by hand"),
+        "batch": ("批次", "batch"),
+        "other": ("配置、读法、统计截止或其他单位", "configuration, readings, data cut or other units"),
+        "rounding": ("合计取整", "rounding of the sum"),
+        "same": ("本身未变", "itself unchanged"),
+    },
+)
 DECISION_STATE = Kind(
     "decision_state",
     {
         "filed": ("待裁定", "to be decided"),
         "overdue": ("逾期未裁定", "overdue"),
         "granted": ("获准", "granted"),
+        "awaits_confirmation": ("待复核", "awaits confirmation"),
         "denied": ("驳回", "denied"),
         "withdrawn": ("撤回", "withdrawn"),
         "awaits_approval": ("待审批", "awaits approval"),
@@ -26,6 +40,18 @@ DECISION_STATE = Kind(
         "in_force": ("有效", "in force"),
         "expired": ("已到期", "expired"),
         "revoked": ("已撤销", "revoked"),
+    },
+)
+APPEAL_COLUMN = Kind(  # heads of a list of appeals, beside those of the files that are handed in
+    "appeal_column",
+    {
+        "appeal_id": ("申诉", "Appeal"),
+        "state": ("状态", "State"),
+        "published_rows": ("明细号", "Rows"),
+        "decide_by": ("裁定期限", "Decide by"),
+        "from_revision": ("自第几次发布", "From revision"),
+        "filed_by": ("提出人", "Filed by"),
+        "decided_by": ("裁定人", "Decided by"),
     },
 )
 EXCLUDED_BY = Kind(
@@ -57,6 +83,7 @@ CONFIG_ENTRY = Kind(
         "category": ("诉求分类", "categories"),
         "area": ("区划", "areas"),
         "city": ("城市参数", "parameters of the city"),
+        "appeal_term": ("申诉期限", "terms of appeals"),
         "reading": ("读法", "readings of the rules"),
         "feed": ("热线", "hotlines"),
         "delivery": ("交付", "deliveries"),

@@ -74,6 +74,7 @@ def cost(lost: str, case_no: str = "NO202610090001234") -> Cost:
         lost=Decimal(lost),
         marginal=Decimal("4.17"),
         marginal_reason=None,
+        published_row=None,
         subject_kind="assignment",
         subject_id=f"a-{case_no}",
         feed_code="h12345",

@@ -165,8 +165,8 @@ def test_the_unit_sheet_and_the_evidence_hold_every_row_that_cost_points():
 def test_the_workbook_shows_the_clock_the_worth_of_a_row_lists_second_rates_and_what_was_revised():
     content = as_xlsx(rich(), ZH, ["D1"])
     evidence = sheet(content, "扣分明细")
-    assert evidence[0][12:14] == ("若无此件", "计时")
-    assert (float(evidence[1][12]), evidence[1][13]) == (4.17, LATE.text_zh)
+    assert evidence[0][6] == "明细号" and evidence[0][13:15] == ("若无此件", "计时")
+    assert (float(evidence[1][13]), evidence[1][14]) == (4.17, LATE.text_zh)
     departments = sheet(content, "部门")
     assert departments[0][5] == "榜单" and [row[5] for row in departments[2:6]] == [None, None, "黑榜", None]
     assert departments[1][12] == "同类组收缩值" and float(departments[2][12]) == 76.5
