@@ -11,6 +11,7 @@ from minhu.export.book import ROW, Book, counted, head, line, tall
 from minhu.export.figures import arrows, bare, interval
 from minhu.export.report import Cost, Group, Indicator, Measured, Report, Unit
 from minhu.export.words import Words
+from minhu.export.xlsx_ledger import ledger
 from minhu.export.xlsx_overview import overview
 from minhu.glossary.cases import SUBJECT
 from minhu.glossary.decided import PUBLISHED, ROW_CHANGE
@@ -40,6 +41,8 @@ def as_xlsx(report: Report, words: Words, units: Iterable[str] = ()) -> bytes:
     _apart(book)
     if report.diff:
         _revised(book, report.diff)
+        if report.diff.ledger:
+            ledger(book, report.diff)
     for group, unit in report.units():
         if unit.code in wanted:
             _unit(book, group, unit)

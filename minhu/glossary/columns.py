@@ -57,6 +57,10 @@ COLUMN = Kind(
         "rule": ("计分规则", "Rule"),
         # of what was revised
         "what": ("事项", "What"),
+        "ledger": ("修订台账", "Ledger"),
+        "cause": ("决定或批次", "Decision or batch"),
+        "cases": ("工单", "Cases"),
+        "points_moved": ("分值变化", "Points"),
         "before": ("修订前", "Before"),
         "after": ("修订后", "After"),
         # of cases

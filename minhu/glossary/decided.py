@@ -24,6 +24,10 @@ LEDGER_CAUSE = Kind(  # by what a line of a revision's ledger moved
         "same": ("本身未变", "itself unchanged"),
     },
 )
+ROW_OUTCOME = Kind(  # what became of a row that counts as it did, where its indicator moved
+    "row_outcome",
+    {"costs_nothing": ("不再扣分", "costs nothing any more"), "costs_now": ("开始扣分", "costs points now")},
+)
 DECISION_STATE = Kind(
     "decision_state",
     {
@@ -115,6 +119,7 @@ ACT = Kind(  # what a login may call; the name of the function
         "release_batch": ("放行批次", "release batches"),
         "close": ("关账", "close"),
         "publish": ("发布", "publish"),
+        "keep_ledger": ("写入修订台账", "keep the ledger of a revision"),
         "log_export": ("登记导出", "record exports"),
         "ask_for_case": ("阅读工单文本", "read the text of a case"),
         "open_session": ("开启门户会话", "open sessions of the portal"),

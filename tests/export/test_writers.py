@@ -181,7 +181,7 @@ def test_the_workbook_shows_the_clock_the_worth_of_a_row_lists_second_rates_and_
     foot = f"发布编号 7　修订号 2　哈希 {RELEASE.hash}"
     with ZipFile(BytesIO(content)) as book:
         pages = [book.read(name).decode() for name in book.namelist() if "worksheets/sheet" in name]
-    assert len(pages) == 9 and all(foot in page for page in pages)
+    assert len(pages) == 10 and all(foot in page for page in pages)
 
 
 # CSV and JSON
