@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from minhu.business_date import assessed_month, business_date, month
+from minhu.business_date import assessed_month, business_date, day_and_time, month
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -41,3 +41,16 @@ def test_a_period_that_is_not_given_is_the_last_month_that_is_over(given, moment
 
 def test_a_month_is_written_as_schemes_write_it():
     assert month(date(2026, 3, 9)) == "2026-03"
+
+
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [
+        (datetime(2026, 12, 5), (date(2026, 12, 4), "24:00")),
+        (datetime(2027, 1, 1, tzinfo=SHANGHAI), (date(2026, 12, 31), "24:00")),
+        (datetime(2026, 12, 5, 0, 0, 1), (date(2026, 12, 5), "00:00")),
+        (datetime(2026, 12, 4, 17, 30), (date(2026, 12, 4), "17:30")),
+    ],
+)
+def test_a_limit_at_midnight_is_that_of_the_day_it_ends(when, told):
+    assert day_and_time(when) == told

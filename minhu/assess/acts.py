@@ -1,6 +1,7 @@
 """Recording: one act, or all acts of a file in one transaction."""
 
 import hashlib
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
@@ -8,11 +9,16 @@ import psycopg
 from minhu import database
 from minhu.assess.files import Problem, read_rows, refusal
 from minhu.errors import Refused, foreign
+from minhu.glossary.cases import LEFT_OUT
 from minhu.privacy.line import mask_line
 from minhu.settings import Settings
 
 FREE_TEXT = ("statement", "reason")
 """What people write in their own words: it may name a citizen, so it is masked before it leaves this process."""
+
+
+CODES = ("grounds_code", "reason_code")
+APPEALS = ("file_appeal", "decide_appeal")
 
 
 def case_id(feed_code: str, case_no: str) -> str:
@@ -51,8 +57,15 @@ def _call(connection: psycopg.Connection, act: str, given: dict[str, object]) ->
     arguments = {name: value for name, value in given.items() if value is not None}
     if {"feed_code", "case_no"} <= arguments.keys():
         arguments["case_id"] = case_id(str(arguments.pop("feed_code")), str(arguments.pop("case_no")))
-    if act == "file_appeal" and "unit_code" not in arguments:
+    if act == "file_appeal" and not arguments.keys() & {"unit_code", "published_row"}:  # a row says whose it is
         arguments["unit_code"] = _own_unit(connection)
+    if act in APPEALS:
+        arguments |= {name: _code(str(arguments[name])) for name in CODES if name in arguments}
+    at = arguments.get("dispatched_at")
+    if isinstance(at, datetime) and at.tzinfo is None:  # as the exports tell it: the city's time
+        arguments["dispatched_at"] = database.one(
+            connection, "select %s::timestamp at time zone mart.city_zone()", [at]
+        )[0]
     arguments |= {name: mask_line(str(arguments[name])) for name in FREE_TEXT if name in arguments}
     arguments |= _indicators(connection, arguments)
     try:
@@ -71,6 +84,11 @@ def _indicators(connection: psycopg.Connection, given: dict[str, object]) -> dic
     with foreign.told("act", user=connection.info.user, act="assess.codes_of"):
         codes = database.one(connection, query, [said, given.get("scheme_id")])[0]
     return {"indicator_codes": codes} if several else {"indicator_code": codes[0]}
+
+
+def _code(said: str) -> str:
+    """The code of a word (错派); a city has codes of its own, which stay as they are."""
+    return next((code for code in LEFT_OUT if LEFT_OUT.zh(code) == said), said)
 
 
 def _own_unit(connection: psycopg.Connection) -> str:

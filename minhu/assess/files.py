@@ -5,6 +5,7 @@ import io
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -65,6 +66,20 @@ def _period(text: str) -> str:
         raise ValueError("is no period; write a month as 2026-10, a quarter as 2026-Q4 or a year as 2026") from None
 
 
+def _moment(text: str) -> datetime:
+    """Local time of the city, to the minute; seconds that an export shows are not needed."""
+    try:
+        return datetime.fromisoformat(text.replace("/", "-"))
+    except ValueError:
+        raise ValueError("is no time; write it as the export does, 2026-10-12 09:00") from None
+
+
+def _row(text: str) -> str:
+    if not re.fullmatch(r"R\d{1,10}-\d{1,10}", text.upper(), re.ASCII):
+        raise ValueError("is no row of a published result; write it as the export does, R3-117")
+    return text
+
+
 def _points(text: str) -> Decimal:
     try:
         return Decimal(text)
@@ -80,14 +95,16 @@ def _yes(text: str) -> bool:
 
 LAYOUTS = {
     "file_appeal": (
-        Column("period", _period),
+        Column("published_row", _row, is_required=False),
+        Column("period", _period, is_required=False),
         Column("unit_code", _code, is_required=False),
-        Column("feed_code", _code),
-        Column("case_no"),
+        Column("feed_code", _code, is_required=False),
+        Column("case_no", is_required=False),
+        Column("dispatched_at", _moment, is_required=False),
         Column("assignment_id", _code, is_required=False),
         Column("is_whole_case", _yes, is_required=False),
         Column("indicator_codes", _codes, is_required=False),
-        Column("grounds_code", _code),
+        Column("grounds_code"),
         Column("statement"),
         Column("evidence_ref"),
         Column("scheme_id", _code, is_required=False),
@@ -116,7 +133,7 @@ def read_rows(act: str, path: Path) -> tuple[list[tuple[int, dict]], list[Proble
         places = _places(path, columns, next(reader, []))
         for cells in reader:
             if any(cell.strip() for cell in cells):
-                wrong, row = _row(columns, places, cells, line)
+                wrong, row = _read(columns, places, cells, line)
                 problems += wrong
                 if not wrong:
                     rows.append((line, row))
@@ -158,7 +175,7 @@ def _places(path: Path, columns: tuple[Column, ...], header: list[str]) -> dict[
     return {name: place for place, name in enumerate(names) if name}
 
 
-def _row(
+def _read(
     columns: tuple[Column, ...], places: dict[str, int], cells: list[str], line: int
 ) -> tuple[list[Problem], dict[str, object]]:
     if len(cells) != len(places):

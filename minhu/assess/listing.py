@@ -8,9 +8,9 @@ from minhu.settings import Settings
 
 LISTINGS = {
     "appeals": """
-        select appeal_id, state, period, unit_code, feed_code, case_no, assignment_id, indicator_codes, grounds_code,
-            statement, evidence_ref, filed_by, filed_at, decide_by, reason_code, reason, from_revision, decided_by,
-            decided_at
+        select appeal_id, state, period, unit_code, feed_code, case_no, assignment_id, published_rows, indicator_codes,
+            grounds_code, statement, evidence_ref, filed_by, filed_at, decide_by, reason_code, reason, from_revision,
+            decided_by, decided_at
         from assess.appeal_state
         where (%(period)s::text is null or period = %(period)s) and (%(unit)s::text is null or unit_code = %(unit)s)
             and (%(state)s::text is null or state = %(state)s)

@@ -12,15 +12,17 @@ from minhu.settings import Settings
 
 reason_option = click.option("--reason", required=True, help="Why, in a few words; phone and ID numbers are masked.")
 reason_code_option = click.option("--reason-code", required=True, help="Why, as a code: beyond_duty, mis_dispatched, …")
-evidence_option = click.option(
-    "--evidence", "evidence_ref", help="Where the evidence is kept: a file number, a link; an appeal needs it."
-)
+evidence_option = click.option("--evidence", "evidence_ref", help="Where the evidence is kept: a file number, a link.")
 assignment_option = click.option("--assignment", "assignment_id", help="Only this assignment of the case.")
 indicators_option = click.option(
     "--indicator", "indicator_codes", multiple=True, help="Only for this one, by code or name; may be given again."
 )
 
 APPEAL_STATES = ["filed", "overdue", "awaits_confirmation", "granted", "denied", "withdrawn"]
+APPEAL_COLUMNS = (
+    *("appeal_id", "state", "period", "unit_code", "feed_code", "case_no", "published_rows", "indicator_codes"),
+    *("grounds_code", "decide_by", "from_revision", "filed_by", "decided_by"),
+)
 
 
 def _record(settings: Settings, act: str, **given: object) -> int:
@@ -32,23 +34,24 @@ def _record(settings: Settings, act: str, **given: object) -> int:
 
 def _list_decisions(settings: Settings, what: str, as_json: bool, columns: str, **wanted: str | None) -> None:
     from minhu import assess
-    from minhu.schemes.words import limit
 
-    rows = assess.listing(settings, what, **wanted)
-    if not as_json:  # a term ends at 24:00 of its last day, never at 00:00 of the next
-        rows = [row | {"decide_by": limit(row["decide_by"])} if row.get("decide_by") else row for row in rows]
-    show(rows, as_json, columns.split())
+    show(assess.listing(settings, what, **wanted), as_json, columns.split())
 
 
 def _awaits(kind: str, number: int) -> str:
     return f"another login confirms it: minhu approvals add {kind} {number} --reason …"
 
 
-def _record_file(settings: Settings, act: str, file: Path, what: str) -> None:
+def _awaits_zh(kind: str, number: int) -> str:
+    return f"待另一人复核：minhu approvals add {kind} {number} --reason …"
+
+
+def _record_file(settings: Settings, act: str, file: Path) -> tuple[int, str]:
+    """How many rows of the file were entered, and their numbers."""
     from minhu import assess
 
     ids = assess.record_file(settings, act, file)
-    click.echo(f"{file.name}: {len(ids)} {what}: {', '.join(map(str, ids))}")
+    return len(ids), ", ".join(map(str, ids))
 
 
 @minhu.group(cls=Commands)
@@ -60,19 +63,26 @@ def appeals() -> None:
     "file",
     epilog=example(
         "minhu appeals file --file appeals.csv",
-        "minhu appeals file h12345 330100202610010001 --period 2026-10 --grounds mis_dispatched"
+        "minhu appeals file --row R3-117 --grounds 错派 --statement '职责不属本单位' --evidence 2026-17",
+        "minhu appeals file h12345 330100202610010001 --period 2026-10 --dispatched '2026-10-12 09:00' --grounds 错派"
         " --statement '职责不属本单位' --evidence 2026-17",
     ),
 )
 @click.argument("feed", required=False)
 @click.argument("case_no", required=False)
 @click.option("--file", type=click.Path(path_type=Path, dir_okay=False), help="A CSV with one appeal per row instead.")
-@click.option("--period", help="The period of the result appealed against: 2026-10.")
+@click.option("--row", "published_row", metavar="明细号", help="The row of the published 扣分明细: R3-117.")
+@click.option("--period", help="The period of the result appealed against, where no row is named: 2026-10.")
 @click.option("--unit", "unit_code", help="Code of the unit; that of your login unless given.")
-@click.option("--grounds", "grounds_code", help="What the appeal rests on, as a code: mis_dispatched, beyond_duty, …")
-@click.option("--statement", help="What the unit says; phone and ID numbers are masked.")
-@evidence_option
-@assignment_option
+@click.option("--grounds", "grounds_code", help="Required: what it rests on, as a word or code: 错派, beyond_duty, …")
+@click.option("--statement", help="Required: what the unit says; phone and ID numbers are masked.")
+@click.option("--evidence", "evidence_ref", help="Required: where the evidence is kept, a file number or a link.")
+@click.option(
+    "--dispatched",
+    "dispatched_at",
+    type=click.DateTime(["%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S"]),
+    help="When the unit was dispatched, where it was more than once on the case: 2026-10-12 09:00.",
+)
 @click.option("--whole-case", "is_whole_case", is_flag=True, default=None, help="The case, for every unit on it.")
 @indicators_option
 @click.option("--scheme", "scheme_id", help="The scheme of the result appealed against.")
@@ -86,25 +96,28 @@ def appeals_file(
     decide_by: datetime | None,
     **given: Any,
 ) -> None:
-    """File an appeal, or all appeals of a CSV file, or none of them when a row is wrong."""
+    """File an appeal against a row of the published result, or against a case before the publication.
+
+    The row (明细号) stands in every export of what is published and in `minhu explain --revision`; it says the period,
+    the case and the dispatch. A CSV file has all its appeals entered, or none of them when a row is wrong.
+    """
     if file:
-        if feed or any(given.values()):
+        if feed or decide_by or any(given.values()):
             raise click.UsageError("a file says everything itself: give --file alone")
-        _record_file(settings, "file_appeal", file, "appeals filed")
+        number, ids = _record_file(settings, "file_appeal", file)
+        click.echo(f"{file.name}：已提交 {number} 件申诉：{ids}")
         return
-    needed = {
-        "--period": "period",
-        "--grounds": "grounds_code",
-        "--statement": "statement",
-        "--evidence": "evidence_ref",
-    }
-    missing = [option for option, name in needed.items() if not given[name]]
-    if not case_no or missing:
-        raise click.UsageError(f"give FEED and CASE_NO with {', '.join(needed)}, or --file")
+    needed = {"--grounds": "grounds_code", "--statement": "statement", "--evidence": "evidence_ref"}
+    if not given["published_row"]:
+        if not case_no:
+            raise click.UsageError("give --row with the number of the published row, or FEED and CASE_NO, or --file")
+        needed = {"--period": "period"} | needed
+    if missing := [option for option, name in needed.items() if not given[name]]:
+        raise click.UsageError(f"an appeal needs {' and '.join(missing)}")
     if decide_by:
         given["decide_by"] = decide_by.replace(tzinfo=settings.zone) + timedelta(days=1)
     filed = _record(settings, "file_appeal", feed_code=feed, case_no=case_no, **given)
-    click.echo(f"appeal {filed} is filed")
+    click.echo(f"申诉 {filed} 已提交")
 
 
 @appeals.command(
@@ -118,7 +131,7 @@ def appeals_file(
 @reason_code_option
 @reason_option
 @click.option(
-    "--from-revision", type=click.IntRange(1), help="First revision that leaves the rows out; 1 unless given."
+    "--from-revision", type=click.IntRange(1), help="First revision that leaves the rows out; the next unless given."
 )
 @click.pass_obj
 def appeals_decide(settings: Settings, appeal_id: int, **given: Any) -> None:
@@ -127,8 +140,10 @@ def appeals_decide(settings: Settings, appeal_id: int, **given: Any) -> None:
     What is granted and confirmed leaves the facts with the next build. A denial holds at once.
     """
     _record(settings, "decide_appeal", appeal_id=appeal_id, **given)
-    awaits = f"; {_awaits('appeal', appeal_id)}" if given["decision"] == "granted" else ""
-    click.echo(f"appeal {appeal_id} is {given['decision']}{awaits}")
+    from minhu.glossary.decided import DECISION_STATE
+
+    awaits = f"；{_awaits_zh('appeal', appeal_id)}" if given["decision"] == "granted" else ""
+    click.echo(f"申诉 {appeal_id} {DECISION_STATE.zh(given['decision'])}{awaits}")
 
 
 @appeals.command("withdraw", epilog=example("minhu appeals withdraw 7 --reason '已与热线协商解决'"))
@@ -138,7 +153,7 @@ def appeals_decide(settings: Settings, appeal_id: int, **given: Any) -> None:
 def appeals_withdraw(settings: Settings, appeal_id: int, reason: str) -> None:
     """Take back an appeal of your unit that is not decided yet."""
     _record(settings, "withdraw_appeal", appeal_id=appeal_id, reason=reason)
-    click.echo(f"appeal {appeal_id} is withdrawn")
+    click.echo(f"申诉 {appeal_id} 已撤回")
 
 
 @appeals.command("list", epilog=example("minhu appeals list --state overdue", "minhu appeals list --json"))
@@ -149,10 +164,15 @@ def appeals_withdraw(settings: Settings, appeal_id: int, reason: str) -> None:
 @click.pass_obj
 def appeals_list(settings: Settings, as_json: bool, **wanted: str | None) -> None:
     """List the appeals with their states: all of them, or those of your unit."""
-    columns = (
-        "appeal_id state period unit_code feed_code case_no indicator_codes grounds_code decide_by filed_by decided_by"
-    )
-    _list_decisions(settings, "appeals", as_json, columns, **wanted)
+    from minhu import assess
+
+    rows = assess.listing(settings, "appeals", **wanted)
+    if as_json:
+        show(rows, as_json)
+        return
+    from minhu.assess.words import in_words
+
+    show([in_words(row, APPEAL_COLUMNS) for row in rows], as_json)
 
 
 @minhu.group(cls=Commands)
@@ -215,7 +235,8 @@ def manual_points() -> None:
 @click.pass_obj
 def manual_points_load(settings: Settings, file: Path) -> None:
     """Enter all manual points of a CSV file, or none of them when a row is wrong."""
-    _record_file(settings, "enter_manual_point", file, "manual points await approval")
+    number, ids = _record_file(settings, "enter_manual_point", file)
+    click.echo(f"{file.name}: {number} manual points await approval: {ids}")
 
 
 @manual_points.command("revoke", epilog=example("minhu manual-points revoke 3 --reason '重复计分' --evidence 2026-18"))

@@ -6,8 +6,8 @@
     entries     all of it with feeds and schemes, by (kind, key)
     versions    the entries as rows of ``config``
 
-Kinds: city, repeat_rule, reading, gaming, quality, feed_quality, bulletin, feed, feed_unit, delivery, retention, unit,
-unit_name, unit_succession, calendar_day, category, area, scheme, limit_rule.
+Kinds: city, repeat_rule, reading, gaming, quality, feed_quality, bulletin, appeal_term, feed, feed_unit, delivery,
+retention, unit, unit_name, unit_succession, calendar_day, category, area, scheme, limit_rule.
 """
 
 from minhu.config.city import City, Readings

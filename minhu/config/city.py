@@ -140,6 +140,20 @@ class QualityTerms(Declared):
     example: bool = False
 
 
+class AppealTerms(Declared):
+    """Until when appeals are filed and decided. For filing the entry in force on the day of publication holds, for
+    deciding that of the day of filing.
+    """
+
+    valid_from: date
+    appeal_file_workdays: int | None = Field(default=None, ge=1)
+    """A row of the published result is appealed against until 24:00 of this working day after its publication; left
+    out, without an end."""
+    appeal_decide_workdays: int | None = Field(default=None, ge=1)
+    """An appeal is to be decided by 24:00 of this working day after its filing; left out, it has no term."""
+    example: bool = False
+
+
 class City(Declared):
     """Whose warehouse this is, and the hours in which its offices work."""
 
@@ -163,8 +177,8 @@ class City(Declared):
         "CLOSE",
     )
     """Events whose time the unit's own system tells best. Of all others the hotline that owns the case does."""
-    appeal_workdays: int | None = Field(default=None, ge=1)
-    """An appeal is to be decided by 24:00 of this working day after its filing; left out, it has no term."""
+    appeals: tuple[AppealTerms, ...] = ()
+    """Until when appeals are filed and decided, by date."""
     schemes: tuple[str, ...] | None = None
     """The schemes that score this city, by id; the other files in ``schemes/`` can be tried and compared. All unless
     given."""

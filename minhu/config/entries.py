@@ -5,7 +5,7 @@ from pathlib import Path
 
 from minhu.config.city import City
 from minhu.config.registers import Entries, put, read_registers
-from minhu.declaration import read_declaration, read_page
+from minhu.declaration import Declared, read_declaration, read_page
 from minhu.declaration.page import Keys, dotted
 from minhu.declaration.slips import Gathered, Slip, refuse, slip
 from minhu.errors import BadDeclaration
@@ -31,10 +31,7 @@ def _read(folder: Path) -> Entries:
     entries: Entries = {}
     city = read_declaration(City, folder / "city.yml")
     # Entries of their own: a rule of repeats decides over the cases of its days, the others over no fact.
-    own = {"retention", "feeds", "repeats", "readings", "schemes", "gaming", "quality", "feed_quality"} | {
-        "bulletin",
-        "witnesses",
-    }
+    own = set("retention feeds repeats readings schemes gaming quality feed_quality bulletin witnesses appeals".split())
     put(entries, "city", city.code, city.model_dump(mode="json", exclude=own), folder / "city.yml")
     for key, data in city.repeat_rules().items():
         put(entries, "repeat_rule", key, data, folder / "city.yml")
@@ -56,14 +53,15 @@ def _read(folder: Path) -> Entries:
     for scheme in load_schemes(folder, schemes_in_force(folder)):
         for kind, key, data in scheme.entries():
             put(entries, kind, key, data, folder / "schemes")
-    dated_kinds = {
+    dated: dict[str, tuple[Declared, ...]] = {
         "gaming": city.gaming,
         "feed_quality": city.feed_quality,
         "quality": city.quality,
+        "appeal_term": city.appeals,
         "bulletin": city.bulletin,
     }
-    for kind, dated in dated_kinds.items():
-        for terms in dated:
+    for kind, listed in dated.items():
+        for terms in listed:
             data = terms.model_dump(mode="json", exclude={"example"})
             put(entries, kind, data["valid_from"], data, folder / "city.yml")
     return entries

@@ -28,7 +28,7 @@ def annex(number: int, group: Group, unit: Unit, report: Report, words: Words) -
         if one.costs:
             name = report.names[one.code]
             yield Text("subheading", f"{name}　−{one.lost}")
-            yield Table(_cost_columns(words), tuple(_cost_rows(one.costs, words)))
+            yield Table(_cost_columns(words, not report.is_draft), tuple(_cost_rows(one.costs, words)))
     if not any(one.costs for one in unit.measured):
         yield Text("body", words("no_costs"))
 
@@ -69,11 +69,11 @@ def _unit_rows(report: Report, unit: Unit, words: Words) -> Iterator[Row]:
         )
 
 
-def _cost_columns(words: Words) -> tuple[Column, ...]:
+def _cost_columns(words: Words, is_published: bool) -> tuple[Column, ...]:
     return (
         Column(words("no"), 8, "right"),
         Column(f"{words('lost_points')} / {words('marginal')}", 17, "right"),
-        Column(f"{words('feed')} / {words('case_no')}", 30),
+        Column(" / ".join(map(words, ("feed", "case_no", *(["published_row"] if is_published else [])))), 30),
         Column(f"{words('finding')} / {words('limit_rule')} / {words('clock')}", 45),
         Column(words("times"), 29),
         Column(words("source"), 28),
@@ -91,7 +91,7 @@ def _cost_rows(costs: tuple[Cost, ...], words: Words) -> Iterator[Row]:
             (
                 str(number),
                 f"{cost.lost}\n{worth(cost)}".rstrip(),
-                f"{cost.feed_name}\n{cost.case_no}",
+                "\n".join(filter(None, (cost.feed_name, cost.case_no, cost.published_row))),
                 "\n".join(filter(None, (cost.finding, cost.rule, cost.clock.text_zh if cost.clock else None))),
                 "".join(f"\n{words(name)} {time}" for name, time in times.items() if time),
                 "".join(f"\n{source}" for source in cost.sources),

@@ -11,7 +11,8 @@ from minhu.export.report import Group, Indicator, Measured, Report, Unit
 from minhu.export.words import Words
 from minhu.paper.blocks import WIDTH, Block, Column, Cover, Figure, PageBreak, Row, Table, Text, settled
 from minhu.paper.names import Names
-from minhu.publish.diff import Moved
+from minhu.publish.diff import Diff, Moved
+from minhu.publish.ledger import signed
 
 MOST_LOST = 5
 MOST_MOVED = 30
@@ -96,12 +97,26 @@ def _revised(report: Report, words: Words) -> Iterator[Block]:
     yield Text("body", words.revision(report))
     if diff.causes:
         yield Text("body", words("said_causes", causes=words("semicolon").join(diff.causes)))
+    if diff.ledger:
+        yield _ledger(diff, words)
     moved = [*diff.units, *diff.indicators]
     if moved:
         columns = (Column(words("unit"), 38), Column(words("indicator"), 26), Column(words("what"), 96))
         yield Table(columns, tuple(_moved_row(one, report, words) for one in moved[:MOST_MOVED]))
     if hidden := len(moved[MOST_MOVED:]):
         yield Text("body", words("said_more", count=hidden))
+
+
+def _ledger(diff: Diff, words: Words) -> Table:
+    """Unit by unit: the decisions and batches, how many cases each moved, and by how many points."""
+    heads = (("unit", 38), ("cause", 84), ("cases", 16), ("points_moved", 22))
+    columns = tuple(Column(words(name), width, "left" if width > 30 else "right") for name, width in heads)
+    rows = []
+    for unit in diff.ledger:
+        for cause in unit.causes:
+            cases = len({one.case_id for one in cause.lines if one.case_id})
+            rows.append(Row((unit.unit_name, cause.words, str(cases or ""), signed(cause.points))))
+    return Table(columns, tuple(rows[:MOST_MOVED]))
 
 
 def _moved_row(one: Moved, report: Report, words: Words) -> Row:

@@ -27,7 +27,7 @@ def _bands(diff: Diff) -> Diff:
     """Of a difference what no count can be reckoned from."""
     moved = [(one, tuple(change for change in one.changes if change.column == "band")) for one in diff.units]
     units = tuple(replace(one, changes=changes) for one, changes in moved if changes)
-    return replace(diff, causes=(), units=units, indicators=(), cases=())
+    return replace(diff, causes=(), ledger=(), units=units, indicators=(), cases=())
 
 
 def _group(group: Group, indicators: tuple[Indicator, ...]) -> Group:

@@ -259,6 +259,7 @@ def _cost(cost: explanation.Cost) -> Cost:
         lost=cost.lost,
         marginal=cost.marginal,
         marginal_reason=cost.marginal_reason_zh,
+        published_row=cost.published_row,
         subject_kind=cost.subject_kind,
         subject_id=cost.subject_id,
         feed_code=cost.feed_code,

@@ -87,12 +87,14 @@ class Cost:
     """A row that cost points. ``sources``: where each step was told, as ``feed file row``.
 
     ``marginal``: the points of the indicator without the row less those with it; null where that is not defined, for
-    ``marginal_reason``. ``clock``: the arithmetic of the limit, null where none was judged.
+    ``marginal_reason``. ``published_row``: its number in the release (明细号). ``clock``: the arithmetic of the limit,
+    null where none was judged.
     """
 
     lost: Decimal
     marginal: Decimal | None
     marginal_reason: str | None
+    published_row: str | None
     subject_kind: str
     subject_id: str
     feed_code: str

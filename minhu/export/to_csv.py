@@ -22,7 +22,7 @@ OF_COST = (
     *("indicator_code", "indicator_name", "lost", "feed_code", "feed_name", "case_no", "finding", "rule"),
     *("received_at", "dispatched_at", "due_at", "occurred_at", "sources"),
     *("subject_kind", "subject_id", "marginal", "marginal_reason", "clock"),
-    *("late_working_minutes", "late_natural_minutes"),
+    *("late_working_minutes", "late_natural_minutes", "published_row"),
 )
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A text that begins so would be run as a formula by a spreadsheet."""
@@ -76,7 +76,17 @@ def _evidence(report: Report) -> Iterator[tuple]:
         subject = (cost.subject_kind, cost.subject_id, cost.marginal, cost.marginal_reason)
         clock = cost.clock
         late = (clock.text_zh, clock.late_working_minutes, clock.late_natural_minutes) if clock else (None,) * 3
-        yield (*_unit(group, unit), one.code, report.names[one.code], *what, *times, sources, *subject, *late)
+        yield (
+            *_unit(group, unit),
+            one.code,
+            report.names[one.code],
+            *what,
+            *times,
+            sources,
+            *subject,
+            *late,
+            cost.published_row,
+        )
 
 
 TABLES: dict[str, tuple[tuple[str, ...], Callable[[Report], Iterator[tuple]]]] = {

@@ -11,6 +11,7 @@ from minhu.export.book import ROW, Book, counted, head, line, tall, wide_enough
 from minhu.export.figures import arrows, bare
 from minhu.export.report import Cost, Group, Indicator, Measured, Report, Unit
 from minhu.export.words import Words
+from minhu.export.xlsx_ledger import ledger
 from minhu.export.xlsx_overview import overview
 from minhu.glossary.cases import SUBJECT
 from minhu.glossary.decided import PUBLISHED, ROW_CHANGE
@@ -36,6 +37,8 @@ def as_xlsx(report: Report, words: Words, units: Iterable[str] = ()) -> bytes:
     _apart(book)
     if report.diff:
         _revised(book, report.diff)
+        if report.diff.ledger:
+            ledger(book, report.diff)
     for group, unit in report.units():
         if unit.code in wanted:
             _unit(book, group, unit)
@@ -254,10 +257,10 @@ def _indicator_cells(
 
 
 COSTS = (
-    *("indicator", "lost_points", "marginal", "feed", "case_no", "finding", "limit_rule", "clock"),
+    *("indicator", "lost_points", "marginal", "feed", "case_no", "published_row", "finding", "limit_rule", "clock"),
     *("received_at", "dispatched_at", "due_at", "occurred_at", "source"),
 )
-WIDTHS = (11, 8, 8.5, 12, 20, 16, 20, 54, 11.5, 11.5, 11.5, 11.5, 46)
+WIDTHS = (11, 8, 8.5, 12, 20, 8, 16, 20, 54, 11.5, 11.5, 11.5, 11.5, 46)
 """Of the columns of evidence: a case and its clock stand in one line of one page."""
 
 
@@ -270,6 +273,7 @@ def _cost_line(
         (cost.marginal_reason, "text") if cost.marginal is None else (cost.marginal, "worth"),
         (cost.feed_name, "text"),
         (cost.case_no, "text"),
+        (cost.published_row, "text"),
         (cost.finding, "text"),
         (cost.rule, "text"),
         (cost.clock and cost.clock.text_zh, "text"),

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 
+from minhu.business_date import day_and_time
 from minhu.export.figures import bare
 from minhu.export.report import Indicator, Person, Release, Report
 from minhu.glossary.cases import LEFT_OUT
@@ -255,9 +256,9 @@ class Words:
         """A moment up to which data are counted; the end of a day is 24 o'clock of that day."""
         if self.lang == "en":
             return limit(moment)
-        day, _, time = limit(moment).partition(" ")
+        day, time = day_and_time(moment)
         hour, _, minute = time.partition(":")
-        return f"{self.day(date.fromisoformat(day))}{int(hour)}时" + (f"{minute}分" if minute != "00" else "")
+        return f"{self.day(day)}{int(hour)}时" + (f"{minute}分" if minute != "00" else "")
 
     def period(self, report: Report) -> str:
         """The period in words."""

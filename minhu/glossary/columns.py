@@ -58,9 +58,14 @@ COLUMN = Kind(
         "rule": ("计分规则", "Rule"),
         # of what was revised
         "what": ("事项", "What"),
+        "ledger": ("修订台账", "Ledger"),
+        "cause": ("决定或批次", "Decision or batch"),
+        "cases": ("工单", "Cases"),
+        "points_moved": ("分值变化", "Points"),
         "before": ("修订前", "Before"),
         "after": ("修订后", "After"),
         # of cases
+        "published_row": ("明细号", "Row"),
         "feed": ("热线", "Hotline"),
         "case_no": ("工单编号", "Case no."),
         "finding": ("认定", "Finding"),
@@ -99,6 +104,8 @@ HANDED_IN = Kind(  # columns of the files that people fill in: a head in Chinese
         "unit_code": ("单位代码", "Unit code"),
         "feed_code": ("热线代码", "Hotline code"),
         "case_no": ("工单编号", "Case no."),
+        "published_row": ("明细号", "Row"),
+        "dispatched_at": ("派单时间", "Dispatched"),
         "assignment_id": ("派单标识", "Assignment"),
         "is_whole_case": ("整件申诉", "Whole case"),
         "indicator_codes": ("指标代码", "Indicators"),

@@ -11,12 +11,30 @@ DECISION = Kind(
         "violation": ("效能督查认定", "violation found"),
     },
 )
+LEDGER_CAUSE = Kind(  # by what a line of a revision's ledger moved
+    "ledger_cause",
+    {
+        "appeal_decision": ("申诉", "appeal"),
+        "exclusion": ("剔除", "exclusion"),
+        "violation": ("效能督查认定", "violation found"),
+        "manual_point": ("人工计分", "points by hand"),
+        "batch": ("批次", "batch"),
+        "other": ("配置、读法、统计截止或其他单位", "configuration, readings, data cut or other units"),
+        "rounding": ("合计取整", "rounding of the sum"),
+        "same": ("本身未变", "itself unchanged"),
+    },
+)
+ROW_OUTCOME = Kind(  # what became of a row that counts as it did, where its indicator moved
+    "row_outcome",
+    {"costs_nothing": ("不再扣分", "costs nothing any more"), "costs_now": ("开始扣分", "costs points now")},
+)
 DECISION_STATE = Kind(
     "decision_state",
     {
         "filed": ("待裁定", "to be decided"),
         "overdue": ("逾期未裁定", "overdue"),
         "granted": ("获准", "granted"),
+        "awaits_confirmation": ("待复核", "awaits confirmation"),
         "denied": ("驳回", "denied"),
         "withdrawn": ("撤回", "withdrawn"),
         "awaits_approval": ("待审批", "awaits approval"),
@@ -26,6 +44,18 @@ DECISION_STATE = Kind(
         "in_force": ("有效", "in force"),
         "expired": ("已到期", "expired"),
         "revoked": ("已撤销", "revoked"),
+    },
+)
+APPEAL_COLUMN = Kind(  # heads of a list of appeals, beside those of the files that are handed in
+    "appeal_column",
+    {
+        "appeal_id": ("申诉", "Appeal"),
+        "state": ("状态", "State"),
+        "published_rows": ("明细号", "Rows"),
+        "decide_by": ("裁定期限", "Decide by"),
+        "from_revision": ("自第几次发布", "From revision"),
+        "filed_by": ("提出人", "Filed by"),
+        "decided_by": ("裁定人", "Decided by"),
     },
 )
 EXCLUDED_BY = Kind(
@@ -86,6 +116,7 @@ CONFIG_ENTRY = Kind(
         "category": ("诉求分类", "categories"),
         "area": ("区划", "areas"),
         "city": ("城市参数", "parameters of the city"),
+        "appeal_term": ("申诉期限", "terms of appeals"),
         "reading": ("读法", "readings of the rules"),
         "feed": ("热线", "hotlines"),
         "delivery": ("交付", "deliveries"),
@@ -119,6 +150,7 @@ ACT = Kind(  # what a login may call; the name of the function
         "close": ("关账", "close"),
         "publish": ("发布", "publish"),
         "record_delivery": ("登记锚点送达", "record who was sent a hash"),
+        "keep_ledger": ("写入修订台账", "keep the ledger of a revision"),
         "log_export": ("登记导出", "record exports"),
         "ask_for_case": ("阅读工单文本", "read the text of a case"),
         "ask_for_bundle": ("申请审计包", "ask for bundles"),

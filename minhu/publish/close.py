@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 from minhu import database, lineage
 from minhu.errors import Refused
 from minhu.privacy.line import mask_line
+from minhu.publish import ledger
 from minhu.publish.chain import TABLES
 from minhu.publish.code import code_version
 from minhu.publish.signed import Statement, sign
@@ -163,6 +164,8 @@ def close(
             why=why and mask_line(why),
             is_early=is_early,
         )
+        if newest:
+            ledger.write(connection, closing_id)
         return _with_approvers(connection, closing_id)
 
 

@@ -1,11 +1,13 @@
-"""What a revision changed against the one before: whose points, which indicators, which cases, and why.
+"""What a revision changed against the one before: whose points, which indicators, which cases, and why: a ledger.
 
 Both sides are frozen rows, so a revision can be judged before anybody approves it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from itertools import groupby
+from operator import attrgetter
 from typing import Literal
 
 import psycopg
@@ -17,11 +19,13 @@ from minhu.database.logins import group_of
 from minhu.errors import Refused
 from minhu.glossary.cases import LEFT_OUT, SUBJECT
 from minhu.glossary.columns import COLUMN
-from minhu.glossary.decided import BY_READING, CONFIG_ENTRY, DECISION, DECISION_STATE
+from minhu.glossary.decided import BY_READING, CONFIG_ENTRY, DECISION, DECISION_STATE, LEDGER_CAUSE, ROW_OUTCOME
+from minhu.publish import ledger
 from minhu.publish.close import Closing, Release, find_release, read_closing, read_releases, to_approve
 from minhu.publish.row_hash import read_json
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
+from minhu.schemes.words import limit
 from minhu.settings import Settings
 from minhu.warehouse import readings
 
@@ -73,6 +77,15 @@ class MovedCase:
     excluded_reason: str | None
     is_by_reading: bool = False
     """Its duty opened on a day of which the two revisions read the rules otherwise."""
+    is_unchanged: bool = False
+    """It counts as it did: its indicator lost points and does no more, or the other way round."""
+
+    @property
+    def outcome_zh(self) -> str | None:
+        """What became of a row that counts as it did."""
+        if not self.is_unchanged:
+            return None
+        return f"本件未变，{ROW_OUTCOME.zh('costs_nothing' if self.change == 'removed' else 'costs_now')}"
 
     def __str__(self) -> str:
         sign = "＋" if self.change == "added" else "－"
@@ -83,12 +96,38 @@ class MovedCase:
             else f"{SUBJECT.said(self.subject_kind)} {self.subject_id}"
         )
         by_reading = f"〔{BY_READING.zh('wholly')}〕" if self.is_by_reading else ""
-        return f"{sign} {self.unit_code} {self.indicator_code} {case}{excluded}{by_reading}"
+        unchanged = f"（{self.outcome_zh}）" if self.outcome_zh else ""
+        return f"{sign} {self.unit_code} {self.indicator_code} {case}{excluded}{unchanged}{by_reading}"
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A decision or batch with the lines of the ledger that it moved, of one unit."""
+
+    kind: str
+    number: int | None
+    words: str
+    points: Decimal
+    lines: tuple[ledger.Line, ...]
+
+
+@dataclass(frozen=True)
+class UnitLedger:
+    """A unit's points before and after, and by what they moved: ``points`` is the sum of the causes, exactly."""
+
+    unit_code: str
+    unit_name: str
+    before: Decimal | None
+    after: Decimal | None
+    points: Decimal
+    causes: tuple[Cause, ...]
 
 
 @dataclass(frozen=True)
 class Diff:
-    """A revision against the one before. ``causes``: what came, went or changed among the inputs, in words."""
+    """A revision against the one before. ``causes``: what came, went or changed among the inputs, in words, decisions
+    first; of batches those that tell of the period's cases. ``ledger``: none where none was kept yet.
+    """
 
     scheme_id: str
     period: str
@@ -97,6 +136,7 @@ class Diff:
     why: str | None
     is_published: bool
     causes: tuple[str, ...]
+    ledger: tuple[UnitLedger, ...]
     units: tuple[Moved, ...]
     indicators: tuple[Moved, ...]
     cases: tuple[MovedCase, ...]
@@ -132,7 +172,14 @@ def diff(
                 {"day": wanted.last},
             ).fetchall()
         )
-        cases = _moved_cases(connection, base, closing)
+        lines = ledger.read(connection, closing.closing_id)
+        same = {(one.unit_code, one.indicator_code, one.subject_id) for one in lines if one.cause_kind == "same"}
+        cases = tuple(
+            replace(one, is_unchanged=(one.unit_code, one.indicator_code, one.subject_id) in same)
+            for one in _moved_cases(connection, base, closing)
+        )
+        decisions = _decisions(connection, base, closing, is_for_all)
+        batches = _batches(connection, closing)
         return Diff(
             scheme_id=closing.scheme_id,
             period=closing.period,
@@ -140,7 +187,8 @@ def diff(
             base_revision=base.revision,
             why=closing.why,
             is_published=closing.release_id is not None,
-            causes=tuple(_causes(connection, base, closing, is_for_all)),
+            causes=(*decisions.values(), *_of_batches(batches), *_of_inputs(connection, base, closing)),
+            ledger=_ledger(connection, base, closing, lines, names, decisions, batches),
             units=_moved(connection, base, closing, "unit_score", _SCORE, names, cases),
             indicators=_moved(connection, base, closing, "unit_indicator", _INDICATOR, names, cases),
             cases=cases,
@@ -255,36 +303,94 @@ order by told.row_no
 """
 
 
-def _causes(connection: psycopg.Connection, base: Closing, closing: Closing, is_for_all: bool) -> list[str]:
-    """What is different among the inputs of two closings, in words; to a unit, of decisions those on its appeals."""
-    before, after = base.inputs, closing.inputs
+Key = tuple[str, int]
+"""The kind and number of a decision."""
+
+
+def _decisions(connection: psycopg.Connection, base: Closing, closing: Closing, is_for_all: bool) -> dict[Key, str]:
+    """The decisions that the revision takes and the one before did not, in words; to a unit those on its appeals."""
     if group_of(connection) == "unit":
-        return [*_own_causes(connection, closing), *_of_inputs(connection, base, closing)]
-    causes = [
-        f"{'新到' if came else '撤下'}批次 {batch}：{feed} {delivery} {day}，{rows} 行"
-        for batch, feed, delivery, day, rows, came in connection.execute(
-            _BATCHES, {"base": base.build_id, "build": closing.build_id}
-        )
-    ]
-    causes += [
-        f"{DECISION.zh(kind)} {number}：{DECISION_STATE.zh(verdict) if verdict else '记入'}"
+        given = {"period": closing.period, "scheme": closing.scheme_id, "revision": closing.revision}
+        return {
+            ("appeal_decision", decision): f"{DECISION.zh('appeal_decision')} {number}："
+            f"{DECISION_STATE.zh(state)}（{reason}）"
+            for decision, number, state, reason in connection.execute(_OWN_APPEALS, given)
+        }
+    told = {
+        (kind, decision): f"{DECISION.zh(kind)} {number}：{DECISION_STATE.zh(verdict) if verdict else '记入'}"
         + ("" if is_for_all else f"（{reason}，{who}）")
-        for kind, number, verdict, reason, who in connection.execute(
+        for kind, decision, number, verdict, reason, who in connection.execute(
             _DECISIONS, {"base": base.build_id, "build": closing.build_id}
         )
-    ]
-    old, new = (set(inputs["manual_points"]["ids"]) for inputs in (before, after))
-    causes += [f"人工计分 {number} 生效" for number in sorted(new - old)]
-    causes += [f"人工计分 {number} 撤销" for number in sorted(old - new)]
-    return causes + _of_inputs(connection, base, closing)
+    }
+    old, new = (set(inputs["manual_points"]["ids"]) for inputs in (base.inputs, closing.inputs))
+    told |= {("manual_point", number): f"人工计分 {number} 生效" for number in sorted(new - old)}
+    return told | {("manual_point", number): f"人工计分 {number} 撤销" for number in sorted(old - new)}
 
 
-def _own_causes(connection: psycopg.Connection, closing: Closing) -> list[str]:
-    given = {"period": closing.period, "scheme": closing.scheme_id, "revision": closing.revision}
-    return [
-        f"{DECISION.zh('appeal_decision')} {number}：{DECISION_STATE.zh(state)}（{reason}）"
-        for number, state, reason in connection.execute(_OWN_APPEALS, given)
+@dataclass(frozen=True)
+class _Batch:
+    words: str
+    cases: int | None
+    """Of the period; None where retention has taken its rows."""
+
+
+def _batches(connection: psycopg.Connection, closing: Closing) -> dict[int, _Batch]:
+    """The batches that came or went; none to a unit, whose ledger names them by number."""
+    if group_of(connection) == "unit":
+        return {}
+    return {
+        batch: _Batch(f"{'新到' if came else '撤下'}批次 {batch}：{feed} {delivery} {day}，{rows} 行", cases)
+        for batch, feed, delivery, day, rows, came, cases in connection.execute(_BATCHES, [closing.closing_id])
+    }
+
+
+def _of_batches(batches: dict[int, _Batch]) -> list[str]:
+    """Those that tell of the period's cases one by one, the others as a number."""
+    told = [
+        f"{one.words}，涉及本期 {one.cases} 件" if one.cases else one.words
+        for one in batches.values()
+        if one.cases != 0
     ]
+    others = len(batches) - len(told)
+    return [*told, *([f"另有 {others} 个批次未涉及本期工单"] if others else [])]
+
+
+def _ledger(
+    connection: psycopg.Connection,
+    base: Closing,
+    closing: Closing,
+    lines: tuple[ledger.Line, ...],
+    names: dict[str, str],
+    decisions: dict[Key, str],
+    batches: dict[int, _Batch],
+) -> tuple[UnitLedger, ...]:
+    """Unit by unit, by cause. Raises Refused where the lines are not what they were: they sum to the difference."""
+    before, after = (_frozen(connection, one, "unit_score") for one in (base, closing))
+    told = []
+    for unit, of_unit in groupby(lines, attrgetter("unit_code")):
+        causes = []
+        for (kind, number), some in groupby(of_unit, attrgetter("cause_kind", "cause_id")):
+            moved = tuple(some)
+            causes.append(Cause(kind, number, _words(kind, number, decisions, batches), _sum(moved), moved))
+        was, now = (side.get((unit, None), {}).get("raw_points") for side in (before, after))
+        points = sum((one.points for one in causes), Decimal())
+        if points != (now or 0) - (was or 0):
+            raise Refused(f"the ledger of {unit} does not sum to the difference of its points: it was changed")
+        told.append(UnitLedger(unit, names.get(unit, unit), was, now, points, tuple(causes)))
+    return tuple(told)
+
+
+def _sum(lines: tuple[ledger.Line, ...]) -> Decimal:
+    return sum((line.points for line in lines), Decimal())
+
+
+def _words(kind: str, number: int | None, decisions: dict[Key, str], batches: dict[int, _Batch]) -> str:
+    if number is None:
+        return LEDGER_CAUSE.zh(kind)
+    if kind == "batch":
+        return batches[number].words if number in batches else f"{LEDGER_CAUSE.zh(kind)} {number}"
+    return decisions.get((kind, number), f"{LEDGER_CAUSE.zh(kind)}（编号 {number}）")
 
 
 def _of_inputs(connection: psycopg.Connection, base: Closing, closing: Closing) -> list[str]:
@@ -304,7 +410,7 @@ def _of_inputs(connection: psycopg.Connection, base: Closing, closing: Closing) 
     if before_it != after_it:
         causes.append(f"读法变化：{_editions(before_it)} → {_editions(after_it)}")
     if base.as_of != closing.as_of:
-        causes.append(f"统计截止 {base.as_of:%Y-%m-%d %H:%M} → {closing.as_of:%Y-%m-%d %H:%M}")
+        causes.append(f"统计截止 {limit(base.as_of)} → {limit(closing.as_of)}")
     return causes
 
 
@@ -313,18 +419,13 @@ def _editions(spans: readings.Spans) -> str:
 
 
 _BATCHES = """
-with before as (select * from publish.batches_of(%(base)s)),
-after as (select * from publish.batches_of(%(build)s)),
-moved as (
-    select after.*, true as came from after left join before using (batch_id) where before.batch_id is null
-    union all
-    select before.*, false from before left join after using (batch_id) where after.batch_id is null
-)
-select batch_id, feed_code, delivery, business_date, staged_rows, came from moved order by batch_id
+select batch_id, feed_code, delivery, business_date, staged_rows, came, cases
+from publish.batches_of_revision(%s)
+order by batch_id
 """
 
 _OWN_APPEALS = """
-select appeal_id, state, reason
+select decision_id, appeal_id, state, reason
 from assess.appeal_state
 where period = %(period)s and coalesce(scheme_id, %(scheme)s) = %(scheme)s and from_revision = %(revision)s
 order by appeal_id
@@ -336,7 +437,7 @@ with taken as (
     except
     select kind, decision_id from publish.decisions_of(%(base)s)
 )
-select taken.kind, coalesce(made.appeal_id, taken.decision_id), made.decision,
+select taken.kind, taken.decision_id, coalesce(made.appeal_id, taken.decision_id), made.decision,
     coalesce(made.reason, excluded.reason, found.reason),
     coalesce(made.decided_by, excluded.decided_by, found.entered_by)
 from taken

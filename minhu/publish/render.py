@@ -6,7 +6,9 @@ from minhu.glossary.decided import PUBLISHED, TESTIMONY
 from minhu.publish.access_log_chain import AccessCheck
 from minhu.publish.close import Closing
 from minhu.publish.diff import Diff
+from minhu.publish.ledger import Line, side, signed
 from minhu.publish.verify import Verification
+from minhu.schemes.words import limit
 
 if TYPE_CHECKING:
     from minhu.load.reread import Reread
@@ -22,7 +24,7 @@ def render_closing(closing: Closing) -> str:
         [
             f"{closing.period} 由 {closing.closed_by} 关账：第 {closing.revision} 次发布，closing {closing.closing_id}",
             f"冻结    {rows}",
-            f"截至    {closing.as_of:%Y-%m-%d %H:%M}{'（周期未结束，结果为参考）' if closing.is_early else ''}",
+            f"截至    {limit(closing.as_of)}{'（周期未结束，结果为参考）' if closing.is_early else ''}",
             f"依据    构建 {closing.build_id}：批次 {inputs['batches']['count']}，决定 {inputs['decisions']['count']}，"
             f"人工计分 {len(inputs['manual_points']['ids'])}；配置版本 {closing.config_version}；"
             f"办法 {closing.scheme_id} {closing.scheme_version}；代码 {inputs['code']['version']}",
@@ -36,9 +38,10 @@ def render_closing(closing: Closing) -> str:
 
 
 def render_diff(diff: Diff) -> str:
-    """Why, then who, which indicators, which cases."""
+    """Why, then the ledger, who, which indicators, which cases."""
     lines = [f"{diff.period} 第 {diff.revision} 次发布与第 {diff.base_revision} 次相比：{diff.why or ''}", "原因"]
     lines += [f"  {cause}" for cause in _some(diff.causes)] or ["  输入没有变化"]
+    lines += _ledger(diff)
     lines.append(f"单位（{len(diff.units)} 个得分、名次或档次有变化）")
     lines += [f"  {one}" for one in _some(diff.units)]
     lines.append(f"指标（{len(diff.indicators)} 项）")
@@ -46,6 +49,31 @@ def render_diff(diff: Diff) -> str:
     lines.append(f"明细（{len(diff.cases)} 条）")
     lines += [f"  {one}" for one in _some(diff.cases)]
     return "\n".join(lines)
+
+
+def _ledger(diff: Diff) -> list[str]:
+    """Unit by unit: each decision and batch, the cases that it moved, their indicators and points."""
+    if not diff.ledger:
+        return []
+    lines = [f"台账（{len(diff.ledger)} 个单位；每个单位各行分值合计等于得分之差）"]
+    for unit in _some(diff.ledger):
+        if isinstance(unit, str):
+            lines.append(f"  {unit}")
+            continue
+        sides = " → ".join("无" if one is None else str(one) for one in (unit.before, unit.after))
+        lines.append(f"  {unit.unit_name}（{unit.unit_code}）得分合计 {sides}（{signed(unit.points)}）")
+        for cause in unit.causes:
+            lines.append(f"    {signed(cause.points)}  {cause.words}")
+            lines += [f"      {one}" for one in _some(tuple(map(ledger_line, cause.lines)))]
+    return lines
+
+
+def ledger_line(line: Line) -> str:
+    """A case, its indicator, what it counted and counts, and the points."""
+    case = " ".join(filter(None, (line.feed_code, line.case_no)))
+    sides = " → ".join(side(one) if one else "无" for one in (line.before, line.after))
+    told = (case, line.indicator_name, sides if line.before or line.after else None, signed(line.points))
+    return "  ".join(filter(None, told))
 
 
 def render_verification(found: Verification) -> str:

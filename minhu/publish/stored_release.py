@@ -56,6 +56,7 @@ def stored_release(connection: psycopg.Connection[Any], release: Release) -> Sto
         condition="release_id = %(release_id)s",
         key=run.key | {"release_id": release.release_id},
         revision=release.revision,
+        numbers="publish.row_of_release",
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
+from minhu.business_date import day_and_time
 from minhu.glossary.cases import ANSWER, LIMIT_KIND, SUBJECT, VIOLATION
 from minhu.glossary.delivered import QUALITY_PART
 from minhu.glossary.law import PERIOD, STANDING
@@ -43,7 +44,7 @@ def finding(indicator: Indicator, row: dict, as_of: datetime) -> str:
     act = LIMIT_KIND.zh(indicator.counts.limit_kind)
     if row["occurred_at"] is None or row["occurred_at"] > as_of:
         return f"截至 {limit(as_of)} 未{act}"
-    return f"超时 {span(row['occurred_at'] - row['due_at'])}{act}"
+    return f"超时 {span(row['occurred_at'] - row['due_at'])}（自然时）{act}"
 
 
 def step(indicator: Indicator, subject_kind: str) -> str:
@@ -66,7 +67,10 @@ def rule_text(key: str | None, rules: Mapping[str, dict]) -> str | None:
 
 
 def span(length: timedelta) -> str:
-    minutes = max(1, int(length.total_seconds() // 60))  # a second late is late
+    """A length of time on the natural clock. A second late is late."""
+    minutes = length // timedelta(minutes=1)
+    if minutes < 1:
+        return "不足 1 分钟"
     parts = ((minutes // 1440, "天"), (minutes // 60 % 24, "小时"), (minutes % 60, "分钟"))
     return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
@@ -76,6 +80,6 @@ def moment(when: datetime) -> str:
 
 
 def limit(when: datetime) -> str:
-    """The end of a day is 24:00 of that day, not 0:00 of the next."""
-    is_midnight = when.hour == when.minute == when.second == 0
-    return f"{when - timedelta(days=1):%Y-%m-%d} 24:00" if is_midnight else moment(when)
+    """A moment up to which something is due or counted: 2026-10-19 24:00."""
+    day, time = day_and_time(when)
+    return f"{day} {time}"

@@ -80,11 +80,16 @@ class Behind:
         details = self.connection.execute(_DETAILS, told).fetchall()
         rows = [row | detail for row, detail in zip(missed, details, strict=True)]
         self.calendar = self._calendar(rows)
+        numbers = {}
+        if self.stored.numbers:
+            for row in self._read(_PUBLISHED_ROWS, groups):
+                numbers[(*_place(row), row["subject_kind"], row["subject_id"])] = row["published_row"]
         duty = defaultdict(list)
         for row in self._read(_DUTY, groups):
             duty[row["unit_code"]].append(row)
         unused = self._unused(rows)
         for row in rows:
+            row["published_row"] = numbers.get((*_place(row), row["subject_kind"], row["subject_id"]))
             row["has_24h_duty"] = _on_duty(duty[row["unit_code"]], row["dispatched_at"])
             keys = {row["assignment_id"], (row["case_id"], row["unit_name_raw"]), (row["case_id"], None)}
             row["unused"] = sorted((event for key in keys for event in unused.get(key, ())), key=IN_ORDER)
@@ -249,7 +254,7 @@ def _entry_cost(entry: ManualEntry, lost: Decimal) -> Cost:
         unused_events=(),
         feed_code="",
         case_no="",
-        **dict.fromkeys(("case_id", "rule_zh", "received_at", "dispatched_at", "due_at", "clock")),
+        **dict.fromkeys(("published_row", "case_id", "rule_zh", "received_at", "dispatched_at", "due_at", "clock")),
     )
 
 
@@ -299,6 +304,17 @@ select
 from mart.dim_unit
 where unit_code = any(%(units)s::text[])
 order by unit_code, valid_from
+"""
+
+_PUBLISHED_ROWS = """
+select
+    unit_code,
+    indicator_code,
+    subject_kind,
+    subject_id,
+    published_row
+from {numbers}
+where {condition} and unit_code = any(%(units)s::text[])
 """
 
 _UNUSED = """
@@ -477,6 +493,7 @@ order by missed.no
 """
 
 _TAKEN_OVER = (
+    "published_row",
     "subject_kind",
     "subject_id",
     "case_id",

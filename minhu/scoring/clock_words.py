@@ -10,9 +10,10 @@ from datetime import date, datetime, time, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
-from minhu.business_date import TIMEZONE
+from minhu.business_date import TIMEZONE, day_and_time
 from minhu.glossary.cases import LEFT_OUT
 from minhu.glossary.law import LIMIT_START, LIMIT_UNIT
+from minhu.schemes.words import span
 
 WEEKDAYS = "一二三四五六日"
 MAX_SPECIAL_DAYS = 4
@@ -129,9 +130,8 @@ def clock(row: Mapping, rule: Mapping | None, act: str, as_of: datetime, calenda
     special: tuple[str, ...] = ()
     if is_working and calendar:
         first = row["dispatched_at"].astimezone(calendar.zone).date()
-        special = calendar.special_days(first, _last_date(due.astimezone(calendar.zone)))
+        special = calendar.special_days(first, day_and_time(due.astimezone(calendar.zone))[0])
     first_due = row["first_due_at"] if row["first_due_at"] != due else None
-    natural = (until - due) // timedelta(minutes=1)
     working = calendar.working_minutes(due, until) if is_working and calendar else None
     counting = _counting(rule, row["is_ticket"], row["has_24h_duty"])
     extended = _extended(row["extension_count"], first_due)
@@ -150,8 +150,8 @@ def clock(row: Mapping, rule: Mapping | None, act: str, as_of: datetime, calenda
         until=until,
         is_open=is_open,
         late_working_minutes=working,
-        late_natural_minutes=natural,
-        text_zh="；".join([*parts, f"{end}{_length(is_working, working, natural)}"]),
+        late_natural_minutes=(until - due) // timedelta(minutes=1),
+        text_zh="；".join([*parts, f"{end}{_length(is_working, working, until - due)}"]),
     )
 
 
@@ -171,11 +171,12 @@ def _extended(count: int, first_due: datetime | None) -> list[str]:
     return [f"延期 {count} 次未改变时限"] if count else []
 
 
-def _length(is_working: bool, working: int | None, natural: int) -> str:
+def _length(is_working: bool, working: int | None, natural: timedelta) -> str:
+    """By how much, and by which clock; beside working time the natural one, as the finding tells it."""
     if working is not None:
-        return f" {working} 个工作分钟" if working else "不足 1 个工作分钟"
-    told = f" {natural} 分钟" if natural else "不足 1 分钟"
-    return f"{told}（自然时，工作日历未及）" if is_working else told
+        return f"{f' {working} 个' if working else '不足 1 个'}工作分钟（自然时 {span(natural)}）"
+    told = span(natural)
+    return f"{' ' if told[0].isdigit() else ''}{told}（自然时{'，工作日历未及' if is_working else ''}）"
 
 
 def _special(day: Day) -> str | None:
@@ -189,17 +190,12 @@ def _moment(when: datetime) -> str:
 
 
 def _limit(when: datetime) -> str:
-    """The end of a day is 24:00 of that day, not 0:00 of the next."""
-    is_midnight = when.hour == when.minute == when.second == 0
-    return f"{_day(_last_date(when))} 24:00" if is_midnight else _moment(when)
+    day, time = day_and_time(when)
+    return f"{_day(day)} {time}"
 
 
 def _day(day: date) -> str:
     return f"{day:%Y-%m-%d} 周{WEEKDAYS[day.weekday()]}"
-
-
-def _last_date(when: datetime) -> date:
-    return (when - timedelta(microseconds=1)).date()
 
 
 def _since_midnight(clock: str) -> timedelta:

@@ -67,13 +67,15 @@ class Cost:
 
     ``marginal``: the indicator's points without the row less those it has, null where that is not defined
     (``marginal_reason_zh``); marginals do not add up to the loss. ``marginal_alike``: how many rows of the indicator
-    have the same one, each by itself. ``clock``: null where no limit was judged.
+    have the same one, each by itself. ``published_row``: its number in what is published (明细号), from which an appeal
+    starts; null of a score that is not. ``clock``: null where no limit was judged.
     """
 
     lost: Decimal
     marginal: Decimal | None
     marginal_reason_zh: str | None
     marginal_alike: int
+    published_row: str | None
     subject_kind: str
     subject_id: str
     case_id: str | None

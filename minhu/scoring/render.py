@@ -217,8 +217,10 @@ def _cost_lines(part: IndicatorPart, cost: Cost) -> list[str]:
         f"{source.step_zh} {source.source_name} 第 {source.row_number} {'行' if source.batch_id else '条'}"
         for source in cost.sources
     ]
+    subject = " ".join(filter(None, (cost.feed_name, cost.case_no)))
+    number = f"明细 {cost.published_row} " if cost.published_row else ""
     return [
-        f"  -{cost.lost}  {f'{cost.feed_name} {cost.case_no}'.rstrip()}：{cost.finding_zh}",
+        f"  -{cost.lost}  {number}{subject}：{cost.finding_zh}",
         f"      {' · '.join(told + rule)}",
         *([f"      计时：{cost.clock.text_zh}"] if cost.clock else []),
         *([f"      事件：{_events(cost)}"] if cost.events else []),

@@ -21,6 +21,8 @@ class Stored:
     key: dict[str, object] = field(hash=False)
     revision: int | None = None
     """Of what is published; None of the newest score."""
+    numbers: str | None = None
+    """Where its rows have numbers (明细号); None of the newest score, whose rows have none."""
 
     @classmethod
     def newest(cls, run: Run) -> "Stored":
@@ -43,4 +45,5 @@ class Stored:
             evidence=self.evidence,
             entries=self.entries,
             condition=self.condition,
+            numbers=self.numbers,
         )

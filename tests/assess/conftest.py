@@ -180,7 +180,10 @@ def _configuration(folder: Path) -> Path:
     config = scenarios.configuration(folder / "config")
     scheme = config / "schemes" / "scenarios.yml"
     scheme.write_text(scheme.read_text(encoding="utf-8").replace("limits:", INDICATORS, 1), encoding="utf-8")
-    (config / "city.yml").write_text("code: testcity\nname: 测试市\nappeal_workdays: 5\n", encoding="utf-8")
+    (config / "city.yml").write_text(
+        "code: testcity\nname: 测试市\nappeals: [{valid_from: 2020-01-01, appeal_decide_workdays: 5}]\n",
+        encoding="utf-8",
+    )
     return config
 
 

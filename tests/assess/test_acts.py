@@ -236,7 +236,7 @@ def test_a_login_made_anew_under_an_old_name_speaks_for_nobody(city):
     [
         ({"statement": "  "}, "the statement is missing"),
         ({"evidence_ref": ""}, "the evidence is missing"),
-        ({"grounds_code": "错派"}, "grounds_code is no code"),
+        ({"grounds_code": "不知道"}, "grounds_code is no code"),
         ({"period": "October"}, "no period"),
         ({"case_id": "nowhere"}, "no case of this hotline has this number"),
         ({"assignment_id": "nowhere"}, "does not stand on this case"),
@@ -267,7 +267,7 @@ def test_without_an_assignment_it_is_the_units_only_one(logins):
     assert found == [(assignment,), (None,)]
     with database.connect(logins["owner"]) as owner:
         owner.execute("update mart.fct_timeliness set unit_code = 'D2', case_id = %s where unit_code = 'T4'", [case])
-    with pytest.raises(Refused, match="has 2 assignments on this case; name one: "):
+    with pytest.raises(Refused, match=r"派单时间：2026-0.*，2026-10-.* / the unit has 2 assignments"):
         record(logins["ping"], "file_appeal", **asked, indicator_codes=["close_on_time"])
     with pytest.raises(Refused, match="no assignment on this case"):
         record(logins["ping"], "file_appeal", **asked | {"unit_code": "T1"}, is_whole_case=True)
@@ -294,7 +294,10 @@ def test_who_filed_withdraws_and_others_do_not(logins):
 def test_the_term_ends_with_the_nth_working_day_after_the_filing(logins):
     """Tomorrow and the day after are days of rest: two working days end with the fourth day from today."""
     with database.connect(logins["owner"]) as owner:
-        owner.execute("insert into config.entry values ('city', 'x', '{\"appeal_workdays\": 2}', 1)")
+        owner.execute(
+            "insert into config.entry values ('appeal_term', 'x',"
+            ' \'{"valid_from": "2020-01-01", "appeal_decide_workdays": 2}\', 1)'
+        )
         owner.execute(
             "insert into mart.dim_date (date_on, is_workday, is_makeup_workday, workday_no, calendar_status)"
             " select (now() at time zone 'Asia/Shanghai')::date + n, no > 10 or n = 0, false, no, 'official'"
@@ -309,7 +312,7 @@ def test_the_term_ends_with_the_nth_working_day_after_the_filing(logins):
     )
     with database.connect(logins["owner"]) as owner:
         owner.execute("delete from mart.dim_date")
-        owner.execute("delete from config.entry where kind = 'city'")
+        owner.execute("delete from config.entry where kind = 'appeal_term'")
     assert due == [(True,)]
 
 

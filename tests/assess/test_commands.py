@@ -19,7 +19,7 @@ def test_an_appeal_from_filing_to_the_score_by_the_command_line(world_of):
         "d1", "appeals", "file", "h12345", "1", "--period", "2026-10", "--grounds", "mis_dispatched",
         "--statement", "来电人13812345678重复反映", "--evidence", "2026-17", "--indicator", "按时办结率",
     )  # fmt: skip
-    assert filed == "appeal 1 is filed\n"
+    assert filed == "申诉 1 已提交\n"
     (listed,) = json.loads(world_of.cli("d1", "appeals", "list", "--json"))
     assert (listed["state"], listed["statement"]) == ("filed", "来电人138****5678重复反映")
     assert listed["indicator_codes"] == ["close_on_time"]
@@ -28,7 +28,7 @@ def test_an_appeal_from_filing_to_the_score_by_the_command_line(world_of):
     granted = world_of.cli(
         "ping", "appeals", "decide", "1", "granted", "--reason-code", "mis_dispatched", "--reason", "属实"
     )
-    assert granted == ("appeal 1 is granted; another login confirms it: minhu approvals add appeal 1 --reason …\n")
+    assert granted == "申诉 1 获准；待另一人复核：minhu approvals add appeal 1 --reason …\n"
     world_of.cli("gu", "exclusions", "add", "h12345", "2", "--reason-code", "outage", "--reason", "系统故障")
     waiting = json.loads(world_of.cli("shen", "approvals", "waiting", "--json"))
     assert [(one["subject_kind"], one["subject_id"], one["case_no"]) for one in waiting] == [
@@ -52,7 +52,7 @@ def test_an_appeal_from_filing_to_the_score_by_the_command_line(world_of):
     assert states == {"appeal:1": "in_force", "decision:1": "revoked"}
     world_of.cli("d1", "appeals", "file", "h12345", "3", "--period", "2026-10", "--grounds", "x", "--statement", "x",
                  "--evidence", "x")  # fmt: skip
-    assert world_of.cli("d1", "appeals", "withdraw", "2", "--reason", "不再申诉") == "appeal 2 is withdrawn\n"
+    assert world_of.cli("d1", "appeals", "withdraw", "2", "--reason", "不再申诉") == "申诉 2 已撤回\n"
     world_of.cli("ping", "appeals", "file", "h12345", "3", "--period", "2026-10", "--grounds", "x", "--statement", "x",
                  "--evidence", "x", "--unit", "U1", "--decide-by", "2030-01-04")  # fmt: skip
     assert "2030-01-04 24:00" in world_of.cli("ping", "appeals", "list") and "2030-01-05" in world_of.cli(
@@ -116,7 +116,7 @@ def test_appeals_of_a_file_enter_together_or_not_at_all(world_of, tmp_path):
         "appeals.csv: nothing was entered; mend and send it again",
         "  line 3, column period 考核周期: is no period; write a month as 2026-10, a quarter as 2026-Q4 or a year as"
         " 2026",
-        "  line 4: no case of this hotline has this number",
+        "  line 4: 该热线没有这个工单编号 / no case of this hotline has this number",
         "  line 5, column grounds_code 申诉理由: is blank; it must be filled",
         "  line 5, column statement 情况说明: is blank; it must be filled",
         "  line 6: has 8 cells where the header has 7; quote commas",
@@ -128,7 +128,7 @@ def test_appeals_of_a_file_enter_together_or_not_at_all(world_of, tmp_path):
         + "2026-10,h12345,5,,mis_dispatched,非本单位职责,2026-18\n",
         encoding="utf-8",
     )
-    assert world_of.cli("d1", "appeals", "file", "--file", str(path)).startswith("appeals.csv: 2 appeals filed: ")
+    assert world_of.cli("d1", "appeals", "file", "--file", str(path)).startswith("appeals.csv：已提交 2 件申诉：")
     filed = world_of.rows(
         "select unit_code, case_no, indicator_codes, statement from assess.appeal where case_no > '3' order by 2"
     )

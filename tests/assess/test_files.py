@@ -1,5 +1,7 @@
 """A file of acts says what it means, or its lines are told with what is wrong."""
 
+from datetime import datetime
+
 import pytest
 
 from minhu.assess.files import LAYOUTS, read_rows, refusal
@@ -68,9 +70,10 @@ def test_no_cell_is_quoted_in_what_is_told(tmp_path):
 def test_a_yes_is_a_yes_and_codes_are_parted_by_any_comma(tmp_path):
     path = tmp_path / "appeals.csv"
     header = ",".join(column.name_zh for column in LAYOUTS["file_appeal"])
-    cells = ["2026", "U1", "h1", "1", "", "是", "a；b、c", "x", "说明", "1号", ""]
+    cells = ["", "2026", "U1", "h1", "1", "2026/10/12 09:00", "", "是", "a；b、c", "x", "说明", "1号", ""]
     path.write_text(f"{header}\n{','.join(cells)}\n", encoding="utf-8")
     ((_, row),), problems = read_rows("file_appeal", path)
     assert problems == [] and row["is_whole_case"] is True and row["indicator_codes"] == ["a", "b", "c"]
+    assert row["dispatched_at"] == datetime(2026, 10, 12, 9)
     path.write_text(f"{header}\n{','.join(cells).replace('是', '也许')}\n", encoding="utf-8")
     assert "neither 是 nor 否" in str(read_rows("file_appeal", path)[1][0])

@@ -6,7 +6,8 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from minhu.export.report import Band, Cost, Group, Indicator, Measured, Person, Release, Report, Unit, totals, wilson
-from minhu.publish.diff import Change, Diff, Moved, MovedCase
+from minhu.publish.diff import Cause, Change, Diff, Moved, MovedCase, UnitLedger
+from minhu.publish.ledger import Line
 from minhu.scoring.clock_words import Clock
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -37,7 +38,24 @@ LATE = Clock(
     late_working_minutes=12,
     late_natural_minutes=552,
     text_zh="2026-10-09 周五 10:00 派单；5 个工作日，自次日起算；10-10 周六 调休上班；"
-    "应于 2026-10-15 周四 24:00 前办结；2026-10-16 周五 09:12 办结，逾期 12 个工作分钟",
+    "应于 2026-10-15 周四 24:00 前办结；2026-10-16 周五 09:12 办结，逾期 12 个工作分钟（自然时 9 小时 12 分钟）",
+)
+MOVED_LINE = Line(
+    *(
+        "D1",
+        "close_on_time",
+        "按时办结率",
+        "batch",
+        9,
+        "assignment",
+        "a1",
+        "c1",
+        "h12345",
+        "NO9",
+        "0/1",
+        "mis_dispatched",
+    ),
+    points=Decimal("5.00"),
 )
 DIFF = Diff(
     scheme_id="exam",
@@ -47,6 +65,12 @@ DIFF = Diff(
     why="补报一批",
     is_published=True,
     causes=("新到批次 9：h12345 events 2026-10-31，1 行",),
+    ledger=(
+        UnitLedger(
+            *("D1", "单位D1", Decimal("80.00"), Decimal("85.00"), Decimal("5.00")),
+            (Cause("batch", 9, "新到批次 9：h12345 events 2026-10-31，1 行", Decimal("5.00"), (MOVED_LINE,)),),
+        ),
+    ),
     units=(
         Moved(
             *("D1", "单位D1", None),
@@ -83,12 +107,13 @@ def cost(lost: str, case_no: str = "NO202610090001234") -> Cost:
         lost=Decimal(lost),
         marginal=Decimal("4.17"),
         marginal_reason=None,
+        published_row=None,
         subject_kind="assignment",
         subject_id=f"a-{case_no}",
         feed_code="h12345",
         feed_name="12345 热线",
         case_no=case_no,
-        finding="超时 9 小时 12 分钟办结",
+        finding="超时 9 小时 12 分钟（自然时）办结",
         rule="5 个工作日内办结",
         received_at=moment(9),
         dispatched_at=moment(9, 10),

@@ -138,6 +138,9 @@ def test_a_revision_tells_who_moved_by_which_indicator_and_why():
     assert "与第 1 次发布相比，2 个单位的得分、名次或档次有变化。修订原因：补报一批。" in told
     assert "输入变化：新到批次 9：h12345 events 2026-10-31，1 行。" in told
     assert [row.cells for row in tables(blocks)[0].rows] == [
+        ("单位D1", "新到批次 9：h12345 events 2026-10-31，1 行", "1", "+5.00")
+    ]
+    assert [row.cells for row in tables(blocks)[1].rows] == [
         ("单位D1", "—", "得分 80.00 → 85.00、档次 合格 → 良好"),
         ("单位D2", "—", "得分 88.00 → 88.50"),
         ("单位D1", "按时办结率", "分子 17 → 18"),
@@ -169,7 +172,7 @@ def test_the_notes_say_how_each_group_is_scored():
 def test_an_annex_takes_the_points_of_a_unit_apart():
     told = all_text(bulletin(report(), ZH, annexes=["D1"]))
     assert "附件1　单位D1失分明细" in told
-    assert "12345 热线\nNO202610090001234" in told and "超时 9 小时 12 分钟办结\n5 个工作日内办结" in told
+    assert "12345 热线\nNO202610090001234" in told and "超时 9 小时 12 分钟（自然时）办结\n5 个工作日内办结" in told
     assert "2026-10-15 24:00" in told  # the end of a day, not 0:00 of the next
     assert "4.00\n+4.17" in told and f"5 个工作日内办结\n{LATE.text_zh}" in told
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from minhu.export.public import SMALL, suppress
 from minhu.export.report import Group, Indicator, Measured
-from tests.export.given import COUNT, RATE, RETURNS, count, group, rate, report, unit
+from tests.export.given import COUNT, RATE, RETURNS, count, group, rate, report, rich, unit
 
 
 def shown(given_report, code, indicator="close_on_time"):
@@ -89,3 +89,9 @@ def test_no_small_cell_is_shown_nor_told_by_the_sums(drawn):
         assert len(hidden) != 1 or not others
     for one in seen.units:
         assert not one.is_suppressed or (one.score_100 is None and all(part.points is None for part in one.measured))
+
+
+def test_of_a_revision_it_tells_the_bands_that_moved_and_no_line_of_the_ledger():
+    public = suppress(rich())
+    assert rich().diff.ledger and public.diff.ledger == () == public.diff.cases
+    assert [[change.column for change in one.changes] for one in public.diff.units] == [["band"]]

@@ -196,8 +196,8 @@ def test_the_unit_sheet_and_the_evidence_hold_every_row_that_cost_points():
 def test_the_workbook_shows_the_clock_the_worth_of_a_row_lists_second_rates_and_what_was_revised():
     content = as_xlsx(rich(), ZH, ["D1"])
     evidence = sheet(content, "扣分明细")
-    assert (evidence[0][4], evidence[0][9]) == ("若无此件", "计时")
-    assert (float(evidence[1][4]), evidence[1][9]) == (4.17, LATE.text_zh)
+    assert (evidence[0][4], evidence[0][7], evidence[0][10]) == ("若无此件", "明细号", "计时")
+    assert (float(evidence[1][4]), evidence[1][10]) == (4.17, LATE.text_zh)
     departments = sheet(content, "部门")
     assert departments[0][5] == "榜单" and [row[5] for row in departments[2:6]] == [None, None, "黑榜", None]
     indicators = sheet(content, "指标明细")

@@ -234,7 +234,8 @@ def test_whatever_a_unit_may_select_has_a_policy_or_is_for_everybody(people):
         "mart.dim_unit", "mart.dim_unit_name", "mart.dim_feed", "mart.dim_date", "mart.feed_quality",
         "mart.freshness", "mart.fct_backlog_day",  # numbers of feeds; a view, with the rights of who asks
         "assess.decided_by_one",  # numbers alone
-        "assess.appeal_state", "publish.evidence_of_release",  # views, with the rights of who asks
+        # views, with the rights of who asks
+        "assess.appeal_state", "publish.evidence_of_release", "publish.row_of_release",
     }  # fmt: skip
     bare = world.rows(
         people["auditor"],

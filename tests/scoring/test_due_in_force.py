@@ -80,7 +80,7 @@ def test_a_limit_moved_beyond_the_calendar_after_the_score_keeps_the_verdict_and
         return cost.lost, cost.due_at, cost.clock and cost.clock.text_zh.rpartition("；")[2]
 
     lost, due_at, arithmetic = told()
-    assert (lost, arithmetic) == (Decimal(20), "2026-12-30 周三 17:00 办结，逾期 3900 分钟（自然时，工作日历未及）")
+    assert (lost, arithmetic) == (Decimal(20), "2026-12-30 周三 17:00 办结，逾期 2 天 17 小时（自然时，工作日历未及）")
     with database.connect(december) as connection:
         connection.execute(
             "update mart.fct_timeliness set due_in_force_at = null, is_limit_unknown = true, is_closed_on_time = null,"

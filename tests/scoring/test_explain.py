@@ -18,6 +18,20 @@ def test_the_parts_sum_to_the_loss_exactly(october, unit):
         assert part.lost is None or part.lost == part.points_max - part.points
 
 
+@pytest.mark.parametrize("unit", ["D1", "D6"])
+def test_each_length_of_lateness_says_its_clock(october, unit):
+    """What the finding says in natural time, the arithmetic says too, beside working time where it knows it."""
+    costs = [
+        cost for part in explain(october.settings, unit, "2026-10").indicators for cost in part.costs if cost.clock
+    ]
+    late = [cost for cost in costs if cost.finding_zh.startswith("超时")]
+    assert late
+    for cost in late:
+        length, is_told, _ = cost.finding_zh.removeprefix("超时 ").partition("（自然时）")
+        said = cost.clock.text_zh.rpartition("；")[2]
+        assert is_told and (f"{length}（自然时" in said or said.endswith(f" 个工作分钟（自然时 {length}）")), said
+
+
 def part_of(october, unit, indicator):
     (part,) = explain(october.settings, unit, "2026-10", indicator).indicators
     return part
@@ -30,7 +44,7 @@ def test_a_late_closing_is_told_with_its_rule_its_times_and_where_they_were_read
     assert part.rule_zh == "满分 20 分，目标 95%，每低于目标 1 个百分点扣 1 分，最低 0 分"
     assert cost.lost == Decimal("11.67")
     assert (cost.feed_code, cost.case_no) == ("h12345", "NOa0008")
-    assert cost.finding_zh == "超时 4 天 9 小时办结"
+    assert cost.finding_zh == "超时 4 天 9 小时（自然时）办结"
     assert cost.rule_zh == "5 个工作日内办结"
     assert f"{cost.dispatched_at:%m-%d %H:%M} {cost.due_at:%m-%d %H:%M} {cost.occurred_at:%m-%d %H:%M}" == (
         "10-09 09:00 10-16 00:00 10-20 09:00"
@@ -44,8 +58,12 @@ def test_a_late_closing_is_told_with_its_rule_its_times_and_where_they_were_read
 @pytest.mark.parametrize(
     ("unit", "indicator", "findings"),
     [
-        ("D6", "close_on_time", {"a0015": "超时 9 小时 12 分钟办结", "a0016": "截至 2026-10-31 24:00 未办结"}),
-        ("D6", "sign_on_time", {"a0015": "超时 15 小时签收", "a0016": "截至 2026-10-31 24:00 未签收"}),
+        (
+            "D6",
+            "close_on_time",
+            {"a0015": "超时 9 小时 12 分钟（自然时）办结", "a0016": "截至 2026-10-31 24:00 未办结"},
+        ),
+        ("D6", "sign_on_time", {"a0015": "超时 15 小时（自然时）签收", "a0016": "截至 2026-10-31 24:00 未签收"}),
         ("D6", "resolved", {"c0017": "回访：未解决，非常不满意"}),
         ("D6", "return_rate", {"a0016": "退单申请被驳回 2 次"}),
         ("D7", "resolved", {"c0023": "回访：解释说明，基本满意"}),
@@ -90,7 +108,7 @@ def test_the_text_names_the_score_the_loss_and_the_rows(october):
         "单位D1（D1） 2026-10 手算办法\n部门 · 得分 53.42 / 100 · 月度参考折算 2.40 / 4.5 分 · 不合格"
     )
     assert "按时办结率 失 11.67 分" in text
-    assert "  -11.67  12345 热线 NOa0008：超时 4 天 9 小时办结\n" in text
+    assert "  -11.67  12345 热线 NOa0008：超时 4 天 9 小时（自然时）办结\n" in text
     assert "时限 2026-10-15 24:00 · 办结 2026-10-20 09:00 · 规则：5 个工作日内办结" in text
     assert "来源：派单 events.csv 第 1008 行；办结 events.csv 第 3008 行" in text
     assert "48.7%–97.4%" in text

@@ -81,7 +81,7 @@ def test_a_late_closing_is_told_with_its_arithmetic_and_its_events(told):
     (cost,) = part_of(told, "D2", "close_on_time").costs
     assert cost.clock.text_zh == (
         "2026-10-09 周五 16:40 派单；5 个工作日，自次日起算；10-10 周六 调休上班；应于 2026-10-15 周四 24:00 前办结；"
-        "2026-10-16 周五 09:12 办结，逾期 12 个工作分钟"
+        "2026-10-16 周五 09:12 办结，逾期 12 个工作分钟（自然时 9 小时 12 分钟）"
     )
     assert [(event.event_type, f"{event.at:%m-%d %H:%M}") for event in cost.events] == [
         ("DISPATCH", "10-09 16:40"),

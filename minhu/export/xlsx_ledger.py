@@ -1,0 +1,28 @@
+"""The ledger of a revision as a sheet: unit, decision or batch, case, indicator, points; each unit's sum below it."""
+
+from minhu.export.book import Book, head, line
+from minhu.publish.diff import Diff
+from minhu.publish.ledger import side
+
+COLUMNS = (
+    *(("unit_code", 14), ("unit", 26), ("cause", 44), ("feed", 11), ("case_no", 20), ("indicator", 16)),
+    *(("before", 12), ("after", 14), ("points_moved", 11)),
+)
+
+
+def ledger(book: Book, diff: Diff) -> None:
+    report, words = book.report, book.words
+    widths, row = [width for _, width in COLUMNS], 0
+    sheet = book.sheet(words("ledger"), freeze=(1, 2), heads=(0, 0), widths=widths)
+    head(book, sheet, 0, [words(title) for title, _ in COLUMNS])
+    for unit in diff.ledger:
+        for cause in unit.causes:
+            for one in cause.lines:
+                row += 1
+                name = report.names.get(one.indicator_code or "", one.indicator_code)
+                sides = tuple(side(told, words.lang) if told else None for told in (one.before, one.after))
+                told = (unit.unit_code, unit.unit_name, cause.words, one.feed_code, one.case_no, name, *sides)
+                line(book, sheet, row, 0, [*((text, "text") for text in told), (one.points, "worth")], widths)
+        row += 1
+        total = (unit.unit_code, unit.unit_name, words("total"), *[None] * 5)
+        line(book, sheet, row, 0, [*((text, "text") for text in total), (unit.points, "worth")], widths)
