@@ -4,6 +4,8 @@
 create table audit.house_lock (name text primary key);
 comment on table audit.house_lock is '内部锁：只有所有者与装载、构建进程能加锁';
 revoke insert, update, delete on audit.house_lock from minhu_work;
+-- What several hold together is there before the first of them: who makes a row keeps others from seeing it.
+insert into audit.house_lock (name) values ('minhu:caller-key');
 
 create function audit.hold(of_lock text, is_shared boolean default false) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

@@ -26,7 +26,7 @@ from minhu.settings import Settings
 from minhu.warehouse.build import build
 from tests import given
 from tests.publish import city as world
-from tests.publish.city import IN_TIME, LATE, case, deliver, login
+from tests.publish.city import IN_TIME, LATE, UNWITNESSED, case, deliver, login
 from tests.scenarios.city import confirm
 
 MONTH = "2026-10"
@@ -121,7 +121,7 @@ def released(city, people) -> Settings:
     confirm(people["ping"])
     build(city)
     world.judge(people["ping"], close(city, MONTH))
-    publish(city, MONTH)
+    publish(city, MONTH, why=UNWITNESSED)
     return city
 
 
@@ -407,7 +407,7 @@ def test_a_result_that_was_revised_since_agrees_with_its_own_revision(released, 
     )
     build(released)
     world.judge(people["ping"], revise(released, MONTH, why="补报"))
-    publish(released, MONTH)
+    publish(released, MONTH, why=UNWITNESSED)
     identity = pyrage.x25519.Identity.generate()
     key = tmp_path / "key"
     key.write_text(f"# mine\n{identity}\n", encoding="utf-8")

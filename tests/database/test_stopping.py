@@ -43,7 +43,7 @@ def people(scratch, tmp_path_factory) -> dict[str, Settings]:
     ):  # fmt: skip
         people[name] = login(city, name, group, unit=unit)
     world.judge(people["s_gu"], close(city, "2026-10"))
-    publish(city, "2026-10")
+    publish(city, "2026-10", why=world.UNWITNESSED)
     return people
 
 

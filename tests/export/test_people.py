@@ -10,7 +10,7 @@ from minhu.export.report import Issuer, Person
 from minhu.publish import close, diff, publish, revise
 from minhu.warehouse.build import build
 from tests.publish import city as world
-from tests.publish.city import case, judge, login
+from tests.publish.city import UNWITNESSED, case, judge, login
 from tests.scenarios.city import confirm
 
 MONTH, REASON = "2026-10", "核实为错派"
@@ -30,7 +30,7 @@ def people(scratch, tmp_path_factory):
     name(city, "n_shen", "甲某", "考评科")
     closing = close(city, MONTH)
     judge(shen, closing)
-    publish(city, MONTH)
+    publish(city, MONTH, why=UNWITNESSED)
     about = {"feed_code": "h1", "case_no": case(5, "")["工单编号"], "period": MONTH, "grounds_code": "x"}
     filed = assess.record(d1, "file_appeal", **about, statement="非本单位职责", evidence_ref="2026-17")
     assess.record(
@@ -39,7 +39,7 @@ def people(scratch, tmp_path_factory):
     confirm(shen)
     build(city)
     judge(shen, revise(city, MONTH, why="申诉获准"))
-    publish(city, MONTH)
+    publish(city, MONTH, why=UNWITNESSED)
     name(city, "n_shen", "乙某")
     return {"owner": city, "evaluator": shen, "unit": d1}
 

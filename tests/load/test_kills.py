@@ -461,11 +461,11 @@ def test_a_server_that_goes_away_mid_copy_leaves_nothing_and_the_next_run_loads(
             other.execute("select pg_terminate_backend(%s)", [connection.info.backend_pid])
         real(connection, table, frame)
 
-    monkeypatch.setattr(batch, "_copy", copy_and_lose_the_connection)
+    monkeypatch.setattr(batch, "copy_rows", copy_and_lose_the_connection)
     with pytest.raises((Retryable, psycopg.OperationalError)):
         load_delivery("h1", "cases", DAY, settings=city)
     assert query(city, "select count(*) from audit.batch") == [(0,)]
-    monkeypatch.setattr(batch, "_copy", real)
+    monkeypatch.setattr(batch, "copy_rows", real)
     assert [result.staged for result in load_delivery("h1", "cases", DAY, settings=city)] == [50]
 
 

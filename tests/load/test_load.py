@@ -255,7 +255,7 @@ def killing(module, name, after):
     setattr(module, name, step)
 
 step, after = sys.argv[1], sys.argv[2] == "after"
-module = {"land": load, "read_parts": formats, "commit": batch, "_copy": batch, "_insert_batch": batch}[step]
+module = {"land": load, "read_parts": formats, "commit": batch, "copy_rows": batch, "_insert_batch": batch}[step]
 killing(module, step, after)
 load_delivery("h1", "cases", date(2026, 10, 12))
 """
@@ -265,10 +265,16 @@ load_delivery("h1", "cases", date(2026, 10, 12))
     "moment",
     [
         "land after",
-        "_copy after",
+        "copy_rows after",
         *(
             pytest.param(moment, marks=pytest.mark.long)
-            for moment in ("land before", "read_parts before", "_insert_batch after", "_copy before", "commit after")
+            for moment in (
+                "land before",
+                "read_parts before",
+                "_insert_batch after",
+                "copy_rows before",
+                "commit after",
+            )
         ),
     ],
 )

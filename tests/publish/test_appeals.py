@@ -19,7 +19,7 @@ from minhu.publish.stored_release import explain_release
 from minhu.scoring import explain, render
 from minhu.warehouse.build import build
 from tests.publish import city as world
-from tests.publish.city import IN_TIME, LATE, case, deliver, judge, login, rows
+from tests.publish.city import IN_TIME, LATE, UNWITNESSED, case, deliver, judge, login, rows
 from tests.scenarios.city import confirm
 
 MONTH = "2026-10"
@@ -93,7 +93,7 @@ def test_of_two_dispatches_the_time_names_one(city, people):
 def first(city, people):
     build(city)  # what was withdrawn
     judge(people["shen"], close(city, MONTH))
-    return publish(city, MONTH)
+    return publish(city, MONTH, why=UNWITNESSED)
 
 
 @pytest.fixture(scope="module")
@@ -237,10 +237,10 @@ def test_a_grant_names_a_revision_that_is_still_to_come_and_that_one_holds_it(ci
     (told,) = [one for one in listing(people["u1"], "appeals") if one["appeal_id"] == filed]
     assert (told["state"], told["from_revision"]) == ("granted", 2)
     with pytest.raises(Refused, match=f"申诉 {filed} 获准自本次发布起，关账时尚未计入"):
-        publish(city, MONTH)
+        publish(city, MONTH, why=UNWITNESSED)
     build(city)
     judge(people["shen"], revise(city, MONTH, why="补报一批，申诉获准"))
-    assert publish(city, MONTH).revision == 2
+    assert publish(city, MONTH, why=UNWITNESSED).revision == 2
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +265,7 @@ def test_what_was_granted_for_a_revision_that_is_out_by_now_is_decided_anew(city
     deliver(city, [case(10, "交通局", **LATE)], date(2026, 10, 31))
     build(city)
     judge(people["shen"], revise(city, MONTH, why="再补报一批"))
-    assert publish(city, MONTH).revision == 3
+    assert publish(city, MONTH, why=UNWITNESSED).revision == 3
     with pytest.raises(Refused, match="获准自第 3 次发布起，而该次发布已在裁定之后公布"):
         confirm(people["ping"])
     about = {"subject_kind": "appeal", "subject_id": str(filed), "reason": "已过该次发布"}

@@ -13,7 +13,7 @@ from minhu.publish import close, diff, publish, render_diff, revise
 from minhu.publish.ledger import Counted, Line, Step, walk
 from minhu.warehouse.build import build
 from tests.publish import city as world
-from tests.publish.city import IN_TIME, LATE, case, deliver, judge, login, rows
+from tests.publish.city import IN_TIME, LATE, UNWITNESSED, case, deliver, judge, login, rows
 from tests.scenarios.city import confirm
 
 MONTH = "2026-10"
@@ -77,7 +77,7 @@ def people(city):
 def moved(city, people):
     """Two appeals, one withdrawn; an exclusion; a late batch, one of another month, and late callbacks."""
     judge(people["shen"], close(city, MONTH))
-    publish(city, MONTH)
+    publish(city, MONTH, why=UNWITNESSED)
     granted = assess.record(
         people["u1"], "file_appeal", period=MONTH, feed_code="h1", case_no=case(5, "")["工单编号"], **SAID
     )
@@ -163,7 +163,7 @@ def test_a_row_that_costs_nothing_any_more_says_so(city, people, scratch, tmp_pa
     town = world.make(scratch, tmp_path, GIVEN)
     by = login(town, "g_by", "evaluator")
     judge(by, close(town, MONTH))
-    publish(town, MONTH)
+    publish(town, MONTH, why=UNWITNESSED)
     deliver(town, [case(number, "城管局", **IN_TIME) for number in range(100, 160)])
     build(town)
     told = diff(town, MONTH, revise(town, MONTH, why="补报").revision)
@@ -182,7 +182,7 @@ def test_who_may_see_the_ledger_and_a_ledger_that_was_changed_is_refused(city, p
     assert diff(people["shen"], MONTH, closing.revision).ledger == told.ledger
     assert rows(people["u1"], "select 1 from publish.ledger") == [], "not published yet"
     judge(people["shen"], closing)
-    publish(city, MONTH)
+    publish(city, MONTH, why=UNWITNESSED)
     (own,) = diff(people["u1"], MONTH).ledger
     assert (own.unit_code, own.points) == ("U1", told.ledger[0].points)
     assert own.causes[0].words == "申诉 1：获准（核实为错派）" and all(

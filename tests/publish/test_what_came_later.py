@@ -10,7 +10,7 @@ from minhu.publish import close, diff, publish, revise, verify
 from minhu.publish.stored_release import explain_release
 from minhu.warehouse.build import build
 from tests.publish import city as world
-from tests.publish.city import LATE, case, deliver, login, rows
+from tests.publish.city import LATE, UNWITNESSED, case, deliver, login, rows
 
 MONTH = "2026-10"
 LATER = {
@@ -58,7 +58,7 @@ def old(city, qian):
     with database.connect(city) as connection:
         connection.execute("drop function publish.as_before cascade")
     world.judge(qian, closing)
-    return publish(city, MONTH)
+    return publish(city, MONTH, why=UNWITNESSED)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def new(city, qian, old):
     build(city)
     closing = revise(city, MONTH, why="补报一件")
     world.judge(qian, closing)
-    return publish(city, MONTH)
+    return publish(city, MONTH, why=UNWITNESSED)
 
 
 def test_a_release_from_before_verifies_as_before(city, old):

@@ -465,10 +465,7 @@ def fresh(city, copied):
     copy = copied(city)
     with database.connect(copy) as owner:
         owner.execute("set session_replication_role = replica")
-        owner.execute(
-            "truncate publish.anchor_delivery, publish.release, publish.unit_score, publish.unit_indicator,"
-            " publish.evidence"
-        )
+        owner.execute("truncate publish.release cascade")
         owner.execute(
             "update audit.access_head set (access_id, hash) = (select access_id - 1, previous_hash"
             " from audit.access_log where subject = 'publication')"
