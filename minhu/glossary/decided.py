@@ -24,8 +24,8 @@ LEDGER_CAUSE = Kind(  # by what a line of a revision's ledger moved
         "same": ("本身未变", "itself unchanged"),
     },
 )
-ROW_OUTCOME = Kind(  # what became of a row that counts as it did, where its indicator moved
-    "row_outcome",
+LEDGER_OUTCOME = Kind(  # what became of a row that counts as it did, where its indicator moved
+    "ledger_outcome",
     {"costs_nothing": ("不再扣分", "costs nothing any more"), "costs_now": ("开始扣分", "costs points now")},
 )
 DECISION_STATE = Kind(

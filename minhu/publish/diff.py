@@ -19,7 +19,7 @@ from minhu.database.logins import group_of
 from minhu.errors import Refused
 from minhu.glossary.cases import LEFT_OUT, SUBJECT
 from minhu.glossary.columns import COLUMN
-from minhu.glossary.decided import BY_READING, CONFIG_ENTRY, DECISION, DECISION_STATE, LEDGER_CAUSE, ROW_OUTCOME
+from minhu.glossary.decided import BY_READING, CONFIG_ENTRY, DECISION, DECISION_STATE, LEDGER_CAUSE, LEDGER_OUTCOME
 from minhu.publish import ledger
 from minhu.publish.close import Closing, Release, find_release, read_closing, read_releases, to_approve
 from minhu.publish.row_hash import read_json
@@ -85,7 +85,7 @@ class MovedCase:
         """What became of a row that counts as it did."""
         if not self.is_unchanged:
             return None
-        return f"本件未变，{ROW_OUTCOME.zh('costs_nothing' if self.change == 'removed' else 'costs_now')}"
+        return f"本件未变，{LEDGER_OUTCOME.zh('costs_nothing' if self.change == 'removed' else 'costs_now')}"
 
     def __str__(self) -> str:
         sign = "＋" if self.change == "added" else "－"

@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb, set_json_loads
 
 from minhu import database
 from minhu.glossary.cases import LEFT_OUT
-from minhu.glossary.decided import ROW_OUTCOME
+from minhu.glossary.decided import LEDGER_OUTCOME
 from minhu.glossary.kind import Lang
 from minhu.publish.row_hash import read_json
 from minhu.schemes.language.indicator import Indicator
@@ -265,7 +265,7 @@ def signed(points: Decimal) -> str:
 
 def side(told: str, lang: Lang = "zh") -> str:
     """``before`` or ``after`` of a line in words: counts as they are, else why it was left out or what became of it."""
-    return (ROW_OUTCOME if told in ROW_OUTCOME else LEFT_OUT).said(told, lang)
+    return (LEDGER_OUTCOME if told in LEDGER_OUTCOME else LEFT_OUT).said(told, lang)
 
 
 def _said(counted: tuple[Decimal, Decimal], excluded: str | None) -> str:

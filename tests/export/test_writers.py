@@ -121,7 +121,7 @@ def test_every_sheet_prints_one_page_wide_under_its_heads_a_case_beside_its_cloc
         assert "<colBreaks" not in page and " scale=" not in page, name
         assert re.search(r'paperSize="[89]"', page), name
     heads = {"部门": "$1:$2", "镇街": "$1:$2", "修订情况": "$4:$4", "单位D1": "$10:$10"}
-    once = ("指标明细", "单列单位", "扣分明细", "说明")
+    once = ("指标明细", "单列单位", "修订台账", "扣分明细", "说明")
     assert titles == heads | dict.fromkeys(once, "$1:$1")
 
 
@@ -213,7 +213,7 @@ def test_the_workbook_shows_the_clock_the_worth_of_a_row_lists_second_rates_and_
     foot = f"发布编号 7　修订号 2　哈希 {RELEASE.hash}"
     with ZipFile(BytesIO(content)) as book:
         pages = [book.read(name).decode() for name in book.namelist() if "worksheets/sheet" in name]
-    assert len(pages) == 10 and all(foot in page for page in pages)
+    assert len(pages) == 11 and all(foot in page for page in pages)
 
 
 # CSV and JSON

@@ -124,9 +124,9 @@ def test_up_gives_an_address_on_this_machine_alone_and_a_login(running: services
 def test_what_airflow_tells_developers_it_tells_whoever_has_logged_in(running: services.Address, place: str):
     client = Airflow(running.url, running.user, running.password)
     for headers in ({}, {"Authorization": "Bearer x"}, {"Cookie": "_token=x"}):
-        assert httpx.get(f"{running.url}/{place}", headers=headers).status_code == 401
+        assert httpx.get(f"{running.url}/{place}", headers=headers, timeout=60).status_code == 401
     known = {"Authorization": f"Bearer {client._log_in()}"}
-    assert httpx.get(f"{running.url}/{place}", headers=known).status_code != 401
+    assert httpx.get(f"{running.url}/{place}", headers=known, timeout=60).status_code != 401
 
 
 def test_runs_go_to_the_end_and_a_failed_one_names_its_log(running: services.Address, settings: Settings):

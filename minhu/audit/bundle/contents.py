@@ -203,7 +203,7 @@ TAKEN = {
         "上一次发布的哈希：其他周期的发布不在包内",
         "the hash of the release before: releases of other periods are not in the bundle",
     ),
-    "cases": (
+    "which_cases": (
         "本期得分所依据的工单由数据仓库选定",
         "which cases the scores rest on was worked out by the warehouse",
     ),
