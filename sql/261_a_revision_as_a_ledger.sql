@@ -22,7 +22,7 @@ create index ledger_unit on publish.ledger (closing_id, unit_code);
 comment on table publish.ledger is '修订台账：决定或批次、工单、指标、分值，逐单位，合计即得分之差';
 comment on column publish.ledger.indicator_code is 'Null: what rounding the sum of the indicators adds.';
 comment on column publish.ledger.cause_kind is
-'appeal_decision, exclusion, violation, manual_point, batch, other, rounding; same: the row itself is as it was.';
+'appeal_decision, exclusion, violation, manual_point, batch, no_row, sum_rounded; row_unchanged: its indicator moved.';
 comment on column publish.ledger.before is
 'What it counted in the revision before, as 0/1; null where it was not there.';
 comment on column publish.ledger.points is 'The change of the unit''s points by this line.';

@@ -20,12 +20,11 @@ CHINESE = re.compile("[\u4e00-\u9fff]")
 OF_SEVERAL_MEANINGS = set(
     "accepted after_end after_void batches before_dispatch bulletin close closed_again counted day "
     "extension_asked_late extension_request_not_told failed held hold hotline landed_file late loaded merged no "
-    "other peer_group points publication reason refused rejected rejected_rows report review_back_before_close "
-    "revision rounding same steps superseded take tombstone unit unreachable withdrawn".split()
+    "peer_group points publication reason refused rejected rejected_rows report review_back_before_close revision "
+    "steps superseded take tombstone unit unreachable withdrawn".split()
 )
 """Codes that mean something else in another kind. Every other code is said alike wherever it stands."""
 NARROWER = {
-    "cause": {"失分原因"},
     "clock": {"计时方式"},
     "due_at": {"办结时限"},
     "feed_code": {"热线"},

@@ -109,7 +109,7 @@ def _revised(report: Report, words: Words) -> Iterator[Block]:
 
 def _ledger(diff: Diff, words: Words) -> Table:
     """Unit by unit: the decisions and batches, how many cases each moved, and by how many points."""
-    heads = (("unit", 38), ("cause", 84), ("cases", 16), ("points_moved", 22))
+    heads = (("unit", 38), ("moved_by", 82), ("cases_moved", 18), ("points_moved", 22))
     columns = tuple(Column(words(name), width, "left" if width > 30 else "right") for name, width in heads)
     rows = []
     for unit in diff.ledger:

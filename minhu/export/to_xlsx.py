@@ -260,7 +260,7 @@ COSTS = (
     *("indicator", "lost_points", "marginal", "feed", "case_no", "published_row", "finding", "limit_rule", "clock"),
     *("received_at", "dispatched_at", "due_at", "occurred_at", "source"),
 )
-WIDTHS = (11, 8, 8.5, 12, 20, 8, 16, 20, 54, 11.5, 11.5, 11.5, 11.5, 46)
+WIDTHS = (11, 8, 8.5, 12, 20, 9, 16, 20, 54, 11.5, 11.5, 11.5, 11.5, 46)
 """Of the columns of evidence: a case and its clock stand in one line of one page."""
 
 

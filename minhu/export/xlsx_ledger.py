@@ -5,16 +5,16 @@ from minhu.publish.diff import Diff
 from minhu.publish.ledger import side
 
 COLUMNS = (
-    *(("unit_code", 14), ("unit", 26), ("cause", 44), ("feed", 11), ("case_no", 20), ("indicator", 16)),
+    *(("unit_code", 14), ("unit", 26), ("moved_by", 44), ("feed", 11), ("case_no", 20), ("indicator", 16)),
     *(("before", 12), ("after", 14), ("points_moved", 11)),
 )
 
 
 def ledger(book: Book, diff: Diff) -> None:
     report, words = book.report, book.words
-    widths, row = [width for _, width in COLUMNS], 0
-    sheet = book.sheet(words("ledger"), freeze=(1, 2), heads=(0, 0), widths=widths)
+    sheet = book.sheet(words("ledger"), freeze=(1, 2), heads=(0, 0), widths=[width for _, width in COLUMNS])
     head(book, sheet, 0, [words(title) for title, _ in COLUMNS])
+    widths, row = [width for _, width in COLUMNS], 0
     for unit in diff.ledger:
         for cause in unit.causes:
             for one in cause.lines:

@@ -59,8 +59,8 @@ COLUMN = Kind(
         # of what was revised
         "what": ("事项", "What"),
         "ledger": ("修订台账", "Ledger"),
-        "cause": ("决定或批次", "Decision or batch"),
-        "cases": ("工单", "Cases"),
+        "moved_by": ("决定或批次", "Decision or batch"),
+        "cases_moved": ("涉及工单", "Cases"),
         "points_moved": ("分值变化", "Points"),
         "before": ("修订前", "Before"),
         "after": ("修订后", "After"),

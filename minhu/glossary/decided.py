@@ -19,9 +19,9 @@ LEDGER_CAUSE = Kind(  # by what a line of a revision's ledger moved
         "violation": ("效能督查认定", "violation found"),
         "manual_point": ("人工计分", "points by hand"),
         "batch": ("批次", "batch"),
-        "other": ("配置、读法、统计截止或其他单位", "configuration, readings, data cut or other units"),
-        "rounding": ("合计取整", "rounding of the sum"),
-        "same": ("本身未变", "itself unchanged"),
+        "no_row": ("配置、读法、统计截止或其他单位", "configuration, readings, data cut or other units"),
+        "sum_rounded": ("合计取整", "rounding of the sum"),
+        "row_unchanged": ("本身未变", "itself unchanged"),
     },
 )
 LEDGER_OUTCOME = Kind(  # what became of a row that counts as it did, where its indicator moved

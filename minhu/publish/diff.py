@@ -173,7 +173,9 @@ def diff(
             ).fetchall()
         )
         lines = ledger.read(connection, closing.closing_id)
-        same = {(one.unit_code, one.indicator_code, one.subject_id) for one in lines if one.cause_kind == "same"}
+        same = {
+            (one.unit_code, one.indicator_code, one.subject_id) for one in lines if one.cause_kind == "row_unchanged"
+        }
         cases = tuple(
             replace(one, is_unchanged=(one.unit_code, one.indicator_code, one.subject_id) in same)
             for one in _moved_cases(connection, base, closing)

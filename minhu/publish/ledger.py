@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb, set_json_loads
 
 from minhu import database
 from minhu.glossary.cases import LEFT_OUT
-from minhu.glossary.decided import LEDGER_OUTCOME
+from minhu.glossary.decided import LEDGER_CAUSE, LEDGER_OUTCOME
 from minhu.glossary.kind import Lang
 from minhu.publish.row_hash import read_json
 from minhu.schemes.language.indicator import Indicator
@@ -28,8 +28,8 @@ from minhu.schemes.plain import plain
 from minhu.schemes.scheme import Scheme
 from minhu.schemes.tally import Given, points_of
 
-CAUSES = ("appeal_decision", "exclusion", "violation", "manual_point", "batch", "other", "rounding", "same")
-"""In the order of the ledger. ``same``: the row is as it was, but costs nothing now, or costs now, by its indicator."""
+CAUSES = tuple(LEDGER_CAUSE)
+"""In the order of the ledger. ``row_unchanged``: as it was, but costs nothing now, or costs now, by its indicator."""
 QUANTILES = ("median", "p90")
 ZERO = Decimal(0)
 
@@ -90,7 +90,7 @@ def walk(
         stands = moved
     rest = (after.points or ZERO) - stands
     if rest:
-        lines.append(_without_row(unit, indicator, "other", rest))
+        lines.append(_without_row(unit, indicator, "no_row", rest))
     return lines
 
 
@@ -169,7 +169,7 @@ def _lines(cursor: psycopg.Cursor[DictRow], closing: dict) -> list[Line]:
     lines = [_named(line, scheme) for line in lines]
     for unit, row in units.items():
         if rest := (row["after"] or ZERO) - (row["before"] or ZERO) - told[unit]:
-            lines.append(_without_row(unit, None, "rounding", rest))
+            lines.append(_without_row(unit, None, "sum_rounded", rest))
     return sorted(lines, key=_in_order)
 
 
@@ -245,13 +245,13 @@ def _step(indicator: Indicator, row: dict) -> Step | None:
         denominator = numerator
     elif indicator.aggregate == "per_10k":
         denominator = Fraction()
-    kind = row["cause_kind"] or "other"
+    kind = row["cause_kind"] or "no_row"
     after_said = _said(after, row["excluded_after"]) if row["is_there"] else None
     if is_same:  # it was told and is no more, or the other way round
         after_said = "costs_nothing" if row["was_told"] else "costs_now"
     line = Line(
         row["unit_code"], row["indicator_code"], indicator.name_zh,
-        "same" if is_same else kind, None if is_same else row["cause_id"],
+        "row_unchanged" if is_same else kind, None if is_same else row["cause_id"],
         row["subject_kind"], row["subject_id"], row["case_id"], row["feed_code"], row["case_no"],
         _said(before, row["excluded_before"]) if was_there else None,
         after_said, ZERO,

@@ -210,6 +210,17 @@ def test_the_workbook_shows_the_clock_the_worth_of_a_row_lists_second_rates_and_
         ("单位D1", "按时办结率", "分子", "17", "18"),
         ("单位D1", "按时办结率", "h12345 NO9", None, "剔除：错派"),
     ]
+    ledger = sheet(content, "修订台账")
+    assert ledger[1][2:] == (
+        "新到批次 9：h12345 events 2026-10-31，1 行",
+        "h12345",
+        "NO9",
+        "按时办结率",
+        "0/1",
+        "错派",
+        "5",
+    )
+    assert ledger[-1][1:3] == ("单位D1", "合计") and ledger[-1][8] == "5"
     foot = f"发布编号 7　修订号 2　哈希 {RELEASE.hash}"
     with ZipFile(BytesIO(content)) as book:
         pages = [book.read(name).decode() for name in book.namelist() if "worksheets/sheet" in name]

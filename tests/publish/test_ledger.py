@@ -57,7 +57,7 @@ def test_lines_sum_to_the_difference_whatever_moved(start, moved, gap, off):
     lines = walk("U1", "x", before, after, steps, points)
     assert sum(one.points for one in lines) == (after.points or 0) - (before.points or 0)
     if gap and (numerator, denominator) != start:
-        assert not [one for one in lines if one.cause_kind == "other"]
+        assert not [one for one in lines if one.cause_kind == "no_row"]
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_the_lines_of_each_unit_sum_to_the_difference_of_the_two_revisions_exact
         cause.points for one in told.ledger if one.unit_code == "U2" for cause in one.causes
     )
     causes = {cause.kind for one in told.ledger for cause in one.causes}
-    assert {"appeal_decision", "exclusion", "batch"} <= causes and not causes & {"other", "rounding"}, causes
+    assert {"appeal_decision", "exclusion", "batch"} <= causes and not causes & {"no_row", "sum_rounded"}, causes
 
 
 def test_a_cause_leads_to_its_cases_and_decisions_come_first(moved):
@@ -171,7 +171,7 @@ def test_a_row_that_costs_nothing_any_more_says_so(city, people, scratch, tmp_pa
     assert {(one.change, one.case_no[-1]) for one in gone} == {("removed", "5"), ("removed", "6")}
     assert all("（本件未变，不再扣分）" in str(one) for one in gone)
     [unit] = [one for one in told.ledger if one.unit_code == "U1"]
-    [same] = [cause for cause in unit.causes if cause.kind == "same"]
+    [same] = [cause for cause in unit.causes if cause.kind == "row_unchanged"]
     assert same.points == 0 and {line.case_no[-1] for line in same.lines} >= {"5", "6"} and unit.causes[-1] == same
     assert {line.after for line in same.lines} == {"costs_nothing"} and "0/1 → 不再扣分" in render_diff(told)
 
