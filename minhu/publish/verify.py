@@ -452,11 +452,19 @@ def _compare_evidence(connection: psycopg.Connection, release: Release, some: in
         of_evidence=sql.SQL(", ").join(sql.Identifier("evidence", name) for name in names),
         columns=sql.SQL(", ").join(map(sql.Identifier, names)),
     )
-    found = connection.execute(query, {"release": release.release_id, "some": some}).fetchall()
-    return [
-        Difference("evidence", unit, indicator, subject, *(("有", "无") if is_published else ("无", "有")), case)
-        for unit, indicator, subject, is_published, case in found
-    ]
+    told = connection.execute(query, {"release": release.release_id, "some": some}).fetchall()
+    found = []
+    for unit, indicator, subject, case, before, after in told:
+        if before is None or after is None:
+            was, is_now = ("有" if row else "无" for row in (before, after))
+            found.append(Difference("evidence", unit, indicator, subject, was, is_now, case))
+            continue
+        found += [
+            Difference("evidence", unit, indicator, name, _said(before[name]), _said(after[name]), case)
+            for name in names
+            if before[name] != after[name]
+        ]
+    return found
 
 
 _COMPARED = (
@@ -475,17 +483,20 @@ published as (
     from publish.evidence_of_release
     where release_id = %(release)s
 ),
+only_published as (select * from published except all select * from recomputed),
+only_recomputed as (select * from recomputed except all select * from published),
 moved as (
-    select *, true as is_published
-    from (select * from published except all select * from recomputed) as only_published
-    union all
-    select *, false
-    from (select * from recomputed except all select * from published) as only_recomputed
+    select unit_code, indicator_code, subject_kind, subject_id, to_jsonb(only_published) as before,
+        to_jsonb(only_recomputed) as after, coalesce(only_published.case_id, only_recomputed.case_id) as case_id
+    from only_published
+    full join only_recomputed using (unit_code, indicator_code, subject_kind, subject_id)
 )
-select moved.unit_code, moved.indicator_code, moved.subject_kind || ' ' || moved.subject_id, moved.is_published,
-    coalesce(cases.feed_code || ' ' || cases.case_no, moved.case_id)
+select moved.unit_code, moved.indicator_code, moved.subject_kind || ' ' || moved.subject_id,
+    coalesce(cases.feed_code || ' ' || cases.case_no, moved.case_id), moved.before, moved.after
 from moved
 left join {scratch}.fct_case as cases on moved.case_id = cases.case_id
-order by 1, 2, 3, 4
+-- what differs in itself before what only costs something else because others differ
+order by (moved.before - '{{lost_points,marginal_points}}'::text[])
+    is not distinct from (moved.after - '{{lost_points,marginal_points}}'::text[]), 1, 2, 3
 limit %(some)s
 """
