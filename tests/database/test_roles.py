@@ -156,7 +156,7 @@ def test_what_builds_make_is_theirs_alone(city):
         "alter role minhu_owner password 'x'",
         "select assess.set_identity('cert', 'x', 'minhu_owner')",
         "select pg_read_file('/etc/passwd')",
-        "copy mart.fct_case to '/tmp/minhu-stolen'",
+        "copy mart.fct_case to '/minhu-mine'",
         "copy mart.dim_area from program 'true'",
         "alter system set log_statement = 'none'",
     ],
