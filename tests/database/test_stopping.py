@@ -158,7 +158,7 @@ def test_what_is_running_and_waited_for_is_ended_too(people):
 
 
 def test_a_statement_that_is_nothing_but_a_publication_may_take_its_time(people):
-    """As `database.act` says it: no word of it could be a sleep. A large release takes longer than anybody's patience."""
+    """As `database.act` says it, no word of it could be a sleep; a large release takes longer than the patience."""
     told_to_publisher = []
     publisher = database.connect(people["s_ping"], autocommit=True)
 
