@@ -75,7 +75,7 @@ STEPS = (
     Step("after judging", "after", "minhu.feeds.door:Door.judge", calls=(1, 2, 4), second=()),
     Step("after the last verdict", "after", "minhu.feeds.door:Door.close"),
     Step("before COPY", "before", "minhu.load.batch:copy_rows", second=(3,)),
-    Step("in COPY", "before", "minhu.load.batch:copy_rows_text", calls=(1, 2, 3), second=()),
+    Step("in COPY", "before", "minhu.load.batch:_copy_text", calls=(1, 2, 3), second=()),
     Step("after COPY", "after", "minhu.load.batch:copy_rows", second=(3,)),
     Step("before the manifest", "before", "minhu.load.batch:_insert_batch"),
     Step("after the manifest", "after", "minhu.load.batch:_insert_batch"),
