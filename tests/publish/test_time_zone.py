@@ -120,9 +120,8 @@ def test_who_asks_is_still_asked_for_rights(cities):
 
 def test_a_far_month_is_closed_published_and_computes_anew(cities):
     far = cities[1]
-    closing = publish.close(far, "2026-10")
     shen = login(far, "z_shen", "evaluator")
-    world.judge(shen, closing)
+    world.judge(shen, publish.close(far, "2026-10"))
     publish.publish(shen, "2026-10", why=UNWITNESSED)
     found = publish.verify(far, "2026-10")
     assert found.is_ok and found.differences == ()
