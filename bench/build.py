@@ -4,8 +4,8 @@
 are compared, so that neither does less than it says. ``build_s_per_million_rows``: of staged rows.
 ``day_build_s``: `minhu build` of the day after that month, from its call to its end, with ``day_build_rows`` to take.
 ``build_12m_vs_1m``: the day's build with twelve months behind it against one, 3,000 cases a day; the two are run in
-turn, each on a fresh copy of its database, and the median of the pairs' ratios counts. The month is scored as well:
-score.py.
+turn, each on a fresh copy of its database, and the median of the pairs' ratios counts. The month is scored as well,
+and a board asks it: score.py, board.py.
 """
 
 import statistics
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench import history, score
+from bench import board, history, score
 from bench.scratch import minhu, warehouse
 from minhu import database
 from minhu.database import embedded, roles
@@ -46,13 +46,17 @@ def _month(settings: Settings) -> dict[str, float]:
         _compare(month)
         [rows] = _one(month, "select sum(staged_rows)::integer from audit.batch where status = 'accepted'")
         day_rows = history.accept_day(month)
-        return {
-            "build_vs_sql": round(ours / by_hand, 2),
-            "build_month_s": round(ours, 1),
-            "build_s_per_million_rows": round(ours / rows * 1_000_000, 1),
-            "day_build_s": round(_build(month), 1),
-            "day_build_rows": day_rows,
-        } | score.measure_on(month)
+        return (
+            {
+                "build_vs_sql": round(ours / by_hand, 2),
+                "build_month_s": round(ours, 1),
+                "build_s_per_million_rows": round(ours / rows * 1_000_000, 1),
+                "day_build_s": round(_build(month), 1),
+                "day_build_rows": day_rows,
+            }
+            | score.measure_on(month)
+            | board.measure_on(month, COPIES)
+        )
 
 
 def _year(settings: Settings) -> dict[str, float]:

@@ -186,6 +186,20 @@ ANOMALY = Kind(  # what was made of an event that the life-cycle does not allow
         ),
     },
 )
+GRAIN = Kind(  # what a row of mart.agg_day counts by
+    "grain",
+    {
+        "city": ("全市", "city"),
+        "feed": ("热线", "feed"),
+        "request_type": ("诉求类型", "request type"),
+        "category": ("诉求分类", "category"),
+        "area": ("区划", "area"),
+        "unit": ("承办单位", "unit"),
+        "feed_request_type": ("热线×诉求类型", "feed by request type"),
+        "unit_category": ("承办单位×一级分类", "unit by top category"),
+        "area_category": ("区划×一级分类", "area by top category"),
+    },
+)
 SUBJECT = Kind(  # what a counted row is about
     "subject",
     {

@@ -22,7 +22,7 @@ from minhu import config, database, lineage
 from minhu.errors import Refused, Retryable
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.settings import Settings
-from minhu.warehouse import dbt, readings, resume
+from minhu.warehouse import aggregate, dbt, readings, resume
 from minhu.warehouse.analyze import analyze_changed, tell_changes
 from minhu.warehouse.apply import replace_rows
 from minhu.warehouse.comments import comment_columns
@@ -113,9 +113,10 @@ def _build(settings: Settings, full_refresh: bool) -> BuildResult:
             raise failure(f"build {build_id} failed and changed nothing: {run.complaint}")
         with database.connect(settings) as connection:
             connection.execute(_LOOK_UP)
-            rows = _apply(connection)
-            connection.execute("select audit.score_feeds(%s)", [build_id])
-            _finish(connection, build_id, "succeeded", None)
+            with aggregate.kept_in_step(connection, build_id, anew=full_refresh):
+                rows = _apply(connection)
+                connection.execute("select audit.score_feeds(%s)", [build_id])
+                _finish(connection, build_id, "succeeded", None)
             comment_columns(connection, settings, variables)
             tell_changes(connection)
         analyze_changed(keeper, "mart", "audit")

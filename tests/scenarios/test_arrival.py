@@ -23,7 +23,7 @@ UNITS += ["河道办", "水利中心", "招商局", "投资促进局", "工商�
 COMMON = ["DISPATCH", "REDISPATCH", "ADD_UNIT", "REWORK", "SIGN", "CLOSE", "RETURN_GRANT", "REVIEW_BACK"]
 CASES = 60
 TABLES = {
-    "mart": ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation", "fct_event"),
+    "mart": ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation", "fct_event", "agg_day", "agg_week"),
     "audit": ("lifecycle_anomaly", "event_version"),
 }
 

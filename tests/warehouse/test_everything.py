@@ -37,7 +37,10 @@ CASES = given.CASES | {
     "optional_columns": ["上游热线", "上游编号"],
 }
 TABLES = {
-    "mart": ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation", "fct_exclusion", "fct_event"),
+    "mart": (
+        *("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation", "fct_exclusion", "fct_event"),
+        *("agg_day", "agg_week"),
+    ),
     "audit": ("orphan", "lifecycle_anomaly", "event_version"),
 }
 

@@ -1,0 +1,402 @@
+"""Keeps `mart.agg_day` and `mart.agg_week` in step with the facts, inside the transaction that applies a build.
+
+    what the touched cases count for  →  the build's facts take their place  →  what they count for now
+    the difference, by cell and day, is added to agg_day; from the first day that changed, or that the data did not
+    reach before, what was open is summed up anew; the weeks of those cells and days are summed from their days
+
+A *cell* is a grain with its members: the whole city, one unit, one unit's cases of one category. A row that would hold
+nothing but zeros is not there. Rows beyond the reach of the data tell what falls due then; what is open there is null.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+import psycopg
+
+from minhu import database
+
+GRAINS: dict[str, tuple[str, ...]] = {
+    "feed_request_type": ("feed_code", "request_type"),
+    "category": ("category_code",),
+    "unit_category": ("unit_code", "unit_key", "level_1_code"),
+    "area_category": ("area_code", "level_1_code"),
+    "city": (),
+    "feed": ("feed_code",),
+    "request_type": ("request_type",),
+    "area": ("area_code",),
+    "unit": ("unit_code", "unit_key"),
+}
+"""What `mart.agg_day` counts by. A pair has categories of the first level: with all of them it would have nearly as
+many rows as there are cases. One more takes a line here, one in the table's check, and a full refresh."""
+
+_FINER = {
+    "city": "feed_request_type",
+    "feed": "feed_request_type",
+    "request_type": "feed_request_type",
+    "area": "area_category",
+    "unit": "unit_category",
+}
+"""What need not be summed from the facts, as a finer grain holds it."""
+
+_DIMENSIONS = ("feed_code", "unit_code", "unit_key", "category_code", "area_code", "request_type")
+_CELL = ("cell", "grain", *_DIMENSIONS)
+_FLOWS = (
+    "intake",
+    "repeats",
+    "dispatched",
+    "closed",
+    "closed_on_time",
+    "returned",
+    "reworked",
+    "called_back",
+    "rated",
+    "satisfied",
+    "open_change",
+    "overdue_change",
+)
+_LEVELS = ("open", "overdue")
+_ALL = f"array{list(GRAINS)}"
+"""So that a day is found by the index of grain and day."""
+
+
+@contextmanager
+def kept_in_step(connection: psycopg.Connection, build_id: int, *, anew: bool) -> Iterator[None]:
+    """Within, the facts of touched cases are replaced and the build is finished; then the counts follow.
+
+    ``anew``: all of them are counted again, as they are where there are none yet, the data reach less far, or
+    what they rest on has changed.
+    """
+    reached, stood_on = _reach_of_last(connection), _stands_on(connection)
+    anew = anew or reached is None
+    connection.execute(_MOVED)
+    if not anew:
+        _count(connection, "-", _OF_TOUCHED)
+    yield
+    reaches = database.one(connection, "select max(reaches_on) from mart.freshness")[0]
+    if reached and (reaches is None or reaches < reached or _stands_on(connection) != stood_on):
+        anew = True
+    if anew:
+        reached = None
+        connection.execute("truncate moved")
+        connection.execute("delete from mart.agg_day")
+        connection.execute("delete from mart.agg_week")
+    _count(connection, "+", "" if anew else _OF_TOUCHED)
+    _add(connection, reached, reaches)
+    connection.execute("update audit.build set reaches_on = %s where build_id = %s", [reaches, build_id])
+
+
+def _reach_of_last(connection: psycopg.Connection) -> date | None:
+    """How far the counts that stand say what was open; null where there are none."""
+    return database.one(
+        connection,
+        "select max(reaches_on) from audit.build where build_id ="
+        " (select max(build_id) from audit.build where status = 'succeeded')",
+    )[0]
+
+
+def _stands_on(connection: psycopg.Connection) -> tuple:
+    """What counts rest on beside the facts: the first day of the calendar, and which category is under which."""
+    return database.one(
+        connection,
+        "select (select min(date_on) from mart.dim_date),"
+        " (select array_agg((category_code, level_1_code)::text order by category_code) from mart.dim_category)",
+    )
+
+
+def _add(connection: psycopg.Connection, reached: date | None, reaches: date | None) -> None:
+    """Adds what moved to the days and weeks. The data reached to ``reached``, now they reach to ``reaches``."""
+    asked = {"reached": reached, "reaches": reaches, "begins": _stands_on(connection)[0]}
+    for statement in (_DELTA, "analyze delta", _ADD, _CELLS, "analyze cell_since", _SUM_UP, "analyze level_of_day"):
+        connection.execute(statement, asked)
+    for statement in (_SET, _REACHED_WITHOUT, _DROP_EMPTY, _WEEKS, "analyze week_of_cell", _FORGET_WEEKS, _SUM_WEEKS):
+        connection.execute(statement, asked)
+    connection.execute("drop table moved, delta, cell_since, level_of_day, week_of_cell")
+
+
+def _names(columns: tuple[str, ...], form: str = "{0}") -> str:
+    return ", ".join(form.format(name) for name in columns)
+
+
+_MOVED = f"""
+create temporary table moved (
+    day_on date, grain text, {_names(_DIMENSIONS, "{0} text")}, {_names(_FLOWS, "{0} bigint")}
+) on commit drop
+"""
+
+_OF_TOUCHED = """
+inner join (select case_id from build.touched_case where is_rebuilt) as touched on {table}.case_id = touched.case_id
+"""
+
+# What ends at 24:00 ends on that day: its last moment decides. A duty is overdue from the end of the day of its limit
+# on, until it ends; one that ended before that day's end never was.
+_COUNTED = """
+with zone as materialized (select mart.city_zone() as name),
+
+duty as materialized (
+    select
+        cases.feed_code,
+        duty.unit_code,
+        duty.unit_key,
+        cases.category_code,
+        cases.area_code,
+        cases.request_type,
+        (duty.round = 1)::integer as intake,
+        (duty.round = 1 and cases.repeat_of_case_id is not null)::integer as repeats,
+        opened.opened_on,
+        greatest(
+            ((duty.ended_at - interval '1 microsecond') at time zone zone.name)::date, opened.opened_on
+        ) as ended_on,
+        duty.ended_at is not null as is_ended,
+        greatest(
+            ((duty.due_in_force_at - interval '1 microsecond') at time zone zone.name)::date, opened.opened_on
+        ) as due_on,
+        duty.due_in_force_at is not null and duty.closed_in_time_at is null and not duty.is_limit_unknown as is_missed,
+        (duty.closed_at at time zone zone.name)::date as closed_on,
+        coalesce(duty.is_closed_on_time, false)::integer as closed_on_time,
+        case when duty.end_reason = 'returned' then (duty.ended_at at time zone zone.name)::date end as returned_on,
+        (duty.reworked_at at time zone zone.name)::date as reworked_on
+    from mart.fct_timeliness as duty
+    {of_duties}
+    left join mart.fct_case as cases on duty.case_id = cases.case_id
+    cross join zone
+    cross join lateral (select (duty.dispatched_at at time zone zone.name)::date as opened_on) as opened
+    where duty.unit_role = 'lead'
+),
+
+overdue as (
+    select * from duty
+    where is_missed and (not is_ended or due_on < ended_on)
+),
+
+flow (day_on, {dimensions}, {flows}, unit_intake, unit_repeats) as (
+{flow}
+),
+
+placed as materialized (
+    select
+        flow.*,
+        coalesce(named.level_1_code, flow.category_code) as level_1_code
+    from flow
+    left join mart.dim_category as named on flow.category_code = named.category_code
+)
+"""
+
+_PLACES = {name: name for name in _DIMENSIONS}
+_OF_CASE = {name: f"cases.{name}" for name in _DIMENSIONS} | {"unit_code": "null::text", "unit_key": "null::text"}
+_OF_CALL = _OF_CASE | {"unit_code": "calls.unit_code", "unit_key": "calls.unit_key"}
+_IS_REPEAT = "(cases.repeat_of_case_id is not null)::integer"
+_GOOD = "calls.satisfaction_code in ('very_satisfied', 'satisfied', 'basically_satisfied')"
+_BY_DAY = "({0} at time zone zone.name)::date"
+
+
+def _moving(source: str, day: str, places: dict[str, str], **flows: str) -> str:
+    """What each row of ``source`` adds to which flows on which day."""
+    told = ", ".join(flows.get(name, "0") for name in (*_FLOWS, "unit_intake", "unit_repeats"))
+    return f"select {day}, {', '.join(places.values())}, {told} from {source}"
+
+
+_FLOW = " union all ".join(
+    (
+        _moving(
+            "mart.fct_case as cases {of_cases} cross join zone",
+            _BY_DAY.format("cases.received_at"),
+            _OF_CASE,
+            intake="1",
+            repeats=_IS_REPEAT,
+        ),
+        _moving(
+            "duty", "opened_on", _PLACES, unit_intake="intake", unit_repeats="repeats", dispatched="1", open_change="1"
+        ),
+        _moving("duty where is_ended", "ended_on", _PLACES, open_change="-1"),
+        _moving("overdue", "due_on", _PLACES, overdue_change="1"),
+        _moving("overdue where is_ended", "ended_on", _PLACES, overdue_change="-1"),
+        _moving("duty where closed_on is not null", "closed_on", _PLACES, closed="1", closed_on_time="closed_on_time"),
+        _moving("duty where returned_on is not null", "returned_on", _PLACES, returned="1"),
+        _moving("duty where reworked_on is not null", "reworked_on", _PLACES, reworked="1"),
+        _moving(
+            "mart.fct_satisfaction as calls {of_calls} left join mart.fct_case as cases"
+            " on calls.case_id = cases.case_id cross join zone",
+            _BY_DAY.format("calls.called_at"),
+            _OF_CALL,
+            called_back="1",
+            rated="(calls.satisfaction_level is not null)::integer",
+            satisfied=f"coalesce({_GOOD}, false)::integer",
+        ),
+    )
+)
+
+
+_TABLES = {"of_cases": "cases", "of_duties": "duty", "of_calls": "calls"}
+
+
+def _count(connection: psycopg.Connection, sign: str, of_touched: str) -> None:
+    """Inserts into ``moved`` what the facts count for now, by the finest grains, with this sign."""
+    only = {of: of_touched.format(table=table) for of, table in _TABLES.items()}
+    counted = _COUNTED.format(
+        of_duties=only["of_duties"], dimensions=_names(_DIMENSIONS), flows=_names(_FLOWS), flow=_FLOW.format(**only)
+    )
+    summed = " union all ".join(_summed(grain, sign) for grain in GRAINS if grain not in _FINER)
+    # Cells are few and their rows many, which the planner cannot know: hashed, a month takes half the time of sorted.
+    connection.execute("set local enable_sort = off")
+    connection.execute(f"{counted} insert into moved {summed}")
+    connection.execute("set local enable_sort = on")
+
+
+def _summed(grain: str, sign: str) -> str:
+    members = GRAINS[grain]
+    # by unit, a first duty is what came in
+    of_units = {"intake": "unit_intake", "repeats": "unit_repeats"} if "unit_key" in members else {}
+    flows = ", ".join(f"{sign}sum({of_units.get(name, name)}) as {name}" for name in _FLOWS)
+    by = ", ".join(("day_on", *members))
+    return f"select day_on, '{grain}' as grain, {_columns(grain)}, {flows} from placed group by {by}"
+
+
+def _columns(grain: str) -> str:
+    """The dimensions of a row of this grain: null what it does not count by."""
+    members = GRAINS[grain]
+    told = {name: name if name in members else "null::text" for name in _DIMENSIONS}
+    if "level_1_code" in members:
+        told["category_code"] = "level_1_code"
+    return _names(tuple(f"{what} as {name}" for name, what in told.items()))
+
+
+def _coarser(grain: str) -> str:
+    flows = _names(_FLOWS, "sum({0}) as {0}")
+    by = ", ".join(("day_on", *GRAINS[grain]))
+    return (
+        f"select day_on, '{grain}', {_columns(grain)}, {flows} from moved where grain = '{_FINER[grain]}' group by {by}"
+    )
+
+
+_DELTA = f"""
+create temporary table delta on commit drop as
+select
+    concat_ws('/', grain, {_names(_DIMENSIONS, "coalesce({0}, '')")}) as cell,
+    grain, {_names(_DIMENSIONS)}, day_on, {_names(_FLOWS, "sum({0})::integer as {0}")}
+from (select * from moved union all {" union all ".join(map(_coarser, _FINER))}) as moved
+group by grain, {_names(_DIMENSIONS)}, day_on
+having {" or ".join(f"sum({name}) <> 0" for name in _FLOWS)}
+"""
+
+# Written grain by grain: who reads one of them then reads few pages.
+_ADD = f"""
+insert into mart.agg_day as agg ({_names(_CELL)}, day_on, {_names(_FLOWS)}, {_names(_LEVELS)})
+select {_names(_CELL)}, day_on, {_names(_FLOWS)}, level, level
+from (select *, case when day_on <= %(reaches)s then 0 end as level from delta) as delta
+order by grain, cell, day_on
+on conflict (cell, day_on) do update set {_names(_FLOWS, "{0} = agg.{0} + excluded.{0}")}
+"""
+
+# Since which day what was open in a cell is to be summed up. Before the calendar begins nothing says what was open.
+_CELLS = f"""
+create temporary table cell_since on commit drop as
+select {_names(_CELL)}, greatest(min(since), %(begins)s::date) as since
+from (
+    select {_names(_CELL)}, min(day_on) as since from delta
+    where open_change <> 0 or overdue_change <> 0
+    group by {_names(_CELL)}
+    union all
+    select {_names(_CELL)}, %(reached)s::date + 1 from mart.agg_day
+    where grain = any({_ALL}) and day_on = %(reached)s::date and (open <> 0 or overdue <> 0)
+    union all
+    select {_names(_CELL)}, %(reached)s::date + 1 from mart.agg_day
+    where
+        grain = any({_ALL}) and day_on > %(reached)s::date and day_on <= %(reaches)s::date
+        and (open_change <> 0 or overdue_change <> 0)
+) as cells
+group by {_names(_CELL)}
+having min(since) <= %(reaches)s::date
+"""
+
+_SUM_UP = f"""
+create temporary table level_of_day on commit drop as
+with base as (
+    select
+        cell_since.cell,
+        case when cell_since.since = %(begins)s::date then sum(earlier.open_change) else max(earlier.open) end as open,
+        case when cell_since.since = %(begins)s::date then sum(earlier.overdue_change) else max(earlier.overdue) end
+            as overdue
+    from cell_since
+    inner join mart.agg_day as earlier on cell_since.cell = earlier.cell and earlier.day_on < cell_since.since
+    where earlier.day_on = cell_since.since - 1 or cell_since.since = %(begins)s::date
+    group by cell_since.cell, cell_since.since
+)
+
+select
+    {_names(_CELL, "cell_since.{0}")},
+    days.date_on as day_on,
+    coalesce(base.open, 0) + sum(coalesce(agg.open_change, 0)) over of_cell as open,
+    coalesce(base.overdue, 0) + sum(coalesce(agg.overdue_change, 0)) over of_cell as overdue,
+    agg.cell is not null as is_there
+from cell_since
+left join base on cell_since.cell = base.cell
+inner join mart.dim_date as days on days.date_on >= cell_since.since and days.date_on <= %(reaches)s::date
+left join mart.agg_day as agg on agg.cell = cell_since.cell and agg.day_on = days.date_on
+window of_cell as (partition by cell_since.cell order by days.date_on)
+"""
+
+_SET = f"""
+insert into mart.agg_day as agg ({_names(_CELL)}, day_on, {_names(_FLOWS)}, {_names(_LEVELS)})
+select {_names(_CELL)}, day_on, {_names(_FLOWS, "0")}, open, overdue
+from level_of_day
+where is_there or open <> 0 or overdue <> 0
+order by grain, cell, day_on
+on conflict (cell, day_on) do update set open = excluded.open, overdue = excluded.overdue
+where (agg.open, agg.overdue) is distinct from (excluded.open, excluded.overdue)
+"""
+
+# Days that the data reach now, of cells in which nothing was open.
+_REACHED_WITHOUT = f"""
+update mart.agg_day set open = 0, overdue = 0
+where
+    grain = any({_ALL}) and day_on <= %(reaches)s::date and open is null
+    and (day_on > %(reached)s::date or %(reached)s::date is null)
+"""
+
+_DROP_EMPTY = f"""
+delete from mart.agg_day as agg
+using (select cell, day_on from delta union select cell, day_on from level_of_day) as changed
+where
+    agg.cell = changed.cell and agg.day_on = changed.day_on
+    and coalesce(agg.open, 0) = 0 and coalesce(agg.overdue, 0) = 0
+    and {" and ".join(f"agg.{name} = 0" for name in _FLOWS)}
+"""
+
+_WEEKS = f"""
+create temporary table week_of_cell on commit drop as
+select distinct cell, date_trunc('week', day_on)::date as week_on
+from (
+    select cell, day_on from delta
+    union all
+    select cell, day_on from level_of_day
+    union all
+    select cell, day_on from mart.agg_day
+    where
+        grain = any({_ALL}) and day_on > %(reached)s::date
+        and day_on < date_trunc('week', %(reaches)s::date)::date + 7 and %(reaches)s::date > %(reached)s::date
+) as changed
+"""
+
+_FORGET_WEEKS = """
+delete from mart.agg_week as agg using week_of_cell as changed
+where agg.cell = changed.cell and agg.week_on = changed.week_on
+"""
+
+_SUM_WEEKS = f"""
+insert into mart.agg_week ({_names(_CELL)}, week_on, {_names(_FLOWS)}, {_names(_LEVELS)})
+select
+    {_names(_CELL, "agg.{0}")}, changed.week_on, {_names(_FLOWS, "sum(agg.{0})")},
+    {
+    _names(
+        _LEVELS,
+        "case when changed.week_on <= %(reaches)s::date then"
+        " coalesce(sum(agg.{0}) filter (where agg.day_on = least(changed.week_on + 6, %(reaches)s::date)), 0) end",
+    )
+}
+from week_of_cell as changed
+inner join mart.agg_day as agg
+    on changed.cell = agg.cell and agg.day_on >= changed.week_on and agg.day_on <= changed.week_on + 6
+group by {_names(_CELL, "agg.{0}")}, changed.week_on
+order by agg.grain, agg.cell, changed.week_on
+"""
