@@ -102,6 +102,7 @@ _SAME = {
     "fct_case": ("case_id", "received_at", "first_dispatched_at", "closed_at", "repeat_of_case_id", "is_excluded"),
     "fct_timeliness": ("case_id", "unit_code", "dispatched_at", "signed_at", "due_at", "closed_at"),
     "fct_satisfaction": ("case_id", "unit_code", "called_at", "satisfaction_code"),
+    "fct_event": ("case_id", "event_type", "occurred_at", "unit_name_raw"),
 }
 
 

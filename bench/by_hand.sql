@@ -235,7 +235,7 @@ analyze assignment;
 -- What was done, with the nearest assignment of its unit, or of the lead, opened before it.
 create temporary table deed on commit drop as
 select distinct on (events.event_id)
-    assignment.event_id as assignment_id, events.event_type, events.occurred_at, events.batch_id, events.row_number
+    events.event_id, assignment.event_id as assignment_id, events.event_type, events.occurred_at, events.batch_id, events.row_number
 from won_event as events
 inner join assignment
     on events.root_case_id = assignment.root_case_id
@@ -432,3 +432,18 @@ alter table fct_satisfaction add primary key (callback_id);
 create index on fct_satisfaction (case_id);
 create index on fct_satisfaction (called_at);
 analyze fct_satisfaction;
+
+create table fct_event as
+select
+    won_event.event_id, won_event.case_id, won_event.root_case_id,
+    coalesce(deed.assignment_id, opening.event_id) as assignment_id,
+    won_event.event_type, won_event.occurred_at, won_event.unit_code, won_event.unit_name as unit_name_raw,
+    won_event.unit_role, won_event.due_at, won_event.limit_kind, won_event.result_code,
+    won_event.batch_id as source_batch_id, won_event.row_number as source_row_number
+from won_event
+left join deed on won_event.event_id = deed.event_id
+left join assignment as opening on won_event.event_id = opening.event_id;
+alter table fct_event add primary key (case_id, event_id);
+create index on fct_event (root_case_id) where root_case_id <> case_id;
+create index on fct_event using brin (occurred_at);
+analyze fct_event;

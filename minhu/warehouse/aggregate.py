@@ -107,11 +107,11 @@ def _stands_on(connection: psycopg.Connection) -> tuple:
 def _add(connection: psycopg.Connection, reached: date | None, reaches: date | None) -> None:
     """Adds what moved to the days and weeks. The data reached to ``reached``, now they reach to ``reaches``."""
     asked = {"reached": reached, "reaches": reaches, "begins": _stands_on(connection)[0]}
-    for statement in (_DELTA, "analyze delta", _ADD, _CELLS, "analyze cell_since", _SUM_UP, "analyze level_of_day"):
+    for statement in (_DELTA, "analyze delta", _CELLS, "analyze cell_since", _SUM_UP, "analyze level_of_day", _CHANGED):
         connection.execute(statement, asked)
-    for statement in (_SET, _REACHED_WITHOUT, _DROP_EMPTY, _WEEKS, "analyze week_of_cell", _FORGET_WEEKS, _SUM_WEEKS):
+    for statement in (_DROP, _WRITE, _REACHED_WITHOUT, _WEEKS, "analyze week_of_cell", _FORGET_WEEKS, _SUM_WEEKS):
         connection.execute(statement, asked)
-    connection.execute("drop table moved, delta, cell_since, level_of_day, week_of_cell")
+    connection.execute("drop table moved, delta, cell_since, level_of_day, changed, week_of_cell")
 
 
 def _names(columns: tuple[str, ...], form: str = "{0}") -> str:
@@ -279,15 +279,6 @@ group by grain, {_names(_DIMENSIONS)}, day_on
 having {" or ".join(f"sum({name}) <> 0" for name in _FLOWS)}
 """
 
-# Written grain by grain: who reads one of them then reads few pages.
-_ADD = f"""
-insert into mart.agg_day as agg ({_names(_CELL)}, day_on, {_names(_FLOWS)}, {_names(_LEVELS)})
-select {_names(_CELL)}, day_on, {_names(_FLOWS)}, level, level
-from (select *, case when day_on <= %(reaches)s then 0 end as level from delta) as delta
-order by grain, cell, day_on
-on conflict (cell, day_on) do update set {_names(_FLOWS, "{0} = agg.{0} + excluded.{0}")}
-"""
-
 # Since which day what was open in a cell is to be summed up. Before the calendar begins nothing says what was open.
 _CELLS = f"""
 create temporary table cell_since on commit drop as
@@ -311,39 +302,71 @@ having min(since) <= %(reaches)s::date
 
 _SUM_UP = f"""
 create temporary table level_of_day on commit drop as
-with base as (
-    select
-        cell_since.cell,
-        case when cell_since.since = %(begins)s::date then sum(earlier.open_change) else max(earlier.open) end as open,
-        case when cell_since.since = %(begins)s::date then sum(earlier.overdue_change) else max(earlier.overdue) end
-            as overdue
+with change as (
+    select cell, day_on, sum(open_change) as open_change, sum(overdue_change) as overdue_change
+    from (
+        select agg.cell, agg.day_on, agg.open_change, agg.overdue_change
+        from cell_since
+        inner join mart.agg_day as agg on cell_since.cell = agg.cell
+        where agg.day_on >= cell_since.since or cell_since.since = %(begins)s::date
+        union all
+        select cell, day_on, open_change, overdue_change from delta
+    ) as changes
+    group by cell, day_on
+),
+
+base as (
+    select agg.cell, agg.open, agg.overdue
     from cell_since
-    inner join mart.agg_day as earlier on cell_since.cell = earlier.cell and earlier.day_on < cell_since.since
-    where earlier.day_on = cell_since.since - 1 or cell_since.since = %(begins)s::date
-    group by cell_since.cell, cell_since.since
+    inner join mart.agg_day as agg on cell_since.cell = agg.cell and agg.day_on = cell_since.since - 1
+    where cell_since.since > %(begins)s::date
+    union all
+    select change.cell, sum(change.open_change), sum(change.overdue_change)
+    from cell_since
+    inner join change on cell_since.cell = change.cell and change.day_on < cell_since.since
+    where cell_since.since = %(begins)s::date
+    group by change.cell
 )
 
 select
     {_names(_CELL, "cell_since.{0}")},
     days.date_on as day_on,
-    coalesce(base.open, 0) + sum(coalesce(agg.open_change, 0)) over of_cell as open,
-    coalesce(base.overdue, 0) + sum(coalesce(agg.overdue_change, 0)) over of_cell as overdue,
-    agg.cell is not null as is_there
+    coalesce(base.open, 0) + sum(coalesce(change.open_change, 0)) over of_cell as open,
+    coalesce(base.overdue, 0) + sum(coalesce(change.overdue_change, 0)) over of_cell as overdue
 from cell_since
 left join base on cell_since.cell = base.cell
 inner join mart.dim_date as days on days.date_on >= cell_since.since and days.date_on <= %(reaches)s::date
-left join mart.agg_day as agg on agg.cell = cell_since.cell and agg.day_on = days.date_on
+left join change on cell_since.cell = change.cell and days.date_on = change.day_on
 window of_cell as (partition by cell_since.cell order by days.date_on)
 """
 
-_SET = f"""
-insert into mart.agg_day as agg ({_names(_CELL)}, day_on, {_names(_FLOWS)}, {_names(_LEVELS)})
-select {_names(_CELL)}, day_on, {_names(_FLOWS, "0")}, open, overdue
-from level_of_day
-where is_there or open <> 0 or overdue <> 0
+_CHANGED = f"""
+create temporary table changed on commit drop as
+select
+    {_names(_CELL, "coalesce(delta.{0}, level.{0}) as {0}")},
+    day_on,
+    {_names(_FLOWS, "coalesce(agg.{0}, 0) + coalesce(delta.{0}, 0) as {0}")},
+    {_names(_LEVELS, "case when day_on <= %(reaches)s::date then coalesce(level.{0}, agg.{0}, 0) end as {0}")}
+from delta
+full join level_of_day as level using (cell, day_on)
+left join mart.agg_day as agg using (cell, day_on)
+"""
+
+_EMPTY = " and ".join(f"changed.{name} = 0" for name in _FLOWS) + "".join(
+    f" and coalesce(changed.{name}, 0) = 0" for name in _LEVELS
+)
+_DROP = f"""
+delete from mart.agg_day as agg using changed
+where agg.cell = changed.cell and agg.day_on = changed.day_on and {_EMPTY}
+"""
+
+# Written grain by grain: who reads one of them then reads few pages.
+_WRITE = f"""
+insert into mart.agg_day ({_names(_CELL)}, day_on, {_names(_FLOWS + _LEVELS)})
+select {_names(_CELL)}, day_on, {_names(_FLOWS + _LEVELS)} from changed
+where not ({_EMPTY})
 order by grain, cell, day_on
-on conflict (cell, day_on) do update set open = excluded.open, overdue = excluded.overdue
-where (agg.open, agg.overdue) is distinct from (excluded.open, excluded.overdue)
+on conflict (cell, day_on) do update set {_names(_FLOWS + _LEVELS, "{0} = excluded.{0}")}
 """
 
 # Days that the data reach now, of cells in which nothing was open.
@@ -354,28 +377,17 @@ where
     and (day_on > %(reached)s::date or %(reached)s::date is null)
 """
 
-_DROP_EMPTY = f"""
-delete from mart.agg_day as agg
-using (select cell, day_on from delta union select cell, day_on from level_of_day) as changed
-where
-    agg.cell = changed.cell and agg.day_on = changed.day_on
-    and coalesce(agg.open, 0) = 0 and coalesce(agg.overdue, 0) = 0
-    and {" and ".join(f"agg.{name} = 0" for name in _FLOWS)}
-"""
-
 _WEEKS = f"""
 create temporary table week_of_cell on commit drop as
 select distinct cell, date_trunc('week', day_on)::date as week_on
 from (
-    select cell, day_on from delta
-    union all
-    select cell, day_on from level_of_day
+    select cell, day_on from changed
     union all
     select cell, day_on from mart.agg_day
     where
         grain = any({_ALL}) and day_on > %(reached)s::date
         and day_on < date_trunc('week', %(reaches)s::date)::date + 7 and %(reaches)s::date > %(reached)s::date
-) as changed
+) as days
 """
 
 _FORGET_WEEKS = """

@@ -14,12 +14,14 @@ def replace_rows(
     parameters: dict | None = None,
     schema: str = "mart",
     keeps_same: bool = True,
+    in_order_of: str | None = None,
 ) -> int:
     """Puts all of ``build.table`` in the place of the rows of ``schema.table`` that the condition ``stale`` names.
 
     With ``keeps_same`` rows that are the same as before, by their primary key and in every column, stay as they lie:
     readers' caches, indexes and the log are spared them. Columns are matched by name; a column that the build table has
-    and the target lacks is an error, never dropped. Returns the number of rows that ``build.table`` has.
+    and the target lacks is an error, never dropped. ``in_order_of``: columns in whose order the rows are written, which
+    fills an index on them quicker and lays together what is read together. Returns how many rows ``build.table`` has.
     """
     target, built = sql.Identifier(schema, table), sql.Identifier("build", table)
     columns = _columns(connection, f"build.{table}")
@@ -29,8 +31,11 @@ def replace_rows(
     connection.execute(
         sql.SQL("delete from {} as rows where ({}) and not {}").format(target, sql.SQL(stale), same), parameters or {}
     )
+    ordered = sql.SQL(f" order by {in_order_of}" if in_order_of else "")
     inserted = connection.execute(
-        sql.SQL("insert into {} ({}) select {} from {} as rows where not {}").format(target, names, names, built, same)
+        sql.SQL("insert into {} ({}) select {} from {} as rows where not {}{}").format(
+            target, names, names, built, same, ordered
+        )
     ).rowcount
     if not key:
         return inserted

@@ -34,6 +34,8 @@ DIMENSIONS = ("dim_unit", "dim_unit_name", "unit_succession", "dim_feed", "dim_c
 _TOUCHED = "case_id in (select case_id from build.touched_case where is_rebuilt)"
 _STALE = {"fct_violation": f"case_id is null or {_TOUCHED}"}  # found on no case: few, written anew by every build
 
+_IN_ORDER = {"fct_event": "case_id, event_id"}  # the most rows, read by case: written by case in half the time
+
 
 class BuildFailed(Refused):
     """A model or a test failed. Nothing was applied."""
@@ -200,7 +202,10 @@ select %(build_id)s, kind, decision_id from audit.decision_to_build
 
 
 def _apply(connection: psycopg.Connection) -> dict[str, int]:
-    rows = {table: replace_rows(connection, table, _STALE.get(table, _TOUCHED)) for table in FACTS}
+    rows = {
+        table: replace_rows(connection, table, _STALE.get(table, _TOUCHED), in_order_of=_IN_ORDER.get(table))
+        for table in FACTS
+    }
     for table in EVIDENCE:
         replace_rows(connection, table, _TOUCHED, schema="audit")
     return rows | {table: replace_rows(connection, table, "true") for table in DIMENSIONS}
