@@ -66,8 +66,8 @@ def take(
     fresh = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         with foreign.told("write file", file=out):
-            file: BinaryIO = open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")  # noqa: SIM115
-        with file:
+            private = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(private, "wb") as file:
             tell("选定本期得分所依据的工单")
             with database.connect(settings) as connection:
                 connection.read_only = False
