@@ -37,10 +37,10 @@ def trend(series: Sequence[Series], months: Sequence[date], alt: str, unit: str,
     def level(value: Decimal | int) -> float:
         return base - (base - TOP) * float(value - low) / float(high - low)
 
-    shapes: list[Shape] = [Label(0, 1.8, unit, 7.5, "left", GREY)]
+    shapes: list[Shape] = [Label(0, 1.8, unit.strip(), 7.5, "left", GREY)]
     for value in ticks:
         y = level(value)
-        shapes += [Line(LEFT, y, right, y), Label(LEFT - 1.5, y, _said(value), 7, "right", GREY)]
+        shapes += [Line(LEFT, y, right, y), Label(LEFT - 1.5, y, said(value), 7, "right", GREY)]
     shapes += [Label(place(at), base + 3.5, f"{month:%Y-%m}", 7, "middle", GREY) for at, month in enumerate(months)]
     ends: list[tuple[float, str, str]] = []
     for one, colour in zip(series, cycle(COLOURS), strict=False):
@@ -48,7 +48,7 @@ def trend(series: Sequence[Series], months: Sequence[date], alt: str, unit: str,
         points = [(place(at), level(value)) for at, value in told]
         shapes += [Line(*a, *b, colour, 0.5) for a, b in pairwise(points)]
         shapes += [Dot(x, y, 0.9, colour) for x, y in points]
-        ends += [(level(value), f"{one.name} {_said(value)}", colour) for _, value in told[-1:]]
+        ends += [(level(value), f"{one.name} {said(value)}", colour) for _, value in told[-1:]]
     shapes += [Label(right + 2.5, y, text, 7.5, "left", colour) for y, text, colour in _apart(ends)]
     return Drawing(width, height, tuple(shapes), alt)
 
@@ -88,7 +88,8 @@ def _ticks(known: list[Decimal | int]) -> list[Decimal]:
     return [step * no for no in range(first, last + 1)]
 
 
-def _said(value: Decimal | int) -> str:
+def said(value: Decimal | int) -> str:
+    """A value as its label tells it."""
     number = Decimal(value).quantize(Decimal("0.1"))
     return f"{number.normalize():f}" if number else "0"
 

@@ -9,7 +9,7 @@ from minhu.audit.report.lists import capped
 from minhu.audit.report.read import AuditReport
 from minhu.audit.trace import Rows
 from minhu.glossary.decided import DECISION_STATE
-from minhu.glossary.delivered import BATCH_STATUS, RECONCILED, SEVERITY
+from minhu.glossary.delivered import BATCH_STATUS, DOOR_REASON, RECONCILED, SEVERITY
 from minhu.paper.blocks import Block, Column, Row, Table, Text
 from minhu.paper.tables import Field, table, written
 
@@ -106,7 +106,7 @@ LADDER = (
     ),
 )
 REJECTED = (
-    Field("原因代码", 44, "{reason_code}"),
+    Field("原因", 44, lambda row: f"{DOOR_REASON.said(row['reason_code'])}\n{row['reason_code']}"),
     Field("列", 34, lambda row: row["column_name"] or "—"),
     Field("行数", 18, "{rows:,}", "right"),
     Field("占比", 16, lambda row: f"{Decimal(100 * row['rows']) / row['whole']:.1f}%", "right"),
@@ -119,15 +119,10 @@ REJECTED = (
 def accounts(report: AuditReport) -> Iterator[Block]:
     yield Text("body", "从送达文件到得分逐级核对，每一步的两侧应相等。")
     yield Text("subheading", "收到 = 入库 + 拒收 + 重复 + 不取")
-    yield Text(
-        "body",
-        "按来源汇总本月未被拒收、未被取代的批次；不取为按声明不属于该来源的行，已清理为按保存期限删除、已入账的行。末行为合计。",
-    )
-    sums = {name: sum(row[name] for row in report.accounts) for name in _SUMMED}
-    total = written((replace(ACCOUNTS[0], cell="合计"), *ACCOUNTS[1:]), sums, is_total=True)
-    yield from capped(
-        ACCOUNTS, _first(report.accounts, lambda row: row["gap"]), "minhu reconcile --date 日期", total=total
-    )
+    if report.accounts:
+        yield from _received(report)
+    else:
+        yield Text("body", "本月没有未被拒收、未被取代的批次。")
     yield Text("subheading", "暂存表 ↔ 事实表")
     yield table(LADDER, _first(report.ladder, lambda row: row["one_side"] != row["other_side"]))
     yield Text("subheading", "事实表 ↔ 指标 ↔ 得分")
@@ -143,6 +138,18 @@ def accounts(report: AuditReport) -> Iterator[Block]:
         *(Column(f"{run['scheme_id']}\n{run['scheme_version'][:12]}", 24, "right") for run in runs),
     )
     yield Table(columns, tuple(Row((word.zh, *(f"{run[key]:,}" for run in runs))) for key, word in checked))
+
+
+def _received(report: AuditReport) -> Iterator[Block]:
+    yield Text(
+        "body",
+        "按来源汇总本月未被拒收、未被取代的批次；不取为按声明不属于该来源的行，已清理为按保存期限删除、已入账的行。末行为合计。",
+    )
+    sums = {name: sum(row[name] for row in report.accounts) for name in _SUMMED}
+    total = written((replace(ACCOUNTS[0], cell="合计"), *ACCOUNTS[1:]), sums, is_total=True)
+    yield from capped(
+        ACCOUNTS, _first(report.accounts, lambda row: row["gap"]), "minhu reconcile --date 日期", total=total
+    )
 
 
 def _first(rows: Iterable[Any], is_failure: Callable[[Any], object]) -> list[Any]:

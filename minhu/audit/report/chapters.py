@@ -63,7 +63,11 @@ def _checks(report: AuditReport) -> Iterator[tuple[str, str, str]]:
     short = [row for row in report.ladder if row["one_side"] != row["other_side"]]
     yield _check("清单、暂存表与事实表相符", not short, f"{len(report.ladder)} 项核对，{len(short)} 项不符（第七章）")
     silent = [row["rule_id"] for row in report.rules if not row["runs"]]
-    yield _check("现行规则均已执行", not silent, f"{len(report.rules)} 条规则，{len(silent)} 条本月未执行（第二章）")
+    yield _check(
+        "现行规则均已执行",
+        bool(report.rules) and not silent,
+        f"{len(report.rules)} 条规则，{len(silent)} 条本月未执行（第二章）",
+    )
     errored = sum(row["errored_runs"] for row in report.rules)
     yield _check("没有规则执行出错", errored == 0, f"出错 {errored} 次；出错按未通过处理（第二章）")
     held = [row for row in report.holds if row["status"] == "held"]

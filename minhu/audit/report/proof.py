@@ -89,8 +89,8 @@ BUILDS = (
     Field("撤下批次", 16, "{withdrawn}", "right"),
 )
 RELEASES = (
-    Field("发布", 10, "{release_id}", "right"),
-    Field("办法与修订", 30, "{scheme_id}\n第 {revision} 次"),
+    Field("发布", 14, "{release_id}", "right"),
+    Field("办法与修订", 26, "{scheme_id}\n第 {revision} 次"),
     Field("行数", 16, "{row_count:,}", "right"),
     Field("关账 / 审批", 34, "{closed_by} / {approved_by}"),
     Field("发布时间", 26, "{published_at:%Y-%m-%d %H:%M}", "middle"),
@@ -136,9 +136,8 @@ def versions(report: AuditReport) -> Iterator[Block]:
 
 
 def signatures(report: AuditReport) -> Iterator[Block]:
-    yield Text(
-        "body", f"以上内容由输入指纹 {report.fingerprint} 所指的数据得出。签署人对所核查的范围负责，意见可附页。"
-    )
+    yield Text("body", "以上内容由下列输入指纹所指的数据得出。签署人对所核查的范围负责，意见可附页。")
+    yield Text("meta", report.fingerprint)
     columns: tuple[Column, ...] = (Column("角色", 36), Column("意见", 66), Column("签名", 34), Column("日期", 40))
     roles = ("编制（数据管理）", "复核（数据质量）", "审计", "批准")
     yield Table(

@@ -569,12 +569,21 @@ select
     count(*) filter (where build_batch.action = 'take') as taken,
     count(*) filter (where build_batch.action = 'withdraw') as withdrawn
 from audit.build
-inner join audit.build_batch on build.build_id = build_batch.build_id
-inner join audit.batch on build_batch.batch_id = batch.batch_id
-where {OF_MONTH}
+left join (audit.build_batch inner join audit.batch on build_batch.batch_id = batch.batch_id and {OF_MONTH})
+    on build.build_id = build_batch.build_id
+where
+    batch.batch_id is not null
+    or build.build_id in (
+        select run.build_id from mart.score_run as run
+        where run.period = %(period)s
+        union all
+        select release.build_id from publish.release
+        where release.period = %(period)s
+    )
 group by build.build_id
 order by build.build_id
 """
+"""Those that took or gave back a batch of the month, and those that its scores and releases rest on."""
 
 SCHEMES = """
 select

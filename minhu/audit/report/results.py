@@ -9,7 +9,7 @@ from minhu.audit.report.read import AuditReport
 from minhu.glossary.delivered import QUALITY_PART, SEVERITY
 from minhu.paper.blocks import WIDTH, Block, Figure, Text
 from minhu.paper.tables import Field, table
-from minhu.paper.trends import Series, bars, trend
+from minhu.paper.trends import Series, bars, said, trend
 from minhu.schemes.feed_words import losses_text
 
 RULES = (
@@ -68,6 +68,9 @@ SCORES = (
 
 def coverage(report: AuditReport) -> Iterator[Block]:
     counted = {name: sum(row["severity"] == name for row in report.rules) for name in SEVERITY}
+    if not report.rules:
+        yield Text("body", "规则台账为空：门禁尚未运行。")
+        return
     yield Text(
         "body",
         f"规则台账现行 {len(report.rules)} 条："
@@ -92,14 +95,17 @@ def dimensions(report: AuditReport) -> Iterator[Block]:
         "body", "维度按 GB/T 36344 划分。批次数为本月至少未通过一条该维度规则的批次，同一批次在多个维度中分别计数。"
     )
     yield table(DIMENSIONS, report.dimensions)
-    drawing = trend(
-        _series(report, report.dimension_trend, "dimension", _share),
-        report.months,
-        "各维度未通过批次占已判定批次的比重（不含提示级）",
-        "%",
-        WIDTH,
-    )
-    if drawing:
+    shares = _series(report, report.dimension_trend, "dimension", _share)
+    yield from _over_time(report, shares, "各维度未通过批次占已判定批次的比重（不含提示级）", "%")
+
+
+def _over_time(report: AuditReport, series: list[Series], alt: str, unit: str) -> Iterator[Block]:
+    """A trend; of a single month, where there is none yet, its values in a sentence."""
+    known = [at for at, _ in enumerate(report.months) if any(one.values[at] is not None for one in series)]
+    if len(known) == 1:
+        told = [f"{one.name} {said(value)}{unit}" for one in series if (value := one.values[known[0]]) is not None]
+        yield Text("item", f"{alt}：{'，'.join(told)}。")
+    elif drawing := trend(series, report.months, alt, unit, WIDTH):
         yield Figure(drawing)
 
 
@@ -127,8 +133,7 @@ def feeds(report: AuditReport) -> Iterator[Block]:
         Series(name, tuple(_month(report.feed_trend, month, column) for month in report.months))
         for name, column in parts
     ]
-    if drawing := trend(series, report.months, "整批拒收与曾被扣留的批次数", "个", WIDTH):
-        yield Figure(drawing)
+    yield from _over_time(report, series, "整批拒收与曾被扣留的批次数", " 个")
 
 
 def _month(rows: tuple[dict, ...], month: object, column: str) -> int | None:
@@ -153,15 +158,6 @@ def scores(report: AuditReport) -> Iterator[Block]:
     if drawing := bars(names, "得分最低的来源", WIDTH):
         yield Figure(drawing)
     yield from capped(SCORES, report.scores, f"minhu audit feeds {report.period.text}")
-    drawing = trend(
-        [
-            Series(QUALITY_PART.zh(one.name), one.values)
-            for one in _series(report, report.score_trend, "part", lambda row: row["pct"])
-        ],
-        report.months,
-        "各项平均得分率",
-        "%",
-        WIDTH,
-    )
-    if drawing:
-        yield Figure(drawing)
+    parts = _series(report, report.score_trend, "part", lambda row: row["pct"])
+    named = [Series(QUALITY_PART.zh(one.name), one.values) for one in parts]
+    yield from _over_time(report, named, "各项平均得分率", "%")
