@@ -13,8 +13,8 @@ def annex(number: int, group: Group, unit: Unit, report: Report, words: Words) -
     yield Text("heading", words("annex", no=number, unit=unit.name))
     yield Text("body", unit_line(group, unit, words))
     columns = (
-        Column(words("indicator"), 24),
-        Column(f"{words('numerator')}/{words('denominator')}", 14, "right"),
+        Column(words("indicator"), 21),
+        Column(f"{words('numerator')}/{words('denominator')}", 17, "right"),
         Column(words("value"), 14, "right"),
         *([Column(words("shrunken_value"), 13, "right")] if report.is_shrunken else []),
         Column(words("interval"), 18, "right"),
@@ -71,12 +71,12 @@ def _unit_rows(report: Report, unit: Unit, words: Words) -> Iterator[Row]:
 
 def _cost_columns(words: Words, is_published: bool) -> tuple[Column, ...]:
     return (
-        Column(words("no"), 8, "right"),
-        Column(f"{words('lost_points')} / {words('marginal')}", 17, "right"),
-        Column(" / ".join(map(words, ("feed", "case_no", *(["published_row"] if is_published else [])))), 30),
-        Column(f"{words('finding')} / {words('limit_rule')} / {words('clock')}", 45),
-        Column(words("times"), 29),
-        Column(words("source"), 28),
+        Column(words("no"), 10, "right"),
+        Column(f"{words('lost_points')} / {words('marginal')}", 15, "right"),
+        Column(" / ".join(map(words, ("feed", "case_no", *(["published_row"] if is_published else [])))), 29),
+        Column(f"{words('finding')} / {words('limit_rule')} / {words('clock')}", 38),
+        Column(words("times"), 28),
+        Column(words("source"), 37),
     )
 
 

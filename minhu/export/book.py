@@ -39,7 +39,7 @@ FORMATS: dict[str, dict[str, object]] = {
     "percent": {"num_format": '0.##"%"', "valign": "vcenter"},
     "percent2": {"num_format": '0.00"%"', "valign": "vcenter"},
     "points": {"num_format": "0.00", "valign": "vcenter"},
-    "worth": {"num_format": "+0.00;-0.00;0.00", "valign": "vcenter"},
+    "worth": {"num_format": "+0.00_ ;-0.00_ ;0.00_ ", "valign": "vcenter"},
     "count": {"num_format": "#,##0", "valign": "vcenter"},
     "plain": {"num_format": "0.##", "valign": "vcenter"},
     "moment": {"num_format": "mm-dd hh:mm", "align": "center", "valign": "vcenter"},
@@ -135,13 +135,22 @@ class Book:
             sheet.write_number(row, column, value, look)
 
 
-def line(book: Book, sheet: Worksheet, row: int, column: int, cells: Cells, widths: Sequence[float]) -> None:
+def line(
+    book: Book,
+    sheet: Worksheet,
+    row: int,
+    column: int,
+    cells: Cells,
+    widths: Sequence[float],
+    *,
+    is_total: bool = False,
+) -> None:
     """Writes cells (value, format) from ``column`` on, the row as tall as the longest text wants it.
 
     Not every program fits a row to wrapped text by itself.
     """
     for at, (value, look) in enumerate(cells, start=column):
-        book.put(sheet, row, at, value, look)
+        book.put(sheet, row, at, value, look, is_total=is_total)
     texts = [(value, width) for (value, look), width in zip(cells, widths, strict=False) if look == "text" and value]
     height = max((tall(str(text), width) for text, width in texts), default=0)
     if height > ROW:

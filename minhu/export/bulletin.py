@@ -6,7 +6,7 @@ from itertools import chain
 from minhu.export import charts
 from minhu.export.anchored import anchored
 from minhu.export.annex import annex
-from minhu.export.figures import arrows, bare, counts, interval, percent
+from minhu.export.figures import arrows, bare, counts, interval, percent, sides
 from minhu.export.report import Group, Indicator, Measured, Report, Unit
 from minhu.export.words import Words
 from minhu.paper.blocks import WIDTH, Block, Column, Cover, Figure, PageBreak, Row, Table, Text, settled
@@ -79,7 +79,7 @@ def _overview(report: Report, words: Words) -> Iterator[Block]:
     listed, apart = sum(len(group.listed) for group in groups), sum(len(group.apart) for group in groups)
     counted = words("said_units", all=listed + apart, listed=listed, apart=apart)
     yield Text("body", words("join").join((said, counted)))
-    if report.bands:
+    if report.bands and groups:
         yield Text("body", words("join").join(_group_in_words(report, group, words) for group in groups))
     totals = [(group, one) for group in groups for one in group.totals if one.target is not None]
     if missed := [_miss(report, group, one, words) for group, one in totals if _misses(report, one)]:
@@ -121,7 +121,11 @@ def _ledger(diff: Diff, words: Words) -> Table:
 
 def _moved_row(one: Moved, report: Report, words: Words) -> Row:
     name = report.names.get(one.indicator_code or "", one.indicator_code or "—")
-    return Row((one.unit_name, name, words("comma").join(map(str, one.changes))))
+    told = []
+    for change in one.changes:
+        before, after = (side or words("none") for side in sides(change, is_rate=report.is_rate(one.indicator_code)))
+        told.append(f"{words(change.column)} {before} → {after}")
+    return Row((one.unit_name, name, words("comma").join(told)))
 
 
 def _group_in_words(report: Report, group: Group, words: Words) -> str:
@@ -196,6 +200,9 @@ def _score_rows(report: Report, group: Group, words: Words) -> Iterator[Row]:
 
 
 def _indicators(report: Report, words: Words) -> Iterator[Block]:
+    if not any(group.units for group in report.groups):
+        yield Text("body", words("nobody_assessed"))
+        return
     flags = [words("said_flags")] if report.has_flags else []
     drawn = [words("said_shrunken")] if report.is_shrunken else []
     yield Text("body", words("join").join([words("said_cells"), *drawn, *flags]))

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 from minhu.export.figures import counts, percent
@@ -140,6 +141,7 @@ def _histogram(group: Group, x: float, width: float, words: Words) -> list[Shape
 
 
 def drawn(report: Report, words: Words, width: float) -> list[Drawing]:
-    """All figures of a report that has what they show."""
+    """All figures of a report that has what they show, in order, with their numbers."""
     found = (bands(report, words, width), *rates(report, words, width), scores(report, words, width))
-    return [drawing for drawing in found if drawing]
+    shown = [drawing for drawing in found if drawing]
+    return [replace(one, alt=words("figure", no=number, title=one.alt)) for number, one in enumerate(shown, start=1)]

@@ -4,6 +4,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
 from minhu.export.report import Cost, Measured
+from minhu.publish.diff import Change
 
 
 def bare(number: Decimal | None) -> str:
@@ -43,3 +44,14 @@ def stamp(when: datetime | None) -> str:
 def worth(cost: Cost) -> str:
     """What a row is worth by itself, with its sign, or why that is not defined."""
     return cost.marginal_reason or "" if cost.marginal is None else f"{cost.marginal:+}"
+
+
+def sides(change: Change, *, is_rate: bool) -> tuple[str | None, str | None]:
+    """What a revision moved, before and after, written as the paper's other numbers; None where there was nothing."""
+
+    def told(side: str | None) -> str | None:
+        if side is None or change.column != "value":
+            return side
+        return percent(Decimal(side)) if is_rate else bare(Decimal(side))
+
+    return told(change.before), told(change.after)

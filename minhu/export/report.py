@@ -249,6 +249,10 @@ class Report:
         """The indicators' names by code."""
         return {one.code: one.name for one in self.indicators}
 
+    def is_rate(self, code: str | None) -> bool:
+        """Whether the indicator of this code is counted in percent."""
+        return any(one.is_rate for one in self.indicators if one.code == code)
+
     @property
     def moved_names(self) -> tuple[str, ...]:
         """The units that a revision moved, by name."""

@@ -8,7 +8,7 @@ from xlsxwriter.worksheet import Worksheet
 from minhu.errors import Refused
 from minhu.export.annex import unit_line
 from minhu.export.book import ROW, Book, counted, head, line, tall, wide_enough
-from minhu.export.figures import arrows, bare
+from minhu.export.figures import arrows, bare, sides
 from minhu.export.report import Cost, Group, Indicator, Measured, Report, Unit
 from minhu.export.words import Words
 from minhu.export.xlsx_ledger import ledger
@@ -80,11 +80,13 @@ def _group(book: Book, group: Group) -> None:
     report, words = book.report, book.words
     ranked = ["rank_in_group"] if report.is_ranked else []
     own = [words(key) for key in ("unit_code", "unit", "band", *ranked, "score_100")]
+    assessed = len(own)
     own.append(words("assessed_of", points=bare(group.points)))
     own += [words("listed_on")] if report.lists else []
     own.append(words("not_ranked_reason"))
     name = wide_enough((unit.name for unit in group.units), 20)
     widths = [12.5, name, *[8.5] * (len(own) - 3), 14, *[9, 7.5] * len(report.indicators)]
+    widths[assessed] = 13
     sheet = book.sheet(group.name, freeze=(2, 2), heads=(0, 1), widths=widths)
     sheet.set_row(1, 2 * ROW)
     for column, title in enumerate(own):
@@ -197,7 +199,8 @@ def _moves(report: Report, diff: Diff, words: Words) -> Iterator[tuple[str | Non
     for one in (*diff.units, *diff.indicators):
         name = report.names.get(one.indicator_code or "", one.indicator_code)
         for change in one.changes:
-            yield one.unit_code, one.unit_name, name, change.name_zh, change.before, change.after
+            moved = sides(change, is_rate=report.is_rate(one.indicator_code))
+            yield one.unit_code, one.unit_name, name, words(change.column), *moved
     units = {unit.code: unit.name for _, unit in report.units()}
     for row in diff.cases:
         said = words.left_out(row.excluded_reason) or words.of(ROW_CHANGE, row.change)
@@ -206,9 +209,9 @@ def _moves(report: Report, diff: Diff, words: Words) -> Iterator[tuple[str | Non
             if row.case_no
             else f"{words.of(SUBJECT, row.subject_kind)} {row.subject_id}"
         )
-        sides = (said, None) if row.change == "removed" else (None, said)
+        moved = (said, None) if row.change == "removed" else (None, said)
         name = report.names.get(row.indicator_code, row.indicator_code)
-        yield row.unit_code, units.get(row.unit_code), name, told, *sides
+        yield row.unit_code, units.get(row.unit_code), name, told, *moved
 
 
 def _unit(book: Book, group: Group, unit: Unit) -> None:
@@ -257,11 +260,12 @@ def _indicator_cells(
 
 
 COSTS = (
-    *("indicator", "lost_points", "marginal", "feed", "case_no", "published_row", "finding", "limit_rule", "clock"),
-    *("received_at", "dispatched_at", "due_at", "occurred_at", "source"),
+    *("indicator", "lost_points", "marginal", "feed", "case_no", "published_row", "finding", "limit_rule"),
+    *("received_at", "dispatched_at", "due_at", "occurred_at", "clock", "source"),
 )
-WIDTHS = (11, 8, 8.5, 12, 20, 9, 16, 20, 54, 11.5, 11.5, 11.5, 11.5, 46)
-"""Of the columns of evidence: a case and its clock stand in one line of one page."""
+WIDTHS = (11, 8, 8.5, 12, 20, 9, 16, 20, 11.5, 11.5, 11.5, 11.5, 54, 46)
+"""Of the columns of evidence: a case and its clock stand in one line of one page. The long texts are the last: a unit's
+own sheet has its indicators above, in the same columns."""
 
 
 def _cost_line(
@@ -276,11 +280,11 @@ def _cost_line(
         (cost.published_row, "text"),
         (cost.finding, "text"),
         (cost.rule, "text"),
-        (cost.clock and cost.clock.text_zh, "text"),
         (cost.received_at, "moment"),
         (cost.dispatched_at, "moment"),
         (limit(cost.due_at) if cost.due_at else None, "text"),
         (cost.occurred_at, "moment"),
+        (cost.clock and cost.clock.text_zh, "text"),
         ("；".join(cost.sources), "text"),
     )
     line(book, sheet, row, column, cells, widths)

@@ -114,14 +114,12 @@ TEXT = {
     "said_miss": ("{group}{indicator} {rate}（目标 {target}）", "{group}, {indicator} {rate} (target {target})"),
     "said_none_below": ("各组合计的比率均达到目标。", "All group totals reach their targets."),
     "said_revision": (
-        "本次为第 {revision} 次发布，与第 {base} 次发布相比，{units} 个单位的得分、名次或档次有变化。修订原因：{why}。",
-        "This is revision {revision}. Against revision {base}, the score, place or band of {units} units changed. "
-        "Why: {why}.",
+        "本次为第 {revision} 次发布，与第 {base} 次发布相比，{units} 个单位的{what}有变化。修订原因：{why}。",
+        "This is revision {revision}. Against revision {base}, the {what} of {units} units changed. Why: {why}.",
     ),
-    "said_revision_public": (
-        "本次为第 {revision} 次发布，与第 {base} 次发布相比，{units} 个单位的档次有变化。修订原因：{why}。",
-        "This is revision {revision}. Against revision {base}, the band of {units} units changed. Why: {why}.",
-    ),
+    "moved_band": ("档次", "band"),
+    "moved_score": ("得分或档次", "score or band"),
+    "moved_place": ("得分、名次或档次", "score, place or band"),
     "said_causes": ("输入变化：{causes}。", "What came or went: {causes}."),
     "said_more": (
         "其余 {count} 条见 Excel 版“修订情况”。",
@@ -141,6 +139,7 @@ TEXT = {
     ),
     "by_rank": ("按名次列出，同分同名次。", "Listed by rank; equal scores share a rank."),
     "nobody": ("本组没有参加分档的单位。", "No unit of this group has a band."),
+    "nobody_assessed": ("本期没有纳入考评的单位。", "No unit is assessed in this period."),
     "nobody_apart": ("本期没有单列单位。", "No unit is listed apart."),
     "said_apart": (
         "以下单位因所列原因单列，不分档、不排名。",
@@ -172,14 +171,12 @@ TEXT = {
     ),
     # charts
     "continued": ("{title}（续）", "{title} (continued)"),
-    "chart_bands": ("图1　各组分档情况（单位数）", "Figure 1. Units by band"),
-    "chart_rates": (
-        "图2　各组主要指标合计及 95% 区间（短竖线为目标）",
-        "Figure 2. Group rates with 95% intervals (tick: target)",
-    ),
+    "figure": ("图{no}　{title}", "Figure {no}. {title}"),
+    "chart_bands": ("各组分档情况（单位数）", "Units by band"),
+    "chart_rates": ("各组主要指标合计及 95% 区间（短竖线为目标）", "Group rates with 95% intervals (tick: target)"),
     "chart_sheet": ("各组主要指标合计及 95% 区间", "Group rates with 95% intervals"),
     "reach": ("区间至下限、上限的距离（图用）", "From the rate to the ends of its interval (for the chart)"),
-    "chart_scores": ("图3　得分分布（单位数）", "Figure 3. Distribution of scores (units)"),
+    "chart_scores": ("得分分布（单位数）", "Distribution of scores (units)"),
     "below": ("{bound} 以下", "below {bound}"),
     # notes
     "note_rate": (
@@ -288,9 +285,10 @@ class Words:
         diff = report.diff
         if diff is None:
             return ""
-        key = "said_revision_public" if report.is_public else "said_revision"
+        what = self("moved_band" if report.is_public else "moved_place" if report.is_ranked else "moved_score")
         why = (diff.why or "").rstrip("。.")
-        return self(key, revision=diff.revision, base=diff.base_revision, units=len(diff.units), why=why)
+        told = {"revision": diff.revision, "base": diff.base_revision, "units": len(diff.units)}
+        return self("said_revision", what=what, why=why, **told)
 
     def foot(self, report: Report) -> str:
         """What stands at the foot of every page of a release; nothing of a draft."""

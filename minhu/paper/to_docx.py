@@ -46,13 +46,17 @@ STYLES = {  # role: style of Word, face, size, line height, before, after, align
     "item": ("通报说明", SERIF, 10.5, 17, 0, 2, "left"),
     "small": ("通报附注", SANS, 8.5, 13, 4, 0, "left"),
     "seal": ("通报落款", SERIF, 12, 21, 14, 6, "right"),
+    "cell": ("通报表格", SERIF, 9, 12.5, 0, 0, "left"),
 }
+SUB, SUB_LEAD = 7.5, 10.5
+"""Of what stands after a cell's first line."""
 
 
 def as_docx(blocks: Sequence[Block], cover: Cover, faces: Faces) -> bytes:
     """The blocks as DOCX. The same blocks give the same bytes. Raises Refused when a chart's character has no glyph."""
     faces.check(texts(block for block in blocks if isinstance(block, Figure)))
     paper = Document()
+    _languages(paper)
     _page(paper, cover)
     for role in STYLES:
         _style(paper, role, cover.lang)
@@ -69,6 +73,13 @@ def as_docx(blocks: Sequence[Block], cover: Cover, faces: Faces) -> bytes:
     return _same_bytes(paper)
 
 
+def _languages(paper: Paper) -> None:
+    """Chinese text is Chinese: what python-docx begins with calls it English, and its theme Japanese."""
+    for one in (*paper.styles.element.iter(qn("w:lang")), *paper.settings.element.iter(qn("w:themeFontLang"))):
+        one.set(qn("w:val"), "en-US")
+        one.set(qn("w:eastAsia"), "zh-CN")
+
+
 def _page(paper: Paper, cover: Cover) -> None:
     section = paper.sections[0]
     section.page_width, section.page_height = Mm(210), Mm(297)
@@ -79,6 +90,8 @@ def _page(paper: Paper, cover: Cover) -> None:
         below = section.footer.add_paragraph()
         below.alignment = ALIGN["middle"]
         _run(below, cover.foot, SANS, 6.5, GREY)
+    for one in section.footer.paragraphs:  # no higher than the margin, or Word takes room from the text
+        one.paragraph_format.line_spacing, one.paragraph_format.space_after = Pt(14), Pt(0)
     head = section.header.paragraphs[0]
     mark = f"【{cover.mark}】　" if cover.mark else ""
     _run(head, f"{mark}{cover.head}", SANS, 8.5, RED if cover.mark else GREY)
@@ -160,8 +173,12 @@ def _table(paper: Paper, table: Table, names: Names) -> None:
     _row(grid.add_row(), titles, table.columns, share, names, is_head=True)
     for row in table.rows:
         _row(grid.add_row(), row, table.columns, share, names)
-    after = paper.add_paragraph()
-    after.paragraph_format.line_spacing = after.paragraph_format.space_after = Pt(4)
+    lines = grid.rows
+    for line in {0, max(len(lines) - 2, 0)}:  # neither the head nor the last row stands on a page alone
+        for paragraph in lines[line]._tr.iter(qn("w:p")):
+            Paragraph(paragraph, grid).paragraph_format.keep_with_next = True
+    after = paper.add_paragraph()  # Word wants one; at the end of a full page it takes no page of its own
+    after.paragraph_format.line_spacing, after.paragraph_format.space_after = Pt(1), Pt(7)
 
 
 def _rules(properties: Any) -> None:
@@ -170,7 +187,7 @@ def _rules(properties: Any) -> None:
     for side, width, colour in (("top", 8, "222222"), ("bottom", 8, "222222"), ("insideH", 4, "D5D5D5")):
         borders.append(_element(f"w:{side}", val="single", sz=str(width), space="0", color=colour))
     margins = OxmlElement("w:tblCellMar")
-    for side, width in (("top", 28), ("left", 85), ("bottom", 28), ("right", 85)):
+    for side, width in (("top", 40), ("left", 85), ("bottom", 40), ("right", 85)):
         margins.append(_element(f"w:{side}", w=str(width), type="dxa"))
     # Word wants them in the order of its schema: borders, layout, margins, look.
     properties.find(qn("w:tblLayout")).addprevious(borders)
@@ -199,9 +216,11 @@ def _row(
         parts = [(at, part) for at, part in enumerate(text.split("\n")) if part or not text]
         for at, part in parts:
             paragraph = cell.paragraphs[0] if (at, part) == parts[0] else cell.add_paragraph()
+            paragraph.style = STYLES["cell"][0]
             paragraph.alignment = ALIGN[column.align]
-            paragraph.paragraph_format.space_after = Pt(0)
-            size = 7.5 if at else 9
+            if at:
+                paragraph.paragraph_format.line_spacing = Pt(SUB_LEAD)
+            size = SUB if at else STYLES["cell"][2]
             told = _broken(part, column.width * share - 2 * BESIDE, size, names)
             _run(paragraph, told, SANS if is_head else SERIF, size, GREY if at else None)
 

@@ -45,8 +45,11 @@ th.middle, td.middle { text-align: center; }
 th.right, td.right { text-align: right; }
 tr.total td { background: #eef2f6; font-weight: 600; }
 .sub { display: block; color: #666; font-size: 11.5px; }
-figure { margin: 14px 0; break-inside: avoid; }
-figure div { overflow-x: auto; }
+figure { margin: 14px auto; max-width: 760px; break-inside: avoid; }
+figure div { overflow-x: auto; background: linear-gradient(90deg, #fff 40%, #fff0) left / 40px 100% local no-repeat,
+  linear-gradient(270deg, #fff 40%, #fff0) right / 40px 100% local no-repeat,
+  linear-gradient(90deg, #0003, #0000) left / 12px 100% scroll no-repeat,
+  linear-gradient(270deg, #0003, #0000) right / 12px 100% scroll no-repeat; }
 figure svg { display: block; width: 100%; min-width: 600px; height: auto; }
 figcaption { text-align: center; color: #666; font-size: 12.5px; }
 hr { border: 0; border-top: 1px solid #dde2e7; margin: 36px 0; }

@@ -74,9 +74,9 @@ DIFF = Diff(
     units=(
         Moved(
             *("D1", "单位D1", None),
-            (Change("score_100", "得分", "80.00", "85.00"), Change("band", "档次", "合格", "良好")),
+            (Change("score_100", "百分制得分", "80.00", "85.00"), Change("band", "档次", "合格", "良好")),
         ),
-        Moved("D2", "单位D2", None, (Change("score_100", "得分", "88.00", "88.50"),)),
+        Moved("D2", "单位D2", None, (Change("score_100", "百分制得分", "88.00", "88.50"),)),
     ),
     indicators=(Moved("D1", "单位D1", "close_on_time", (Change("numerator", "分子", "17", "18"),)),),
     cases=(MovedCase("added", "D1", "close_on_time", "assignment", "a1", "h12345", "NO9", "mis_dispatched"),),

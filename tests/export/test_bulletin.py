@@ -9,7 +9,8 @@ from minhu.export.public import suppress
 from minhu.export.report import Issuer
 from minhu.export.words import TEXT, Words
 from minhu.paper.blocks import PageBreak, Table, Text, texts
-from tests.export.given import LATE, RELEASE, group, moment, ranked, report, rich
+from minhu.publish.diff import Change, Moved
+from tests.export.given import DIFF, LATE, RELEASE, group, moment, ranked, report, rich
 
 ZH = Words("zh")
 OFFICE = Issuer("某某市综合业绩考评办公室", "（盖章）")
@@ -124,6 +125,13 @@ def test_beside_every_rate_stand_its_counts_and_its_interval():
     assert cells["合计"] == ("73.75%\n118/160\n66.4–80.0%", "8.44%\n13/154\n5.0–13.9%", "5")
 
 
+def test_a_period_without_units_says_so_and_has_no_empty_line():
+    empty = replace(report(), groups=tuple(group(one.code, one.name) for one in report().groups))
+    blocks = bulletin(empty, ZH)
+    assert [block for block in blocks if isinstance(block, Text) and not block.text] == []
+    assert Text("body", "本期没有纳入考评的单位。") in blocks and "每格依次为" not in all_text(blocks)
+
+
 def test_who_lost_most_comes_first_with_what_cost_it():
     lost = tables(bulletin(report(), ZH))[4]
     assert [row.cells for row in lost.rows[:2]] == [
@@ -136,16 +144,27 @@ def test_a_revision_tells_who_moved_by_which_indicator_and_why():
     blocks = bulletin(rich(), ZH)
     assert headings(blocks)[1] == "二、修订情况"
     told = all_text(blocks)
-    assert "与第 1 次发布相比，2 个单位的得分、名次或档次有变化。修订原因：补报一批。" in told
+    assert "与第 1 次发布相比，2 个单位的得分或档次有变化。修订原因：补报一批。" in told
+    assert "2 个单位的得分、名次或档次有变化" in all_text(bulletin(ranked(rich()), ZH))
     assert "输入变化：新到批次 9：h12345 events 2026-10-31，1 行。" in told
     assert re.search("单位D1.*新到批次 9：h12345 events 2026-10-31，1 行.*1.*\\+5.00", told), (
         "one line, no table of one row"
     )
     assert [row.cells for row in tables(blocks)[0].rows] == [
-        ("单位D1", "—", "得分 80.00 → 85.00、档次 合格 → 良好"),
-        ("单位D2", "—", "得分 88.00 → 88.50"),
+        ("单位D1", "—", "百分制得分 80.00 → 85.00、档次 合格 → 良好"),
+        ("单位D2", "—", "百分制得分 88.00 → 88.50"),
         ("单位D1", "按时办结率", "分子 17 → 18"),
     ]
+
+
+def test_what_moved_is_written_as_all_other_numbers_and_in_the_language_of_the_paper():
+    moved = (Change("value", "指标值", "87.5000", "89.3617"), Change("points", "得分", None, "24.36"))
+    given = rich(diff=replace(DIFF, indicators=(Moved("D1", "单位D1", "close_on_time", moved),)))
+    assert "指标值 87.50% → 89.36%、得分 无 → 24.36" in all_text(bulletin(given, ZH))
+    told = all_text(bulletin(given, Words("en")))
+    assert "Value 87.50% → 89.36%, Points none → 24.36" in told and "Band 合格 → 良好" in told
+    plain = rich(diff=replace(DIFF, indicators=(Moved("D1", "单位D1", "not_handled", moved[:1]),)))
+    assert "指标值 87.5 → 89.3617" in all_text(bulletin(plain, ZH))
 
 
 def test_a_revision_that_another_replaced_says_so():

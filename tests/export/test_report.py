@@ -1,4 +1,4 @@
-"""The counts of a group in sum, and the interval of a rate."""
+"""The counts of a group in sum, the interval of a rate, and what of a revision is shown."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -6,8 +6,11 @@ from decimal import Decimal
 import pytest
 
 from minhu.export.figures import fixed, percent
+from minhu.export.read import as_shown
 from minhu.export.report import totals, wilson
-from tests.export.given import COUNT, RATE, count, rate, unit
+from minhu.publish.diff import Change, Moved
+from minhu.schemes.language.publication import Publication
+from tests.export.given import COUNT, DIFF, RATE, count, rate, unit
 
 
 @pytest.mark.parametrize(
@@ -46,3 +49,12 @@ def test_a_half_goes_up():
         "75.5",
         "85.72%",
     )
+
+
+def test_of_a_revision_no_place_is_told_where_the_scheme_publishes_none():
+    place = Change("rank_in_group", "名次", "9", "10")
+    first = DIFF.units[0]
+    both = (replace(first, changes=(*first.changes, place)), Moved("D9", "单位D9", None, (place,)))
+    found = replace(DIFF, units=both)
+    assert as_shown(found, Publication()) == replace(DIFF, units=(first,))
+    assert as_shown(found, Publication(ranking=True)) == found

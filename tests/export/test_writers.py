@@ -146,6 +146,30 @@ def test_sheets_are_frozen_and_say_draft():
     assert 'formatCode="0.00%"' in xml(content, "xl/styles.xml")
 
 
+def test_a_units_own_sheet_has_no_number_in_a_column_of_long_texts():
+    for given in (report(), rich()):
+        rows = sheet(as_xlsx(given, ZH, ["D1"]), "单位D1")
+        heads = [row for row in rows if row[0] == "指标"]
+        counted, costs = ([name for name in row if name] for row in heads)
+        assert len(counted) <= costs.index("计时"), counted
+
+
+def test_the_sums_of_the_ledger_stand_out_and_a_name_fits_its_column():
+    long = "某某市某某区人力资源和社会保障局社会保险服务中心"
+    (unit,) = rich().diff.ledger
+    given = rich(diff=replace(rich().diff, ledger=(replace(unit, unit_name=long),)))
+    content = as_xlsx(given, ZH)
+    at = fastexcel.read_excel(content).sheet_names.index("修订台账") + 1
+    page, styles = xml(content, f"xl/worksheets/sheet{at}.xml"), xml(content, "xl/styles.xml")
+    fonts = re.findall(r"<font>.*?</font>", styles)
+    looks = re.findall(r'<xf [^>]*fontId="(\d+)"', styles.partition("<cellXfs")[2])
+    is_bold = {
+        cell: "<b/>" in fonts[int(looks[int(look)])] for cell, look in re.findall(r'r="([A-Z]\d)" s="(\d+)"', page)
+    }
+    assert (is_bold["C2"], is_bold["I2"], is_bold["C3"], is_bold["I3"]) == (False, False, True, True)
+    assert float(re.search(r'<col min="2" max="2" width="([\d.]+)"', page)[1]) >= 2 * len(long)
+
+
 def test_the_charts_of_the_workbook_are_its_own():
     content = as_xlsx(report(), ZH)
     bands, rates = (xml(content, f"xl/charts/chart{at}.xml") for at in (1, 2))
@@ -196,17 +220,17 @@ def test_the_unit_sheet_and_the_evidence_hold_every_row_that_cost_points():
 def test_the_workbook_shows_the_clock_the_worth_of_a_row_lists_second_rates_and_what_was_revised():
     content = as_xlsx(rich(), ZH, ["D1"])
     evidence = sheet(content, "扣分明细")
-    assert (evidence[0][4], evidence[0][7], evidence[0][10]) == ("若无此件", "明细号", "计时")
-    assert (float(evidence[1][4]), evidence[1][10]) == (4.17, LATE.text_zh)
+    assert (evidence[0][4], evidence[0][7], evidence[0][14]) == ("若无此件", "明细号", "计时")
+    assert (float(evidence[1][4]), evidence[1][14]) == (4.17, LATE.text_zh)
     departments = sheet(content, "部门")
     assert departments[0][5] == "榜单" and [row[5] for row in departments[2:6]] == [None, None, "黑榜", None]
     indicators = sheet(content, "指标明细")
     assert indicators[0][8] == "同类组收缩值" and float(indicators[1][8]) == 76.5
     revised = sheet(content, "修订情况")
     assert [row[1:] for row in revised[4:]] == [
-        ("单位D1", None, "得分", "80.00", "85.00"),
+        ("单位D1", None, "百分制得分", "80.00", "85.00"),
         ("单位D1", None, "档次", "合格", "良好"),
-        ("单位D2", None, "得分", "88.00", "88.50"),
+        ("单位D2", None, "百分制得分", "88.00", "88.50"),
         ("单位D1", "按时办结率", "分子", "17", "18"),
         ("单位D1", "按时办结率", "h12345 NO9", None, "剔除：错派"),
     ]
@@ -289,6 +313,31 @@ def test_the_word_file_has_its_headings_repeated_heads_and_pictures():
     assert section.footer._element.find(f".//{qn('w:fldSimple')}").get(qn("w:instr")) == "PAGE"
 
 
+def test_the_word_file_says_that_its_chinese_is_chinese():
+    content = docx_of(report(), ZH, find_faces())
+    for member in ("word/styles.xml", "word/settings.xml"):
+        told = re.findall(r'w:eastAsia="([a-z]+-[A-Z]+)"', xml(content, member))
+        assert set(told) == {"zh-CN"}, member
+
+
+def test_in_word_neither_the_head_of_a_table_nor_its_last_row_stands_on_a_page_alone():
+    paper = docx.Document(BytesIO(docx_of(large(), ZH, find_faces())))
+    for table in paper.tables:
+        held = [
+            all(one.paragraph_format.keep_with_next for cell in row.cells for one in cell.paragraphs)
+            for row in table.rows
+        ]
+        assert held == [at in (0, len(held) - 2) for at in range(len(held))]
+
+
+def test_what_follows_a_table_in_word_takes_no_page_of_its_own():
+    paper = docx.Document(BytesIO(docx_of(report(), ZH, find_faces(), ["D1"])))
+    after = [table._tbl.getnext() for table in paper.tables]
+    empty = [docx.text.paragraph.Paragraph(one, paper) for one in after]
+    assert len(empty) > 5 and {one.text for one in empty} == {""}
+    assert {one.paragraph_format.line_spacing.pt for one in empty} == {1}
+
+
 def test_the_word_file_names_chinese_fonts_for_every_run_of_its_tables():
     paper = docx.Document(BytesIO(docx_of(report(), ZH, find_faces())))
     runs = [run for table in paper.tables for run in table._tbl.iter(qn("w:r"))]
@@ -357,11 +406,22 @@ def test_lines_break_where_chinese_and_english_may():
     assert wrap("甲乙（丙丁）", 6, width) == ["甲乙", "（丙", "丁）"]
     assert wrap("于 2026-10-16 周", 11, width) == ["于", "2026-10-16", "周"]  # a date stays whole
     assert wrap("a bcd ef", 5, width) == ["a bcd", "ef"]
+    assert wrap("退单率 −2.00", 9, width) == ["退单率", "−2.00"]  # a number keeps its sign
+    assert wrap("Numerator/Denominator", 12, width) == ["Numerator/", "Denominator"]
     assert wrap("abcdefgh", 3, width) == ["abc", "def", "gh"]  # too long for any line
     assert "".join(wrap("按时办结率3/7；退单率", 8, width)) == "按时办结率3/7；退单率"
 
 
 # Charts
+
+
+def test_figures_are_numbered_as_they_come():
+    def numbers(given, words):
+        return [one.alt.split("　")[0].split(".")[0] for one in charts.drawn(given, words, 160)]
+
+    assert numbers(report(), ZH) == ["图1", "图2", "图3"]
+    assert numbers(replace(report(), bands=()), ZH) == ["图1", "图2"]
+    assert numbers(report(), EN) == ["Figure 1", "Figure 2", "Figure 3"]
 
 
 def test_bars_are_as_long_as_the_bands_are_large():
