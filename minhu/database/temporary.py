@@ -50,7 +50,7 @@ def remove_left() -> None:
     """Ends the servers of ours whose makers were killed, and removes their folders. A living one keeps its lock."""
     for file in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{HELD}"):
         with suppress(OSError, MinhuError):  # what cannot be ended now is not in the way
-            if file.parent.lstat().st_uid != os.geteuid() or file.parent.is_symlink():
+            if file.parent.lstat().st_uid != os.geteuid():
                 continue
             with open(file) as held:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

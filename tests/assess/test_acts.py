@@ -1,5 +1,7 @@
 """Who may decide what, what is refused and why, and that nothing is ever changed. The facts are the scoring city's."""
 
+import re
+
 import psycopg
 import pytest
 
@@ -251,8 +253,10 @@ def test_a_login_made_anew_under_an_old_name_speaks_for_nobody(city):
 def test_what_is_not_plausible_is_refused(logins, changes, told):
     if changes.get("assignment_id") == "of_another":
         changes = {"assignment_id": own(logins["owner"], "D6")[0]}
-    with pytest.raises(Refused, match=told):
+    with pytest.raises(Refused, match=told) as refused:
         record(logins["ping"], "file_appeal", **appeal(logins["owner"], "D1", 4, **changes))
+    chinese, _, _ = str(refused.value).partition(" / ")
+    assert re.search("[\u4e00-\u9fff]", chinese), "units read Chinese"
 
 
 def test_without_an_assignment_it_is_the_units_only_one(logins):
