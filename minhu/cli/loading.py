@@ -106,12 +106,15 @@ def rejects(settings: Settings, batch_id: int, out: Path, why: str) -> None:
 @click.pass_obj
 def reconcile(settings: Settings, business_date: datetime | None, xlsx: Path | None, as_json: bool) -> None:
     """The statement of a date: per delivery expected, sent, received, staged, rejected, duplicate, others', missing."""
-    from minhu.warehouse.reconcile import as_markdown, write_xlsx
+    from minhu.export import assert_can_put, put
+    from minhu.warehouse.reconcile import as_markdown, as_xlsx
     from minhu.warehouse.reconcile import reconcile as run
 
+    if xlsx:
+        assert_can_put(xlsx)
     statement = run(settings, as_day(business_date) or datetime.now(settings.zone).date() - timedelta(days=1))
     if xlsx:
-        write_xlsx(statement, xlsx)
+        put(xlsx, as_xlsx(statement))
         click.echo(f"{xlsx}: {len(statement.lines)} deliveries")
     elif as_json:
         click.echo(json.dumps(statement.as_json(), ensure_ascii=False, indent=2))

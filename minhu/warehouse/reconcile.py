@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import date
+from io import BytesIO
 from itertools import starmap
-from pathlib import Path
 from typing import Any
 
 from minhu import database
@@ -17,6 +17,9 @@ COLUMNS = (
     *("received", "staged", "rejected", "duplicates", "filtered", "pruned", "gap", "reason"),
 )
 HEADS = tuple(map(COLUMN.zh, COLUMNS))
+TEXTS = ("feed_code", "feed_name", "delivery", "status", "reason")
+WIDTHS = (24, 36, 11, 10, 8, 11, *[9] * 7, 36)
+"""Of the columns of the workbook: every feed's code and name in one line."""
 
 
 @dataclass(frozen=True)
@@ -167,20 +170,31 @@ def as_markdown(statement: Statement) -> str:
     return head + "\n".join(f"| {' | '.join(map(_text, row))} |" for row in rows) + "\n"
 
 
-def write_xlsx(statement: Statement, path: Path) -> None:
-    """The statement as a workbook: one sheet, frozen head, a line of sums."""
+def as_xlsx(statement: Statement) -> bytes:
+    """The statement as a workbook: one sheet under its heads, a page wide, a line of sums."""
     import xlsxwriter
 
-    with xlsxwriter.Workbook(path) as book:
-        sheet, bold = book.add_worksheet(f"对账单 {statement.business_date}"), book.add_format({"bold": True})
-        sheet.write_row(0, 0, HEADS, bold)
+    out, title = BytesIO(), f"对账单 {statement.business_date}"
+    with xlsxwriter.Workbook(out, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}) as book:
+        sheet = book.add_worksheet(title)
+        look = {"font_name": "等线", "valign": "vcenter"}
+        text, number = book.add_format({**look, "text_wrap": True}), book.add_format({**look, "num_format": "#,##0"})
+        title_look = {**look, "bold": True, "text_wrap": True, "bg_color": "#E3EAF2", "bottom": 1}
+        heads = book.add_format(title_look), book.add_format({**title_look, "align": "right"})
+        total = book.add_format({**look, "bold": True, "top": 1, "num_format": "#,##0"})
+        for at, (name, width) in enumerate(zip(COLUMNS, WIDTHS, strict=True)):
+            sheet.set_column(at, at, width, text if name in TEXTS else number)
+            sheet.write_string(0, at, HEADS[at], heads[name not in TEXTS])
         for at, line in enumerate(statement.lines, 1):
             sheet.write_row(at, 0, _cells(line))
-        sheet.write_row(len(statement.lines) + 1, 0, _sums(statement), bold)
+        sheet.write_row(len(statement.lines) + 1, 0, _sums(statement), total)
         sheet.freeze_panes(1, 0)
-        sheet.set_column(0, 1, 22)
-        sheet.set_column(2, len(COLUMNS) - 2, 10)
-        sheet.set_column(len(COLUMNS) - 1, len(COLUMNS) - 1, 60)
+        sheet.repeat_rows(0)
+        sheet.set_landscape()
+        sheet.set_paper(9)
+        sheet.fit_to_pages(1, 0)
+        sheet.set_header(f"&L{title}&R&P / &N")
+    return out.getvalue()
 
 
 def _cells(line: Line) -> list:

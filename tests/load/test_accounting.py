@@ -5,15 +5,18 @@ import json
 import threading
 import time
 from datetime import date
+from io import BytesIO
+from zipfile import ZipFile
 
 import fastexcel
 import pytest
+from click.testing import CliRunner
 
-from minhu import database
+from minhu import cli, database
 from minhu.errors import Refused, Retryable
 from minhu.load import load_delivery
 from minhu.load.rejects import export_rejects
-from minhu.warehouse.reconcile import as_markdown, reconcile, write_xlsx
+from minhu.warehouse.reconcile import as_markdown, as_xlsx, reconcile
 from tests import given
 
 DAY = date(2026, 10, 12)
@@ -111,9 +114,13 @@ def test_the_statement_names_who_is_missing_and_what_became_of_every_row(city, t
     assert events.status == "missing" and not statement.is_whole
     text = as_markdown(statement)
     assert "未送达" in text and "| 合计 |" in text
-    write_xlsx(statement, tmp_path / "day.xlsx")
-    sheet = fastexcel.read_excel(tmp_path / "day.xlsx").load_sheet(0)
+    book = as_xlsx(statement)
+    sheet = fastexcel.read_excel(book).load_sheet(0)
     assert sheet.height == 3 and sheet.available_columns()[0].name == "热线代码"
+    with ZipFile(BytesIO(book)) as members:
+        page, whole = (members.read(f"xl/{name}").decode() for name in ("worksheets/sheet1.xml", "workbook.xml"))
+    assert 'orientation="landscape"' in page and 'fitToHeight="0"' in page
+    assert "_xlnm.Print_Titles" in whole, "the heads stand on every page"
     assert json.loads(json.dumps(statement.as_json()))["lines"][0]["received"] == 3
 
 
@@ -134,3 +141,11 @@ def test_rejected_rows_go_back_to_the_sender_in_his_own_columns(city, tmp_path):
     [clean] = load(installation)
     with pytest.raises(Refused, match="rejected no row"):
         export_rejects(installation, clean.batch_id, path, "退回更正")
+
+
+def test_a_statement_that_cannot_be_written_says_so_in_a_line(city, tmp_path):
+    asked = ["reconcile", "--date", "2026-10-12", "--xlsx"]
+    told = CliRunner().invoke(cli.minhu, [*asked, "/proc/day.xlsx"], obj=city())
+    assert told.exit_code == 1 and isinstance(told.exception, Refused)
+    told = CliRunner().invoke(cli.minhu, [*asked, str(tmp_path / "day.xlsx")], obj=city())
+    assert told.exit_code == 0 and [path.name for path in tmp_path.glob("*.xlsx")] == ["day.xlsx"]
