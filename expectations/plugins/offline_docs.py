@@ -29,7 +29,8 @@ _LINKS_OUT = re.compile(r"<a[^>]*\shref=\"https?:[^>]*>(.*?)</a>", re.DOTALL)
 
 _INDEX = """<!DOCTYPE html>
 <html lang="zh">
-<head><meta charset="UTF-8"><title>数据质量门禁 · Quality gates</title><style>{style}</style></head>
+<head><meta charset="UTF-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>数据质量门禁 · Quality gates</title><style>{style}</style></head>
 <body><div class="container-fluid">
 <h1>数据质量门禁 <small>Quality gates</small></h1>
 <h2>检查结果 <small>Results, newest first</small></h2>

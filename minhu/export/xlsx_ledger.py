@@ -5,7 +5,7 @@ from minhu.publish.diff import Diff
 from minhu.publish.ledger import side
 
 COLUMNS = (
-    *(("unit_code", 14.0), ("unit", 26), ("moved_by", 38), ("feed", 15), ("case_no", 20), ("indicator", 16)),
+    *(("unit_code", 14.0), ("unit", 26), ("moved_by", 38), ("feed", 16), ("case_no", 20), ("indicator", 16)),
     *(("before", 12), ("after", 14), ("points_moved", 11)),
 )
 

@@ -153,6 +153,8 @@ def test_data_docs_tell_the_rules_in_chinese_and_fetch_nothing(judged, settings:
             r"<(?:script|link|img|iframe)[^>]*https?:|url\(\W?https?:", page.read_text(encoding="utf-8")
         )
         assert not fetched, page
+        told = page.read_text(encoding="utf-8")
+        assert 'name="viewport"' in told and "@media (max-width: 720px)" in told, f"{page} on a phone"
 
 
 def test_no_value_of_a_citizen_and_no_password_is_written_to_a_file(judged, settings: Settings):
