@@ -18,9 +18,12 @@ ACROSS = {A4: 102.0, A3: 148.0}
 """How much of columns' width fits across a landscape page as it is."""
 SMALLEST = 0.6
 """So far a sheet is shrunk to fit A4; a wider one prints on A3."""
+UPRIGHT = 115.0
+"""So wide the columns of a sheet may be that prints upright."""
 BAD_IN_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))
 FORMATS: dict[str, dict[str, object]] = {
     "text": {"valign": "vcenter", "text_wrap": True},
+    "bare": {"valign": "vcenter"},
     "key": {"valign": "top", "font_color": "#555555"},
     "value": {"valign": "top", "text_wrap": True},
     "title": {"bold": True, "font_size": 18, "align": "left"},

@@ -7,7 +7,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from minhu.errors import Refused
 from minhu.export.annex import unit_line
-from minhu.export.book import ROW, Book, counted, head, line, tall, wide_enough
+from minhu.export.book import ROW, UPRIGHT, Book, counted, head, line, tall, wide_enough
 from minhu.export.figures import arrows, bare, sides
 from minhu.export.report import Cost, Group, Indicator, Measured, Report, Unit
 from minhu.export.words import Words
@@ -161,6 +161,8 @@ def _indicators(book: Book) -> None:
                     book.put(sheet, row, at, value, look, is_total=is_total)
     if row:
         sheet.autofilter(0, 0, row, len(titles) - 1)
+    else:
+        book.put(sheet, 1, 0, words("nobody_assessed"), "bare")
 
 
 def _apart(book: Book) -> None:
@@ -169,14 +171,14 @@ def _apart(book: Book) -> None:
     name = wide_enough((unit.name for group in report.groups for unit in group.apart), 40)
     titles = (("unit_code", 14), ("unit", name), ("peer_group", 12), ("not_ranked_reason", 40))
     widths = [width for _, width in titles]
-    sheet = book.sheet(words("apart"), wide=False, freeze=(1, 0), heads=(0, 0), widths=widths)
+    sheet = book.sheet(words("apart"), wide=sum(widths) > UPRIGHT, freeze=(1, 0), heads=(0, 0), widths=widths)
     head(book, sheet, 0, [words(title) for title, _ in titles])
     row = 0
     for row, (group, unit) in enumerate(((g, unit) for g in report.groups for unit in g.apart), start=1):
         for column, value in enumerate((unit.code, unit.name, group.name, words.reason(unit.reason))):
             book.put(sheet, row, column, value, "text")
     if not row:
-        book.put(sheet, 1, 0, words("nobody_apart"), "text")
+        book.put(sheet, 1, 0, words("nobody_apart"), "bare")
 
 
 def _revised(book: Book, diff: Diff) -> None:
@@ -233,7 +235,7 @@ def _unit(book: Book, group: Group, unit: Unit) -> None:
     for at, (one, cost) in enumerate(costs, start=first + 2):
         _cost_line(book, sheet, at, 0, one, cost, WIDTHS)
     if not costs:
-        book.put(sheet, first + 2, 0, words("no_costs"), "text")
+        book.put(sheet, first + 2, 0, words("no_costs"), "bare")
 
 
 COUNTED = ("numerator", "denominator", "value", "wilson_low", "wilson_high")
@@ -307,7 +309,7 @@ def _evidence(book: Book) -> None:
     if row:
         sheet.autofilter(0, 0, row, len(titles) - 1)
     else:
-        book.put(sheet, 1, 0, words("no_costs"), "text")
+        book.put(sheet, 1, 0, words("no_costs"), "bare")
 
 
 def _notes(book: Book) -> None:

@@ -13,6 +13,9 @@ def overview(book: Book) -> None:
     report, words = book.report, book.words
     sheet = book.sheet(words("overview"), wide=False, widths=(18, *[11] * 12))
     row = 0
+    if not any(group.units for group in report.groups):
+        book.put(sheet, row, 0, words("nobody_assessed"), "bare")
+        return
     if report.bands:
         row = _bands(book, sheet, row)
     book.put(sheet, row, 0, words("main_indicators"), "bold")

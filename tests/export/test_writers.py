@@ -136,6 +136,21 @@ def test_a_wide_sheet_prints_on_a3_and_a_name_fits_its_column():
     assert float(widths[0]) >= 2 * len(long)
 
 
+def test_a_workbook_of_no_unit_says_so_and_draws_nothing():
+    content = as_xlsx(replace(report(), groups=(group("dept", "部门"),)), ZH)
+    assert [sheet(content, name)[-1][0] for name in ("总体情况", "指标明细")] == ["本期没有纳入考评的单位。"] * 2
+    with ZipFile(BytesIO(content)) as book:
+        assert not [name for name in book.namelist() if "charts" in name]
+
+
+def test_the_units_apart_lie_across_the_page_where_a_name_is_long():
+    def page(name: str) -> str:
+        alone = replace(unit("D1", None, None, reason="no_case"), name=name)
+        return xml(as_xlsx(replace(report(), groups=(group("dept", "部门", alone),)), ZH), "xl/worksheets/sheet5.xml")
+
+    assert 'orientation="landscape"' not in page("某某局") and 'orientation="landscape"' in page("某" * 40)
+
+
 def test_sheets_are_frozen_and_say_draft():
     content = as_xlsx(report(), ZH)
     departments = xml(content, "xl/worksheets/sheet3.xml")
