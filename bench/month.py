@@ -54,14 +54,16 @@ class Installation:
         if Path(told.stdout.strip()).parent != self.checkout / "minhu":
             raise click.ClickException(f"not the package of {self.checkout} runs: {told.stdout or told.stderr}")
 
-    def address(self, user: str = "minhu", password: str | None = None) -> str:
-        """URL of the warehouse on the embedded server; of the owner unless told."""
+    def address(self, user: str, password: str | None = None) -> str:
+        """URL of the warehouse on the embedded server; without a password, of its superuser."""
         password = password or (self.home / "secrets" / "postgres-password").read_text().strip()
         server = json.loads(self.minhu("status", "--json"))["postgres"]["address"]
         return f"postgresql://{user}:{quote(password, safe='')}@{server}/warehouse"
 
     def connect(self) -> psycopg.Connection:
-        return psycopg.connect(self.address(), options="-c timezone=UTC")
+        """As the superuser, who was called otherwise before roles were parted."""
+        user = "postgres" if (self.checkout / "minhu" / "database" / "roles.py").exists() else "minhu"
+        return psycopg.connect(self.address(user), options="-c timezone=UTC")
 
     def _python(self, *arguments: str, **more: str) -> subprocess.CompletedProcess:
         world = {name: value for name, value in os.environ.items() if not name.startswith("MINHU_")}

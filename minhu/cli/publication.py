@@ -96,6 +96,7 @@ def _hash(context: click.Context, parameter: click.Parameter, given: str | None)
         "minhu verify 2026-10",
         "minhu verify 2026-10 --revision 1 --expect 5f1c0e77a9b2 --chain-only",
         "minhu verify 2026-10 --anchor 锚点.eml --strict",
+        "minhu verify 2026-10 --cases 2000",
         "minhu verify --access",
         "minhu verify --bundle bundle-2026-10.zip",
     )
@@ -120,7 +121,12 @@ def _hash(context: click.Context, parameter: click.Parameter, given: str | None)
     "--files", type=click.IntRange(0), help="So many landed files are read again and compared with staging; 20."
 )
 @click.option("--all", "is_all", is_flag=True, help="Read all landed files again.")
-@click.option("--seed", help="Draws the landed files; a fresh one unless given, and told.")
+@click.option(
+    "--cases",
+    type=click.IntRange(1),
+    help="Compute so many cases anew, drawn at random, instead of everything: minutes become seconds.",
+)
+@click.option("--seed", help="Draws the landed files and the cases; a fresh one unless given, and told.")
 @click.option("--access", "is_access", is_flag=True, help="Check the access log alone, without a PERIOD.")
 @click.option("--head", help="With --access: the end of the log that an earlier check told, to be found again.")
 @click.option(
@@ -146,6 +152,7 @@ def verify(
     is_strict: bool,
     files: int | None,
     is_all: bool,
+    cases: int | None,
     seed: str | None,
     is_access: bool,
     head: str | None,
@@ -155,13 +162,30 @@ def verify(
 ) -> None:
     """Prove what was published: all hashes, what witnesses outside hold, PERIOD computed anew. Exits 1 on a finding."""
     if bundle:
-        others = (period, revision, scheme_id, chain_only, is_access, head, anchors, is_strict, is_all, files, seed)
+        others = (
+            period,
+            revision,
+            scheme_id,
+            chain_only,
+            is_access,
+            head,
+            anchors,
+            is_strict,
+            is_all,
+            files,
+            cases,
+            seed,
+        )
         if any(others):
             raise click.UsageError("--bundle says itself what it holds; --key and --expect alone go with it")
         _verify_bundle(settings, bundle, key, expected, as_json)
         return
     if key:
         raise click.UsageError("--key goes with --bundle")
+    if cases and (is_access or chain_only):
+        raise click.UsageError(
+            "--cases computes drawn cases of a PERIOD anew: neither --access nor --chain-only computes any"
+        )
     if (
         is_access == bool(period)
         or (head and not is_access)
@@ -184,6 +208,7 @@ def verify(
         expected=expected,
         anchors=anchors,
         files=None if is_all else FILES if files is None else files,
+        cases=cases,
         seed=seed,
         tell=tell,
     )

@@ -7,6 +7,7 @@ from minhu.publish.access_log_chain import AccessCheck
 from minhu.publish.close import Closing
 from minhu.publish.diff import Diff
 from minhu.publish.ledger import Line, side, signed
+from minhu.publish.sampled import CasesChecked
 from minhu.publish.verify import Verification
 from minhu.schemes.words import limit
 
@@ -91,13 +92,28 @@ def render_verification(found: Verification) -> str:
     if found.differences:
         lines.append(f"重算不符 {len(found.differences)} 处")
         lines += [f"  {one}" for one in _some(found.differences)]
-    elif found.differences is not None:
+    if found.cases:
+        lines += _cases(found.cases, bool(found.differences))
+    elif found.differences == ():
         lines.append("重算一致：每个单位得分、每项指标、每条证据与发布的相同")
     if found.access:
         lines += render_access(found.access)
     lines += render_witnesses(found)
     lines += [f"说明    {note}" for note in found.notes]
     return "\n".join(lines)
+
+
+def _cases(found: CasesChecked, is_wrong: bool) -> list[str]:
+    """What was drawn and what that is worth; what was not looked at."""
+    chances = "，".join(f"{altered} 件 {100 * chance:.1f}%" for altered, chance in found.chances.items())
+    return [
+        f"抽查工单 {found.cases}/{found.of_cases} 件（种子 {found.seed}），证据 {found.evidence} 条："
+        + ("不符之处见上" if is_wrong else "与重算的相同"),
+        f"抽中概率 若全部工单中有被改动的，至少抽中一件：{chances}",
+        f"合计核对 {found.sums}/{found.of_sums} 项单位指标的失分行可由证据合计",
+        "得分核对 各项得分、总分、名次、档次由已发布的分子、分母重算",
+        *(f"未核对  {one}" for one in found.not_checked),
+    ]
 
 
 def _files(found: "Reread") -> list[str]:

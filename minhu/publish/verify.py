@@ -3,12 +3,12 @@
     chain      every release from the first, row by row (chain.py)
     inputs     what the release says it rests on is still what the audit tables say
     files      a sample of landed files, or all, is read again and compared with staging (minhu.load.reread)
-    recompute  facts of the release's build in a scratch schema, scored there, compared to the last digit
+    recompute  facts of the release's build in a scratch schema, scored, compared to the last digit (recompute.py);
+               or, asked for, what cases drawn at random counted (sampled.py)
     access     the access log, where the login reads it (access_log_chain.py)
     witnesses  what others hold: the only proof against whoever runs the warehouse (testimony.py)
 
-The scratch schema takes the place of `build` and `mart` in the dbt project and is dropped again; neither is touched,
-and a build may run meanwhile.
+Each is told, whatever another has found.
 """
 
 import secrets
@@ -17,53 +17,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import psycopg
-from psycopg import sql
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from minhu import database
 from minhu.database.logins import group_of
-from minhu.errors import Refused, foreign
+from minhu.errors import foreign
 from minhu.publish import access_log_chain, testimony
 from minhu.publish.chain import Finding, check_chain
 from minhu.publish.close import Release, find_release
 from minhu.publish.code import code_version
+from minhu.publish.recompute import Difference, recompute
+from minhu.publish.sampled import CasesChecked, check_cases
 from minhu.publish.stored_release import run_of
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
-from minhu.scoring.law import IN_WORDS, law
-from minhu.scoring.score import Run
 from minhu.settings import Settings
-from minhu.warehouse import dbt
-from minhu.warehouse.touch import fill_with_all_cases
 
 if TYPE_CHECKING:
     from minhu.load.reread import Reread
 
-SCRATCH = "minhu_verify"
-LOCK = "minhu:verify"
 FILES = 20
 """So many landed files are read again unless told."""
-_SOME = 20
-"""So many rows of evidence are named; more is a number."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A number that comes out otherwise than it was published; null on the side where the row is missing."""
-
-    table: str
-    unit_code: str
-    indicator_code: str | None
-    column: str
-    published: str | None
-    recomputed: str | None
-    case: str | None = None
-    """Of a row of evidence: the hotline and the number of its case."""
-
-    def __str__(self) -> str:
-        place = " ".join(filter(None, (self.unit_code, self.indicator_code, self.case and f"工单 {self.case}")))
-        return f"{place} {self.column}：已发布 {self.published}，重算 {self.recomputed}"
 
 
 @dataclass(frozen=True)
@@ -83,6 +58,8 @@ class Verification:
     """Who agreed with the chain, who did not, who was missing."""
     files: "Reread | None" = None
     """Landed files that were read again; null where nothing was computed anew."""
+    cases: CasesChecked | None = None
+    """The cases that were drawn, where only a sample was computed anew; ``differences`` are theirs then."""
 
     @property
     def is_ok(self) -> bool:
@@ -115,6 +92,7 @@ def verify(
     expected: str | None = None,
     anchors: Iterable[str] = (),
     files: int | None = FILES,
+    cases: int | None = None,
     seed: str | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Verification:
@@ -124,13 +102,24 @@ def verify(
     what no chain shows by itself: a chain written anew from some release on, every hash of it right.
     ``anchors``: what witnesses hold, as files or hashes, of this release or a later one.
     ``files``: so many landed files, drawn by ``seed`` (made at random unless given), are read again; null is all.
+    ``cases``: instead of everything, so many cases, drawn by the same seed, are computed anew (sampled.py).
 
     A login that may not compute anew checks the chain, and a note says so. Raises Refused when it was not published.
     What is wrong is in the result.
     """
     with foreign.told("compute anew"):
         return _verify(
-            settings, Period.parse(period), revision, scheme_id, chain_only, expected, anchors, files, seed, tell
+            settings,
+            Period.parse(period),
+            revision,
+            scheme_id,
+            chain_only,
+            expected,
+            anchors,
+            files,
+            cases,
+            seed or secrets.token_hex(8),
+            tell,
         )
 
 
@@ -143,7 +132,8 @@ def _verify(
     expected: str | None,
     anchors: Iterable[str],
     files: int | None,
-    seed: str | None,
+    cases: int | None,
+    seed: str,
     tell: Callable[[str], None],
 ) -> Verification:
     with database.connect(settings) as connection:
@@ -193,11 +183,15 @@ def _verify(
         notes.append(retained)
     elif is_mean:
         notes.append("本期得分是各短周期得分的平均，只校验了哈希，未重算；请逐个校验各短周期")
-    differences, read_again = None, None
+    differences, read_again, checked = None, None, None
     if run:
         read_again = _reread(settings, release, files, seed, tell)
     if run and not (retained or is_mean):
-        differences = tuple(recompute(settings, release, run, recorded, tell))
+        if cases is None:
+            found = recompute(settings, release, run, recorded, tell)
+        else:
+            checked, found = check_cases(settings, release, run, recorded, cases, seed, tell)
+        differences = tuple(found)
     return Verification(
         release,
         releases,
@@ -209,6 +203,7 @@ def _verify(
         access,
         heard,
         read_again,
+        checked,
     )
 
 
@@ -226,7 +221,7 @@ def _release_of(connection: psycopg.Connection, expected: str) -> _Known | None:
 
 
 def _reread(
-    settings: Settings, release: Release, files: int | None, seed: str | None, tell: Callable[[str], None]
+    settings: Settings, release: Release, files: int | None, seed: str, tell: Callable[[str], None]
 ) -> "Reread":
     """Of the batches that the release rests on. A seed that nobody knew before cannot be prepared for."""
     from minhu.load.reread import reread  # here: who reads a release reads no files
@@ -237,7 +232,7 @@ def _reread(
     why = f"verify {release.period} revision {release.revision}"
     if files is None:
         return reread(settings, batches, why, tell=tell)
-    return reread(settings, batches, why, seed=seed or secrets.token_hex(8), number=files, tell=tell)
+    return reread(settings, batches, why, seed=seed, number=files, tell=tell)
 
 
 def _changed_inputs(connection: psycopg.Connection, release: Release, recorded: dict) -> tuple[str, ...]:
@@ -293,210 +288,3 @@ def _gone(connection: psycopg.Connection, release: Release) -> tuple[str | None,
         f"{retained} 个批次的接入数据已按保存期限清除，只校验了哈希，未重算" if retained else None,
         f"staging：{lost} 个批次的接入行数与登记不符（首个为批次 {first}）" if lost else None,
     )
-
-
-def recompute(
-    settings: Settings,
-    release: Release,
-    run: Run,
-    recorded: dict,
-    tell: Callable[[str], None],
-    take: Callable[[psycopg.Connection], None] = lambda connection: None,
-    some: int | None = _SOME,
-) -> list[Difference]:
-    """What comes out otherwise than it was published, computed anew in a scratch schema from the inputs ``recorded``.
-
-    ``take`` may give the facts in the schema `SCRATCH` what is not to be computed; ``some``: how many rows of evidence
-    are named, null for all.
-    """
-    with database.held(settings, LOCK), database.connect(settings, autocommit=True) as keeper:
-        try:
-            _make_scratch(settings, recorded)
-            tell(f"重算 {release.period}：事实表（构建 {release.build_id} 所见的批次）")
-            _dbt(settings, "tag:facts", {"build_id": run.build_id, "config_version": run.config_version})
-            take(keeper)
-            tell(f"重算 {release.period}：得分")
-            _dbt(settings, "tag:scoring", run.variables)
-            tell(f"重算 {release.period}：比对")
-            return [*_compare(keeper, release, some), *_compare_law(keeper, release, run)]
-        finally:
-            keeper.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(SCRATCH)))
-
-
-def _make_scratch(settings: Settings, recorded: dict) -> None:
-    with database.connect(settings) as connection:
-        connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(SCRATCH)))
-        connection.execute(sql.SQL("create schema {}").format(sql.Identifier(SCRATCH)))
-        fill_with_all_cases(connection, SCRATCH)
-        columns = [
-            name
-            for (name,) in connection.execute(
-                "select attname from pg_attribute where attrelid = 'assess.manual_point_in_force'::regclass"
-                " and attnum > 0 and not attisdropped order by attnum"
-            )
-        ]
-        connection.execute(
-            sql.SQL(
-                "create view {}.manual_point_in_force as select {} from assess.manual_point"
-                " where manual_point_id = any({})"
-            ).format(
-                sql.Identifier(SCRATCH),
-                sql.SQL(", ").join(map(sql.Identifier, columns)),
-                sql.Literal(recorded["manual_points"]["ids"]),
-            )
-        )
-        connection.execute(
-            sql.SQL("create view {}.feed_quality as select * from audit.feed_quality_as_of({})").format(
-                sql.Identifier(SCRATCH), sql.Literal(recorded["build_id"])
-            )
-        )
-
-
-def _dbt(settings: Settings, select: str, variables: dict[str, object]) -> None:
-    # fct_indicator_case shows all runs of mart and is none of this one's numbers, the tests judged the build then, and
-    # no score asks the others.
-    exclude = ("fct_indicator_case", "event_version", "lifecycle_anomaly", "orphan", "resource_type:test")
-    done = dbt.run(settings, select, {**variables, "scratch": SCRATCH}, exclude=exclude, work="dbt_verify")
-    if not done.is_ok:
-        raise Refused(f"recomputing failed, which proves nothing: {done.complaint}")
-
-
-def _compare(connection: psycopg.Connection, release: Release, some: int | None) -> list[Difference]:
-    return [
-        *_compare_rows(connection, release, "unit_score", ("unit_code",)),
-        *_compare_rows(connection, release, "unit_indicator", ("unit_code", "indicator_code")),
-        *_compare_evidence(connection, release, some),
-    ]
-
-
-def _compare_rows(
-    connection: psycopg.Connection, release: Release, table: str, key: tuple[str, ...]
-) -> list[Difference]:
-    def rows(place: sql.Composable, condition: str) -> dict[tuple, dict]:
-        with connection.cursor(row_factory=dict_row) as cursor:
-            cursor.execute(sql.SQL("select * from {} where {}").format(place, sql.SQL(condition)), [release.release_id])
-            return {tuple(row[name] for name in key): row for row in cursor}
-
-    frozen = _frozen_columns(connection, release, table)
-    published = rows(sql.Identifier("publish", table), "release_id = %s")
-    recomputed = rows(sql.Identifier(SCRATCH, f"fct_{table}"), "%s is not null")
-    found = []
-    for place in sorted(published.keys() | recomputed.keys()):
-        unit, indicator = (*place, None)[:2]
-        before, after = published.get(place), recomputed.get(place)
-        if before is None or after is None:
-            told = ["有" if row else "无" for row in (before, after)]
-            found.append(Difference(table, unit, indicator, "row", *told))
-            continue
-        found += [
-            Difference(table, unit, indicator, name, _said(before[name]), _said(after[name]))
-            for name in after
-            if name in frozen and before[name] != after[name]
-        ]
-    return found
-
-
-def _frozen_columns(connection: psycopg.Connection, release: Release, kind: str) -> set[str]:
-    """The columns that the rows of a release were made with: one that came later says nothing of them."""
-    asked = {"scheme": release.scheme_id, "period": release.period, "revision": release.revision, "kind": kind}
-    return {name for (name,) in connection.execute(_FROZEN_COLUMNS, asked)}
-
-
-def _compare_law(connection: psycopg.Connection, release: Release, run: Run) -> list[Difference]:
-    """What was published of the law against the scheme that the release names; not how the code words it."""
-    found = []
-    for mart_table, rows in law(run.scheme, run.period).items():
-        table = mart_table.removeprefix("dim_")
-        if not _frozen_columns(connection, release, table):
-            continue  # released before the law was frozen with it
-        with connection.cursor(row_factory=dict_row) as cursor:
-            query = sql.SQL("select * from {} where release_id = %s order by row_no").format(
-                sql.Identifier("publish", table)
-            )
-            published = cursor.execute(query, [release.release_id]).fetchall()
-        if len(published) != len(rows):
-            found.append(Difference(table, release.scheme_id, None, "row", str(len(published)), str(len(rows))))
-        found += [
-            Difference(table, release.scheme_id, row.get("indicator_code"), name, _said(told[name]), _said(row[name]))
-            for told, row in zip(published, rows, strict=False)
-            for name in row
-            if name not in IN_WORDS and told[name] != row[name]
-        ]
-    return found
-
-
-# Of evidence a revision holds only what moved: where nothing did, the rows are those of the one before.
-_FROZEN_COLUMNS = """
-select jsonb_object_keys(newest.data)
-from (
-    select frozen.data
-    from publish.release
-    inner join publish.frozen_row as frozen using (closing_id)
-    where release.scheme_id = %(scheme)s and release.period = %(period)s and release.revision <= %(revision)s
-        and frozen.kind = %(kind)s
-    order by release.revision desc, frozen.row_no
-    limit 1
-) as newest
-"""
-
-
-def _said(value: object) -> str | None:
-    return None if value is None else str(value)
-
-
-def _compare_evidence(connection: psycopg.Connection, release: Release, some: int | None) -> list[Difference]:
-    frozen = _frozen_columns(connection, release, "evidence") or set(_COMPARED)
-    names = [name for name in _COMPARED if name in frozen]
-    query = sql.SQL(_EVIDENCE).format(
-        scratch=sql.Identifier(SCRATCH),
-        of_evidence=sql.SQL(", ").join(sql.Identifier("evidence", name) for name in names),
-        columns=sql.SQL(", ").join(map(sql.Identifier, names)),
-    )
-    told = connection.execute(query, {"release": release.release_id, "some": some}).fetchall()
-    found = []
-    for unit, indicator, subject, case, before, after in told:
-        if before is None or after is None:
-            was, is_now = ("有" if row else "无" for row in (before, after))
-            found.append(Difference("evidence", unit, indicator, subject, was, is_now, case))
-            continue
-        found += [
-            Difference("evidence", unit, indicator, name, _said(before[name]), _said(after[name]), case)
-            for name in names
-            if before[name] != after[name]
-        ]
-    return found
-
-
-_COMPARED = (
-    *("unit_code", "indicator_code", "subject_kind", "subject_id", "numerator_value", "denominator_value"),
-    *("excluded_reason", "due_at", "occurred_at", "case_id", "lost_points", "marginal_points"),
-)
-_EVIDENCE = """
-with recomputed as (
-    select {of_evidence}
-    from {scratch}.fct_evidence as evidence
-    inner join {scratch}.fct_unit_indicator as points using (unit_code, indicator_code)
-    where evidence.excluded_reason is not null or points.points < points.points_max
-),
-published as (
-    select {columns}
-    from publish.evidence_of_release
-    where release_id = %(release)s
-),
-only_published as (select * from published except all select * from recomputed),
-only_recomputed as (select * from recomputed except all select * from published),
-moved as (
-    select unit_code, indicator_code, subject_kind, subject_id, to_jsonb(only_published) as before,
-        to_jsonb(only_recomputed) as after, coalesce(only_published.case_id, only_recomputed.case_id) as case_id
-    from only_published
-    full join only_recomputed using (unit_code, indicator_code, subject_kind, subject_id)
-)
-select moved.unit_code, moved.indicator_code, moved.subject_kind || ' ' || moved.subject_id,
-    coalesce(cases.feed_code || ' ' || cases.case_no, moved.case_id), moved.before, moved.after
-from moved
-left join {scratch}.fct_case as cases on moved.case_id = cases.case_id
--- what differs in itself before what only costs something else because others differ
-order by (moved.before - '{{lost_points,marginal_points}}'::text[])
-    is not distinct from (moved.after - '{{lost_points,marginal_points}}'::text[]), 1, 2, 3
-limit %(some)s
-"""

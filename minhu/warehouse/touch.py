@@ -301,7 +301,7 @@ create temporary table called (case_id text, caller_id text, received_at timesta
 _CALLED = """
 insert into called (case_id, caller_id, received_at)
 select touched.case_id, coalesce(link.current_token, r.caller_token), r.received_at
-from build.touched_case as touched
+from {touched} as touched
 join staging.case_record as r using (feed_code, case_no)
 left join restricted.caller_link as link on link.earlier_token = r.caller_token
 where touched.is_rebuilt and r.caller_token is not null
@@ -379,7 +379,7 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     elif not is_full:
         is_full = database.one(connection, _CHANGED_FOR_ALL, parameters)[0]
     if is_full:
-        _fill_whole(connection, sql.Identifier("build", "touched_case"))
+        _fill_whole(connection, _OF_BUILD)
         return _count(connection)
     connection.execute(_NEW_TABLES)
     connection.execute(_SEEN_TABLE)
@@ -416,6 +416,29 @@ def fill_with_all_cases(connection: psycopg.Connection, schema: str) -> None:
     _fill_whole(connection, table)
 
 
+def fill_with_cases(connection: psycopg.Connection, schema: str, cases: str) -> None:
+    """Fills ``schema``.touched_case, made anew, with ``cases`` and all that their facts rest on.
+
+    ``cases``: a query of case_id, feed_code, case_no. Linked cases are rebuilt with them, earlier ones of their callers
+    only read. What rests on them in turn, later cases of the callers, is left out: nobody asks for its facts.
+    """
+    table = sql.Identifier(schema, "touched_case")
+    connection.execute(
+        sql.SQL("create unlogged table {} (like build.touched_case including indexes including statistics)").format(
+            table
+        )
+    )
+    parameters = {"window": _window(connection)}
+    connection.execute("set local random_page_cost = 1.1")  # few cases among those of years: looked up, as by a build
+    connection.execute(_NEW_TABLES)
+    _add(connection, cases, parameters, into=table)
+    _add_linked(connection, parameters, into=table)
+    connection.execute(_CALLED_TABLE)
+    _add_called(connection, touched=table)
+    _add(connection, _EARLIER, parameters, is_rebuilt=False, into=table)
+    connection.execute(sql.SQL("analyze {}").format(table))
+
+
 def _fill_whole(connection: psycopg.Connection, table: sql.Identifier) -> None:
     connection.execute(sql.SQL("insert into {} select cases.*, true from ({}) as cases").format(table, sql.SQL(_ALL)))
     connection.execute(sql.SQL("analyze {}").format(table))
@@ -427,26 +450,36 @@ def _take_links(connection: psycopg.Connection, parameters: dict) -> bool:
     return connection.execute(_TAKE_LINKS, parameters).rowcount > 0
 
 
-def _add_linked(connection: psycopg.Connection, parameters: dict) -> None:
+_OF_BUILD = sql.Identifier("build", "touched_case")
+
+
+def _add_linked(connection: psycopg.Connection, parameters: dict, *, into: sql.Identifier = _OF_BUILD) -> None:
     """Until nothing is added: a chain of transfers is touched whole."""
     connection.execute("set local enable_mergejoin = off")  # it would read all links there ever were, too
     connection.execute(_FOLLOW)
-    while _add(connection, _LINKED, parameters):
+    while _add(connection, _LINKED, parameters, into=into):
         connection.execute(_FOLLOW)
     connection.execute("set local enable_mergejoin = on")
 
 
-def _add_called(connection: psycopg.Connection) -> None:
-    connection.execute(_CALLED)
+def _add_called(connection: psycopg.Connection, *, touched: sql.Identifier = _OF_BUILD) -> None:
+    connection.execute(sql.SQL(_CALLED).format(touched=touched))
     connection.execute("analyze called")
 
 
-def _add(connection: psycopg.Connection, query: str, parameters: dict, *, is_rebuilt: bool = True) -> int:
+def _add(
+    connection: psycopg.Connection,
+    query: str,
+    parameters: dict,
+    *,
+    is_rebuilt: bool = True,
+    into: sql.Identifier = _OF_BUILD,
+) -> int:
     """How many cases ``query`` adds to the touched; those that are rebuilt are links to follow."""
     add = sql.SQL(
-        "insert into build.touched_case (case_id, feed_code, case_no, is_rebuilt)"
+        "insert into {} (case_id, feed_code, case_no, is_rebuilt)"
         " select case_id, feed_code, case_no, {} from ({}) as cases on conflict do nothing"
-    ).format(sql.Literal(is_rebuilt), sql.SQL(query))
+    ).format(into, sql.Literal(is_rebuilt), sql.SQL(query))
     if is_rebuilt:
         add = sql.SQL(
             "with added as ({} returning case_id, feed_code, case_no) insert into new_case select * from added"

@@ -394,7 +394,7 @@ def test_other_code_is_said(city, first, monkeypatch):
 
 def test_a_release_is_compared_in_the_columns_that_it_was_made_with(city, first):
     """A column that came later is empty in it, whatever it would say today; one that it has is compared."""
-    compare = import_module("minhu.publish.verify")._compare_rows
+    compare = import_module("minhu.publish.recompute")._compare_rows
     about = first, "unit_indicator", ("unit_code", "indicator_code")
     with database.connect(city) as connection:
         connection.execute("set session_replication_role = replica")

@@ -44,6 +44,7 @@ READS: dict[str, set[str]] = {
     f"releases diff {MONTH}": {"evaluator", "auditor", "unit"},
     f"verify {MONTH}": EVERYBODY,
     f"verify {MONTH} --chain-only": EVERYBODY,
+    f"verify {MONTH} --cases 2": EVERYBODY,  # who may not compute is told so
     "verify --access": {"auditor"},
     f"verify {MONTH} --strict": set(),  # it was published without a witness outside
     f"anchors show {MONTH}": EVERYBODY,

@@ -28,8 +28,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from PIL import Image
-from psycopg.rows import dict_row
-from psycopg.types.json import set_json_loads
 
 from minhu import database
 from minhu.cli import minhu
@@ -44,14 +42,13 @@ from minhu.paper.charts import as_png
 from minhu.paper.fonts import find_faces
 from minhu.publish import close, publish, verify
 from minhu.publish.anchor import parse
-from minhu.publish.chain import _rows as rows_of_release
-from minhu.publish.row_hash import BEFORE_THE_FIRST, canonical, link, read_json
 from minhu.publish.testimony import own_anchor
 from minhu.publish.witnesses import check, list_deliveries, send
 from minhu.settings import Settings
 from tests.publish import city as world
 from tests.publish.authority import Authority
 from tests.publish.city import UNWITNESSED, declare, login, rows
+from tests.publish.forging import write_hashes_anew, write_the_log_anew
 from tests.sources.web import Answer, Web
 
 MONTH = "2026-10"
@@ -266,68 +263,13 @@ def run(person: Settings, monkeypatch, *words: str):
 
 def raise_a_score(owner: psycopg.Connection) -> None:
     """U1's score becomes 99.99, and every hash of the chain is made anew: what was frozen, approved and published."""
-    set_json_loads(read_json, owner)
     owner.execute("set session_replication_role = replica")
     owner.execute(
         "update publish.frozen_row set data = data || '{\"score_100\": 99.99}'"
         " where kind = 'unit_score' and data ->> 'unit_code' = 'U1'"
     )
     owner.execute("update publish.unit_score set score_100 = 99.99 where unit_code = 'U1'")
-    with owner.cursor(row_factory=dict_row) as cursor:
-        releases = cursor.execute("select * from publish.release order by release_id").fetchall()
-    before = BEFORE_THE_FIRST
-    for release in releases:
-        content = release["input_fingerprint"]
-        frozen = "select kind, data from publish.frozen_row where closing_id = %s order by row_no"
-        for kind, data in owner.execute(frozen, [release["closing_id"]]):
-            content = link(content, canonical({"kind": kind, "data": data}))
-        at_closing = [content, release["closing_id"]]
-        owner.execute("update publish.closing set content_hash = %s where closing_id = %s", at_closing)
-        owner.execute("update assess.approval set content_hash = %s where subject_id = %s::text", at_closing)
-        chain = before
-        for table, row in list(rows_of_release(owner, release["release_id"])):
-            told = {name: value for name, value in row.items() if name not in ("hash", "previous_hash")}
-            made = link(chain, canonical(told))
-            owner.execute(
-                f"update publish.{table} set previous_hash = %s, hash = %s where release_id = %s and row_no = %s",
-                [chain, made, release["release_id"], row["row_no"]],
-            )
-            chain = made
-        release |= {"content_hash": content, "previous_hash": before}
-        del release["hash"]
-        before_this, before = before, link(chain, canonical(release))
-        owner.execute(
-            "update publish.release set content_hash = %s, previous_hash = %s, hash = %s where release_id = %s",
-            [content, before_this, before, release["release_id"]],
-        )
-
-
-def rewrite_the_log(owner: psycopg.Connection) -> None:
-    """The access log tells the new hashes, and its own are made anew."""
-    was = "substring(logged.about from '[0-9a-f]{64}$')"
-    for subjects, table, key, content in (
-        ("'closing', 'revision'", "publish.closing", "closing_id", "content_hash"),
-        ("'approval'", "assess.approval", "approval_id", "content_hash"),
-        ("'publication'", "publish.release", "release_id", "hash"),
-    ):
-        owner.execute(
-            f"update audit.access_log as logged set about = replace(about, {was}, act.{content}) from {table} as act"
-            f" where logged.subject in ({subjects}) and logged.act_id = act.{key} and {was} is not null"
-        )
-    chain = BEFORE_THE_FIRST
-    with owner.cursor(row_factory=dict_row) as cursor:
-        logged = cursor.execute(
-            "select * from audit.access_log where access_id is not null order by access_id"
-        ).fetchall()
-    for row in logged:
-        told = {name: value for name, value in row.items() if name not in ("hash", "previous_hash", "entry_id")}
-        made = link(chain, canonical(told))
-        owner.execute(
-            "update audit.access_log set previous_hash = %s, hash = %s where access_id = %s",
-            [chain, made, row["access_id"]],
-        )
-        chain = made
-    owner.execute("update audit.access_head set hash = %s", [chain])
+    write_hashes_anew(owner)
 
 
 def rewrite_what_was_sent(owner: psycopg.Connection) -> None:
@@ -343,7 +285,7 @@ def attacked(city, auditor, published, copied):
     def make(steps: int) -> Settings:
         copy = copied(city)
         with database.connect(copy) as owner:
-            for step in (raise_a_score, rewrite_the_log, rewrite_what_was_sent)[:steps]:
+            for step in (raise_a_score, write_the_log_anew, rewrite_what_was_sent)[:steps]:
                 step(owner)
         return on(copy, auditor)
 
@@ -399,7 +341,7 @@ def test_a_stamp_that_is_made_for_the_forged_line_comes_too_late(attacked, city,
     """He asks the authority anew: it stamps what he asks, with the moment of asking."""
     copy = copied(city)
     with database.connect(copy) as owner:
-        for step in (raise_a_score, rewrite_the_log, rewrite_what_was_sent):
+        for step in (raise_a_score, write_the_log_anew, rewrite_what_was_sent):
             step(owner)
         owner.execute("set session_replication_role = origin")
         owner.commit()

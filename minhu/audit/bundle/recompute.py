@@ -28,8 +28,8 @@ from minhu.load import seal
 from minhu.publish.chain import Finding, check_alone
 from minhu.publish.close import Release, find_release
 from minhu.publish.code import code_version
+from minhu.publish.recompute import SCRATCH, Difference, recompute
 from minhu.publish.stored_release import run_of
-from minhu.publish.verify import SCRATCH, Difference, recompute
 from minhu.schemes.plain import plain
 from minhu.settings import Settings
 
