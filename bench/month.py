@@ -24,6 +24,8 @@ LAST, DAY_BEFORE, PERIOD = "2026-10-31", "2026-10-30", "2026-10"
 CALLER_KEY = "07" * 32
 """Who is one caller must not depend on a key made at random: tokens of callers enter hashes of rows."""
 APPROVER = "approver"
+OWNERS = ("minhu_owner", "minhu_owner-password"), ("minhu", "postgres-password")
+"""Who owns the warehouse and where his password lies, as newer code has it, then as older."""
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,17 @@ class Installation:
         if Path(told.stdout.strip()).parent != self.checkout / "minhu":
             raise click.ClickException(f"not the package of {self.checkout} runs: {told.stdout or told.stderr}")
 
-    def address(self, user: str, password: str | None = None) -> str:
-        """URL of the warehouse on the embedded server; without a password, of its superuser."""
-        password = password or (self.home / "secrets" / "postgres-password").read_text().strip()
+    def address(self, user: str | None = None, password: str | None = None) -> str:
+        """URL of the warehouse on the embedded server; of the owner unless told."""
+        if user is None or password is None:
+            secrets = self.home / "secrets"
+            user, file = next(one for one in OWNERS if (secrets / one[1]).exists())
+            password = (secrets / file).read_text().strip()
         server = json.loads(self.minhu("status", "--json"))["postgres"]["address"]
         return f"postgresql://{user}:{quote(password, safe='')}@{server}/warehouse"
 
     def connect(self) -> psycopg.Connection:
-        """As the superuser, who was called otherwise before roles were parted."""
-        user = "postgres" if (self.checkout / "minhu" / "database" / "roles.py").exists() else "minhu"
-        return psycopg.connect(self.address(user), options="-c timezone=UTC")
+        return psycopg.connect(self.address(), options="-c timezone=UTC")
 
     def _python(self, *arguments: str, **more: str) -> subprocess.CompletedProcess:
         world = {name: value for name, value in os.environ.items() if not name.startswith("MINHU_")}

@@ -5,6 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from bench import month
 from bench.fingerprint import COMPARED_IN_PART, LEFT_OUT, compare, fingerprint, rows_of
 from minhu import database
 
@@ -78,3 +79,15 @@ def test_every_column_that_is_left_out_exists(connection):
     ).fetchall()
     listed = {(table, column) for some in (LEFT_OUT, COMPARED_IN_PART) for table in some for column in some[table]}
     assert listed - set(columns) == set()
+
+
+def test_the_owner_is_found_where_newer_and_older_code_has_him(tmp_path, monkeypatch):
+    city = month.Installation(tmp_path, tmp_path, tmp_path)
+    monkeypatch.setattr(month.Installation, "minhu", lambda *_: '{"postgres": {"address": "127.0.0.1:5432"}}')
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "postgres-password").write_text("old\n")
+    assert city.address() == "postgresql://minhu:old@127.0.0.1:5432/warehouse"
+    (secrets / "minhu_owner-password").write_text("new\n")
+    assert city.address() == "postgresql://minhu_owner:new@127.0.0.1:5432/warehouse"
+    assert city.address("gu", "p@ss") == "postgresql://gu:p%40ss@127.0.0.1:5432/warehouse"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
@@ -58,10 +59,14 @@ def show(rows: list[dict], as_json: bool, columns: Iterable[str] = (), title: st
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)\.\d+")
+"""A moment to the microsecond, as JSON keeps it; a table tells seconds."""
+
+
 def _cell(value: object) -> str:
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)
+        return ", ".join(map(_cell, value))
+    return "" if value is None else _MOMENT.sub(r"\1 \2", str(value))
 
 
 def passphrase(key: Path) -> str | None:
