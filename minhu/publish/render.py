@@ -1,6 +1,7 @@
 """Closings, differences and verifications as text for a terminal and for a log."""
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from minhu.glossary.decided import PUBLISHED, TESTIMONY
 from minhu.publish.access_log_chain import AccessCheck
@@ -43,13 +44,25 @@ def render_diff(diff: Diff) -> str:
     lines = [f"{diff.period} 第 {diff.revision} 次发布与第 {diff.base_revision} 次相比：{diff.why or ''}", "原因"]
     lines += [f"  {cause}" for cause in _some(diff.causes)] or ["  输入没有变化"]
     lines += _ledger(diff)
+    names = {
+        line.indicator_code: line.indicator_name
+        for unit in diff.ledger
+        for cause in unit.causes
+        for line in cause.lines
+        if line.indicator_code and line.indicator_name
+    }
     lines.append(f"单位（{len(diff.units)} 个得分、名次或档次有变化）")
     lines += [f"  {one}" for one in _some(diff.units)]
     lines.append(f"指标（{len(diff.indicators)} 项）")
-    lines += [f"  {one}" for one in _some(diff.indicators)]
+    lines += [f"  {one}" for one in _some(_named(diff.indicators, names))]
     lines.append(f"明细（{len(diff.cases)} 条）")
-    lines += [f"  {one}" for one in _some(diff.cases)]
+    lines += [f"  {one}" for one in _some(_named(diff.cases, names))]
     return "\n".join(lines)
+
+
+def _named(moved: tuple[Any, ...], names: dict[str, str]) -> tuple[Any, ...]:
+    """What moved, told by the names of indicators as far as the ledger knows them."""
+    return tuple(replace(one, indicator_code=names.get(one.indicator_code, one.indicator_code)) for one in moved)
 
 
 def _ledger(diff: Diff) -> list[str]:

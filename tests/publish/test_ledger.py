@@ -208,3 +208,5 @@ def test_it_reads_decision_case_indicator_points(moved):
     told = render_diff(moved[2])
     assert told.index("台账") < told.index("单位（") and "  城管局（U1）得分合计 " in told
     assert "申诉 1：获准（核实为错派，g_gu）\n" in told and "按时办结率  0/1 → 错派" in told
+    figures = told.partition("指标（")[2]
+    assert "按时办结率" in figures and "close_on_time" not in figures, "an indicator has one name on a screen"
