@@ -3,7 +3,7 @@
 Both sides are frozen rows, so a revision can be judged before anybody approves it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
@@ -126,7 +126,8 @@ class UnitLedger:
 @dataclass(frozen=True)
 class Diff:
     """A revision against the one before. ``causes``: what came, went or changed among the inputs, in words, decisions
-    first; of batches those that tell of the period's cases. ``ledger``: none where none was kept yet.
+    first; of batches those that tell of the period's cases. ``ledger``: none where none was kept yet. ``names``: of
+    indicators by code, as the revision's scheme has them; none of one that is older than they are kept.
     """
 
     scheme_id: str
@@ -140,6 +141,7 @@ class Diff:
     units: tuple[Moved, ...]
     indicators: tuple[Moved, ...]
     cases: tuple[MovedCase, ...]
+    names: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict:
         return plain(self)
@@ -194,6 +196,11 @@ def diff(
             units=_moved(connection, base, closing, "unit_score", _SCORE, names, cases),
             indicators=_moved(connection, base, closing, "unit_indicator", _INDICATOR, names, cases),
             cases=cases,
+            names={
+                code: row["indicator_name_zh"]
+                for (_, code), row in _frozen(connection, closing, "indicator").items()
+                if code is not None
+            },
         )
 
 
@@ -259,7 +266,7 @@ def _frozen(connection: psycopg.Connection, closing: Closing, kind: str) -> dict
     rows = connection.execute(
         "select data from publish.frozen_row where closing_id = %s and kind = %s", [closing.closing_id, kind]
     )
-    return {(data["unit_code"], data.get("indicator_code")): data for (data,) in rows}
+    return {(data.get("unit_code", ""), data.get("indicator_code")): data for (data,) in rows}
 
 
 def _said(value: object) -> str | None:

@@ -44,24 +44,17 @@ def render_diff(diff: Diff) -> str:
     lines = [f"{diff.period} 第 {diff.revision} 次发布与第 {diff.base_revision} 次相比：{diff.why or ''}", "原因"]
     lines += [f"  {cause}" for cause in _some(diff.causes)] or ["  输入没有变化"]
     lines += _ledger(diff)
-    names = {
-        line.indicator_code: line.indicator_name
-        for unit in diff.ledger
-        for cause in unit.causes
-        for line in cause.lines
-        if line.indicator_code and line.indicator_name
-    }
     lines.append(f"单位（{len(diff.units)} 个得分、名次或档次有变化）")
     lines += [f"  {one}" for one in _some(diff.units)]
     lines.append(f"指标（{len(diff.indicators)} 项）")
-    lines += [f"  {one}" for one in _some(_named(diff.indicators, names))]
+    lines += [f"  {one}" for one in _some(_named(diff.indicators, diff.names))]
     lines.append(f"明细（{len(diff.cases)} 条）")
-    lines += [f"  {one}" for one in _some(_named(diff.cases, names))]
+    lines += [f"  {one}" for one in _some(_named(diff.cases, diff.names))]
     return "\n".join(lines)
 
 
 def _named(moved: tuple[Any, ...], names: dict[str, str]) -> tuple[Any, ...]:
-    """What moved, told by the names of indicators as far as the ledger knows them."""
+    """What moved, told by the names of indicators."""
     return tuple(replace(one, indicator_code=names.get(one.indicator_code, one.indicator_code)) for one in moved)
 
 
