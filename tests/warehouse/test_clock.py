@@ -444,8 +444,11 @@ def facts(city) -> list[tuple]:
 def of_sessions_in(zone: str, monkeypatch):
     """Our sessions and dbt's have another zone than the city's from here on."""
 
-    def connected(target, timezone, autocommit, rows):
-        return CONNECT(target, zone, autocommit, rows)
+    def connected(target, settings, autocommit, rows):
+        connection = CONNECT(target, settings, True, rows)
+        connection.execute("select set_config('timezone', %s, false)", [zone])
+        connection.autocommit = autocommit
+        return connection
 
     @contextmanager
     def environment(settings):
