@@ -144,8 +144,11 @@ def test_rejected_rows_go_back_to_the_sender_in_his_own_columns(city, tmp_path):
 
 
 def test_a_statement_that_cannot_be_written_says_so_in_a_line(city, tmp_path):
+    made = city()
+    at = {"HOME": made.home, "CONFIG": made.config, "DROP": made.drop, "DATABASE_URL": made.database_url}
+    environment = {f"MINHU_{name}": str(value) for name, value in at.items()}
     asked = ["reconcile", "--date", "2026-10-12", "--xlsx"]
-    told = CliRunner().invoke(cli.minhu, [*asked, "/proc/day.xlsx"], obj=city())
+    told = CliRunner().invoke(cli.minhu, [*asked, "/proc/day.xlsx"], env=environment)
     assert told.exit_code == 1 and isinstance(told.exception, Refused)
-    told = CliRunner().invoke(cli.minhu, [*asked, str(tmp_path / "day.xlsx")], obj=city())
+    told = CliRunner().invoke(cli.minhu, [*asked, str(tmp_path / "day.xlsx")], env=environment)
     assert told.exit_code == 0 and [path.name for path in tmp_path.glob("*.xlsx")] == ["day.xlsx"]

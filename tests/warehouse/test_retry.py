@@ -167,7 +167,7 @@ def test_a_full_refresh_does_not_continue_a_build_of_a_day(interrupted):
 def test_a_build_that_failed_after_its_last_node_only_applies(city, monkeypatch):
     load(city, "cases", [case(1)])
 
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
