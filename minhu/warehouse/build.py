@@ -2,7 +2,8 @@
 
     lock → choose (batches, decisions, configuration, touched cases: one transaction)
          → dbt build into schema build, tests
-         → apply (one transaction: touched cases leave mart, their new rows enter, success is recorded)
+         → apply (one transaction: touched cases leave mart, their new rows enter, the counts of boards follow, success
+           is recorded)
 
 A batch accepted meanwhile, or a decision made, waits for the next build. A build that fails leaves nothing for readers,
 and the next one takes its batches and decisions. Readers see the facts of one build or of the next, never between.
