@@ -16,17 +16,6 @@ deeds as not materialized (
     from events
 ),
 
--- Who tells an event in the same words: that is the event of theirs that is nearest to it.
-echoes as (
-    select distinct on (event_id, source)
-        event_id,
-        source,
-        is_deleted
-    from {{ ref('int_event__told') }}
-    where version_no > 1
-    order by event_id asc, source asc, version_no asc
-),
-
 told_by_several as (
     select
         case_id,
@@ -42,16 +31,59 @@ shared as (
     inner join told_by_several on deeds.case_id = told_by_several.case_id and deeds.deed = told_by_several.deed
 ),
 
+echoes as (
+    select distinct on (event_id, source)
+        event_id,
+        source,
+        source_rank,
+        is_deleted
+    from {{ ref('int_event__told') }}
+    where version_no > 1
+    order by event_id asc, source asc, version_no asc
+),
+
+-- Who tells an event in the same words tells nothing of its own, and yet that is the event of theirs that is nearest to
+-- it, and near to others as one told a second apart would be.
+lessers as (
+    select
+        event_id,
+        case_id,
+        deed,
+        source,
+        source_rank,
+        occurred_at,
+        is_of_a_day,
+        unit_ref,
+        unit_codes,
+        false as is_echo
+    from shared
+    union all
+    select
+        shared.event_id,
+        shared.case_id,
+        shared.deed,
+        echoes.source,
+        echoes.source_rank,
+        shared.occurred_at,
+        shared.is_of_a_day,
+        shared.unit_ref,
+        shared.unit_codes,
+        true as is_echo
+    from echoes
+    inner join shared on echoes.event_id = shared.event_id and echoes.source <> shared.source
+    where not echoes.is_deleted
+),
+
 pairs as (
     select
         lesser.event_id,
+        lesser.is_echo,
         better.event_id as outranked_by_event_id,
         better.is_of_a_day,
         better.source_rank,
         better.source,
-        coalesce(not echoes.is_deleted, false) as is_echoed,
         row_number() over (
-            partition by lesser.event_id, better.source
+            partition by lesser.event_id, lesser.is_echo, better.source
             order by
                 greatest(lesser.occurred_at, better.occurred_at) - least(lesser.occurred_at, better.occurred_at),
                 better.occurred_at, better.event_id
@@ -59,10 +91,10 @@ pairs as (
         row_number() over (
             partition by better.event_id, lesser.source
             order by
-                greatest(lesser.occurred_at, better.occurred_at) - least(lesser.occurred_at, better.occurred_at),
-                lesser.occurred_at, lesser.event_id
+                greatest(lesser.occurred_at, better.occurred_at) - least(lesser.occurred_at, better.occurred_at) asc,
+                (lesser.event_id = better.event_id) desc, lesser.occurred_at asc, lesser.event_id asc
         ) as lesser_no
-    from shared as lesser
+    from lessers as lesser
     inner join shared as better
         on
             lesser.case_id = better.case_id
@@ -76,7 +108,6 @@ pairs as (
                 or {{ share_a_unit('lesser.unit_codes', 'better.unit_codes') }}
             )
     cross join {{ ref('stg_city') }} as city
-    left join echoes on better.event_id = echoes.event_id and lesser.source = echoes.source
     where
         lesser.source <> better.source
         and (
@@ -94,7 +125,7 @@ final as (
         event_id,
         outranked_by_event_id
     from pairs
-    where better_no = 1 and lesser_no = 1 and not is_echoed
+    where better_no = 1 and lesser_no = 1 and not is_echo
     order by event_id, is_of_a_day, source_rank, source
 )
 
