@@ -71,13 +71,7 @@ def _median_ms(connection: psycopg.Connection, name: str, asked: dict) -> float:
 
 def _lay_out(connection: psycopg.Connection, table: str, day: str, days: int) -> None:
     """Puts the newest ``days`` before themselves, `BEFORE` times, in the order in which builds write them."""
-    columns = [
-        name
-        for (name,) in connection.execute(
-            "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped",
-            [f"mart.{table}"],
-        )
-    ]
+    columns = database.columns(connection, f"mart.{table}")
     told = ", ".join(f"{day} - {days} * months.number" if name == day else name for name in columns)
     connection.execute(
         f"insert into mart.{table} ({', '.join(columns)}) select {told} from mart.{table} as newest,"

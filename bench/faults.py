@@ -268,14 +268,7 @@ from counted where batch.batch_id = counted.batch_id
 
 def _cut(connection: psycopg.Connection, table: str) -> None:
     """Lays the rows of a staging table out again, each in the batch of its day."""
-    columns = [
-        name
-        for (name,) in connection.execute(
-            "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped"
-            " and attname <> 'batch_id' order by attnum",
-            [f"staging.{table}"],
-        )
-    ]
+    columns = database.columns(connection, f"staging.{table}", without=["batch_id"])
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     own = sql.Identifier("staging", table)
     connection.execute(sql.SQL("create temporary table moved as table {}").format(own))

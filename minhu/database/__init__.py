@@ -1,6 +1,17 @@
 """The warehouse database: the server that comes with us, how to reach it, its migrations, its logins."""
 
-from minhu.database.connect import LOCK_BUILD, LOCK_CONFIG, act, connect, held, lock, one, url, without_password
+from minhu.database.connect import (
+    LOCK_BUILD,
+    LOCK_CONFIG,
+    act,
+    columns,
+    connect,
+    held,
+    lock,
+    one,
+    url,
+    without_password,
+)
 from minhu.database.migrate import MIGRATIONS, applied, migrate, outstanding
 
 __all__ = [
@@ -9,6 +20,7 @@ __all__ = [
     "MIGRATIONS",
     "act",
     "applied",
+    "columns",
     "connect",
     "held",
     "lock",

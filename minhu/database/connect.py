@@ -4,7 +4,7 @@ The embedded server is started on the first call that needs it. Every connection
 date cut from a ``timestamptz`` is the city's date whatever the server's own zone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, overload
 
@@ -99,6 +99,13 @@ def one(
     if row is None:
         raise LookupError("a query that always gives a row gave none")
     return row
+
+
+def columns(connection: psycopg.Connection, table: str, *, without: Iterable[str] = ()) -> list[str]:
+    """The names of the columns of ``schema.table``, in their order."""
+    asked = "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped"
+    found = connection.execute(f"{asked} and attname <> all(%s) order by attnum", [table, list(without)])
+    return [name for (name,) in found.fetchall()]
 
 
 def lock(connection: psycopg.Connection, name: str, *, is_shared: bool = False) -> None:

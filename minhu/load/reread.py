@@ -149,14 +149,7 @@ def _rows(
             connection, "pg_temp.reread", (batch.staging_frame(source, part.staged, old.batch_id) for part in parts)
         )
         tally = door.close()
-        names = [
-            name
-            for (name,) in connection.execute(
-                "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped"
-                " and attname <> all(%s) order by attnum",
-                [table, list(left_out)],
-            )
-        ]
+        names = database.columns(connection, table, without=left_out)
         compared = sql.SQL(_COMPARED).format(
             table=sql.Identifier(*table.split(".")), names=sql.SQL(", ").join(map(sql.Identifier, names))
         )

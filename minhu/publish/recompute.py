@@ -87,13 +87,7 @@ def scratch(
 def _make_scratch(connection: psycopg.Connection, recorded: dict) -> None:
     connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(SCRATCH)))
     connection.execute(sql.SQL("create schema {}").format(sql.Identifier(SCRATCH)))
-    columns = [
-        name
-        for (name,) in connection.execute(
-            "select attname from pg_attribute where attrelid = 'assess.manual_point_in_force'::regclass"
-            " and attnum > 0 and not attisdropped order by attnum"
-        )
-    ]
+    columns = database.columns(connection, "assess.manual_point_in_force")
     connection.execute(
         sql.SQL(
             "create view {}.manual_point_in_force as select {} from assess.manual_point where manual_point_id = any({})"

@@ -74,7 +74,8 @@ def kept_in_step(connection: psycopg.Connection, build_id: int, *, anew: bool) -
         _count(connection, "-", _OF_TOUCHED)
     yield
     reaches = database.one(connection, "select max(reaches_on) from mart.freshness")[0]
-    if reached and (reaches is None or reaches < reached or _stands_on(connection) != stood_on):
+    stands_on = _stands_on(connection)
+    if reached and (reaches is None or reaches < reached or stands_on != stood_on):
         anew = True
     if anew:
         reached = None
@@ -82,7 +83,7 @@ def kept_in_step(connection: psycopg.Connection, build_id: int, *, anew: bool) -
         connection.execute("delete from mart.agg_day")
         connection.execute("delete from mart.agg_week")
     _count(connection, "+", "" if anew else _OF_TOUCHED)
-    _add(connection, reached, reaches)
+    _add(connection, reached=reached, reaches=reaches, begins=stands_on[0])
     connection.execute("update audit.build set reaches_on = %s where build_id = %s", [reaches, build_id])
 
 
@@ -104,9 +105,11 @@ def _stands_on(connection: psycopg.Connection) -> tuple:
     )
 
 
-def _add(connection: psycopg.Connection, reached: date | None, reaches: date | None) -> None:
-    """Adds what moved to the days and weeks. The data reached to ``reached``, now they reach to ``reaches``."""
-    asked = {"reached": reached, "reaches": reaches, "begins": _stands_on(connection)[0]}
+def _add(connection: psycopg.Connection, **asked: date | None) -> None:
+    """Adds what moved to the days and weeks.
+
+    ``reached`` and ``reaches``: how far the data did and do; ``begins``: the first day of the calendar.
+    """
     for statement in (_DELTA, "analyze delta", _CELLS, "analyze cell_since", _SUM_UP, "analyze level_of_day", _CHANGED):
         connection.execute(statement, asked)
     for statement in (_DROP, _WRITE, _REACHED_WITHOUT, _WEEKS, "analyze week_of_cell", _FORGET_WEEKS, _SUM_WEEKS):

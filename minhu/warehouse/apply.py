@@ -24,7 +24,7 @@ def replace_rows(
     fills an index on them quicker and lays together what is read together. Returns how many rows ``build.table`` has.
     """
     target, built = sql.Identifier(schema, table), sql.Identifier("build", table)
-    columns = _columns(connection, f"build.{table}")
+    columns = database.columns(connection, f"build.{table}")
     key = _key(connection, f"{schema}.{table}") if keeps_same else []
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     same = _kept(connection, target, built, columns, key, sql.SQL(stale), parameters) if key else sql.SQL("false")
@@ -69,17 +69,6 @@ def _kept(
     connection.execute("analyze kept_row")
     matches = sql.SQL(" and ").join(sql.SQL("kept.{0} = rows.{0}").format(sql.Identifier(name)) for name in key)
     return sql.SQL("exists (select from kept_row as kept where {})").format(matches)
-
-
-def _columns(connection: psycopg.Connection, table: str) -> list[str]:
-    return [
-        name
-        for (name,) in connection.execute(
-            "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped"
-            " order by attnum",
-            [table],
-        )
-    ]
 
 
 def _key(connection: psycopg.Connection, table: str) -> list[str]:

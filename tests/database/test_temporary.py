@@ -17,11 +17,13 @@ from minhu.settings import PROJECT_ROOT, Settings
 
 MAKER = """
 import sys
+from pathlib import Path
 from minhu.database import embedded
-from minhu.database.temporary import _folder, _installation
-with _folder() as home:
-    embedded.start(_installation(home))
-    print(home, embedded.status(_installation(home)).pid, flush=True)
+from minhu.database.temporary import temporary
+from minhu.settings import Settings
+of = Path(sys.argv[1])
+with temporary(Settings(home=of, config=of, drop=of, database_url=None), "Asia/Shanghai") as fresh:
+    print(fresh.home, embedded.status(fresh).pid, flush=True)
     sys.stdin.read()
 """
 
@@ -37,9 +39,9 @@ def top(monkeypatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def maker(top) -> Iterator[tuple[subprocess.Popen, Path, int]]:
+def maker(top, tmp_path) -> Iterator[tuple[subprocess.Popen, Path, int]]:
     """A process that has made one, the folder, and the pid of its server."""
-    command = [sys.executable, "-c", MAKER]
+    command = [sys.executable, "-c", MAKER, str(tmp_path)]
     world = os.environ | {"TMPDIR": str(top)}
     with subprocess.Popen(
         command, cwd=PROJECT_ROOT, env=world, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
