@@ -311,7 +311,7 @@ def releases_show(settings: Settings, period: str, revision: int | None, scheme_
         f"{f'，{release.why}' if release.why else ''}\n"
         f"哈希 {release.hash}"
     )
-    show(scores, as_json=False, columns=columns.split())
+    show(scores, as_json=False, columns=[name for name in columns.split() if scores and name in scores[0]])
 
 
 @releases.command("diff", epilog=example("minhu releases diff 2026-10", "minhu releases diff 2026-10 --revision 2"))

@@ -15,9 +15,8 @@ from minhu.errors import Refused
 from minhu.export.report import Band, Cost, Group, Indicator, Issuer, Measured, Person, Release, Report, Unit, totals
 from minhu.progress import progress
 from minhu.publish.close import find_release, read_releases
-from minhu.publish.diff import Diff, diff
+from minhu.publish.diff import diff
 from minhu.publish.stored_release import stored_release
-from minhu.schemes.language.publication import Publication
 from minhu.schemes.period import Period
 from minhu.schemes.scheme import Scheme
 from minhu.schemes.words import scoring_rule
@@ -84,20 +83,12 @@ def read_report(
         indicators=indicators,
         groups=tuple(_groups(stored.run, indicators, units)),
         release=release,
-        diff=as_shown(diff(settings, period, release.revision, scheme.scheme_id, is_for_all=True), scheme.publication)
-        if release and not release.is_first
-        else None,
+        diff=None
+        if release is None or release.is_first
+        else diff(settings, period, release.revision, scheme.scheme_id, is_for_all=True),
         issuer=issuer,
         number=number,
     )
-
-
-def as_shown(found: Diff, publication: Publication) -> Diff:
-    """What a revision moved. Where the scheme publishes no places without them, and without units that else stayed."""
-    if publication.ranking:
-        return found
-    moved = [(one, tuple(change for change in one.changes if change.column != "rank_in_group")) for one in found.units]
-    return replace(found, units=tuple(replace(one, changes=changes) for one, changes in moved if changes))
 
 
 def _has_examples(scheme: Scheme) -> bool:

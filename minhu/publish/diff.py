@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Literal
 
 import psycopg
@@ -29,7 +29,8 @@ from minhu.schemes.words import limit
 from minhu.settings import Settings
 from minhu.warehouse import readings
 
-_SCORE = ("score_100", "raw_points", "assessed_points", "rank_in_group", "band")
+_SCORE = ("score_100", "raw_points", "assessed_points", "band")
+_PLACE = "rank_in_group"
 _INDICATOR = ("points", "numerator", "denominator", "value")
 
 
@@ -182,6 +183,7 @@ def diff(
             replace(one, is_unchanged=(one.unit_code, one.indicator_code, one.subject_id) in same)
             for one in _moved_cases(connection, base, closing)
         )
+        shown = (*_SCORE, _PLACE) if _shows_places(connection, closing.closing_id) else _SCORE
         decisions = _decisions(connection, base, closing, is_for_all)
         batches = _batches(connection, closing)
         return Diff(
@@ -193,7 +195,7 @@ def diff(
             is_published=closing.release_id is not None,
             causes=(*decisions.values(), *_of_batches(batches), *_of_inputs(connection, base, closing)),
             ledger=_ledger(connection, base, closing, lines, names, decisions, batches),
-            units=_moved(connection, base, closing, "unit_score", _SCORE, names, cases),
+            units=_moved(connection, base, closing, "unit_score", shown, names, cases),
             indicators=_moved(connection, base, closing, "unit_indicator", _INDICATOR, names, cases),
             cases=cases,
             names={
@@ -267,6 +269,12 @@ def _frozen(connection: psycopg.Connection, closing: Closing, kind: str) -> dict
         "select data from publish.frozen_row where closing_id = %s and kind = %s", [closing.closing_id, kind]
     )
     return {(data.get("unit_code", ""), data.get("indicator_code")): data for (data,) in rows}
+
+
+def _shows_places(connection: psycopg.Connection, closing_id: int) -> bool:
+    """Whether the scheme publishes places; what was closed before its law was kept shows none."""
+    frozen = "select data['shows_ranks'] from publish.frozen_row where closing_id = %s and kind = 'scheme'"
+    return any(shows for (shows,) in connection.execute(frozen, [closing_id]))
 
 
 def _said(value: object) -> str | None:
@@ -473,7 +481,10 @@ def list_releases(settings: Settings) -> list[Release]:
 def show_release(
     settings: Settings, period: str, revision: int | None = None, scheme_id: str | None = None
 ) -> tuple[Release, list[dict]]:
-    """A release, and its units as they were published; from `publish` alone, but for the units' names."""
+    """A release, and its units as they were published; from `publish` alone, but for the units' names.
+
+    Their places in the group only where the scheme publishes places: then they are in that order, else in their codes'.
+    """
     wanted = Period.parse(period)
     with database.connect(settings) as connection:
         release = find_release(connection, wanted.text, revision, scheme_id)
@@ -489,4 +500,8 @@ def show_release(
                 " order by scores.peer_group, scores.rank_in_group nulls last, scores.unit_code",
                 {"day": wanted.last, "release": release.release_id},
             )
-            return release, cursor.fetchall()
+            units = cursor.fetchall()
+        if not _shows_places(connection, release.closing_id):
+            units = [{name: told for name, told in one.items() if name != _PLACE} for one in units]
+            units.sort(key=itemgetter("peer_group", "unit_code"))
+        return release, units

@@ -6,11 +6,8 @@ from decimal import Decimal
 import pytest
 
 from minhu.export.figures import fixed, percent
-from minhu.export.read import as_shown
 from minhu.export.report import totals, wilson
-from minhu.publish.diff import Change, Moved
-from minhu.schemes.language.publication import Publication
-from tests.export.given import COUNT, DIFF, RATE, count, rate, unit
+from tests.export.given import COUNT, RATE, count, rate, unit
 
 
 @pytest.mark.parametrize(
@@ -49,12 +46,3 @@ def test_a_half_goes_up():
         "75.5",
         "85.72%",
     )
-
-
-def test_of_a_revision_no_place_is_told_where_the_scheme_publishes_none():
-    place = Change("rank_in_group", "名次", "9", "10")
-    first = DIFF.units[0]
-    both = (replace(first, changes=(*first.changes, place)), Moved("D9", "单位D9", None, (place,)))
-    found = replace(DIFF, units=both)
-    assert as_shown(found, Publication()) == replace(DIFF, units=(first,))
-    assert as_shown(found, Publication(ranking=True)) == found

@@ -17,6 +17,7 @@ from minhu.paper.blocks import texts
 from minhu.privacy import access_log
 from minhu.publish import close, diff, publish, revise, verify
 from minhu.publish.chain import check_chain
+from minhu.publish.diff import show_release
 from minhu.publish.stored_release import explain_release
 from minhu.scoring import explain
 from minhu.scoring import render as render_explanation
@@ -66,6 +67,8 @@ def test_what_is_published_is_what_was_closed(city, first):
     assert (first.revision, first.previous_hash) == (1, "0" * 64)
     scored = "select unit_code, score_100, rank_in_group from {} order by unit_code"
     published = rows(city, scored.format("publish.unit_score"))
+    told = [set(one) for one in show_release(city, MONTH)[1]]  # its scheme publishes bands, and no places
+    assert told and all("band" in one and "rank_in_group" not in one for one in told)
     assert published == rows(city, scored.format("mart.fct_unit_score")) and len(published) == 2
     late = (
         "select unit_code, count(*) from publish.evidence where indicator_code = 'close_on_time' group by 1 order by 1"
@@ -190,6 +193,7 @@ def test_a_revision_says_who_which_indicator_which_cases_and_why(city, first, se
     assert (moved.revision, moved.base_revision, moved.is_published) == (2, 1, True)
     # U1 had 4 of 6 in time, now 4 of 5: 1.67 becomes 15. U2 had nothing left to lose, but its count moved.
     assert {unit.unit_code for unit in moved.units} == {"U1"}
+    assert "rank_in_group" not in {change.column for unit in moved.units for change in unit.changes}
     assert {(one.unit_code, one.indicator_code) for one in moved.indicators} >= {
         ("U1", "close_on_time"),
         ("U2", "close_on_time"),
@@ -412,3 +416,17 @@ def test_a_release_is_compared_in_the_columns_that_it_was_made_with(city, first)
         connection.execute("update minhu_verify.fct_unit_indicator set points = points + 1")
         assert compare(connection, *about)
         connection.rollback()
+
+
+def test_places_are_told_where_the_scheme_publishes_them(scratch, tmp_path):
+    ours = world.make(scratch, tmp_path, scheme=lambda text: f"{text}\npublication:\n  ranking: true\n")
+    another = login(ours, "p_he", "evaluator")
+    approve(another, close(ours, MONTH).closing_id)
+    publish(another, MONTH, why=UNWITNESSED)
+    deliver(ours, [case(7, "交通局", **LATE), case(9, "城管局", **LATE)], world.LAST)
+    build(ours)
+    revise(ours, MONTH, why="迟到的数据")
+    _, units = show_release(ours, MONTH)
+    columns = {change.column for one in diff(ours, MONTH).units for change in one.changes}
+    assert [one["rank_in_group"] for one in units] == [1, 2]
+    assert {"score_100", "rank_in_group"} <= columns
