@@ -10,7 +10,7 @@ from typing import get_args
 
 from minhu import config, database
 from minhu.errors import MinhuError
-from minhu.load import seal
+from minhu.load import key_ring, seal
 from minhu.load.store import store_of
 from minhu.settings import Settings
 
@@ -119,6 +119,8 @@ def _database(settings: Settings) -> Iterator[Check]:
     yield Check("characters", encoding == "UTF8" and ctype not in ("C", "POSIX"), f"{encoding}, {ctype}; needs UTF8")
     yield Check("migrations", not missing, f"to apply: {', '.join(missing)}" if missing else "all applied")
     yield Check("time zone", zone == settings.timezone, zone)
+    if not missing:
+        yield _guarded("caller key", lambda: key_ring.told(settings))
     lacking = [what for what, is_so in stands.items() if not is_so]
     shared = settings.database_url and not settings.work_url
     told = [*lacking, *(["tasks enter as the owner: set MINHU_WORK_URL"] if shared else [])]

@@ -17,6 +17,7 @@ ROOMS = (
     "services",
     "feeds",
     "loading",
+    "keys",
     "quality",
     "warehouse",
     "assess",

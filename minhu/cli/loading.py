@@ -1,13 +1,12 @@
-"""Loading: files and days, replays, rejected rows, reconciliation, keys, retention."""
+"""Loading: files and days, replays, rejected rows, reconciliation, retention."""
 
 import json
-import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import click
 
-from minhu.cli.common import DATE, Commands, as_day, as_json_option, example, only_delivery, progress, show
+from minhu.cli.common import DATE, as_day, as_json_option, example, only_delivery, progress, show
 from minhu.cli.root import minhu
 from minhu.errors import MinhuError
 from minhu.settings import Settings
@@ -120,49 +119,6 @@ def reconcile(settings: Settings, business_date: datetime | None, xlsx: Path | N
         click.echo(json.dumps(statement.as_json(), ensure_ascii=False, indent=2))
     else:
         click.echo(as_markdown(statement))
-
-
-@minhu.group(cls=Commands)
-def keys() -> None:
-    """Keys: of the caller tokens, of who approves."""
-
-
-@keys.command("list", epilog=example("minhu keys list --json"))
-@as_json_option
-@click.pass_obj
-def keys_list(settings: Settings, as_json: bool) -> None:
-    """List the caller keys by id: the current one writes, earlier ones only recognise. No key is shown."""
-    from minhu.privacy.keys import kept_keys
-
-    show([kept.summary() for kept in kept_keys(settings)], as_json)
-
-
-@keys.command("approver", epilog=example("minhu keys approver --out ping.pem"))
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Where the key shall lie.")
-@click.option("--bare", is_flag=True, help="Without a passphrase: for a token or a safe that guards it itself.")
-def keys_approver(out: Path, bare: bool) -> None:
-    """Make a key to sign approvals with, on the approver's own machine; it never enters the warehouse.
-
-    Whoever makes logins registers the public half that is shown: minhu logins key NAME PUBLIC_KEY.
-    """
-    from minhu.publish.signed import new_key
-
-    given = None
-    if not bare:
-        given = os.environ.get("MINHU_KEY_PASSPHRASE") or click.prompt(
-            "passphrase", hide_input=True, confirmation_prompt=True
-        )
-    click.echo(new_key(out, given))
-
-
-@keys.command("rotate", epilog=example("minhu keys rotate", "minhu keys rotate --wait 600"))
-@click.option("--wait", type=click.FloatRange(min=0.1), default=10, show_default=True, help="Seconds for loads to end.")
-@click.pass_obj
-def keys_rotate(settings: Settings, wait: float) -> None:
-    """Put a new caller key in the old one's place, between loads; the old one is kept to recognise callers."""
-    from minhu.load.links import rotate_key
-
-    click.echo(f"{rotate_key(settings, wait)} is the current key; restart nothing, the next load takes it")
 
 
 @minhu.command(epilog=example("minhu prune --dry-run", "minhu prune --json"))

@@ -18,8 +18,11 @@ from minhu.settings import Settings
 def up(settings: Settings) -> None:
     """Start PostgreSQL and Airflow; print the address and the login."""
     from minhu import config, database, services
+    from minhu.load.key_ring import assert_may_load
 
     database.migrate(settings)
+    if settings.database_url:
+        assert_may_load(settings)  # beside other homes: better now than with the first load of the night
     config.sync(settings)
     address = services.up(settings, click.echo)
     click.echo(f"Airflow        {address.url}\n用户 login     {address.user}\n密码 password  {address.password}")

@@ -186,6 +186,7 @@ ACCESS = Kind(  # what the access log tells of
         "bundle": ("取出审计包", "bundle taken"),
         "export": ("导出", "export"),
         "owner_session": ("以所有者身份进入", "entered as the owner"),
+        "key_export": ("导出密钥", "keys exported"),
         "batch_release": ("放行批次", "batch released"),
         "waiver": ("豁免", "waiver"),
         "waiver_revocation": ("撤销豁免", "waiver revoked"),

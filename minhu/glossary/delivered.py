@@ -162,6 +162,11 @@ KEPT = Kind(  # what retention deletes
         "identical_rows": ("重复行", "identical rows"),
     },
 )
+KEY_USE = Kind("key_use", {"caller": ("来电人令牌", "caller tokens"), "record": ("散列编号", "hashed numbers")})
+KEY_STATE = Kind(
+    "key_state",
+    {"pending": ("待启用", "pending"), "writing": ("写入", "writing"), "retired": ("仅识别", "only recognises")},
+)
 BUILD_STATUS = Kind(
     "build_status",
     {"running": ("进行中", "running"), "succeeded": ("成功", "succeeded"), "failed": ("失败", "failed")},

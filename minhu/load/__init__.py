@@ -26,8 +26,8 @@ from minhu.load import batch, failures
 from minhu.load.ahead import ahead
 from minhu.load.batch import LoadResult, Source, not_landed, now
 from minhu.load.begun import assert_begun, today
+from minhu.load.key_ring import key_in_use, record_key
 from minhu.load.land import land, landed_file, opened
-from minhu.load.links import key_in_use
 from minhu.load.store import private_folder
 from minhu.settings import Settings
 
@@ -191,7 +191,7 @@ def _judge_and_commit(
 ) -> LoadResult:
     delivery = source.delivery
     with key_in_use(settings) as keys:
-        door = Door(source.feed, delivery, keys, record_key(settings, delivery))
+        door = Door(source.feed, delivery, keys, record_key(settings) if delivery.hashes_keys else None)
         try:
             with (
                 closing(ahead(read.read_parts(path, delivery.format, door.aside))) as frames,
@@ -206,11 +206,6 @@ def _judge_and_commit(
             refusal = BadDelivery(error.code, f"{source.feed.code}/{delivery.name} {source.name}: {error}")
             refusal.batch_id = batch.refuse(connection, source, refusal, door.tally.received or None)
             raise refusal from None
-
-
-def record_key(settings: Settings, delivery: Delivery) -> bytes | None:
-    """What hashed keys are hashed under: made when a declaration first asks for it, and never rotated."""
-    return bytes.fromhex(settings.secret("record-key")) if delivery.hashes_keys else None
 
 
 def _name(settings: Settings, path: Path) -> str:

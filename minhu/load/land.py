@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
+
 from minhu import database
 from minhu.errors import BadDelivery, Refused, foreign
 from minhu.load import seal
@@ -71,7 +73,7 @@ def opened(settings: Settings, sha256: str, whose: str = "this delivery") -> Ite
     store = store_of(settings)
     name = store.find(sha256)
     if name is None:
-        raise BadDelivery("NO_FILE", f"{whose}: its landed file is gone (kept as long as retention says)")
+        raise BadDelivery("NO_FILE", f"{whose}: its landed file is gone from {store.told}")
     if not name.endswith(seal.SUFFIX) and (path := store.path(name)):
         yield path
         return
@@ -89,8 +91,22 @@ def landed_file(settings: Settings, batch_id: int, why: str) -> Iterator[Path]:
     """
     with reading(settings, "landed_file", why, batch_id=batch_id) as connection:
         (sha256,) = database.one(connection, "select source_sha256 from audit.batch where batch_id = %s", [batch_id])
+        store = store_of(settings)
+        if store.find(sha256) is None:
+            raise BadDelivery("NO_FILE", f"batch {batch_id}: its landed file {_where(connection, store, sha256)}")
     with opened(settings, sha256, f"batch {batch_id}") as path:
         yield path
+
+
+def _where(connection: psycopg.Connection, store: Store, sha256: str) -> str:
+    """What became of a file that is not in the landing zone of this home."""
+    gone = "select max(pruned_at)::date from audit.pruned where what = 'landed_file' and source_sha256 = %s"
+    if (on := database.one(connection, gone, [sha256])[0]) is not None:
+        return f"was deleted on {on}, as retention says"
+    elsewhere = "select zone, told from restricted.home where zone_id <> %s order by seen_at desc limit 1"
+    if found := connection.execute(elsewhere, [store.identity()]).fetchone():
+        return f"is not in {store.told}: the home {found[1]} lands files in {found[0]}, set MINHU_LANDING to that"
+    return f"is not in {store.told}, and nothing says that it was deleted: restore it from a backup"
 
 
 def _bring_back(settings: Settings, store: Store, name: str, copy: Path) -> None:

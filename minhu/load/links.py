@@ -1,22 +1,9 @@
-"""The caller key as loads use it: which tokens are one caller across a rotation, and no rotation while a load runs.
-
-A load takes its keys from ``key_in_use`` and commits inside of it, with ``write_links`` in the same transaction.
-``rotate_key`` waits for the loads that run and holds off those that begin.
-"""
+"""Which tokens are one caller across a rotation (``minhu.load.key_ring``): pairs that a load writes with its batch."""
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import polars as pl
 import psycopg
-
-from minhu import database
-from minhu.errors import foreign
-from minhu.privacy import keys
-from minhu.settings import Settings
-
-LOCK_KEY = "minhu:caller-key"
 
 # Gone with the transaction.
 _SENT = """
@@ -72,25 +59,3 @@ def write_links(connection: psycopg.Connection, links: pl.DataFrame) -> int:
             copy.write(pairs.getbuffer())
         cursor.execute("analyze pg_temp.caller_link_sent")
         return cursor.execute(_WRITE).rowcount
-
-
-@contextmanager
-def key_in_use(settings: Settings) -> Iterator[tuple[bytes, ...]]:
-    """The caller keys, read now, the one that writes first; there is no rotation until the block ends.
-
-    From before the first phone is tokenised until after the commit.
-    """
-    with database.held(settings, LOCK_KEY, is_shared=True):
-        yield keys.read(settings)
-
-
-def rotate_key(settings: Settings, wait_seconds: float = 10) -> str:
-    """Puts a new caller key in the old one's place; its id. Loads that begin meanwhile wait and take the new one.
-
-    Raises Retryable when the loads that run do not end in time, Refused where the environment gives the key.
-    """
-    with database.connect(settings) as connection:
-        connection.execute("select set_config('lock_timeout', %s, false)", [f"{round(wait_seconds * 1000)}ms"])
-        with foreign.told("wait for loads", seconds=wait_seconds):
-            database.lock(connection, LOCK_KEY)
-        return keys.rotate(settings)

@@ -19,10 +19,10 @@ from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door
 from minhu.feeds.formats import read
 from minhu.hashing import file_sha256
-from minhu.load import batch, read_feed, record_key
+from minhu.load import batch, read_feed
 from minhu.load.batch import Batch, Source, now
+from minhu.load.key_ring import key_in_use, record_key
 from minhu.load.land import landed_file
-from minhu.load.links import key_in_use
 from minhu.load.store import store_of
 from minhu.privacy.keys import key_id
 from minhu.settings import Settings
@@ -138,7 +138,7 @@ def _rows(
     table = STAGING_TABLE[delivery.kind]
     with key_in_use(settings) as keys, connection.transaction(force_rollback=True):
         in_order, left_out = _as_loaded(connection, old, table, keys)
-        door = Door(feed, delivery, in_order, record_key(settings, delivery))
+        door = Door(feed, delivery, in_order, record_key(settings) if delivery.hashes_keys else None)
         connection.execute(
             sql.SQL("create temporary table reread (like {} including defaults) on commit drop").format(
                 sql.Identifier(*table.split("."))

@@ -21,6 +21,8 @@ from minhu.settings import Settings
 
 STRAY_AFTER = 24 * 3600
 _ARRIVING = ".arriving-"
+_ZONE = ".zone"
+"""What names the zone."""
 
 
 class Store(Protocol):
@@ -49,6 +51,9 @@ class Store(Protocol):
         """Seconds since a file came to its place; null when the store does not tell."""
 
     def remove(self, name: str) -> None: ...
+
+    def identity(self) -> str:
+        """Names the landing zone, by whatever path or address it is reached; made on first use."""
 
 
 def store_of(settings: Settings) -> Store:
@@ -123,6 +128,18 @@ class Folder:
     def remove(self, name: str) -> None:
         with foreign.told("landing folder", where=self.told):
             (self._root / name).unlink(missing_ok=True)
+
+    def identity(self) -> str:
+        with foreign.told("landing folder", where=self.told):
+            place = self._root / _ZONE
+            if not place.exists():
+                descriptor, draft = tempfile.mkstemp(dir=self.drafts(), prefix=_ARRIVING)
+                with os.fdopen(descriptor, "w") as file:
+                    file.write(uuid4().hex)
+                with suppress(FileExistsError):  # of two at once the second finds the first one's
+                    os.link(draft, place)
+                Path(draft).unlink()
+            return place.read_text(encoding="ascii").strip()
 
 
 class Bucket:
@@ -203,6 +220,15 @@ class Bucket:
     def remove(self, name: str) -> None:
         with self._reached(), suppress(FileNotFoundError):
             self._fs.rm_file(f"{self._root}/{name}")
+
+    def identity(self) -> str:
+        place = f"{self._root}/{_ZONE}"
+        with self._reached():
+            self._fs.invalidate_cache()
+            if not self._fs.exists(place):
+                self._fs.makedirs(self._root, exist_ok=True)
+                self._fs.pipe_file(place, uuid4().hex.encode())
+            return self._fs.cat_file(place).decode("ascii").strip()
 
     def _reached(self) -> AbstractContextManager[None]:
         return foreign.told("landing store", where=self.told)

@@ -1,7 +1,8 @@
-"""The key of the caller tokens: which one writes, which ones were, and how another takes its place.
+"""The keys of the caller tokens that a home holds. Which of them writes, the warehouse says (``minhu.load.key_ring``).
 
-Files of ``$MINHU_HOME/secrets``: ``caller-key`` writes; ``caller-key.<id>`` are earlier ones, kept while tokens of
-theirs may still have to be recognised. Only the loader's user can read them; no key is ever in the database.
+Files of ``$MINHU_HOME/secrets``: ``caller-key``, the one that wrote when this home last looked, and
+``caller-key.<id>``, earlier ones and the one that is to write next. Only the loader's user can read them; no key is
+ever in the database.
 """
 
 import fcntl
@@ -29,11 +30,9 @@ def key_id(key: bytes) -> str:
 
 @dataclass(frozen=True)
 class Kept:
-    """One key of an installation. ``since``: when it took its role; null where the environment gives the key."""
+    """One key of a home. ``since``: when its file was written; null where the environment gives the key."""
 
     key_id: str
-    role: str
-    """``current`` writes, ``earlier`` only recognises."""
     kept_in: str
     since: datetime | None
     key: bytes = field(repr=False)
@@ -41,59 +40,75 @@ class Kept:
     def summary(self) -> dict:
         """What may be shown: everything but the key."""
         since = self.since.isoformat(sep=" ", timespec="seconds") if self.since else None
-        return {"key_id": self.key_id, "role": self.role, "kept_in": self.kept_in, "since": since}
+        return {"key_id": self.key_id, "kept_in": self.kept_in, "since": since}
 
 
-def read(settings: Settings, env: Mapping[str, str] = os.environ) -> tuple[bytes, ...]:
-    """The current key, made on first use, and the earlier ones, the latest first.
+def kept_keys(settings: Settings, env: Mapping[str, str] = os.environ) -> dict[str, Kept]:
+    """The keys there are, by id; the one that a home without a warehouse would write with comes first.
 
-    Read anew each time, so that no process goes on with a key that was rotated. What is to be committed is tokenised
-    under the keys of ``minhu.load.links.key_in_use``.
+    None is made by looking. Read anew each time, so that no process goes on with a key that was rotated.
     """
-    if not env.get(CURRENT):
+    folder = settings.home / "secrets"
+    told = [(name, text) for name in (CURRENT, EARLIER) for text in env.get(name, "").split(",") if text.strip()]
+    given: list[tuple[str, datetime | None, str]] = [(name, None, text.strip()) for name, text in told]
+    files = [folder / _FILE, *sorted(folder.glob(f"{_FILE}.????????"), reverse=True)]
+    given += [_filed(path, settings.zone) for path in files if path.exists()]
+    found: dict[str, Kept] = {}
+    for kept_in, since, text in given:
+        key = as_key(text)
+        found.setdefault(key_id(key), Kept(key_id(key), kept_in, since, key))
+    return found
+
+
+def first_key(settings: Settings) -> Kept:
+    """The key that writes where nothing has been written yet; made on first use."""
+    if not os.environ.get(CURRENT):
         settings.secret(_FILE)
-    return tuple(kept.key for kept in kept_keys(settings, env))
+    return next(iter(kept_keys(settings).values()))
 
 
-def kept_keys(settings: Settings, env: Mapping[str, str] = os.environ) -> tuple[Kept, ...]:
-    """The keys there are, in the order of ``read``; none is made by looking."""
-    folder = _folder(settings)
-    given: list[tuple[str, str, datetime | None, str]] = []
-    if env.get(CURRENT):
-        given.append(("current", CURRENT, None, env[CURRENT]))
-    if not given and (folder / _FILE).exists():
-        given.append(("current", *_filed(folder / _FILE, settings.zone)))
-    given += [("earlier", EARLIER, None, text.strip()) for text in env.get(EARLIER, "").split(",") if text.strip()]
-    filed = [_filed(path, settings.zone) for path in folder.glob(f"{_FILE}.????????")]
-    given += [("earlier", *told) for told in sorted(filed, key=lambda told: told[1], reverse=True)]
-    found: dict[bytes, Kept] = {}
-    for role, kept_in, since, text in given:
-        key = _key(text)
-        found.setdefault(key, Kept(key_id(key), role, kept_in, since, key))
-    return tuple(found.values())
+def keep(settings: Settings, key: bytes) -> str:
+    """Keeps a key beside the others; its id. It is on the disk when this returns."""
+    _write(settings.home / "secrets" / f"{_FILE}.{key_id(key)}", key)
+    return key_id(key)
 
 
-def rotate(settings: Settings, env: Mapping[str, str] = os.environ) -> str:
-    """Makes a new current key, keeps the old one beside it; the id of the new one.
+def make(settings: Settings) -> str:
+    """Makes a key and keeps it beside the others; its id."""
+    return keep(settings, secrets.token_bytes(32))
 
-    Interrupted at any step it can be run again: until the last one, the old key writes. A load that read the key before
-    would go on with it: ``minhu.load.links.rotate_key`` waits for those.
+
+def put_first(settings: Settings, writing: str) -> None:
+    """Has the file ``caller-key`` be the key that writes; the one that was there stays beside it.
+
+    Interrupted, it can be run again: no key is without a file at any step.
     """
-    if env.get(CURRENT):
-        raise Refused(f"the caller key is given by {CURRENT}: put a new one there and the old one into {EARLIER}")
-    old = bytes.fromhex(settings.secret(_FILE))
-    folder = _folder(settings)
+    folder = settings.home / "secrets"
+    first, beside = folder / _FILE, folder / f"{_FILE}.{writing}"
     with (folder / f".{_FILE}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        old = bytes.fromhex(settings.secret(_FILE))
-        _write(folder / f"{_FILE}.{key_id(old)}", old)
-        fresh = secrets.token_bytes(32)
-        _write(folder / _FILE, fresh)
-    return key_id(fresh)
+        if not beside.exists():
+            return
+        if first.exists():
+            keep(settings, as_key(first.read_text()))
+        _write(first, as_key(beside.read_text()))
+        if beside.exists() and key_id(as_key(first.read_text())) == writing:
+            beside.unlink()
+
+
+def as_key(text: str) -> bytes:
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) < 16:
+        raise Refused("a caller key is not at least 32 hex digits; 64 are what a fresh one has")
+    return key
 
 
 def _write(path: Path, key: bytes) -> None:
     """All or nothing, on the disk before it has its name."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -108,21 +123,7 @@ def _write(path: Path, key: bytes) -> None:
         os.close(folder)
 
 
-def _folder(settings: Settings) -> Path:
-    return settings.home / "secrets"
-
-
 def _filed(path: Path, zone: ZoneInfo) -> tuple[str, datetime, str]:
     """Where a key lies, since when, and what the file says."""
     since = datetime.fromtimestamp(path.stat().st_mtime, zone)
     return str(path), since, path.read_text().strip()
-
-
-def _key(text: str) -> bytes:
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) < 16:
-        raise Refused("a caller key is not at least 32 hex digits; 64 are what a fresh one has")
-    return key

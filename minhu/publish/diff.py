@@ -501,7 +501,8 @@ def show_release(
                 {"day": wanted.last, "release": release.release_id},
             )
             units = cursor.fetchall()
-        if not _shows_places(connection, release.closing_id):
+        shows = "select from publish.scheme where release_id = %s and shows_ranks"
+        if connection.execute(shows, [release.release_id]).fetchone() is None:
             units = [{name: told for name, told in one.items() if name != _PLACE} for one in units]
             units.sort(key=itemgetter("peer_group", "unit_code"))
         return release, units

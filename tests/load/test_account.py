@@ -177,12 +177,12 @@ def test_what_a_sender_does_not_have_stands_in_the_manifest(city):
 
 
 def test_a_hashed_number_is_the_same_in_every_delivery_and_after_the_callers_key_was_rotated(city):
-    from minhu.load.links import rotate_key
+    from minhu.load.key_ring import rotate
 
     columns = CASES["columns"] | {"case_no": {"of": ["来电号码", "受理时间"], "key": "hashed"}}
     installation = city([{}], columns=columns)
     first = load(installation)
-    rotate_key(installation)
+    rotate(installation)
     replay(installation, first.batch_id)
     numbers = query(installation, "select distinct case_no from staging.case_record")
     assert len(numbers) == 1 and "13800001111" not in json.dumps(numbers)

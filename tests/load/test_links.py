@@ -12,12 +12,12 @@ import psycopg
 import pytest
 
 from minhu import database
-from minhu.errors import Refused, Retryable
+from minhu.errors import Retryable
 from minhu.load import batch, load_file
-from minhu.load.links import LOCK_KEY, key_in_use, rotate_key, write_links
+from minhu.load.key_ring import LOCK_KEY, key_in_use, rotate
+from minhu.load.links import write_links
 from minhu.privacy.callers import caller_links, tokenise
-from minhu.privacy.keys import key_id, rotate
-from minhu.privacy.keys import read as caller_keys
+from minhu.privacy.keys import key_id
 from minhu.settings import PROJECT_ROOT
 from tests import given
 
@@ -141,9 +141,10 @@ def test_two_loads_of_the_same_callers_in_opposite_orders_do_not_deadlock(wareho
 def test_a_rotation_waits_for_a_load_and_says_so(warehouse):
     with key_in_use(warehouse) as (current, *_):
         with pytest.raises(Retryable, match="loads are running"):
-            rotate_key(warehouse, wait_seconds=0.1)
-        assert caller_keys(warehouse)[0] == current, "nothing has changed"
-    fresh = rotate_key(warehouse, wait_seconds=0.1)
+            rotate(warehouse, wait_seconds=0.1)
+        with key_in_use(warehouse) as keys:
+            assert keys[0] == current, "nothing has changed"
+    fresh = rotate(warehouse, wait_seconds=0.1).key_id
     with key_in_use(warehouse) as keys:
         assert key_id(keys[0]) == fresh and keys[1] == current
 
@@ -155,17 +156,18 @@ def load(city, number, day):
 
 def test_a_load_holds_off_a_rotation_until_it_has_committed(scratch, tmp_path, monkeypatch):
     city = scratch(given.config(tmp_path / "config"))
-    old = key_id(caller_keys(city)[0])
+    with key_in_use(city) as (current, *_):
+        old = key_id(current)
     real = batch.commit
 
     def commit_while_somebody_rotates(*arguments, **more):
         with pytest.raises(Retryable, match="loads are running"):
-            rotate_key(city, wait_seconds=0.1)
+            rotate(city, wait_seconds=0.1)
         return real(*arguments, **more)
 
     monkeypatch.setattr(batch, "commit", commit_while_somebody_rotates)
     load(city, "1", date(2026, 10, 12))
-    fresh = rotate_key(city, wait_seconds=0.1)
+    fresh = rotate(city, wait_seconds=0.1).key_id
     load(city, "2", date(2026, 10, 13))
     with database.connect(city) as connection:
         cases = connection.execute("select case_no, caller_key_id from staging.case_record order by 1").fetchall()
@@ -175,8 +177,8 @@ def test_a_load_holds_off_a_rotation_until_it_has_committed(scratch, tmp_path, m
 
 
 def test_a_load_that_begins_during_a_rotation_takes_the_new_key(warehouse):
-    """The settings have seen the old key; the load waits for the lock and reads again."""
-    old = caller_keys(warehouse)[0]
+    with key_in_use(warehouse) as (old, *_):
+        pass
     taken = []
 
     def load():
@@ -184,21 +186,25 @@ def test_a_load_that_begins_during_a_rotation_takes_the_new_key(warehouse):
             taken.append(keys[0])
 
     with database.held(warehouse, LOCK_KEY):
-        thread = threading.Thread(target=load)
-        thread.start()
-        thread.join(0.3)
+        begun = threading.Thread(target=load)
+        begun.start()
+        begun.join(0.3)
         assert taken == []
-        fresh = rotate(warehouse)
-    thread.join()
-    assert key_id(taken[0]) == fresh and taken[0] != old
-    assert caller_keys(warehouse)[0] == taken[0], "settings keep no key"
+        rotating = threading.Thread(target=rotate, args=[warehouse])
+        rotating.start()
+        rotating.join(0.3)
+    rotating.join()
+    begun.join()
+    with key_in_use(warehouse) as keys:
+        assert keys[:2] != (old,) and keys[1] == old
+    assert taken[0] in keys[:2], "one or the other came first; neither wrote with a key that was none"
 
 
 def test_a_load_that_fails_or_is_killed_gives_the_lock_back(warehouse):
     with database.connect(warehouse, autocommit=True) as load:
         with pytest.raises(psycopg.errors.DivisionByZero), key_in_use(warehouse), load.transaction():
             load.execute("select 1 / 0")
-        rotate_key(warehouse, wait_seconds=0.1)
+        rotate(warehouse, wait_seconds=0.1)
     killed = subprocess.run(
         [sys.executable, "-c", KILLED],
         env={**os.environ, "MINHU_HOME": str(warehouse.home), "MINHU_DATABASE_URL": warehouse.database_url},
@@ -207,21 +213,15 @@ def test_a_load_that_fails_or_is_killed_gives_the_lock_back(warehouse):
         capture_output=True,
     )
     assert killed.returncode == -signal.SIGKILL
-    rotate_key(warehouse, wait_seconds=5)
+    rotate(warehouse, wait_seconds=5)
 
 
 KILLED = """
 import os, signal
 from minhu.load import batch, load_file
-from minhu.load.links import key_in_use
+from minhu.load.key_ring import key_in_use
 from minhu.settings import Settings
 settings = Settings.from_env()
 with key_in_use(settings):
     os.kill(os.getpid(), signal.SIGKILL)
 """
-
-
-def test_a_key_of_the_environment_is_rotated_there(warehouse, monkeypatch):
-    monkeypatch.setenv("MINHU_CALLER_KEY", "01" * 32)
-    with pytest.raises(Refused, match="MINHU_CALLER_KEYS_OLD"):
-        rotate_key(warehouse)

@@ -122,7 +122,9 @@ def test_a_landed_file_goes_when_its_batch_is_old_and_a_replay_says_so(city):
     assert query(city, "select batch_id, what, rows, kept_days, length(source_sha256) from audit.pruned") == [
         (old, "landed_file", None, 100, 64)
     ]
-    with pytest.raises(BadDelivery, match=f"batch {old}: its landed file is gone"):
+    with pytest.raises(
+        BadDelivery, match=rf"batch {old}: its landed file was deleted on \d{{4}}-\d\d-\d\d, as retention says"
+    ):
         replay(city, old)
     assert replay(city, young).outcome == "loaded"
     assert prune(city) == []

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from minhu import database
 from minhu.cli import minhu
 from minhu.load import load_file, replay
-from minhu.load.links import rotate_key
+from minhu.load.key_ring import rotate
 from minhu.load.reread import drawn, reread
 from minhu.privacy import access_log
 from minhu.publish import close, publish, revise, verify
@@ -138,7 +138,7 @@ def test_a_file_that_was_changed_or_is_gone_is_told(city, copied):
 
 def test_a_new_caller_key_a_replay_and_a_new_declaration_are_no_change(city, copied):
     copy = copied(city)
-    rotate_key(copy)
+    rotate(copy)
     assert reread(copy, [1, 2], "x").deviations == ()
     again = replay(copy, 1).batch_id
     assert reread(copy, [1, again], "x").deviations == ()

@@ -115,7 +115,8 @@ ACTS: dict[str, set[str]] = {
 
 WITHOUT_DATABASE = {
     "up", "down", "status", "doctor", "psql", "simulate", "demo", "dictionary",
-    "keys list", "keys rotate", "keys approver", "quality coverage", "quality rules",
+    "keys list", "keys rotate", "keys export", "keys import", "keys approver", "homes list", "homes forget",
+    "quality coverage", "quality rules",
     "feeds list", "feeds check", "feeds new", "feeds preview", "feeds schema", "feeds contract",
     "anchors check", "schemes list", "schemes check", "schemes try", "schemes diff",
 }  # fmt: skip

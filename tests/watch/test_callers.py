@@ -7,7 +7,7 @@ import pytest
 
 from minhu import database
 from minhu.load import load_file
-from minhu.load.links import rotate_key
+from minhu.load.key_ring import rotate
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse import build as build_module
 from minhu.warehouse.build import BuildFailed, build
@@ -98,7 +98,7 @@ def test_repeats_match_across_two_rotations_as_if_the_key_had_never_changed(city
         if step in ("third", "fourth"):
             assert "4" in touched(where) and "3" not in touched(where)
 
-    deliver(city, rotate_key, build_and_look)
+    deliver(city, rotate, build_and_look)
     assert query(city, REPEATS) == [("4", "9"), ("5", "4"), ("6", "8"), ("7", "2"), ("8", "1"), ("9", "6")]
     assert query(city, "select count(distinct caller_key_id) from staging.case_record") == [(3,)]
     same_anew(city, lambda: facts(city))
@@ -113,7 +113,7 @@ def test_repeats_match_across_two_rotations_as_if_the_key_had_never_changed(city
 def test_a_link_that_comes_or_goes_later_touches_the_cases_it_concerns(city, monkeypatch):
     """Two built cases of Anna, whose link comes with a third one far outside their window, and goes again by hand."""
     load(city, "first", (1, ANNA, "2026-08-01"), (2, BEN, "2026-08-01"), day=1)
-    rotate_key(city)
+    rotate(city)
     [earlier] = (city.home / "secrets").glob("caller-key.*")
     kept = earlier.rename(city.home / "elsewhere")  # the loader does not have the earlier key
     load(city, "second", (3, ANNA, "2026-08-10"), (4, BEN, "2026-11-01"), day=10)
