@@ -43,7 +43,7 @@ from minhu.simulate.traps import spoil
 from minhu.simulate.truth import Truth
 from minhu.simulate.worktime import day_number
 from minhu.simulate.writers import to_bytes
-from minhu.warehouse.completeness import missing
+from minhu.warehouse.deliveries import deliveries, not_in
 
 STAGED = ("case_record", "case_event", "callback")
 DAY = date(2026, 11, 12)
@@ -336,7 +336,7 @@ def _strike(
     """What comes of the faults of one round, by their ids; the other deliveries that are held, with the rules."""
     came = {key: _deliver(settings, fault, _given(truth, told, key)) for key, fault in placed.items()}
     findings, held = _judge_day(settings)
-    gaps = set(missing(settings, DAY))
+    gaps = {(one.feed_code, one.delivery) for one in not_in(deliveries(settings, DAY, DAY))}
     found = {}
     for key, fault in placed.items():
         rules = [pair for pair in findings.get(key, []) if pair not in baseline.get(key, [])]
@@ -486,7 +486,7 @@ def _found(
     if isinstance(came, BadDelivery):
         return Found(fault, key[0], rows, "refused", ((came.code, "critical"),))
     if came.outcome in ("unreachable", "nothing_delivered"):
-        return Found(fault, key[0], rows, "missing" if is_missing else "nothing", (("arrived", "critical"),))
+        return Found(fault, key[0], rows, "missing" if is_missing else "nothing", (("came", "critical"),))
     if came.outcome == "held":
         code = _query(settings, "select reason_code from audit.batch where batch_id = %s", came.batch_id)[0][0]
         return Found(fault, key[0], rows, "stopped", ((code, "critical"),))
@@ -569,7 +569,7 @@ def _false_alarms(report: Report, titles: dict[str, str]) -> Iterator[str]:
 def _by(code: str, severity: str, titles: dict[str, str]) -> str:
     if code in titles:
         return f"`{code}` {titles[code]}" + ("" if severity == "critical" else f" ({severity})")
-    named = {"arrived": "到达情况 completeness", "loader": "装载脱敏 the loader's mask"}
+    named = {"came": "到达情况 completeness", "loader": "装载脱敏 the loader's mask"}
     return named.get(code) or f"{code} {DOOR_REASON.zh(code)}"
 
 

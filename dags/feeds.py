@@ -19,42 +19,43 @@ from airflow.sdk import (
     get_parsing_context,
     task,
 )
-from airflow.sdk.exceptions import AirflowTimetableInvalid
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowTimetableInvalid
 
 from minhu.errors import BadDeclaration, Refused
 from minhu.feeds import Feed, load_feed
+from minhu.feeds.arrival import Arrival, of_city
 from minhu.glossary.delivered import FEED_ROLE, RECORD
 from minhu.settings import Settings
 
 POLICY = {
-    "retries": 3,
     "retry_delay": timedelta(minutes=2),
     "retry_exponential_backoff": 2,
     "max_retry_delay": timedelta(minutes=30),
     "retry_policy": ExceptionRetryPolicy([RetryRule(Refused, RetryAction.FAIL)]),  # trying again will not help
-    "execution_timeout": timedelta(minutes=30),
 }
+OF_BROKEN = {"retries": 3, "execution_timeout": timedelta(minutes=30)}
 BUSINESS_DATE = Param(
     None,
     type=["null", "string"],
     format="date",
     title="业务日期",
-    description="装载哪一天的交付；不填则为运行时刻的前一天（本市时间）",
+    description="装载哪一天的交付；不填则为运行时刻的前一天（本市时间）。尚未开始的日期不装载，已装载过的不重复",
 )
 
 
 def main() -> None:
     """Reads every declaration; inside a task only the one it is about."""
-    folder = Settings.from_env().config / "feeds"
+    settings = Settings.from_env()
     wanted = (get_parsing_context().dag_id or "").removeprefix("feed_")
-    for path in sorted(folder.glob(f"{wanted or '*'}.yml")):
+    arrivals, _ = of_city(settings.config)
+    for path in sorted((settings.config / "feeds").glob(f"{wanted or '*'}.yml")):
         try:
             feed = load_feed(path)
             schedule = nightly(feed.schedule, feed.timezone)
         except (BadDeclaration, AirflowTimetableInvalid) as error:
             broken_dag(path, str(error))
         else:
-            feed_dag(feed, schedule)
+            feed_dag(feed, schedule, arrivals)
 
 
 def nightly(cron: str, timezone: str) -> CronTriggerTimetable:
@@ -64,7 +65,7 @@ def nightly(cron: str, timezone: str) -> CronTriggerTimetable:
     return schedule
 
 
-def feed_dag(feed: Feed, schedule: CronTriggerTimetable) -> None:
+def feed_dag(feed: Feed, schedule: CronTriggerTimetable, arrivals: dict[str, Arrival]) -> None:
     @dag(
         dag_id=f"feed_{feed.code}",
         dag_display_name=f"{feed.name}（{feed.code}）",
@@ -79,10 +80,14 @@ def feed_dag(feed: Feed, schedule: CronTriggerTimetable) -> None:
     )
     def deliveries():
         for delivery in feed.deliveries:
+            terms = feed.arrival_of(delivery, arrivals)
             load.override(
                 task_id=f"load_{delivery.name}",
                 task_display_name=f"装载{RECORD.zh(delivery.kind)}（{delivery.name}）",
                 outlets=[Asset(f"minhu://staging/{feed.code}")],
+                retries=terms.retries,
+                execution_timeout=timedelta(minutes=terms.timeout_minutes),
+                pool=terms.pool or "default_pool",
             )(feed.code, delivery.name, feed.timezone)
 
     deliveries()
@@ -92,9 +97,13 @@ def feed_dag(feed: Feed, schedule: CronTriggerTimetable) -> None:
 def load(feed_code: str, delivery: str, timezone: str, *, params: Any = None, dag_run: Any = None) -> list[dict]:
     from minhu.business_date import business_date
     from minhu.load import load_delivery
+    from minhu.load.awaited import look_again_at
 
     day = business_date(params["business_date"], dag_run.logical_date or dag_run.run_after, timezone)
-    return [result.summary() for result in load_delivery(feed_code, delivery, day)]
+    results = load_delivery(feed_code, delivery, day)
+    if again := look_again_at(Settings.from_env(), feed_code, delivery, day, results):
+        raise AirflowRescheduleException(again)  # it waits and holds no slot
+    return [result.summary() for result in results]
 
 
 def broken_dag(path: Path, why: str) -> None:
@@ -106,7 +115,7 @@ def broken_dag(path: Path, why: str) -> None:
         catchup=False,
         max_active_runs=1,
         tags=["broken"],
-        default_args=POLICY | {"owner": "minhu"},
+        default_args=POLICY | OF_BROKEN | {"owner": "minhu"},
     )
     def declaration():
         refuse.override(task_display_name="声明有误")(path.stem, why)
@@ -138,7 +147,11 @@ def describe(feed: Feed) -> str:
         lines.append(
             f"| {delivery.name} | {RECORD.zh(delivery.kind)} | {delivery.mode} | {delivery.format.type} | `{where}` |"
         )
-    lines += ["", "文件被拒收不重试，请联系报送单位；服务器暂不可用会自动重试。补装某一天：触发时填写业务日期。"]
+    lines += [
+        "",
+        "未到的交付等待至宽限期满（不占槽位），逾期记为未送达并报失败；之后到达的自动补装。",
+        "文件被拒收不重试，请联系报送单位；服务器暂不可用会自动重试。补装某一天：触发时填写业务日期。",
+    ]
     return "\n".join(lines)
 
 

@@ -1,11 +1,13 @@
-"""The nightly build at the cut-off: who is missing, what may enter, the facts, the indicative scores of the month."""
+"""The nightly build, once all is in or at the cut-off: what is missing, what may enter, facts, indicative scores."""
 
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import CronTriggerTimetable, ExceptionRetryPolicy, Param, RetryAction, RetryRule, dag, task
+from airflow.sdk import Asset, CronTriggerTimetable, ExceptionRetryPolicy, Param, RetryAction, RetryRule, dag, task
+from airflow.sdk.exceptions import AirflowRescheduleException
 
 from minhu.errors import Refused
+from minhu.feeds.arrival import of_city
 from minhu.settings import Settings
 
 POLICY = {
@@ -15,21 +17,30 @@ POLICY = {
     "retry_policy": ExceptionRetryPolicy([RetryRule(Refused, RetryAction.FAIL)]),  # trying again will not help
     "execution_timeout": timedelta(hours=2),
 }
+FACTS = ("fct_case", "fct_timeliness", "fct_event", "fct_satisfaction", "fct_violation")
 DOC = """
 每日截止时刻的数仓构建，依次：
 
-1. `completeness` 到齐情况：列出业务日期没有批次的交付，只报告，不失败；
+1. `completeness` 到齐情况：须到的交付到齐即开始；未到齐则等到截止时刻与宽限期满（不占槽位），缺谁说谁，照常构建。
+   业务日期已过截止的（补跑）不等待；迟到的由 `arrivals` 补装后再构建；
 2. `judge_arrivals` 入库门禁：每个批次放行或扣留，扣留的用 `minhu quality release` 放行；
 3. `build` 构建事实表：只取已放行的批次，测试通过后一次性生效；数据库中断时自动重试，输入未变则从失败的节点接着做；
 4. `score` 当月试算分。
 """
 
 
+def begins() -> str:
+    """The cron expression of `build.earliest` in city.yml."""
+    _, terms = of_city(Settings.from_env().config)
+    hour, minute = terms.earliest.split(":")
+    return f"{int(minute)} {int(hour)} * * *"
+
+
 @dag(
     dag_id="warehouse",
     dag_display_name="数仓每日构建（warehouse）",
     doc_md=DOC,
-    schedule=CronTriggerTimetable("30 5 * * *", timezone=Settings.from_env().timezone, run_immediately=timedelta()),
+    schedule=CronTriggerTimetable(begins(), timezone=Settings.from_env().timezone, run_immediately=timedelta()),
     catchup=False,
     max_active_runs=1,
     tags=["warehouse"],
@@ -50,14 +61,16 @@ def warehouse():
         import logging
 
         from minhu.business_date import business_date
-        from minhu.warehouse.completeness import missing
+        from minhu.warehouse.deliveries import await_until, deliveries, not_in
 
         settings = Settings.from_env()
         day = business_date(params["business_date"], dag_run.logical_date or dag_run.run_after, settings.timezone)
-        absent = missing(settings, day)
-        for feed_code, delivery in absent:
-            logging.getLogger("minhu").warning("%s：%s/%s 未到", day, feed_code, delivery)
-        return {"business_date": day.isoformat(), "missing": [list(pair) for pair in absent]}
+        absent = not_in(deliveries(settings, day, day))
+        for one in absent:
+            logging.getLogger("minhu").warning("%s", one)
+        if absent and (again := await_until(settings, day)):
+            raise AirflowRescheduleException(again)  # it waits and holds no slot
+        return {"business_date": day.isoformat(), "missing": [[one.feed_code, one.delivery] for one in absent]}
 
     @task(multiple_outputs=False, task_display_name="入库门禁")
     def judge_arrivals() -> dict:
@@ -65,7 +78,7 @@ def warehouse():
 
         return quality.judge_arrivals(Settings.from_env()).summary()
 
-    @task(multiple_outputs=False, task_display_name="构建事实表")
+    @task(multiple_outputs=False, task_display_name="构建事实表", outlets=[Asset(f"minhu://mart/{it}") for it in FACTS])
     def build() -> dict:
         from minhu.warehouse.build import build
 

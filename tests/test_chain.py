@@ -20,7 +20,7 @@ from minhu.quality import judge_arrivals, judge_release
 from minhu.scoring import explain, score
 from minhu.simulate import write_city
 from minhu.warehouse.build import build
-from minhu.warehouse.completeness import missing
+from minhu.warehouse.deliveries import deliveries, not_in
 
 SCORES = Path(__file__).parent / "consistency" / "scores.csv"
 """What this city's units scored at the last commit."""
@@ -69,7 +69,7 @@ def count_records(data: bytes, format: str, fmt) -> int:
 
 
 def test_every_hotline_and_channel_delivered_on_the_last_day(city):
-    assert missing(city, LAST) == []
+    assert not_in(deliveries(city, LAST, LAST)) == []
     arrived = query(
         city,
         "select count(distinct feed_code) from audit.batch join mart.dim_feed using (feed_code)"

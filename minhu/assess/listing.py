@@ -123,6 +123,17 @@ LISTINGS = {
             and (%(state)s::text is null or (%(state)s = 'in_force') = (in_force.waiver_id is not null))
         order by made.waiver_id
     """,
+    "delivery_waivers": """
+        select made.delivery_waiver_id,
+            case when in_force.delivery_waiver_id is null then 'revoked'
+                when made.last_on < assess.city_today() then 'expired' else 'in_force' end as state,
+            made.feed_code, made.delivery, made.first_on, made.last_on, made.reason, made.waived_by, made.waived_at
+        from assess.delivery_waiver as made
+        left join assess.delivery_waiver_in_force as in_force using (delivery_waiver_id)
+        where made.revokes_id is null
+            and (%(state)s::text is null or (%(state)s = 'in_force') = (in_force.delivery_waiver_id is not null))
+        order by made.delivery_waiver_id
+    """,
     "findings": """
         select rule_id, severity, feed_code, scheme_id, period, subject, first_failed_at, last_failed_at, failures,
             age_days, waiver_id, waived_until, is_escalated

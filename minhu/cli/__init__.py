@@ -18,6 +18,7 @@ ROOMS = (
     "feeds",
     "loading",
     "keys",
+    "deliveries",
     "quality",
     "warehouse",
     "assess",

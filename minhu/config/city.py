@@ -11,6 +11,7 @@ from minhu.business_date import TIMEZONE
 from minhu.config.witnesses import Witness
 from minhu.declaration import Declared
 from minhu.declaration.slips import Wrong
+from minhu.feeds.arrival import Arrival, BuildTerms
 from minhu.feeds.canonical import EventType
 from minhu.feeds.feed import Retention, ZoneName
 
@@ -191,6 +192,10 @@ class City(Declared):
     """Who issues bulletins, by date; without an entry none is signed by a body."""
     quality: tuple[QualityTerms, ...] = ()
     """What becomes of findings, by date."""
+    arrivals: dict[str, Arrival] = Field(default_factory=dict)
+    """When deliveries are to come, by the group of their feed, ``"*"`` for all; a declaration says what differs."""
+    build: BuildTerms = BuildTerms()
+    """When the nightly build begins."""
     witnesses: tuple[Witness, ...] = ()
     """Who outside is sent the hashes of what is published, and keeps them."""
     feeds: dict[Literal["hotline", "response"], int] = Field(default_factory=dict)

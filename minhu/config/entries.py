@@ -10,7 +10,7 @@ from minhu.declaration.page import Keys, dotted
 from minhu.declaration.slips import Gathered, Slip, refuse, slip
 from minhu.errors import BadDeclaration
 from minhu.feeds import Feed, load_feeds
-from minhu.feeds.feed import Mapping
+from minhu.feeds.feed import Delivery, Mapping
 from minhu.feeds.time_formats import unread_moment
 from minhu.schemes.scheme import load_schemes
 
@@ -32,6 +32,7 @@ def _read(folder: Path) -> Entries:
     city = read_declaration(City, folder / "city.yml")
     # Entries of their own: a rule of repeats decides over the cases of its days, the others over no fact.
     own = set("retention feeds repeats readings schemes gaming quality feed_quality bulletin witnesses appeals".split())
+    own |= {"arrivals", "build"}
     put(entries, "city", city.code, city.model_dump(mode="json", exclude=own), folder / "city.yml")
     for key, data in city.repeat_rules().items():
         put(entries, "repeat_rule", key, data, folder / "city.yml")
@@ -48,6 +49,7 @@ def _read(folder: Path) -> Entries:
         for delivery in feed.deliveries:
             data = {"feed_code": feed.code, "delivery": delivery.name, "kind": delivery.kind, "mode": delivery.mode}
             put(entries, "delivery", f"{feed.code}/{delivery.name}", data, path)
+            put(entries, "arrival", f"{feed.code}/{delivery.name}", _arrival_data(feed, delivery, city), path)
     read_registers(folder, entries)
     _check_owners(entries, folder)
     for scheme in load_schemes(folder, schemes_in_force(folder)):
@@ -134,6 +136,12 @@ def _formats(feed: Feed) -> Iterator[tuple[Keys, str]]:
             yield ("deliveries", at, "formats"), format
         for keys, mapping in mapped:
             yield from ((("deliveries", at, *keys, "formats"), format) for format in mapping.formats)
+
+
+def _arrival_data(feed: Feed, delivery: Delivery, city: City) -> dict:
+    """When a delivery is to come. An entry of its own: it decides over no fact."""
+    said = feed.arrival_of(delivery, city.arrivals).model_dump(exclude={"retries", "timeout_minutes", "pool"})
+    return {"feed_code": feed.code, "delivery": delivery.name, "timezone": feed.timezone, **said}
 
 
 def _feed_data(feed: Feed) -> dict:

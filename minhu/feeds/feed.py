@@ -22,6 +22,7 @@ from minhu.declaration.page import Keys, dotted
 from minhu.declaration.slips import Slip, Wrong, nearest, refuse, refuse_all
 from minhu.declaration.wording import unknown_word
 from minhu.errors import BadDeclaration
+from minhu.feeds.arrival import Arrival, terms
 from minhu.feeds.canonical import LAYOUTS, NUMBERS, Column, EventType, Kind
 from minhu.feeds.formats import Format
 from minhu.feeds.names import fold
@@ -231,6 +232,8 @@ class Delivery(Declared):
     """Which rows of the file are this delivery's: those that fulfil every condition. The others are only counted."""
     has_no: tuple[str, ...] = ()
     """Canonical columns that the sender does not have: the gates then do not miss them."""
+    arrival: Arrival | None = None
+    """When it is to come, where that differs from the feed's."""
 
     @field_validator("only", mode="before")
     @classmethod
@@ -371,6 +374,8 @@ class Feed(Declared):
     """``not_told``: the hotline exports grants of extensions only, so that each was asked for in time."""
     retention: Retention = Retention()
     """Only where it differs from the city's."""
+    arrival: Arrival | None = None
+    """When its deliveries are to come, where that differs from the city's for its group."""
     deliveries: Annotated[tuple[Delivery, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
@@ -384,6 +389,10 @@ class Feed(Declared):
     def retention_under(self, city: Retention) -> Retention:
         """What is in force for this feed: its own numbers, the city's for the rest."""
         return city.model_copy(update=self.retention.model_dump(exclude_unset=True))
+
+    def arrival_of(self, delivery: Delivery, city: dict[str, Arrival]) -> Arrival:
+        """What is in force for a delivery: its own words, the feed's, the city's for the group, the city's for all."""
+        return terms((city.get("*"), city.get(self.group), self.arrival, delivery.arrival))
 
     def delivery(self, name: str) -> Delivery:
         for delivery in self.deliveries:

@@ -121,6 +121,7 @@ CONFIG_ENTRY = Kind(
         "feed": ("热线", "hotlines"),
         "delivery": ("交付", "deliveries"),
         "bulletin": ("通报落款", "who issues bulletins"),
+        "arrival": ("送达时限", "when deliveries are due"),
     },
 )
 BY_READING = Kind(  # whether what moved in a revision moved by another reading of the rules
@@ -162,6 +163,8 @@ ACT = Kind(  # what a login may call; the name of the function
         "describe": ("写列注释", "describe columns"),
         "score_feeds": ("数据质量评分", "score feeds"),
         "hold": ("加内部锁", "take locks of the house"),
+        "waive_delivery": ("豁免送达", "waive deliveries"),
+        "revoke_delivery_waiver": ("撤销送达豁免", "revoke waivers of deliveries"),
         "seal_access": ("封存访问日志", "seal the access log"),
         "end_sessions_in_the_way": ("终止占锁会话", "end sessions in the way"),
     },

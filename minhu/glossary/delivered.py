@@ -37,6 +37,21 @@ BATCH_STATUS = Kind(  # missing: a delivery of which no batch came; failed: the 
         "failed": ("装载失败", "load failed"),
     },
 )
+DELIVERY_STATE = Kind(  # of a delivery of a date, of which a batch may have come or not
+    "delivery_state",
+    {
+        "expected": ("未到期", "expected"),
+        "arrived": ("已到达，未能装载", "arrived, not loaded"),
+        "loaded": ("待判定", "to be judged"),
+        "accepted": ("已放行", "accepted"),
+        "held": ("扣留", "held"),
+        "refused": ("整批拒收", "refused"),
+        "late": ("迟到", "late"),
+        "missing": ("未送达", "missing"),
+        "empty": ("当日无件", "nothing that day"),
+        "waived": ("已豁免", "waived"),
+    },
+)
 VERDICT = Kind("verdict", {"accepted": ("放行", "accepted"), "held": ("扣留", "held")})
 PREVIEW = Kind(
     "preview",

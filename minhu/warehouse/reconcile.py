@@ -71,7 +71,7 @@ def reconcile(settings: Settings, business_date: date) -> Statement:
             found[feed, delivery] = figures
         failed = {
             (feed, delivery): "; ".join(starmap(_why, reasons))
-            for feed, delivery, reasons in connection.execute(_FAILED, [business_date] * 2)
+            for feed, delivery, reasons in connection.execute(_FAILED, {"date": business_date})
         }
     names, unreadable = _declared(settings)
     failed = {key: why for key, why in failed.items() if key[1] != EVERY_DELIVERY} | unreadable
@@ -116,34 +116,10 @@ group by feed_code, delivery
 """
 
 
-# Failures that nothing has mended since. What is told of a file ends what failed with that file; what failed with the
-# source, where no file has a name, is ended by anything told later. A replay that fails leaves its batch as it was.
+# Failures that nothing has mended since.
 _FAILED = """
-with told as (
-    select feed_code, delivery, source_name, attempted_at as at,
-        outcome in ('failed', 'unreachable') as has_failed, coalesce(reason_code, 'SOURCE_AWAY') as code, reason
-    from audit.attempt
-    where business_date = %s and (batch_id is null or outcome = 'already_loaded')
-    union all
-    select feed_code, delivery, source_name, loaded_at, false, null, null
-    from audit.batch
-    where business_date = %s
-),
-
-ended as (
-    select
-        *,
-        case
-            when source_name = '' then max(at) filter (where not has_failed) over (partition by feed_code, delivery)
-            else max(at) filter (where not has_failed) over (partition by feed_code, delivery, source_name)
-        end as ended_at,
-        row_number() over (partition by feed_code, delivery, source_name order by at desc) as latest
-    from told
-)
-
-select feed_code, delivery, array_agg(array[code, coalesce(reason, '')] order by at) as reasons
-from ended
-where has_failed and latest = 1 and (ended_at is null or at > ended_at)
+select feed_code, delivery, array_agg(array[reason_code, coalesce(reason, '')] order by since) as reasons
+from audit.failed_loads(%(date)s, %(date)s)
 group by feed_code, delivery
 """
 

@@ -59,6 +59,8 @@ READS: dict[str, set[str]] = {
     "approvals waiting": {"evaluator", "auditor"},
     "findings list": {"evaluator", "auditor"},
     "waivers list": {"evaluator", "auditor"},
+    "deliveries list": {"evaluator", "auditor"},
+    "deliveries waivers": {"evaluator", "auditor"},
     "logins list": {"evaluator", "auditor"},
     "logins rights": EVERYBODY,
     "access list": {"auditor"},
@@ -91,6 +93,8 @@ ACTS: dict[str, set[str]] = {
     "approvals add violation 1 --reason x": set(),  # it is confirmed
     "waivers add x --feed h1 --until 2026-12-01 --reason x": set(),  # nothing failed
     "waivers revoke 1 --reason x": set(),
+    "deliveries waive h1 --from 2026-10-01 --to 2026-10-02 --reason x": {"evaluator"},
+    "deliveries unwaive 1 --reason x": {"evaluator"},
     "quality release 1 --why x": set(),  # it is not held
     f"close {MONTH}": set(),
     f"revise {MONTH} --why x": set(),
