@@ -14,6 +14,7 @@
 | ``MINHU_FONT`` | font files of PDF exports: 黑体, or 黑体 and 宋体 with a comma between | those of the set-up |
 | ``MINHU_LINEAGE`` | where OpenLineage events go: a file, or the URL they are posted to | (none are made) |
 | ``MINHU_LINEAGE_NAMESPACE`` | namespace of their jobs and datasets | ``minhu`` |
+| ``MINHU_PORTAL_URL`` | where the portal is, for links in messages | (commands are named) |
 | ``MINHU_CALLER_KEY`` | the key of caller tokens, hex | ``$MINHU_HOME/secrets/caller-key`` |
 | ``MINHU_CALLER_KEYS_OLD`` | keys before it, hex, comma-separated | ``$MINHU_HOME/secrets/caller-key.<id>`` |
 """

@@ -120,6 +120,7 @@ def test_both_drivers_of_an_external_server_are_told_to_encrypt(tmp_path: Path):
 
 def test_our_own_dags_are_the_default():
     assert sorted(path.stem for path in airflow_home.DAGS.glob("*.py")) == [
+        "arrivals",
         "assessment",
         "feeds",
         "review",

@@ -19,6 +19,7 @@ LAYERS = (  # from the ground up: a module imports its own room and what stands 
     ("feeds",),
     ("schemes",),
     ("config", "quality"),
+    ("notify",),
     ("load", "warehouse", "simulate"),
     ("scoring",),
     ("assess",),

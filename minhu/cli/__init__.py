@@ -19,6 +19,7 @@ ROOMS = (
     "loading",
     "keys",
     "deliveries",
+    "incidents",
     "quality",
     "warehouse",
     "assess",

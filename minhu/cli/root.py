@@ -1,8 +1,11 @@
 """The command line's root, on which every room hangs its commands."""
 
+from contextlib import suppress
+
 import click
 
 from minhu.cli.common import Commands
+from minhu.errors import MinhuError
 from minhu.settings import Settings
 
 
@@ -10,4 +13,15 @@ from minhu.settings import Settings
 @click.pass_context
 def minhu(context: click.Context) -> None:
     """民呼: from hotline feeds to unit scores, every row accounted for."""
-    context.obj = Settings.from_env()
+    context.obj = settings = Settings.from_env()
+    if context.invoked_subcommand not in ("up", "down") and (settings.home / "airflow" / "wanted").exists():
+        _revive(settings)
+
+
+def _revive(settings: Settings) -> None:
+    """Says where all that kept the services alive was killed, and starts it again."""
+    from minhu.services.control import revive
+
+    with suppress(MinhuError):  # the command may well work all the same, and says itself what it lacks
+        if revive(settings):
+            click.echo("minhu: the services of this home had been killed; they are being started again", err=True)

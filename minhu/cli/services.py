@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from minhu.cli.common import DATE, as_json_option, example, show
+from minhu.cli.common import DATE, Commands, as_json_option, example, show
 from minhu.cli.root import minhu
 from minhu.settings import Settings
 
@@ -36,6 +36,29 @@ def down(settings: Settings) -> None:
 
     services.down(settings)
     click.echo("stopped")
+
+
+@minhu.group(cls=Commands)
+def service() -> None:
+    """The installation as a service of the machine."""
+
+
+@service.command("install", epilog=example("sudo .venv/bin/minhu service install --user minhu"))
+@click.option("--user", required=True, help="The user it runs as, who owns the home; never root.")
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default="/etc/systemd/system",
+    show_default=True,
+    help="Where systemd reads units.",
+)
+@click.pass_obj
+def service_install(settings: Settings, user: str, folder: Path) -> None:
+    """Write a hardened systemd unit that brings all up at boot, keeps it alive, and takes it down in peace."""
+    from minhu.services.units import write_unit
+
+    click.echo(f"{write_unit(settings, user, folder)}: systemctl daemon-reload && systemctl enable --now minhu")
 
 
 @minhu.command(epilog=example("minhu status --json"))

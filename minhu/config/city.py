@@ -8,6 +8,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, model_validator
 
 from minhu.business_date import TIMEZONE
+from minhu.config.notify import Notify
 from minhu.config.witnesses import Witness
 from minhu.declaration import Declared
 from minhu.declaration.slips import Wrong
@@ -196,6 +197,8 @@ class City(Declared):
     """When deliveries are to come, by the group of their feed, ``"*"`` for all; a declaration says what differs."""
     build: BuildTerms = BuildTerms()
     """When the nightly build begins."""
+    notify: Notify = Notify()
+    """Who is told of faults, and how."""
     witnesses: tuple[Witness, ...] = ()
     """Who outside is sent the hashes of what is published, and keeps them."""
     feeds: dict[Literal["hotline", "response"], int] = Field(default_factory=dict)

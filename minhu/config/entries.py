@@ -32,7 +32,7 @@ def _read(folder: Path) -> Entries:
     city = read_declaration(City, folder / "city.yml")
     # Entries of their own: a rule of repeats decides over the cases of its days, the others over no fact.
     own = set("retention feeds repeats readings schemes gaming quality feed_quality bulletin witnesses appeals".split())
-    own |= {"arrivals", "build"}
+    own |= {"arrivals", "build", "notify"}
     put(entries, "city", city.code, city.model_dump(mode="json", exclude=own), folder / "city.yml")
     for key, data in city.repeat_rules().items():
         put(entries, "repeat_rule", key, data, folder / "city.yml")

@@ -160,6 +160,11 @@ def stop(settings: Settings) -> bool:
         return _stop(_cluster(settings))
 
 
+def is_alive(settings: Settings) -> bool:
+    """Whether a server of this home lives, one that still recovers too; asks it nothing and creates nothing."""
+    return _cluster(settings).is_alive()
+
+
 def status(settings: Settings) -> Status:
     """Where the server is and how it is; creates nothing and waits for nobody."""
     with foreign.told("embedded server", home=settings.home):

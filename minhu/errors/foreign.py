@@ -160,7 +160,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("sqlalchemy.exc.DBAPIError", Refused, _QUERY),
     ),
     # -- witnesses of what is published ----------------------------------------------------------------------------
-    "witness: mail": (
+    "send: mail": (
         Row(
             "smtplib.SMTPAuthenticationError",
             Refused,
@@ -171,7 +171,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("smtplib.SMTPSenderRefused", Refused, "{where} takes no mail from the declared sender"),
         Row("builtins.OSError", Retryable, "{where} is away or broke off ({kind})"),
     ),
-    "witness: http": (Row("httpx.TransportError", Retryable, "{where} is away or did not answer in time ({kind})"),),
+    "send: http": (Row("httpx.TransportError", Retryable, "{where} is away or did not answer in time ({kind})"),),
     # -- the landing zone ------------------------------------------------------------------------------------------
     "delivered file": tuple(
         Row(f"builtins.{name}", BadDelivery, "{source} cannot be read: {reason}", code="NO_FILE")

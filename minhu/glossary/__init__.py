@@ -4,12 +4,12 @@ A code means something within its kind (``EVENT_TYPE``, ``BATCH_STATUS``); ``KIN
 anywhere else fails ``tests/test_glossary.py``. Sentences that take numbers stay where they are said.
 """
 
-from minhu.glossary import cases, columns, decided, delivered, law
+from minhu.glossary import cases, columns, decided, delivered, law, watched
 from minhu.glossary.kind import Kind
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
-    for module in (cases, delivered, law, decided, columns)
+    for module in (cases, delivered, law, decided, watched, columns)
     for kind in vars(module).values()
     if isinstance(kind, Kind)
 }

@@ -30,7 +30,7 @@ def stamp(by: TimeStamp, config: Path, line: str) -> bytes:
 
     request = TimestampRequestBuilder().data(line.encode()).hash_algorithm(HashAlgorithm.SHA256).build()
     where = shown(httpx.URL(by.url))
-    with foreign.told("witness: http", where=where):
+    with foreign.told("send: http", where=where):
         answer = httpx.post(by.url, content=request.as_bytes(), headers=_KINDS, timeout=SECONDS)
     if answer.status_code != 200:
         raise Refused(f"{where} answered {answer.status_code}")

@@ -4,19 +4,14 @@ What a witness did not get is sent by whoever calls `send` next; each hash cover
 that is new is sent the newest alone.
 """
 
-import json
-import smtplib
-import ssl
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, make_msgid
 from functools import partial
 
-import httpx
 import psycopg
 from psycopg.rows import class_row, dict_row
 
@@ -25,17 +20,14 @@ from minhu.config.city import City
 from minhu.config.witnesses import Mail, TimeStamp, Webhook, Witness
 from minhu.declaration import read_declaration
 from minhu.errors import MinhuError, Refused, foreign
-from minhu.feeds.sources import HmacSigned
-from minhu.feeds.sources.http import Signed, shown
-from minhu.feeds.sources.secrets import secret
 from minhu.glossary.decided import DELIVERY_OUTCOME, WITNESS
+from minhu.notify.mail import mail, server
+from minhu.notify.web import post
 from minhu.publish import timestamp
 from minhu.schemes.plain import plain
 from minhu.settings import Settings
 
 SEAL_SECONDS = 10
-SECONDS = 20
-"""A witness that does not answer in time is asked again by the next `send`."""
 
 
 @dataclass(frozen=True)
@@ -164,9 +156,9 @@ def _deliver(settings: Settings, connection: psycopg.Connection, city: City, wit
     def attempt() -> None:
         match witness.by:
             case Mail():
-                _mail(witness.by, _letter(city, witness, witness.by, sent))
+                mail(witness.by, _letter(city, witness, witness.by, sent))
             case Webhook():
-                _post(witness.by, _told(city, witness, sent))
+                post(witness.by, _told(city, witness, sent))
             case TimeStamp():
                 receipt.append(timestamp.stamp(witness.by, settings.config, sent.line or ""))
 
@@ -218,39 +210,12 @@ def _tried(attempt: Callable[[], None]) -> str | None:
 def _reach(settings: Settings, witness: Witness) -> None:
     match witness.by:
         case Mail():
-            with _server(witness.by) as server:
-                server.noop()
+            with server(witness.by) as opened:
+                opened.noop()
         case Webhook():
-            _post(witness.by, {"probe": True, "witness": witness.name})
+            post(witness.by, {"probe": True, "witness": witness.name})
         case TimeStamp():
             timestamp.stamp(witness.by, settings.config, "minhu-anchor probe")
-
-
-@contextmanager
-def _server(by: Mail) -> Iterator[smtplib.SMTP]:
-    """The mail server, after its password."""
-    password = secret(by.secret) if by.secret else None
-    where = f"{by.server}:{by.port}"
-    closed = ssl.create_default_context()
-    with foreign.told("witness: mail", where=where, user=by.user):
-        reached = (
-            smtplib.SMTP_SSL(by.server, by.port, timeout=SECONDS, context=closed)
-            if by.security == "tls"
-            else smtplib.SMTP(by.server, by.port, timeout=SECONDS)
-        )
-        with reached as server:
-            if by.security == "starttls":
-                server.starttls(context=closed)
-            if by.user and password:
-                server.login(by.user, password)
-            yield server
-
-
-def _mail(by: Mail, letter: EmailMessage) -> None:
-    with _server(by) as server:
-        refused = server.send_message(letter)
-        if refused:
-            raise Refused(f"the mail server took it for {len(by.to) - len(refused)} of {len(by.to)} addresses")
 
 
 def _letter(city: City, witness: Witness, by: Mail, sent: Sent) -> EmailMessage:
@@ -284,15 +249,3 @@ def _told(city: City, witness: Witness, sent: Sent) -> dict[str, object]:
         "revision": sent.revision,
         "published_at": sent.published_at.isoformat(),
     }
-
-
-def _post(by: Webhook, told: dict[str, object]) -> None:
-    where = shown(httpx.URL(by.url))
-    signed = Signed(HmacSigned(type="hmac", secret=by.secret), secret(by.secret))
-    body = json.dumps(told, ensure_ascii=False).encode()
-    with foreign.told("witness: http", where=where):
-        answer = httpx.post(
-            by.url, content=body, headers={"Content-Type": "application/json"}, auth=signed, timeout=SECONDS
-        )
-    if not answer.is_success:
-        raise Refused(f"{where} answered {answer.status_code}")

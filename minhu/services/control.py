@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,20 @@ COMMANDS = {
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
 KEEPER = "keeper"  # beside Airflow: of no use to it, and alive while Airflow is away
+SUPERVISOR = "supervisor"
+SUPERVISED = "by another"  # by systemd, which runs a supervisor of its own
 READY_WITHIN = 120  # seconds
-PATIENCE = {"triggerer": 2}  # it may take ten seconds, and has nothing to lose: triggers are in the database
+PATIENCE = {
+    "triggerer": 2,
+    KEEPER: 2,
+    SUPERVISOR: 2,
+}  # it may take ten seconds, and has nothing to lose: triggers are in the database
+DRAIN = 60  # seconds that running tasks have to end when all is stopped
 # Tasks are forks of the scheduler's workers. What these import first no task has to: over a second of work for each.
 PRELOADED = "minhu.load, airflow.providers.standard.decorators.python"
 LAUNCH = {
-    KEEPER: ["-m", "minhu.services.keeper"],
+    KEEPER: ["-m", "minhu.watch.keeper"],
+    SUPERVISOR: ["-m", "minhu.services.supervisor"],
     "scheduler": ["-c", f"import {PRELOADED}; from airflow.__main__ import main; main()"],
 }
 
@@ -60,16 +68,22 @@ class Address:
     password: str = field(repr=False)
 
 
-def up(settings: Settings, progress: Progress = lambda _: None, dags: Path = DAGS) -> Address:
+def up(
+    settings: Settings, progress: Progress = lambda _: None, dags: Path = DAGS, *, is_supervised: bool = False
+) -> Address:
     """Starts what does not run and returns once every DAG can be triggered. Harmless when all of it runs.
 
-    ``dags`` is the folder of the DAG files. Raises Retryable when a service ends or does not come up in time, Refused
-    when a DAG file cannot be read.
+    From then on what ends is started again, until ``down``. ``dags`` is the folder of the DAG files;
+    ``is_supervised``: who calls keeps it alive himself. Raises Retryable when a service ends or does not come up in
+    time, Refused when a DAG file cannot be read.
     """
     home = AirflowHome(settings, dags)
     with _alone(home):
         _prepare(home, progress)
         _bring_up(home, progress)
+        _wanted(home).write_text(SUPERVISED if is_supervised else "")
+        if not is_supervised and not _supervisor(home).is_well:
+            _start(home, [_supervisor(home)])
     return Address(home.url, USER, home.password)
 
 
@@ -86,10 +100,68 @@ def down(settings: Settings) -> list[str]:
     stopped = []
     if home.folder.exists():
         with _alone(home):
+            _wanted(home).unlink(missing_ok=True)
+            daemons.stop([_supervisor(home)])
             stopped = _stop_all(home)
     if not settings.database_url and embedded.stop(settings):
         stopped.append("PostgreSQL")
     return stopped
+
+
+def mend(settings: Settings) -> list[str]:
+    """Starts again what ``up`` started and has ended since; the names. Nothing while ``up`` or ``down`` is at work.
+
+    What ends again and again is tried less and less often.
+    """
+    home = AirflowHome(settings)
+    if not _wanted(home).exists():
+        return []
+    with _alone(home, is_patient=False) as is_mine:
+        if not is_mine or not _wanted(home).exists():
+            return []
+        mended = []
+        if not settings.database_url and not embedded.is_alive(settings) and _may_try("PostgreSQL"):
+            embedded.start(settings)
+            mended.append("PostgreSQL")
+        is_supervised = _wanted(home).read_text() == SUPERVISED
+        every = [*_all(home), *([] if is_supervised else [_supervisor(home)])]
+        dead = [daemon for daemon in every if not daemon.is_well and _may_try(daemon.name)]
+        _start(home, dead)
+        return [*mended, *(daemon.name for daemon in dead)]
+
+
+def revive(settings: Settings) -> bool:
+    """Whether all that kept this home alive was killed, though nobody took it down; then the supervisor is started."""
+    home = AirflowHome(settings)
+    if not is_forsaken(settings):
+        return False
+    with _alone(home, is_patient=False) as is_mine:
+        if is_mine and _wanted(home).exists():
+            _start(home, [_supervisor(home)])
+    return is_mine
+
+
+def is_forsaken(settings: Settings) -> bool:
+    """Whether what `up` started is to live and nobody keeps it alive. Quick."""
+    home = AirflowHome(settings)
+    if not _wanted(home).exists() or _wanted(home).read_text() == SUPERVISED:
+        return False
+    return not any(daemon.is_well for daemon in (_supervisor(home), _keeper(home)))
+
+
+_tried: dict[str, tuple[int, float]] = {}
+
+
+def _may_try(name: str) -> bool:
+    """Whether to start it now: at once, and after so many times in a row no more than once a minute."""
+    times, at = _tried.get(name, (0, 0.0))
+    now = time.monotonic()
+    if now - at > 300:
+        times = 0
+    if times and now - at < min(60, 2**times):
+        return False
+    _tried[name] = times + 1, now
+    return True
 
 
 def status(settings: Settings) -> dict[str, dict]:
@@ -110,7 +182,7 @@ def status(settings: Settings) -> dict[str, dict]:
         "postgres": server,
     }
     told["airflow"] = {"address": home.url, "user": USER} if home.port else {"state": "never started"}
-    for daemon in _all(home):
+    for daemon in [*_all(home), _supervisor(home)]:
         state = "running" if daemon.is_well else "orphaned" if daemon.is_alive else "stopped"
         told[daemon.name] = {"state": state}
         if state == "running":
@@ -272,8 +344,10 @@ def _missing(home: AirflowHome) -> str | None:
 
 def _stop_all(home: AirflowHome) -> list[str]:
     server, *others = _daemons(home)
-    # The tasks' last words go to the API server: it ends after them.
-    return daemons.stop(others) + daemons.stop([server, _keeper(home)])
+    # Running tasks end by themselves within a while, so that none is tried again for being stopped. Their last words
+    # go to the API server: it ends after them.
+    patient = [replace(one, patience=DRAIN) if one.name == "scheduler" else one for one in others]
+    return daemons.stop(patient) + daemons.stop([server, _keeper(home)])
 
 
 def _all(home: AirflowHome) -> list[Daemon]:
@@ -281,7 +355,20 @@ def _all(home: AirflowHome) -> list[Daemon]:
 
 
 def _keeper(home: AirflowHome) -> Daemon:
-    return Daemon(KEEPER, home.folder, home.settings.logs / f"{KEEPER}.log", 2)
+    return _of_house(home, KEEPER)
+
+
+def _supervisor(home: AirflowHome) -> Daemon:
+    return _of_house(home, SUPERVISOR)
+
+
+def _of_house(home: AirflowHome, name: str) -> Daemon:
+    return Daemon(name, home.folder, home.settings.logs / f"{name}.log", PATIENCE[name])
+
+
+def _wanted(home: AirflowHome) -> Path:
+    """There from ``up`` to ``down``."""
+    return home.folder / "wanted"
 
 
 def _daemons(home: AirflowHome) -> list[Daemon]:
@@ -299,10 +386,14 @@ def _logged_in(url: str, password: str, logs: Path) -> Airflow:
 
 
 @contextmanager
-def _alone(home: AirflowHome) -> Iterator[None]:
-    """One ``up`` or ``down`` of an installation at a time."""
+def _alone(home: AirflowHome, *, is_patient: bool = True) -> Iterator[bool]:
+    """One ``up`` or ``down`` of an installation at a time. Who is not patient is told whether it is his turn."""
     for folder in (home.folder, home.logs):
         folder.mkdir(parents=True, exist_ok=True)
     with open(home.folder / "services.lock", "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if is_patient else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True

@@ -63,7 +63,12 @@ class Daemon:
     @property
     def is_well(self) -> bool:
         """Whether its first process lives: the one that the others need."""
-        return self.is_alive and self.session in [process.pid for process in self.processes()]
+        session = self.session if self.is_alive else None
+        with suppress(psutil.Error, ProcessLookupError, PermissionError):
+            return bool(
+                session and os.getsid(session) == session and psutil.Process(session).status() != psutil.STATUS_ZOMBIE
+            )
+        return False
 
     def processes(self) -> list[psutil.Process]:
         """The living processes of its session. Empty unless the lock says that the session is still ours."""

@@ -1,4 +1,4 @@
-"""The keeper of the house: a process that seals the access log and ends sessions that keep others from working.
+"""The keeper of the house: it seals the access log and ends sessions that keep others from working.
 
 Looks every second, as the login of the tasks; what it does are functions of the database (`sql/241…`). A server that
 is away it waits for and does not start.
@@ -45,8 +45,3 @@ def keep(settings: Settings) -> None:
                 log.warning("the database is away: %s", str(error).partition("\n")[0])
             is_away = True
         time.sleep(EVERY)
-
-
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    keep(Settings.from_env())

@@ -61,6 +61,8 @@ READS: dict[str, set[str]] = {
     "waivers list": {"evaluator", "auditor"},
     "deliveries list": {"evaluator", "auditor"},
     "deliveries waivers": {"evaluator", "auditor"},
+    "incidents list": {"evaluator", "auditor"},
+    "incidents told": {"auditor"},
     "logins list": {"evaluator", "auditor"},
     "logins rights": EVERYBODY,
     "access list": {"auditor"},
@@ -95,6 +97,8 @@ ACTS: dict[str, set[str]] = {
     "waivers revoke 1 --reason x": set(),
     "deliveries waive h1 --from 2026-10-01 --to 2026-10-02 --reason x": {"evaluator"},
     "deliveries unwaive 1 --reason x": {"evaluator"},
+    "incidents look": set(),
+    "incidents digest": set(),
     "quality release 1 --why x": set(),  # it is not held
     f"close {MONTH}": set(),
     f"revise {MONTH} --why x": set(),
@@ -118,8 +122,9 @@ ACTS: dict[str, set[str]] = {
 """What acts, computes or writes, and who may; nobody where the city's state refuses it to whoever asks."""
 
 WITHOUT_DATABASE = {
-    "up", "down", "status", "doctor", "psql", "simulate", "demo", "dictionary",
+    "up", "down", "service install", "status", "doctor", "psql", "simulate", "demo", "dictionary",
     "keys list", "keys rotate", "keys export", "keys import", "keys approver", "homes list", "homes forget",
+    "incidents probe",
     "quality coverage", "quality rules",
     "feeds list", "feeds check", "feeds new", "feeds preview", "feeds schema", "feeds contract",
     "anchors check", "schemes list", "schemes check", "schemes try", "schemes diff",

@@ -13,13 +13,16 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from click.testing import CliRunner
 
 from minhu import services
+from minhu.cli import minhu
 from minhu.database import embedded, roles
 from minhu.errors import Refused, Retryable
 from minhu.services import control
 from minhu.services.airflow_api import Airflow
 from minhu.services.airflow_home import AirflowHome
+from minhu.services.daemons import Daemon
 from minhu.settings import PROJECT_ROOT, Settings
 
 DAGS = '''
@@ -222,34 +225,76 @@ def test_no_process_and_no_file_of_airflow_holds_the_password_of_who_owns_the_wa
         assert [login for login, password in held.items() if password in told] == expected, path
 
 
-def test_a_killed_scheduler_is_seen_and_the_next_up_mends_it(running: services.Address, settings: Settings, dags: Path):
-    before, old = pids(settings), scheduler(settings).processes()
-    os.kill(before["scheduler"], signal.SIGKILL)
-    while scheduler(settings).is_well:
-        time.sleep(0.02)
-    assert services.status(settings)["scheduler"]["state"] == "orphaned"  # its workers wait for it for ever
-    assert services.up(settings, dags=dags) == running
-    assert [process for process in old if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []
-    assert {name for name, pid in pids(settings).items() if pid != before[name]} == {"scheduler"}
+def back(settings: Settings, before: dict[str, int], *names: str, seconds: float = 60) -> float:
+    """Waits until all of them live again as other processes; the seconds it took."""
+    began = time.monotonic()
+    while True:
+        now = pids(settings)
+        if all(now.get(name) and now[name] != before[name] for name in names):
+            return time.monotonic() - began
+        assert time.monotonic() < began + seconds, (
+            f"not back: {[name for name in names if now.get(name) == before[name]]}"
+        )
+        time.sleep(0.1)
+
+
+def test_what_is_killed_is_started_again_one_by_one(running: services.Address, settings: Settings, capsys):
+    for name in (*control.COMMANDS, control.KEEPER, control.SUPERVISOR):
+        before = pids(settings)
+        old = [process for daemon in houses(settings) if daemon.name == name for process in daemon.processes()]
+        os.kill(before[name], signal.SIGKILL)
+        took = back(settings, before, name)
+        with capsys.disabled():
+            print(f" {name} {took:.1f} s", end="")
+        gone = [process for process in old if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+        assert gone == [], "its workers would wait for it for ever"
+        assert {other for other, pid in pids(settings).items() if pid != before[other]} == {name}
     run = services.trigger(settings, "greets")
-    assert services.wait(settings, [("greets", run)], 60) == {"greets": "success"}
+    assert services.wait(settings, [("greets", run)], 90) == {"greets": "success"}
+
+
+def test_when_all_that_keeps_it_alive_is_killed_the_next_command_says_so_and_mends_it(
+    running: services.Address, settings: Settings
+):
+    before = pids(settings)
+    names = (control.SUPERVISOR, control.KEEPER, "triggerer")
+    os.kill(before[control.SUPERVISOR], signal.SIGSTOP)  # neither sees the other die
+    os.kill(before[control.KEEPER], signal.SIGSTOP)
+    for name in names:
+        os.kill(before[name], signal.SIGKILL)
+    env = {"MINHU_HOME": str(settings.home), "MINHU_CONFIG": str(settings.config), "MINHU_DROP": str(settings.drop)}
+    said = CliRunner().invoke(minhu, ["feeds", "list"], env=env)
+    assert "had been killed; they are being started again" in said.stderr and said.exit_code == 0, said.output
+    back(settings, before, *names)
+    said = CliRunner().invoke(minhu, ["feeds", "list"], env=env)
+    assert "killed" not in said.stderr
 
 
 @pytest.mark.long
-def test_a_killed_database_takes_others_with_it_and_up_mends_them_all(
+def test_a_killed_database_comes_back_with_what_it_took_along(running: services.Address, settings: Settings):
+    before = embedded.status(settings).pid
+    os.kill(before, signal.SIGKILL)
+    began = time.monotonic()
+    while embedded.status(settings).pid in (None, before):
+        assert time.monotonic() < began + 60
+        time.sleep(0.2)
+    run = services.trigger(settings, "greets")
+    assert services.wait(settings, [("greets", run)], 120) == {"greets": "success"}
+
+
+def test_up_leaves_what_keeps_it_alive_alone_and_brings_it_back(
     running: services.Address, settings: Settings, dags: Path
 ):
-    os.kill(embedded.status(settings).pid, signal.SIGKILL)
-    time.sleep(3)  # some of them notice at once, some only while `up` is at work
+    before = pids(settings)
     assert services.up(settings, dags=dags) == running
-    assert {services.status(settings)[name]["state"] for name in control.COMMANDS} == {"running"}
-    run = services.trigger(settings, "greets")
-    assert services.wait(settings, [("greets", run)], 60) == {"greets": "success"}
+    assert pids(settings) == before
+    assert services.mend(settings) == [] and services.revive(settings) is False
 
 
 def test_down_leaves_no_process_and_again_does_nothing(running: services.Address, settings: Settings):
     left = members(settings)
     assert services.down(settings) == [*list(control.COMMANDS)[1:], "api-server", control.KEEPER, "PostgreSQL"]
+    assert services.mend(settings) == [], "what was taken down stays down"
     assert [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []
     assert {services.status(settings)[name]["state"] for name in control.COMMANDS} == {"stopped"}
     assert services.status(settings)["postgres"]["state"] == "stopped"
@@ -278,13 +323,15 @@ def test_two_homes_choose_different_ports_and_keep_them(tmp_path: Path):
     assert [home.choose_port() for home in homes] == first
 
 
-def pids(settings: Settings) -> dict[str, int]:
-    return {name: services.status(settings)[name]["pid"] for name in control.COMMANDS}
+def pids(settings: Settings) -> dict[str, int | None]:
+    told = services.status(settings)
+    return {name: told[name].get("pid") for name in (*control.COMMANDS, control.KEEPER, control.SUPERVISOR)}
+
+
+def houses(settings: Settings) -> list[Daemon]:
+    home = AirflowHome(settings)
+    return [*control._all(home), control._supervisor(home)]
 
 
 def members(settings: Settings) -> list[psutil.Process]:
-    return [process for daemon in control._daemons(AirflowHome(settings)) for process in daemon.processes()]
-
-
-def scheduler(settings: Settings):
-    return next(daemon for daemon in control._daemons(AirflowHome(settings)) if daemon.name == "scheduler")
+    return [process for daemon in houses(settings) for process in daemon.processes()]

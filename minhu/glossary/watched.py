@@ -1,0 +1,36 @@
+"""What the keeper of the house finds and tells."""
+
+from minhu.glossary.kind import Kind
+
+INCIDENT = Kind(
+    "incident",
+    {
+        "missing": ("未送达", "missing"),
+        "late": ("迟到", "late"),
+        "refused": ("整批拒收", "refused"),
+        "held": ("扣留", "held"),
+        "arrived": ("已到达，未能装载", "arrived, not loaded"),
+        "build_failed": ("构建失败", "build failed"),
+        "not_built": ("久未构建", "not built for long"),
+        "gate_failed": ("发布门禁", "release gate"),
+        "approval_waits": ("待审批", "awaits approval"),
+        "disk": ("磁盘", "disk"),
+        "clock_off": ("时钟不准", "the clock is off"),
+        "calendar_ends": ("工作日历将尽", "calendar ends"),
+        "airflow_silent": ("调度停顿", "the scheduler is silent"),
+        "backup_old": ("备份过旧", "no recent backup"),
+    },
+)
+STEP = Kind(
+    "step",
+    {
+        "first": ("首次", "first"),
+        "reminder": ("再次提醒", "reminder"),
+        "last_time": ("最后提醒", "last reminder"),
+        "solved": ("已消除", "mended"),
+    },
+)
+TOLD = Kind(
+    "told",
+    {"sending": ("发送中", "being sent"), "sent": ("已发送", "sent"), "failed": ("未送出", "not sent")},
+)

@@ -1,0 +1,179 @@
+"""The faults that stand now: what is missing, held or refused, what was not built, what waits, what runs short."""
+
+import shutil
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from minhu import database
+from minhu.glossary.delivered import DELIVERY_STATE, DOOR_REASON, LOAD_FAILURE
+from minhu.settings import Settings
+from minhu.warehouse.deliveries import Delivery, read
+from minhu.watch.mends import Mend
+
+DAYS = 14
+"""So many business dates back."""
+FREE_GB = 5
+CLOCK_SECONDS = 30
+CALENDAR_DAYS = 45
+UNBUILT = timedelta(hours=26)
+"""A batch that no build has taken so long after it may be built was forgotten."""
+WAITS = timedelta(hours=4)
+"""What waits for another person is told after so long."""
+OF_DELIVERIES = ("missing", "late", "refused", "held", "arrived")
+URGENT = ("build_failed", "disk", "airflow_silent")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """``what``, ``mend``: in Chinese, for people, without anything of a citizen. Moments have a zone."""
+
+    kind: str
+    what: str
+    mend: str
+    since: datetime
+    feed_code: str | None = None
+    on_date: date | None = None
+    subject: str = ""
+
+    @property
+    def key(self) -> tuple[str, str | None, date | None, str]:
+        return self.kind, self.feed_code, self.on_date, self.subject
+
+    @property
+    def is_urgent(self) -> bool:
+        return self.kind in URGENT
+
+
+def faults(connection: psycopg.Connection, settings: Settings, now: datetime) -> list[Fault]:
+    """Every fault, those of deliveries first. Reads, and changes nothing."""
+    yesterday = now.astimezone(settings.zone).date() - timedelta(days=1)
+    found = of_deliveries(read(connection, yesterday - timedelta(days=DAYS - 1), yesterday))
+    found += _of_builds(connection, now)
+    found += _of_gates(connection)
+    found += _of_people(connection, now)
+    found += _of_the_ground(connection, settings, now)
+    return found
+
+
+def of_deliveries(found: list[Delivery]) -> list[Fault]:
+    """One for each feed, date and state: what has several deliveries is told once."""
+    together: dict[tuple[str, str, date], list[Delivery]] = defaultdict(list)
+    for one in found:
+        if one.state in OF_DELIVERIES and (one.is_mandatory or one.state not in ("late", "missing")):
+            together[one.state, one.feed_code, one.business_date].append(one)
+    return [_of_delivery(state, feed, on, some) for (state, feed, on), some in sorted(together.items())]
+
+
+def _of_delivery(state: str, feed: str, on: date, some: list[Delivery]) -> Fault:
+    names = "、".join(one.delivery for one in some)
+    why = "；".join(dict.fromkeys(_why(one) for one in some if one.reason_code))
+    due = next((f"，应于 {one.due_at:%m-%d %H:%M} 送达" for one in some if one.due_at), "")
+    what = f"{feed}/{names} {on} {DELIVERY_STATE.zh(state)}{due if state in ('late', 'missing') else ''}"
+    since = min(one.since for one in some if one.since)
+    mend = Mend[state].format(feed=feed, on=on)
+    return Fault(state, f"{what}{f'：{why}' if why else ''}", mend, since, feed, on)
+
+
+def _why(one: Delivery) -> str:
+    """By codes alone: the words of a reason may be long, and are told where the delivery is looked at."""
+    codes = (one.reason_code or "").split(", ")
+    return "、".join((LOAD_FAILURE if code in LOAD_FAILURE else DOOR_REASON).said(code) for code in codes)
+
+
+def _of_builds(connection: psycopg.Connection, now: datetime) -> list[Fault]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        failed = cursor.execute(_FAILED_BUILD).fetchone()
+        waiting = cursor.execute(_UNBUILT, {"before": now - UNBUILT}).fetchone()
+    found = []
+    if failed:
+        what = f"构建 {failed['build_id']}，其后没有成功的构建"
+        found.append(_told("build_failed", failed["at"], what))
+    if waiting and waiting["batches"]:
+        what = f"{waiting['batches']} 个已放行的批次超过一日未进入构建"
+        found.append(_told("not_built", waiting["since"], what))
+    return found
+
+
+_FAILED_BUILD = """
+select build_id, coalesce(finished_at, started_at) as at
+from audit.build
+where status = 'failed' and build_id > coalesce(
+    (select max(build_id) from audit.build where status = 'succeeded'), 0
+)
+order by build_id desc
+limit 1
+"""
+
+_UNBUILT = """
+select count(*) as batches, min(batch.loaded_at) as since
+from audit.batch
+where
+    batch.status in ('loaded', 'accepted') and batch.loaded_at < %(before)s
+    and not exists (
+        select from audit.build_batch as taken
+        inner join audit.build on taken.build_id = build.build_id
+        where taken.batch_id = batch.batch_id and taken.action = 'take' and build.status = 'succeeded'
+    )
+"""
+
+
+def _of_gates(connection: psycopg.Connection) -> list[Fault]:
+    rows = connection.execute(
+        "select rule_id, feed_code, subject, first_failed_at from audit.open_finding where is_escalated"
+    ).fetchall()
+    return [
+        _told(
+            "gate_failed", at, f"规则 {rule}（{feed or subject}）", feed_code=feed, subject=f"{rule} {subject or feed}"
+        )
+        for rule, feed, subject, at in rows
+    ]
+
+
+def _of_people(connection: psycopg.Connection, now: datetime) -> list[Fault]:
+    waiting = connection.execute(_UNAPPROVED, [now - WAITS]).fetchall()
+    return [
+        _told("approval_waits", at, f"{period} 第 {revision} 次发布，closing {closing}", subject=f"closing {closing}")
+        for closing, period, revision, at in waiting
+    ]
+
+
+_UNAPPROVED = """
+select closing.closing_id, closing.period, closing.revision, closing.closed_at
+from publish.closing as closing
+where
+    closing.closed_at < %s
+    and closing.closing_id in (select max(closing_id) from publish.closing group by scheme_id, period)
+    and not exists (select from publish.release where release.closing_id = closing.closing_id)
+    and not exists (
+        select from assess.approval
+        where approval.subject_kind = 'closing' and approval.subject_id = closing.closing_id::text
+    )
+"""
+
+
+def here() -> datetime:
+    """What this machine takes the time for."""
+    return datetime.now(UTC)
+
+
+def _of_the_ground(connection: psycopg.Connection, settings: Settings, now: datetime) -> list[Fault]:
+    found = []
+    free = shutil.disk_usage(settings.home).free / 1e9
+    if free < FREE_GB:
+        found.append(_told("disk", now, f"剩余 {free:.1f} GB（{settings.home}）", subject=str(settings.home)))
+    at, last = database.one(connection, "select clock_timestamp(), (select max(date_on) from mart.dim_date)")
+    apart = abs((at - here()).total_seconds())
+    if apart > CLOCK_SECONDS:
+        found.append(_told("clock_off", now, f"相差 {apart:.0f} 秒"))
+    if last and last < now.astimezone(settings.zone).date() + timedelta(days=CALENDAR_DAYS):
+        found.append(_told("calendar_ends", now, f"只到 {last}"))
+    return found
+
+
+def _told(kind: str, since: datetime, what: str, **how: Any) -> Fault:
+    return Fault(kind, what, Mend[kind].value, since, **how)

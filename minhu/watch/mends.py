@@ -1,0 +1,22 @@
+"""How each kind of fault is mended: for whoever is told of it. ``{feed}``, ``{on}``: what it is about."""
+
+from enum import StrEnum
+
+
+class Mend(StrEnum):
+    """By the kinds of incidents."""
+
+    missing = "到达后自动补装；确不必送：minhu deliveries waive {feed} --from {on} --to {on} --reason '…'"
+    late = "等待中，到宽限期满仍未到即为未送达"
+    refused = "请报送单位更正后重送；查看：minhu deliveries list --date {on}"
+    held = "核对后放行：minhu quality held，minhu quality release 批次 --why '…'"
+    arrived = "文件已到而未能装载；查看：minhu deliveries list --date {on}"
+    build_failed = "查看 warehouse 的任务日志；minhu build 可续做"
+    not_built = "minhu build，并查看 warehouse 与 arrivals 是否运行"
+    gate_failed = "minhu findings list --escalated；更正数据，或豁免：minhu waivers add"
+    approval_waits = "由他人核对后审批：minhu closings show，minhu approvals add closing"
+    disk = "minhu prune --dry-run；扩容，或移走日志与备份"
+    clock_off = "校准时钟（NTP）；时限按数据库的时钟判定"
+    calendar_ends = "其后的时限无法计算：补充 config/calendar.csv，再构建"
+    airflow_silent = "minhu status 查看，minhu up 补起"
+    backup_old = "minhu backup"

@@ -1,0 +1,399 @@
+"""Faults become incidents and are told: a real mail server and a real web server on loopback, time as it is given."""
+
+import base64
+import hashlib
+import hmac
+import json
+import socket
+from datetime import UTC, date, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
+
+import pytest
+import yaml
+from aiosmtpd.controller import Controller
+from click.testing import CliRunner
+
+from minhu import database
+from minhu.cli import minhu
+from minhu.config import sync
+from minhu.config.city import City
+from minhu.declaration import read_declaration
+from minhu.errors import BadDelivery
+from minhu.load import load_delivery
+from minhu.notify.web import cut
+from minhu.settings import Settings
+from minhu.watch import keeper
+from minhu.watch.digest import digest, tell_day
+from minhu.watch.faults import Fault
+from minhu.watch.incidents import AGAIN, incidents, look, tell, told
+from tests import given
+from tests.sources.web import Answer, Web
+
+PHONE, NAME = "13912345678", "欧阳明哲"
+MISSING = {"due_days": 0, "due_time": "00:00", "grace_minutes": 1}
+
+
+class Letters:
+    """Takes what the mail server is handed; ``answer``: what it says to that."""
+
+    def __init__(self):
+        self.taken, self.answer = [], "250 taken"
+
+    async def handle_DATA(self, server, session, envelope):
+        if self.answer.startswith("250"):
+            self.taken.append(message_from_bytes(envelope.content, policy=default))
+        return self.answer
+
+
+@pytest.fixture(scope="module")
+def post():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    letters = Letters()
+    server = Controller(letters, hostname="127.0.0.1", port=port)
+    server.start()
+    letters.port = port
+    yield letters
+    server.stop()
+
+
+@pytest.fixture
+def letters(post):
+    post.taken.clear()
+    post.answer = "250 taken"
+    return post
+
+
+def by_mail(letters, name="值班", role="engineer", **more):
+    by = {
+        "type": "mail", "server": "127.0.0.1", "port": letters.port, "security": "none", "sender": "minhu@city.example",
+        "to": ["ops@city.example"],
+    }  # fmt: skip
+    return {"name": name, "role": role, "by": by} | more
+
+
+@pytest.fixture
+def city(scratch, tmp_path, letters) -> Settings:
+    """Two feeds whose deliveries of yesterday are missing; one person is told by mail."""
+    feeds = [declared("h1"), declared("h2")]
+    city = scratch(given.config(tmp_path / "config", feeds))
+    sync(city)
+    notify(city, by_mail(letters))
+    return city
+
+
+def declared(code: str) -> dict:
+    source = given.CASES["source"] | {"path": f"{code}/cases_{{date}}.csv"}
+    return given.feed(code, deliveries=[given.CASES | {"source": source}], arrival=MISSING)
+
+
+def notify(city: Settings, *recipients: dict, **terms: object) -> None:
+    file = city.config / "city.yml"
+    said = yaml.safe_load(file.read_text(encoding="utf-8"))
+    said["notify"] = {"recipients": list(recipients), **terms}
+    file.write_text(yaml.safe_dump(said, allow_unicode=True), encoding="utf-8")
+
+
+@pytest.fixture
+def now(city) -> datetime:
+    return datetime.now(city.zone)
+
+
+@pytest.fixture
+def day(now) -> date:
+    return now.date() - timedelta(days=1)
+
+
+def deliver(city, feed, day, row=None):
+    given.case_file(city.drop / feed / f"cases_{day:%Y%m%d}.csv", [row or {}])
+    return load_delivery(feed, "cases", day, settings=city)
+
+
+def text(letter) -> str:
+    return letter.get_content().replace("\r\n", "\n")
+
+
+def test_a_fault_is_told_once_for_each_step_and_closed_when_it_is_mended(city, letters, now, day):
+    assert look(city, now) == (2, 0)
+    assert look(city, now) == (0, 0), "found again it is the same incident"
+    assert tell(city, now) == {"值班": None}
+    assert tell(city, now) == {}
+    (first,) = letters.taken
+    assert first["Subject"] == "【民呼·测试市】未送达 2" and first["To"] == "ops@city.example"
+    assert f"h1/cases {day} 未送达" in text(first) and "minhu deliveries waive h1" in text(first)
+
+    assert tell(city, now + timedelta(minutes=239)) == {}
+    for minutes, step in ((240, "再次提醒"), (1440, "最后提醒")):
+        assert tell(city, now + timedelta(minutes=minutes)) == {"值班": None}
+        assert tell(city, now + timedelta(minutes=minutes + 1)) == {}
+        assert text(letters.taken[-1]).count(step) == 2
+    assert tell(city, now + timedelta(days=9)) == {}, "three times and no more"
+
+    deliver(city, "h1", day)
+    assert look(city) == (0, 1)
+    assert tell(city) == {"值班": None}
+    assert letters.taken[-1]["Subject"].endswith("已消除 1") and "h1/cases" in text(letters.taken[-1])
+    assert tell(city) == {} and len(letters.taken) == 4
+    assert [one.feed_code for one in incidents(city)] == ["h2"]
+    assert len(incidents(city, is_open=False)) == 2
+    assert {(one["step"], one["state"]) for one in told(city)} == {
+        (step, "sent") for step in ("first", "reminder", "last_time", "solved")
+    }
+
+
+def test_what_is_mended_before_anybody_heard_of_it_is_not_told(city, letters, now, day):
+    look(city, now)
+    deliver(city, "h1", day)
+    deliver(city, "h2", day)
+    look(city)
+    assert tell(city) == {} and letters.taken == []
+
+
+def test_the_same_fault_again_is_another_incident(city, letters, now, day):
+    look(city, now)
+    tell(city, now)
+    for times in (1, 2):
+        with database.connect(city) as connection:
+            connection.execute("update config.entry set data = data || '{\"due_days\": 9}' where kind = 'arrival'")
+        assert look(city) == (0, 2)
+        with database.connect(city) as connection:
+            connection.execute("update config.entry set data = data || '{\"due_days\": 0}' where kind = 'arrival'")
+        assert look(city) == (2, 0)
+        tell(city)
+        assert len(incidents(city, is_open=False)) == 2 + 2 * times
+
+
+def test_what_was_late_and_is_missing_was_not_mended(city, letters, now):
+    with database.connect(city) as connection:
+        connection.execute("update config.entry set data = data || '{\"grace_minutes\": 9000}' where kind = 'arrival'")
+    look(city)
+    tell(city)
+    assert "迟到 2" in letters.taken[-1]["Subject"]
+    with database.connect(city) as connection:
+        connection.execute("update config.entry set data = data || '{\"grace_minutes\": 1}' where kind = 'arrival'")
+    assert look(city) == (2, 2)
+    tell(city)
+    assert letters.taken[-1]["Subject"].endswith("】未送达 2") and "已消除" not in text(letters.taken[-1])
+
+
+def test_who_is_told_of_what_follows_role_and_feeds(city, letters, now, day):
+    notify(
+        city,
+        by_mail(letters, "工程师"),
+        by_mail(letters, "考评", "evaluator"),
+        by_mail(letters, "审计", "auditor"),
+        by_mail(letters, "热线二", "owner", feeds=["h2"]),
+    )
+    given.case_file(city.drop / "h1" / f"cases_{day:%Y%m%d}.csv", [{}]).write_bytes(b"a,b\n1,2\n")
+    with pytest.raises(BadDelivery):
+        load_delivery("h1", "cases", day, settings=city)
+    look(city)
+    assert tell(city).keys() == {"工程师", "考评", "审计", "热线二"}
+    said = [(letter["Subject"].partition("】")[2]) for letter in letters.taken]
+    assert set(said[0].split("，")) == {"未送达 1", "整批拒收 1"}
+    assert said[1:] == ["未送达 1", "整批拒收 1", "未送达 1"]
+    assert "h1" not in text(letters.taken[3])
+
+
+def test_in_quiet_hours_only_what_is_urgent_is_told(city, letters, now):
+    notify(city, by_mail(letters), quiet=["22:00", "07:00"], reminder_minutes=1000, last_minutes=2000)
+    night = now.replace(hour=23, minute=0)
+    look(city, night, more=(Fault("disk", "磁盘剩余 1 GB", "扩容", night),))
+    tell(city, night)
+    assert letters.taken[-1]["Subject"].endswith("】磁盘 1")
+    assert tell(city, night + timedelta(hours=7, minutes=59)) == {}
+    tell(city, night + timedelta(hours=8))
+    assert letters.taken[-1]["Subject"].endswith("】未送达 2")
+
+
+def test_a_server_that_does_not_take_it_is_asked_again_and_nothing_is_lost_or_doubled(city, letters, now):
+    letters.answer = "451 later"
+    look(city, now)
+    refusal = tell(city, now)["值班"]
+    assert refusal and letters.taken == []
+    assert {one["state"] for one in told(city)} == {"failed"} and told(city)[0]["error"]
+    assert tell(city, now + AGAIN / 2) == {}
+    letters.answer = "250 taken"
+    assert tell(city, now + AGAIN) == {"值班": None}
+    assert len(letters.taken) == 1 and tell(city, now + 2 * AGAIN) == {}
+    assert {(one["state"], one["attempts"], one["error"]) for one in told(city)} == {("sent", 2, None)}
+
+
+def test_a_sender_that_died_is_followed_by_one_message_under_the_same_key(city, letters, now, monkeypatch):
+    look(city, now)
+    with monkeypatch.context() as patch:
+        patch.setattr("minhu.watch.incidents.send", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            tell(city, now)
+    assert {one["state"] for one in told(city)} == {"sending"}
+    assert tell(city, now) == {}, "it may still be on its way"
+    assert tell(city, now + AGAIN) == {"值班": None}
+    key = letters.taken[0]["Message-ID"]
+    with database.connect(city) as connection:
+        connection.execute(
+            "update audit.incident_told set state = 'sending'"
+        )  # it was sent, and nobody wrote that down
+    tell(city, now + 3 * AGAIN)
+    assert letters.taken[1]["Message-ID"] == key
+
+
+def test_the_digest_comes_once_each_morning(city, letters, now, day):
+    deliver(city, "h1", day)
+    look(city)
+    morning = now.replace(hour=8, minute=29)
+    assert tell_day(city, morning) == {}
+    assert tell_day(city, morning + timedelta(minutes=1)) == {"值班": None}
+    assert tell_day(city, morning + timedelta(minutes=30)) == {}
+    (letter,) = letters.taken
+    assert letter["Subject"] == f"【民呼·测试市】{now:%m-%d} 日报"
+    said = text(letter)
+    assert f"业务日期 {day} 的送达：应到 2，待判定 1，未送达 1" in said and "未到：h2/cases" in said
+    assert "收到 1 行，入库 1" in said and "未消除的事件：未送达 1" in said
+    assert digest(city, morning + timedelta(minutes=1)) == said.strip()
+    assert tell_day(city, morning + timedelta(hours=13)) == {}, "at night nobody wants the morning's"
+
+
+def test_group_chats_get_the_form_and_the_signature_that_their_bots_ask_for(city, letters, now, monkeypatch):
+    recipients = [
+        {"name": kind, "role": "engineer", "by": {"type": kind, "address": f"bot_{kind}", "secret": "bot_key"}}
+        for kind in ("dingtalk", "feishu")
+    ]
+    recipients.append({"name": "wecom", "role": "engineer", "by": {"type": "wecom", "address": "bot_wecom"}})
+    hook = {"type": "webhook", "secret": "bot_key"}
+    with Web() as web:
+        web.answer = [Answer({"errcode": 0}), Answer({"code": 0}), Answer({"errcode": 0}), Answer({})]
+        recipients.append({"name": "程序", "role": "engineer", "by": hook | {"url": f"{web.url}/incidents"}})
+        notify(city, *recipients)
+        monkeypatch.setenv("MINHU_SECRET_BOT_KEY", "Schluessel-77")
+        for kind in ("dingtalk", "feishu", "wecom"):
+            monkeypatch.setenv(f"MINHU_SECRET_BOT_{kind.upper()}", f"{web.url}/{kind}?token=Geheim-12")
+        look(city, now)
+        assert tell(city, now) == dict.fromkeys(["dingtalk", "feishu", "wecom", "程序"])
+        ding, feishu, wecom, program = web.asked
+    body = json.loads(ding.body)
+    assert body["msgtype"] == "markdown" and "未送达 2" in body["markdown"]["title"]
+    signed = f"{ding.params['timestamp']}\nSchluessel-77".encode()
+    wanted = base64.b64encode(hmac.new(b"Schluessel-77", signed, hashlib.sha256).digest()).decode()
+    assert ding.params["sign"] == wanted and ding.params["token"] == "Geheim-12"
+    body = json.loads(feishu.body)
+    signed = f"{body['timestamp']}\nSchluessel-77".encode()
+    assert body["sign"] == base64.b64encode(hmac.new(signed, b"", hashlib.sha256).digest()).decode()
+    assert body["msg_type"] == "text" and "h1/cases" in body["content"]["text"]
+    assert "h2/cases" in json.loads(wecom.body)["markdown"]["content"]
+    told_it = json.loads(program.body)
+    assert {one["feed_code"] for one in told_it["incidents"]} == {"h1", "h2"} and told_it["key"]
+    assert {one["step"] for one in told_it["incidents"]} == {"first"}
+
+
+def test_a_bot_that_refuses_is_told_without_its_address(city, letters, now, monkeypatch):
+    notify(city, {"name": "群", "role": "engineer", "by": {"type": "wecom", "address": "bot"}})
+    with Web() as web:
+        web.answer = [Answer({"errcode": 93000, "errmsg": "invalid webhook url"})]
+        monkeypatch.setenv("MINHU_SECRET_BOT", f"{web.url}/send?key=Geheim-12")
+        look(city, now)
+        refusal = tell(city, now)["群"]
+    assert "93000" in refusal.words and "Geheim-12" not in refusal.words
+    refusal = tell(city, now + AGAIN)["群"]
+    assert "away" in refusal.words and "Geheim-12" not in refusal.words
+    assert "Geheim-12" not in json.dumps(told(city), default=str)
+
+
+def test_long_messages_are_cut_at_a_line_and_say_so():
+    assert cut("a\nb", 100) == "a\nb"
+    short = cut("\n".join(f"{number} 未送达" for number in range(999)), 4000)
+    assert len(short.encode()) <= 4000 and short.endswith("行未列出，见 minhu incidents list")
+    assert int(short.rpartition("另有 ")[2].partition(" 行")[0]) + len(short.splitlines()) - 1 == 999
+
+
+def test_nothing_of_a_citizen_is_in_any_message_or_row(city, letters, now, day):
+    row = {"来电号码": PHONE, "主要内容": f"{NAME}反映，电话{PHONE}", "受理时间": "不是时间"}
+    with pytest.raises(BadDelivery, match="BAD_TIMESTAMP"):
+        deliver(city, "h1", day, row)
+    look(city)
+    tell(city)
+    said = "\n".join(map(text, letters.taken)) + digest(city)
+    with database.connect(city) as connection:
+        said += str(connection.execute("select * from audit.incident").fetchall())
+    assert "整批拒收" in said and PHONE not in said and NAME not in said and PHONE[-8:] not in said
+
+
+def test_a_build_that_failed_and_what_waits_for_approval_are_faults(city, now):
+    with database.connect(city) as connection:
+        connection.execute(
+            "insert into audit.build (config_version, code_version, status, started_at, finished_at)"
+            " select max(config_version), 'x', 'failed', now(), now() from config.version"
+        )
+    look(city, now)
+    kinds = {one.kind: one for one in incidents(city)}
+    assert kinds["build_failed"].is_urgent and "没有成功的构建" in kinds["build_failed"].what
+    with database.connect(city) as connection:
+        connection.execute(
+            "insert into audit.build (config_version, code_version, status, started_at, finished_at)"
+            " select max(config_version), 'x', 'succeeded', now(), now() from config.version"
+        )
+    look(city)
+    assert "build_failed" not in {one.kind for one in incidents(city)}
+
+
+def test_a_clock_a_full_disk_and_a_calendar_that_ends_are_faults(city, letters, now, monkeypatch):
+    monkeypatch.setattr("minhu.watch.faults.here", lambda: datetime.now(UTC) + timedelta(seconds=90))
+    monkeypatch.setattr("minhu.watch.faults.FREE_GB", 10**6)
+    with database.connect(city) as connection:
+        connection.execute("delete from mart.dim_date where date_on > %s", [now.date() + timedelta(days=3)])
+    look(city)
+    tell(city)
+    said = text(letters.taken[0])
+    assert "相差 90 秒" in said or "相差 89 秒" in said
+    assert "剩余" in said and said.index("磁盘") < said.index("未送达"), "urgent ones first"
+    kinds = {one.kind for one in incidents(city)}
+    assert {"clock_off", "disk"} <= kinds
+
+
+def test_the_keeper_looks_and_tells_and_a_silent_scheduler_is_one_of_the_faults(city, letters, monkeypatch):
+    heard = datetime.now(UTC) - timedelta(minutes=9)
+    silent = {
+        "scheduler": ("healthy", heard),
+        "triggerer": ("healthy", datetime.now(UTC)),
+        "metadatabase": ("healthy", None),
+    }
+    monkeypatch.setattr(
+        "minhu.watch.keeper.services.airflow", lambda _: type("A", (), {"health": lambda self: silent})()
+    )
+    begun = keeper.once(city)
+    assert begun[:2] == ["incidents: 3 opened, 0 closed", "incidents to 值班: sent"]
+    assert "Airflow 的 scheduler 没有响应" in text(letters.taken[0])
+    silent["scheduler"] = ("healthy", datetime.now(UTC))
+    assert keeper.once(city)[0] == "incidents: 0 opened, 1 closed"
+
+
+def test_a_portal_is_linked_where_there_is_one(city, letters, now, monkeypatch):
+    monkeypatch.setenv("MINHU_PORTAL_URL", "https://minhu.city.example/")
+    look(city, now)
+    tell(city, now)
+    assert "https://minhu.city.example/incidents" in text(letters.taken[0])
+
+
+def test_the_commands(city, letters, now):
+    env = {"HOME": city.home, "CONFIG": city.config, "DROP": city.drop, "DATABASE_URL": city.database_url}
+    env = {f"MINHU_{name}": str(value) for name, value in env.items()}
+
+    def said(*command):
+        done = CliRunner().invoke(minhu, ["incidents", *command], env=env)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    assert "2 opened" in said("look") and "nothing new" in said("look")
+    assert "未送达" in said("list") and '"feed_code": "h1"' in said("list", "--json")
+    assert "值班" in said("told") and "应到 2" in said("digest")
+    assert "值班: 已送达" in said("probe")
+    letters.answer = "550 no"
+    done = CliRunner().invoke(minhu, ["incidents", "probe"], env=env)
+    assert done.exit_code == 1 and "值班: " in done.output
+
+
+def test_a_slip_in_the_declaration_is_told_with_its_place(city, letters):
+    notify(city, by_mail(letters, "甲", "owner"))
+    with pytest.raises(Exception, match=r"recipients\.0.*name them|recipients.*feeds"):
+        read_declaration(City, city.config / "city.yml")
