@@ -4,15 +4,17 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import get_args
 
 from minhu import config, database
-from minhu.errors import MinhuError
+from minhu.errors import MinhuError, Refused
 from minhu.load import key_ring, seal
 from minhu.load.store import store_of
 from minhu.settings import Settings
+from minhu.watch.faults import BACKUP
 
 OLDEST_POSTGRESQL = 16
 FREE_GB = 5
@@ -121,11 +123,25 @@ def _database(settings: Settings) -> Iterator[Check]:
     yield Check("time zone", zone == settings.timezone, zone)
     if not missing:
         yield _guarded("caller key", lambda: key_ring.told(settings))
+    if not missing:
+        yield _guarded("backup", lambda: _backup(settings))
     lacking = [what for what, is_so in stands.items() if not is_so]
     shared = settings.database_url and not settings.work_url
     told = [*lacking, *(["tasks enter as the owner: set MINHU_WORK_URL"] if shared else [])]
     # A login that is too much, or a right that only the server's keeper can take away, stops nothing tonight.
     yield Check("rights", RIGHTS[0] not in lacking, "; ".join(told) or "each login has what it needs")
+
+
+def _backup(settings: Settings) -> str:
+    """When the last backup was taken. That there is none stops nothing tonight: it is told all the same."""
+    with database.connect(settings) as connection:
+        newest = database.one(connection, "select max(taken_at) from audit.backup")[0]
+    if newest is None:
+        return "none was ever taken: minhu backup --to … --keys-to …"
+    age = datetime.now(settings.zone) - newest
+    if age > BACKUP:
+        raise Refused(f"the last one is of {newest.astimezone(settings.zone):%Y-%m-%d %H:%M}: minhu backup")
+    return f"of {newest.astimezone(settings.zone):%Y-%m-%d %H:%M}"
 
 
 RIGHTS = (

@@ -25,7 +25,7 @@ LAYERS = (  # from the ground up: a module imports its own room and what stands 
     ("assess",),
     ("publish", "watch"),
     ("export",),
-    ("audit", "doctor", "demo"),
+    ("audit", "backup", "doctor", "demo"),
     ("airflow_plugin", "cli"),
     ("__main__",),
 )

@@ -22,6 +22,7 @@ CLOCK_SECONDS = 30
 CALENDAR_DAYS = 45
 UNBUILT = timedelta(hours=26)
 """A batch that no build has taken so long after it may be built was forgotten."""
+BACKUP = timedelta(hours=26)
 WAITS = timedelta(hours=4)
 """What waits for another person is told after so long."""
 OF_DELIVERIES = ("missing", "late", "refused", "held", "arrived")
@@ -172,6 +173,8 @@ def _of_the_ground(connection: psycopg.Connection, settings: Settings, now: date
         found.append(_told("clock_off", now, f"相差 {apart:.0f} 秒"))
     if last and last < now.astimezone(settings.zone).date() + timedelta(days=CALENDAR_DAYS):
         found.append(_told("calendar_ends", now, f"只到 {last}"))
+    if (newest := database.one(connection, "select max(taken_at) from audit.backup")[0]) and now - newest > BACKUP:
+        found.append(_told("backup_old", newest, f"最近一次备份在 {newest.astimezone(settings.zone):%Y-%m-%d %H:%M}"))
     return found
 
 
