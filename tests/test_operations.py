@@ -27,12 +27,8 @@ def commands() -> list[list[str]]:
     """The arguments of each call of `minhu` on the page, in its order; what stands before it goes."""
     lines = "\n".join(re.findall(r"```\n(.*?)```", PAGE, re.DOTALL)).replace("\\\n", " ")
     shown = [line[2:] for line in lines.splitlines() if line.startswith("$ ")]
-    calls = [call for line in shown for call in line.split("&&")]
-    found = [
-        re.search(r"(?:^|\s|/)minhu\s+(.*)$", call)
-        for call in calls
-        if "systemctl" not in call and "useradd" not in call
-    ]
+    calls = [call for line in shown if not re.search("systemctl|useradd", line) for call in line.split("&&")]
+    found = [re.search(r"(?:^|\s|/)minhu\s+(.*)$", call) for call in calls]
     return [shlex.split(call[1]) for call in found if call]
 
 
@@ -57,9 +53,8 @@ def city(home):
     place.mkdir()
     of = Settings(home=place / "home", config=place / "config", drop=place / "home" / "drop", database_url=None)
     source = given.CASES["source"] | {"path": "h12345/cases_{date}.csv"}
-    given.config(
-        of.config, [given.feed("h12345", deliveries=[given.CASES | {"source": source, "max_rejected_pct": 0.5}])]
-    )
+    cases = given.CASES | {"source": source, "max_rejected_pct": 0.5}
+    given.config(of.config, [given.feed("h12345", deliveries=[cases])])
     database.migrate(of)
     sync(of)
     rows = [{"工单编号": str(number)} for number in range(300)] + [{"工单编号": "x", "受理时间": "?"}] * 3
@@ -87,12 +82,7 @@ def test_the_page_is_followed(city):
         if call[0] == "restore" and "--wal" in call:
             continue
         given_ = [last.get(one, one) for one in call]
-        given_ = [
-            one.replace("/backup/", f"{place}/backup-").replace("/safe/", f"{place}/safe-")
-            if one.startswith("/")
-            else one
-            for one in given_
-        ]
+        given_ = [re.sub("^/(backup|safe)/", rf"{place}/\1-", one) for one in given_]
         if call[0] == "restore":
             given_[1], given_[3] = last["folder"], last["keys"]
         if call[:2] == ["quality", "release"] or call[0] == "replay":
