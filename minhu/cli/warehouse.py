@@ -20,6 +20,7 @@ def build(settings: Settings, full_refresh: bool, as_json: bool) -> None:
     A build that failed leaves nothing for readers; the next one continues it unless anything it rests on has changed.
     """
     from minhu import database
+    from minhu.glossary.delivered import BUILD_STEP
     from minhu.warehouse.build import build as run
 
     database.migrate(settings)
@@ -38,6 +39,7 @@ def build(settings: Settings, full_refresh: bool, as_json: bool) -> None:
             f"build {result.build_id}: {result.taken} batches in, {result.withdrawn} out, {result.decisions} decisions,"
             f" {result.touched_cases} cases touched, {result.tests} tests passed, {result.seconds} s\n{rows}"
         )
+        click.echo("，".join(f"{BUILD_STEP.zh(step)} {seconds:.1f} s" for step, seconds in result.steps.items()))
 
 
 @minhu.group()

@@ -186,6 +186,19 @@ BUILD_STATUS = Kind(
     "build_status",
     {"running": ("进行中", "running"), "succeeded": ("成功", "succeeded"), "failed": ("失败", "failed")},
 )
+BUILD_STEP = Kind(
+    "build_step",
+    {
+        "configuration": ("读入配置", "configuration"),
+        "statistics": ("统计信息", "statistics"),
+        "choose": ("选取批次与工单", "choose batches and cases"),
+        "models": ("模型与测试", "models and tests"),
+        "apply": ("写入事实", "apply"),
+        "counts": ("更新汇总", "counts"),
+        "feed_quality": ("数据质量评分", "score feeds"),
+        "comments": ("列注释", "comments"),
+    },
+)
 BUILD_ACTION = Kind("build_action", {"take": ("采用", "taken"), "withdraw": ("撤下", "withdrawn")})
 ROW_OUTCOME = Kind(  # of a delivered row, whatever it tells
     "row_outcome",

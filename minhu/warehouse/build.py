@@ -14,7 +14,7 @@ a process killed. Where a batch, a decision, a rule, a link of callers, the text
 would be taken over differ, everything runs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version as package_version
 
 import psycopg
@@ -27,6 +27,7 @@ from minhu.warehouse import aggregate, dbt, readings, resume
 from minhu.warehouse.analyze import analyze_changed, tell_changes
 from minhu.warehouse.apply import replace_rows
 from minhu.warehouse.comments import comment_columns
+from minhu.warehouse.steps import Steps
 from minhu.warehouse.touch import touch
 
 FACTS = ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation", "fct_exclusion", "fct_event")
@@ -63,6 +64,8 @@ class BuildResult:
     seconds: float = 0.0
     continues: int | None = None
     reused: int = 0
+    steps: dict[str, float] = field(default_factory=dict)
+    """Seconds by step; of a build that did something."""
 
     def summary(self) -> dict:
         return {**self.__dict__, "rows": self.rows or {}}
@@ -93,10 +96,13 @@ def _batches(settings: Settings, build_id: int) -> list[str]:
 
 
 def _build(settings: Settings, full_refresh: bool) -> BuildResult:
-    version = config.sync(settings)
+    steps = Steps()
+    with steps.of("configuration"):
+        version = config.sync(settings)
     with database.held(settings, database.LOCK_BUILD), database.connect(settings, autocommit=True) as keeper:
-        analyze_changed(keeper, "staging", "restricted", "config")
-        with database.connect(settings) as connection:
+        with steps.of("statistics"):
+            analyze_changed(keeper, "staging", "restricted", "config")
+        with database.connect(settings) as connection, steps.of("choose"):
             last, build_id = _choose(connection, version, full_refresh)
             if build_id is None:
                 return BuildResult(None)
@@ -104,7 +110,7 @@ def _build(settings: Settings, full_refresh: bool) -> BuildResult:
             with dbt.read_ahead(settings, variables):
                 _touch(connection, build_id, last, version, full_refresh)
                 done = resume.take_over(connection, build_id)
-        with database.connect(settings, autocommit=True) as notes:
+        with database.connect(settings, autocommit=True) as notes, steps.of("models"):
             run = dbt.run(settings, "tag:facts", variables, lambda node: _record(notes, build_id, node), done)
         with database.connect(settings) as connection:
             for node in run.nodes:
@@ -115,15 +121,20 @@ def _build(settings: Settings, full_refresh: bool) -> BuildResult:
             failure = BuildInterrupted if run.is_outage else BuildFailed
             raise failure(f"build {build_id} failed and changed nothing: {run.complaint}")
         with database.connect(settings) as connection:
-            connection.execute(_LOOK_UP)
-            with aggregate.kept_in_step(connection, build_id, anew=full_refresh):
-                rows = _apply(connection)
-                connection.execute("select audit.score_feeds(%s)", [build_id])
-                _finish(connection, build_id, "succeeded", None)
-            comment_columns(connection, settings, variables)
-            tell_changes(connection)
-        analyze_changed(keeper, "mart", "audit")
-        return _result(keeper, build_id, rows, run)
+            with steps.of("counts"), aggregate.kept_in_step(connection, build_id, anew=full_refresh):
+                with steps.of("apply"):
+                    connection.execute(_LOOK_UP)
+                    rows = _apply(connection)
+                with steps.of("feed_quality"):
+                    connection.execute("select audit.score_feeds(%s)", [build_id])
+                    _finish(connection, build_id, "succeeded", None)
+            with steps.of("comments"):
+                comment_columns(connection, settings, variables)
+                tell_changes(connection)
+        with steps.of("statistics"):
+            analyze_changed(keeper, "mart", "audit")
+        steps.record(keeper, build_id)
+        return _result(keeper, build_id, rows, run, steps)
 
 
 def _choose(connection: psycopg.Connection, version: int, full_refresh: bool) -> tuple[int | None, int | None]:
@@ -228,7 +239,9 @@ def _finish(connection: psycopg.Connection, build_id: int, status: str, message:
     )
 
 
-def _result(connection: psycopg.Connection, build_id: int, rows: dict[str, int], run: dbt.DbtRun) -> BuildResult:
+def _result(
+    connection: psycopg.Connection, build_id: int, rows: dict[str, int], run: dbt.DbtRun, steps: Steps
+) -> BuildResult:
     taken, withdrawn, decisions, touched, seconds, continues, reused = database.one(
         connection,
         "select count(*) filter (where action = 'take'), count(*) filter (where action = 'withdraw'),"
@@ -239,6 +252,7 @@ def _result(connection: psycopg.Connection, build_id: int, rows: dict[str, int],
         [build_id],
     )
     tests = sum(1 for node in run.nodes if node.status == "pass")
+    spent = {step: round(seconds, 3) for step, seconds in steps.seconds.items()}
     return BuildResult(
-        build_id, taken, withdrawn, decisions, touched, rows, tests, round(seconds, 1), continues, reused
+        build_id, taken, withdrawn, decisions, touched, rows, tests, round(seconds, 1), continues, reused, spent
     )
