@@ -63,9 +63,9 @@ def put_back(settings: Settings, base: Path, wal: Path | None = None, until: dat
 
 def archive(settings: Settings, folder: Path | None) -> None:
     """Has the server keep its write-ahead log in ``folder``, or no more; from its next start on."""
-    folder and folder.mkdir(parents=True, exist_ok=True)
     cluster = _cluster(settings)
     if folder:
+        folder.mkdir(parents=True, exist_ok=True)
         _open_to(cluster, folder, writes=True)
     command = f'test ! -f "{folder}/%f" && cp "%p" "{folder}/.%f" && mv "{folder}/.%f" "{folder}/%f"'
     told = {
