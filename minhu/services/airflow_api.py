@@ -4,7 +4,7 @@ import json
 import secrets
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPConnection
@@ -14,6 +14,8 @@ from urllib.parse import quote, urlsplit
 from minhu.errors import Refused, Retryable, foreign
 
 FINISHED = {"success", "failed"}
+WAITS = (1, 2, 4, 8)
+"""Seconds before Airflow is asked again."""
 
 
 @dataclass
@@ -65,7 +67,8 @@ class Airflow:
     def trigger(self, dag_id: str, conf: dict | None = None) -> str:
         """Starts a run and returns its id. ``conf`` overrides the DAG's params and is checked against them."""
         run_id = f"manual__{datetime.now(UTC).isoformat()}_{secrets.token_hex(4)}"
-        self.post(f"dags/{quote(dag_id)}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": conf or {}})
+        with suppress(_Conflict):  # nobody else has this id: it was begun before Airflow failed to answer
+            self.post(f"dags/{quote(dag_id)}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": conf or {}})
         return run_id
 
     def states(self, runs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
@@ -112,6 +115,17 @@ class Airflow:
         return self.logs / folder / f"attempt={task['try_number']}.log" if self.logs else None
 
     def _call(self, method: str, path: str, body: dict | None = None) -> dict:
+        """Asks again where Airflow failed to answer: on a busy machine, or while its database comes back."""
+        for wait in (*WAITS, None):
+            try:
+                return self._ask(method, path, body)
+            except _Troubled:
+                if wait is None:
+                    raise
+                time.sleep(wait)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _ask(self, method: str, path: str, body: dict | None) -> dict:
         url, had_token = f"{self.url}/api/v2/{path}", self._token is not None
         if not had_token:
             self._token = self._log_in()
@@ -126,6 +140,14 @@ class Airflow:
     def _log_in(self) -> str:
         login = {"username": self.user, "password": self.password}
         return _request("POST", f"{self.url}/auth/token", login)["access_token"]
+
+
+class _Troubled(Retryable):
+    """It is there and fails to answer, or does not answer in time."""
+
+
+class _Conflict(Refused):
+    """What was to be made is there."""
 
 
 class _Unauthorised(Refused):
@@ -148,11 +170,16 @@ def _request(method: str, url: str, body: dict | None = None, token: str | None 
     connection = HTTPConnection(where.netloc, timeout=timeout)  # straight there, whatever proxy the environment names
     with closing(connection), foreign.told("airflow", where=where.netloc):
         target = f"{where.path}?{where.query}" if where.query else where.path
-        connection.request(method, target, None if body is None else json.dumps(body), headers)
-        answer = connection.getresponse()
-        said = answer.read()
+        try:
+            connection.request(method, target, None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            said = answer.read()
+        except TimeoutError:
+            raise _Troubled(f"Airflow did not answer within {timeout:.0f} s at {where.netloc}") from None
         if answer.status >= 400:
-            kind = Retryable if answer.status >= 500 else _Unauthorised if answer.status == 401 else Refused
+            kind = (
+                _Troubled if answer.status >= 500 else {401: _Unauthorised, 409: _Conflict}.get(answer.status, Refused)
+            )
             raise kind(f"Airflow answered {answer.status} to {method} {where.path}: {_detail(said)}")
         return json.loads(said)
 

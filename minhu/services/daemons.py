@@ -103,6 +103,14 @@ class Daemon:
                 time.sleep(0.005)
 
 
+def hold_alone() -> None:
+    """For a daemon that starts others: they do not inherit its lock, which would tell of it when it is dead."""
+    for descriptor in map(int, os.listdir("/dev/fd")):
+        with suppress(OSError):
+            if descriptor > 2:
+                os.set_inheritable(descriptor, False)
+
+
 def stop(daemons: Iterable[Daemon], *, at_once: bool = False) -> list[str]:
     """Asks them to end, all at the same time, and when their patience is over makes them; returns which ran."""
     running = [daemon for daemon in daemons if daemon.is_alive]

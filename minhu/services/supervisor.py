@@ -13,7 +13,7 @@ import threading
 import psycopg
 
 from minhu.errors import MinhuError
-from minhu.services import control
+from minhu.services import control, daemons
 from minhu.settings import Settings
 
 EVERY = 2.0
@@ -23,6 +23,7 @@ log = logging.getLogger("minhu.supervisor")
 
 def keep_alive(settings: Settings, ends: threading.Event) -> None:
     """Mends until ``ends`` is set. What cannot be started now is tried again, less and less often."""
+    daemons.hold_alone()
     failed = ""
     while not ends.wait(EVERY):
         try:

@@ -225,16 +225,19 @@ def test_no_process_and_no_file_of_airflow_holds_the_password_of_who_owns_the_wa
         assert [login for login, password in held.items() if password in told] == expected, path
 
 
-def back(settings: Settings, before: dict[str, int], *names: str, seconds: float = 60) -> float:
-    """Waits until all of them live again as other processes; the seconds it took."""
+def back(settings: Settings, before: dict[str, int], *names: str, seconds: float = 90) -> float:
+    """Waits until all of them live again as other processes, and are heard of; the seconds it took."""
     began = time.monotonic()
     while True:
-        now = pids(settings)
-        if all(now.get(name) and now[name] != before[name] for name in names):
+        told = services.status(settings)
+        lacking = [
+            name
+            for name in names
+            if told[name].get("pid") in (None, before[name]) or told[name].get("health", "healthy") != "healthy"
+        ]
+        if not lacking:
             return time.monotonic() - began
-        assert time.monotonic() < began + seconds, (
-            f"not back: {[name for name in names if now.get(name) == before[name]]}"
-        )
+        assert time.monotonic() < began + seconds, f"not back: {lacking}"
         time.sleep(0.1)
 
 
