@@ -16,6 +16,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
 
@@ -69,6 +70,8 @@ def backup(
     kind = "dump" if is_dump or settings.database_url else "base"
     taken_at = datetime.now(UTC)
     name = f"{taken_at.astimezone(settings.zone):%Y%m%dT%H%M%S}"
+    if (to / name).exists() or (keys_to / name).exists():  # two in a second
+        name += f"-{taken_at.microsecond:06}"
     folder, keys = to / name, keys_to / name
     with foreign.told("write file", file=folder):
         folder.mkdir(mode=0o700, parents=True)
@@ -210,16 +213,19 @@ select
 from audit.batch
 where %(batches)s::bigint is null or batch.batch_id <= %(batches)s
 """
-MEANS = {
-    "batches": "最大批次号",
-    "received": "收到行数",
-    "staged": "入库行数",
-    "rejected": "拒收行数",
-    "release": "最近一次发布",
-    "release_hash": "发布链末端哈希",
-    "access": "访问日志最近一条",
-    "access_hash": "访问日志末端哈希",
-}
+
+
+class Means(StrEnum):
+    """What was measured, in words."""
+
+    batches = "最大批次号"
+    received = "收到行数"
+    staged = "入库行数"
+    rejected = "拒收行数"
+    release = "最近一次发布"
+    release_hash = "发布链末端哈希"
+    access = "访问日志最近一条"
+    access_hash = "访问日志末端哈希"
 
 
 def _differences(settings: Settings, told: dict) -> list[str]:
@@ -233,7 +239,7 @@ def _differences(settings: Settings, told: dict) -> list[str]:
             now = cursor.execute(_MEASURE, {name: was[name] for name in ("batches", "release", "access")}).fetchone()
         for name, value in (now or {}).items():
             if value != was[name]:
-                found.append(f"{MEANS[name]}：备份时 {was[name]}，恢复后 {value}")
+                found.append(f"{Means[name].value}：备份时 {was[name]}，恢复后 {value}")
         _, _, wrong = check_chain(connection)
         found += [*map(str, wrong), *map(str, check_log(connection).findings)]
         files = connection.execute(_FILES).fetchall()

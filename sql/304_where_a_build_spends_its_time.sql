@@ -3,7 +3,7 @@ create table audit.build_step (
     build_id bigint not null references audit.build,
     step_no integer not null,
     step text not null check (step in (
-        'configuration', 'statistics', 'choose', 'models', 'apply', 'counts', 'feed_quality', 'comments'
+        'configuration', 'statistics', 'choose', 'models', 'apply', 'counts', 'feed_scores', 'comments'
     )),
     seconds numeric not null,
     primary key (build_id, step_no)

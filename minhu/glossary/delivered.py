@@ -195,7 +195,7 @@ BUILD_STEP = Kind(
         "models": ("模型与测试", "models and tests"),
         "apply": ("写入事实", "apply"),
         "counts": ("更新汇总", "counts"),
-        "feed_quality": ("数据质量评分", "score feeds"),
+        "feed_scores": ("数据质量评分", "score feeds"),
         "comments": ("列注释", "comments"),
     },
 )

@@ -30,6 +30,7 @@ STEP = Kind(
         "solved": ("已消除", "mended"),
     },
 )
+BACKUP = Kind("backup", {"base": ("整机备份", "base backup"), "dump": ("导出备份", "dump")})
 TOLD = Kind(
     "told",
     {"sending": ("发送中", "being sent"), "sent": ("已发送", "sent"), "failed": ("未送出", "not sent")},

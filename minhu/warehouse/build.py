@@ -125,7 +125,7 @@ def _build(settings: Settings, full_refresh: bool) -> BuildResult:
                 with steps.of("apply"):
                     connection.execute(_LOOK_UP)
                     rows = _apply(connection)
-                with steps.of("feed_quality"):
+                with steps.of("feed_scores"):
                     connection.execute("select audit.score_feeds(%s)", [build_id])
                     _finish(connection, build_id, "succeeded", None)
             with steps.of("comments"):

@@ -28,7 +28,7 @@ class Steps:
 
     def record(self, connection: psycopg.Connection, build_id: int) -> None:
         connection.cursor().executemany(
-            "insert into audit.build_step (build_id, step_no, step, seconds) values (%s, %s, %s, round(%s, 3))"
+            "insert into audit.build_step (build_id, step_no, step, seconds) values (%s, %s, %s, round(%s::numeric, 3))"
             " on conflict (build_id, step_no) do update set step = excluded.step, seconds = excluded.seconds",
             [(build_id, number, step, spent) for number, (step, spent) in enumerate(self.seconds.items(), 1)],
         )
