@@ -25,8 +25,8 @@ setup: .venv/.ready  ## Make .venv from uv.lock
 	$(UV) sync --frozen --quiet --python $(PYTHON)
 	@touch $@
 
-demo: setup  ## A month of a small city through the whole chain; safe to run twice
-	$(BIN)/minhu demo
+demo: setup  ## A month of a small city through the whole chain; safe to run twice; NO_AIRFLOW=1 for a quick look
+	$(BIN)/minhu demo $(if $(NO_AIRFLOW),--no-airflow)
 
 # A worker for each core, with a server of its own; the tests of a file share what they set up, the longest come first.
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder

@@ -23,7 +23,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowTimetableI
 
 from minhu.errors import BadDeclaration, Refused
 from minhu.feeds import Feed, load_feed
-from minhu.feeds.arrival import Arrival, of_city
+from minhu.feeds.arrival import CityTerms, of_city
 from minhu.glossary.delivered import FEED_ROLE, RECORD
 from minhu.settings import Settings
 
@@ -47,7 +47,7 @@ def main() -> None:
     """Reads every declaration; inside a task only the one it is about."""
     settings = Settings.from_env()
     wanted = (get_parsing_context().dag_id or "").removeprefix("feed_")
-    arrivals, _ = of_city(settings.config)
+    city = of_city(settings.config)
     for path in sorted((settings.config / "feeds").glob(f"{wanted or '*'}.yml")):
         try:
             feed = load_feed(path)
@@ -55,7 +55,7 @@ def main() -> None:
         except (BadDeclaration, AirflowTimetableInvalid) as error:
             broken_dag(path, str(error))
         else:
-            feed_dag(feed, schedule, arrivals)
+            feed_dag(feed, schedule, city)
 
 
 def nightly(cron: str, timezone: str) -> CronTriggerTimetable:
@@ -65,7 +65,7 @@ def nightly(cron: str, timezone: str) -> CronTriggerTimetable:
     return schedule
 
 
-def feed_dag(feed: Feed, schedule: CronTriggerTimetable, arrivals: dict[str, Arrival]) -> None:
+def feed_dag(feed: Feed, schedule: CronTriggerTimetable, city: CityTerms) -> None:
     @dag(
         dag_id=f"feed_{feed.code}",
         dag_display_name=f"{feed.name}（{feed.code}）",
@@ -80,14 +80,14 @@ def feed_dag(feed: Feed, schedule: CronTriggerTimetable, arrivals: dict[str, Arr
     )
     def deliveries():
         for delivery in feed.deliveries:
-            terms = feed.arrival_of(delivery, arrivals)
+            terms = feed.arrival_of(delivery, city.arrivals)
             load.override(
                 task_id=f"load_{delivery.name}",
                 task_display_name=f"装载{RECORD.zh(delivery.kind)}（{delivery.name}）",
                 outlets=[Asset(f"minhu://staging/{feed.code}")],
                 retries=terms.retries,
                 execution_timeout=timedelta(minutes=terms.timeout_minutes),
-                pool=terms.pool or "default_pool",
+                pool=terms.pool if terms.pool in city.pools else "default_pool",
             )(feed.code, delivery.name, feed.timezone)
 
     deliveries()

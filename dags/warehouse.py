@@ -31,8 +31,7 @@ DOC = """
 
 def begins() -> str:
     """The cron expression of `build.earliest` in city.yml."""
-    _, terms = of_city(Settings.from_env().config)
-    hour, minute = terms.earliest.split(":")
+    hour, minute = of_city(Settings.from_env().config).build.earliest.split(":")
     return f"{int(minute)} {int(hour)} * * *"
 
 

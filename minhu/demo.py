@@ -14,9 +14,10 @@ from minhu.feeds import Feed, load_feeds
 from minhu.glossary.delivered import GATE, LOAD_OUTCOME, RECORD
 from minhu.load import load_feed_day
 from minhu.progress import progress
-from minhu.scoring import ScoreResult, explain, last_score, render, render_scores
+from minhu.scoring import ScoreResult, explain, last_score, render, render_scores, score
 from minhu.settings import Settings
 from minhu.simulate import write_city
+from minhu.warehouse.build import build
 
 START, DAYS, CASES_PER_DAY, SEED = date(2026, 10, 1), 31, 970, 7
 LAST = START + timedelta(days=DAYS - 1)
@@ -24,8 +25,11 @@ PERIOD = f"{LAST:%Y-%m}"
 MARK = "simulation.json"
 
 
-def run(settings: Settings) -> None:
-    """Runs the demo and prints what came of it. Running it again loads nothing twice. Raises Refused on a failure."""
+def run(settings: Settings, *, has_airflow: bool = True) -> None:
+    """Runs the demo and prints what came of it. Running it again loads nothing twice. Raises Refused on a failure.
+
+    Without Airflow the last day is loaded, built and scored here, for a quick look.
+    """
     began = time.monotonic()
     feeds = load_feeds(settings.config)
     hotlines = sum(feed.role == "hotline" for feed in feeds)
@@ -36,14 +40,21 @@ def run(settings: Settings) -> None:
     with ThreadPoolExecutor(1) as aside:  # the services come up while the month is written and loaded
         database.migrate(settings)
         sync(settings)
-        starting = aside.submit(services.up, settings)
+        starting = aside.submit(services.up, settings) if has_airflow else None
         _simulate(settings, feeds)
-        _load_backlog(settings, feeds)
-        _step("启动 Airflow（start Airflow）")
-        address = starting.result()
-    _say(f"  {address.url}")
-    _run_dags(settings, "最后一天的交付由调度器装载（the last day, by the scheduler）", _feed_runs(feeds))
-    _run_dags(settings, "数仓构建（warehouse）", [("warehouse", {"business_date": LAST.isoformat()})])
+        _load(settings, feeds, LAST - timedelta(days=1), f"装载 {START:%m-%d} 至 {LAST - timedelta(days=1):%m-%d}")
+        if starting:
+            _step("启动 Airflow（start Airflow）")
+            _say(f"  {starting.result().url}")
+    if starting:
+        _run_dags(settings, "最后一天的交付由调度器装载（the last day, by the scheduler）", _feed_runs(feeds))
+        _run_dags(settings, "数仓构建（warehouse）", [("warehouse", {"business_date": LAST.isoformat()})])
+    else:
+        _load(settings, feeds, LAST, "最后一天的交付")
+        _step("数仓构建（warehouse）")
+        quality.judge_arrivals(settings)
+        _say(f"  {build(settings).seconds:.0f} 秒")
+        score(settings, PERIOD)
     _assess(settings)
     explained = _tell(settings)
     _step("哪类登录可做什么（which login may do what）")
@@ -51,7 +62,9 @@ def run(settings: Settings) -> None:
         for line in logins.told(logins.rights(connection)):
             _say(f"  {line}")
     _say(f"\n用时 {time.monotonic() - began:.0f} 秒。接下来看（where to look next）：")
-    _say(f"  Airflow    {address.url}  用户 {address.user}  密码 {address.password}")
+    if starting:
+        address = starting.result()
+        _say(f"  Airflow    {address.url}  用户 {address.user}  密码 {address.password}")
     _say(f"  质量报告   {settings.data_docs / 'index.html'}")
     _say(f"  送达文件   {settings.drop}")
     _say(f"  得分解释   .venv/bin/minhu explain {explained} {PERIOD}")
@@ -81,12 +94,12 @@ def _simulate(settings: Settings, feeds: tuple[Feed, ...]) -> None:
          f"{written.callbacks:,} 次回访")  # fmt: skip
 
 
-def _load_backlog(settings: Settings, feeds: tuple[Feed, ...]) -> None:
-    _step(f"装载 {START:%m-%d} 至 {LAST - timedelta(days=1):%m-%d}（load the days before the last）")
+def _load(settings: Settings, feeds: tuple[Feed, ...], day: date, what: str) -> None:
+    _step(f"{what}（load）")
     with progress(len(feeds), "  装载") as advance:
         results = []
         for feed in feeds:
-            results += load_feed_day(settings, feed, LAST - timedelta(days=1))
+            results += load_feed_day(settings, feed, day)
             advance(feed.code)
     refused = [result for result in results if isinstance(result, MinhuError)]
     for refusal in refused:

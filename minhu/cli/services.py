@@ -18,6 +18,7 @@ from minhu.settings import Settings
 def up(settings: Settings) -> None:
     """Start PostgreSQL and Airflow; print the address and the login."""
     from minhu import config, database, services
+    from minhu.feeds.arrival import of_city
     from minhu.load.key_ring import assert_may_load
 
     database.migrate(settings)
@@ -25,6 +26,7 @@ def up(settings: Settings) -> None:
         assert_may_load(settings)  # beside other homes: better now than with the first load of the night
     config.sync(settings)
     address = services.up(settings, click.echo)
+    services.airflow(settings).keep_pools(of_city(settings.config).pools)
     click.echo(f"Airflow        {address.url}\n用户 login     {address.user}\n密码 password  {address.password}")
 
 
@@ -143,10 +145,11 @@ def simulate(
     click.echo(f"{folder}: {len(summary.files)} files, {summary.rows} rows; simulation.json accounts for each")
 
 
-@minhu.command(epilog=example("minhu demo"))
+@minhu.command(epilog=example("minhu demo", "minhu demo --no-airflow"))
+@click.option("--no-airflow", is_flag=True, help="Load, build and score here, without the scheduler: a quick look.")
 @click.pass_obj
-def demo(settings: Settings) -> None:
+def demo(settings: Settings, no_airflow: bool) -> None:
     """Simulate a month of a small city and run it through the whole chain, with the real scheduler."""
     from minhu.demo import run
 
-    run(settings)
+    run(settings, has_airflow=not no_airflow)

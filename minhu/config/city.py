@@ -197,6 +197,10 @@ class City(Declared):
     """When deliveries are to come, by the group of their feed, ``"*"`` for all; a declaration says what differs."""
     build: BuildTerms = BuildTerms()
     """When the nightly build begins."""
+    pools: dict[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,60}$")], Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict
+    )
+    """How many loads of a sending system run at once (``pool`` of an arrival)."""
     notify: Notify = Notify()
     """Who is told of faults, and how."""
     witnesses: tuple[Witness, ...] = ()

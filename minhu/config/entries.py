@@ -32,7 +32,7 @@ def _read(folder: Path) -> Entries:
     city = read_declaration(City, folder / "city.yml")
     # Entries of their own: a rule of repeats decides over the cases of its days, the others over no fact.
     own = set("retention feeds repeats readings schemes gaming quality feed_quality bulletin witnesses appeals".split())
-    own |= {"arrivals", "build", "notify"}
+    own |= {"arrivals", "build", "pools", "notify"}
     put(entries, "city", city.code, city.model_dump(mode="json", exclude=own), folder / "city.yml")
     for key, data in city.repeat_rules().items():
         put(entries, "repeat_rule", key, data, folder / "city.yml")
@@ -140,7 +140,13 @@ def _formats(feed: Feed) -> Iterator[tuple[Keys, str]]:
 
 def _arrival_data(feed: Feed, delivery: Delivery, city: City) -> dict:
     """When a delivery is to come. An entry of its own: it decides over no fact."""
-    said = feed.arrival_of(delivery, city.arrivals).model_dump(exclude={"retries", "timeout_minutes", "pool"})
+    terms = feed.arrival_of(delivery, city.arrivals)
+    if terms.pool and terms.pool not in city.pools:
+        known = ", ".join(city.pools) or "none"
+        raise BadDeclaration(
+            f"{feed.code}/{delivery.name}: arrival.pool: city.yml declares no pool {terms.pool!r} (pools: {known})"
+        )
+    said = terms.model_dump(exclude={"retries", "timeout_minutes", "pool"})
     return {"feed_code": feed.code, "delivery": delivery.name, "timezone": feed.timezone, **said}
 
 

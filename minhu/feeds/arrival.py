@@ -4,6 +4,7 @@ What a delivery leaves unsaid its feed says, then the city for the feed's group,
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -34,7 +35,7 @@ class Arrival(Declared):
     timeout_minutes: int = Field(default=30, ge=1)
     """So long one load may take."""
     pool: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,60}$")] | None = None
-    """The system that sends it: of one pool so many loads run at once as the pool has slots."""
+    """The system that sends it: of one pool so many loads run at once as ``pools`` of ``city.yml`` gives it."""
 
     def due_at(self, business_date: date, timezone: str) -> datetime:
         day = business_date + timedelta(days=self.due_days)
@@ -69,7 +70,16 @@ class BuildTerms(Declared):
         return self
 
 
-def of_city(config: Path) -> tuple[dict[str, Arrival], BuildTerms]:
+@dataclass(frozen=True)
+class CityTerms:
+    """Of `city.yml`: when deliveries are to come, by group; when the build begins; how many loads of a pool run."""
+
+    arrivals: dict[str, Arrival] = field(default_factory=dict)
+    build: BuildTerms = field(default_factory=BuildTerms)
+    pools: dict[str, int] = field(default_factory=dict)
+
+
+def of_city(config: Path) -> CityTerms:
     """What ``city.yml`` says of deliveries and of the nightly build; what cannot be read is as if it were not said.
 
     For the DAG files, which must not fail by a slip that the first task tells: `minhu.config` judges the file.
@@ -77,6 +87,6 @@ def of_city(config: Path) -> tuple[dict[str, Arrival], BuildTerms]:
     try:
         data = read_page(config / "city.yml").data
         arrivals = {name: Arrival(**given) for name, given in (data.get("arrivals") or {}).items()}
-        return arrivals, BuildTerms(**(data.get("build") or {}))
-    except (BadDeclaration, ValidationError, TypeError, AttributeError):
-        return {}, BuildTerms()
+        return CityTerms(arrivals, BuildTerms(**(data.get("build") or {})), dict(data.get("pools") or {}))
+    except (BadDeclaration, ValidationError, TypeError, AttributeError, ValueError):
+        return CityTerms()

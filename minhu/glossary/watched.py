@@ -14,10 +14,13 @@ INCIDENT = Kind(
         "not_built": ("久未构建", "not built for long"),
         "gate_failed": ("发布门禁", "release gate"),
         "approval_waits": ("待审批", "awaits approval"),
+        "closing_outdated": ("关账后有新数据", "newer data than closed"),
         "disk": ("磁盘", "disk"),
         "clock_off": ("时钟不准", "the clock is off"),
         "calendar_ends": ("工作日历将尽", "calendar ends"),
         "airflow_silent": ("调度停顿", "the scheduler is silent"),
+        "task_queued": ("任务久候", "a task waits for long"),
+        "run_failed": ("运行失败", "a run failed"),
         "backup_old": ("备份过旧", "no recent backup"),
     },
 )

@@ -71,6 +71,16 @@ class Airflow:
             self.post(f"dags/{quote(dag_id)}/dagRuns", {"dag_run_id": run_id, "logical_date": None, "conf": conf or {}})
         return run_id
 
+    def keep_pools(self, pools: dict[str, int]) -> None:
+        """Gives Airflow these pools, each with so many slots; others stay as they are."""
+        found = {pool["name"]: pool["slots"] for pool in self.get("pools?limit=1000")["pools"]}
+        for name, slots in pools.items():
+            told = {"name": name, "slots": slots, "include_deferred": False}
+            if name not in found:
+                self.post("pools", told)
+            elif found[name] != slots:
+                self.patch(f"pools/{quote(name, safe='')}?update_mask=slots", told)
+
     def states(self, runs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
         """State of each (dag_id, run_id), in one request for all that are recent."""
         wanted = set(runs)
@@ -86,6 +96,25 @@ class Airflow:
         for dag_id, run_id in wanted - found.keys():
             found[dag_id, run_id] = self.get(_run(dag_id, run_id))["state"]
         return {run: found[run] for run in wanted}
+
+    def queued(self, since: datetime) -> list[tuple[str, datetime]]:
+        """Tasks that have been queued since before ``since``: DAG and task with a dot between, from when on."""
+        found = self.get("dags/~/dagRuns/~/taskInstances?state=queued&limit=100")["task_instances"]
+        told = ((f"{task['dag_id']}.{task['task_id']}", _moment(task["queued_when"])) for task in found)
+        return [(task, at) for task, at in told if at and at < since]
+
+    def failed(self, dag_ids: Iterable[str]) -> dict[str, tuple[str, datetime]]:
+        """Of these DAGs those whose last finished run failed: its id, and when it ended."""
+        body = {"dag_ids": sorted(dag_ids), "states": sorted(FINISHED), "order_by": "-end_date", "page_limit": 100}
+        last: dict[str, dict] = {}
+        for run in self.post("dags/~/dagRuns/list", body)["dag_runs"]:
+            last.setdefault(run["dag_id"], run)
+        told = (
+            (run["dag_id"], run["dag_run_id"], _moment(run["end_date"]))
+            for run in last.values()
+            if run["state"] == "failed"
+        )
+        return {dag_id: (run_id, at) for dag_id, run_id, at in told if at}
 
     def watch(self, runs: Iterable[tuple[str, str]], timeout: float) -> Iterator[dict[tuple[str, str], str]]:
         """The state of every run each time they are looked at, the last time when all have finished.

@@ -23,6 +23,7 @@ CALENDAR_DAYS = 45
 UNBUILT = timedelta(hours=26)
 """A batch that no build has taken so long after it may be built was forgotten."""
 BACKUP = timedelta(hours=26)
+CLOSED_FOR = timedelta(days=62)
 WAITS = timedelta(hours=4)
 """What waits for another person is told after so long."""
 OF_DELIVERIES = ("missing", "late", "refused", "held", "arrived")
@@ -57,6 +58,7 @@ def faults(connection: psycopg.Connection, settings: Settings, now: datetime) ->
     found += _of_builds(connection, now)
     found += _of_gates(connection)
     found += _of_people(connection, now)
+    found += _of_closings(connection, now)
     found += _of_the_ground(connection, settings, now)
     return found
 
@@ -142,6 +144,35 @@ def _of_people(connection: psycopg.Connection, now: datetime) -> list[Fault]:
         for closing, period, revision, at in waiting
     ]
 
+
+def _of_closings(connection: psycopg.Connection, now: datetime) -> list[Fault]:
+    """Closings and releases that no longer hold the newest data of their period; what is found holds until a build."""
+    newest = "select coalesce(max(build_id), 0) from audit.build where status = 'succeeded'"
+    (build_id,) = database.one(connection, newest)
+    found = []
+    for closing, period, revision, at in connection.execute(_CLOSINGS, [build_id, now - CLOSED_FOR]).fetchall():
+        key = connection.info.port, connection.info.dbname, closing, build_id
+        if key not in _moved:
+            _moved[key] = database.one(
+                connection, "select batches, cases from publish.moved_since_closing(%s)", [closing]
+            )
+        batches, cases = _moved[key]
+        if cases:
+            what = f"{period} 第 {revision} 次发布关账后，{batches} 个批次涉及该周期的 {cases} 件工单"
+            found.append(_told("closing_outdated", at, what, subject=f"closing {closing}"))
+    return found
+
+
+_moved: dict[tuple[int, str, int, int], tuple[int, int]] = {}
+"""By database, closing and build: who looks each minute asks once."""
+
+_CLOSINGS = """
+select closing_id, period, revision, closed_at
+from publish.closing
+where
+    build_id < %s and closed_at > %s
+    and closing_id in (select max(closing_id) from publish.closing group by scheme_id, period)
+"""
 
 _UNAPPROVED = """
 select closing.closing_id, closing.period, closing.revision, closing.closed_at

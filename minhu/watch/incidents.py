@@ -34,7 +34,7 @@ MOST_ATTEMPTS = 30
 """so often."""
 CONCERNS = {
     "engineer": None,
-    "evaluator": {"missing", "held", "gate_failed", "approval_waits", "calendar_ends"},
+    "evaluator": {"missing", "held", "gate_failed", "approval_waits", "closing_outdated", "calendar_ends"},
     "auditor": {"held", "refused", "gate_failed"},
     "owner": {"missing", "late", "refused", "held", "arrived"},
 }

@@ -11,7 +11,7 @@ import psycopg
 
 from minhu import services
 from minhu.database import embedded
-from minhu.errors import MinhuError
+from minhu.errors import MinhuError, Refused, Retryable
 from minhu.services import keeper, supervisor
 from minhu.settings import Settings
 from minhu.watch.digest import tell_day
@@ -22,23 +22,38 @@ from minhu.watch.mends import Mend
 EVERY = 60.0
 """Seconds."""
 SILENT = timedelta(minutes=3)
+QUEUED = timedelta(minutes=15)
+OF_THE_CITY = ("warehouse", "arrivals", "assessment")
+"""DAGs whose failure no delivery tells of. Who rejects in `review` makes its run fail on purpose."""
 log = logging.getLogger("minhu.keeper")
 
 
 def of_airflow(settings: Settings, now: datetime) -> tuple[Fault, ...]:
-    """Parts of a started Airflow that have not been heard of for a while. One that never was started is no fault."""
+    """What Airflow does not tell by itself: parts that have not been heard of for a while, tasks that are queued for
+    long, and runs of the city's own DAGs that failed. One that never was started is no fault.
+    """
     try:
-        health = services.airflow(settings).health()
-    except MinhuError as error:
-        if "never been started" in str(error):
-            return ()
+        client = services.airflow(settings)
+    except Refused:
+        return ()
+    try:
+        health = client.health()
+        silent = [part for part, (status, at) in health.items() if status == "unhealthy" or (at and now - at > SILENT)]
+        if silent:
+            return tuple(_silent(part.replace("_", "-"), now) for part in silent)
+        found = [
+            Fault(
+                "task_queued", subject=f"{dag}.{task}", what=f"{dag} 的 {task}", mend=Mend.task_queued.value, since=at
+            )
+            for dag, task, at in client.queued(now - QUEUED)
+        ]
+        found += [
+            Fault("run_failed", subject=dag, what=f"{dag}（{run}）", mend=Mend.run_failed.value, since=at)
+            for dag, (run, at) in client.failed(OF_THE_CITY).items()
+        ]
+    except Retryable:
         return (_silent("api-server", now),)
-    silent = [
-        part
-        for part, (status, heard) in health.items()
-        if status == "unhealthy" or (heard is not None and now - heard > SILENT)
-    ]
-    return tuple(_silent(part.replace("_", "-"), now) for part in silent)
+    return tuple(found)
 
 
 def _silent(part: str, now: datetime) -> Fault:

@@ -63,6 +63,7 @@ READS: dict[str, set[str]] = {
     "deliveries waivers": {"evaluator", "auditor"},
     "incidents list": {"evaluator", "auditor"},
     "incidents told": {"auditor"},
+    "incidents digest": {"evaluator", "auditor"},
     "logins list": {"evaluator", "auditor"},
     "logins rights": EVERYBODY,
     "access list": {"auditor"},
@@ -98,7 +99,6 @@ ACTS: dict[str, set[str]] = {
     "deliveries waive h1 --from 2026-10-01 --to 2026-10-02 --reason x": {"evaluator"},
     "deliveries unwaive 1 --reason x": {"evaluator"},
     "incidents look": set(),
-    "incidents digest": set(),
     "quality release 1 --why x": set(),  # it is not held
     f"close {MONTH}": set(),
     f"revise {MONTH} --why x": set(),

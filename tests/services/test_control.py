@@ -8,7 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import psutil
@@ -71,7 +73,24 @@ def waits():
     wait()
 
 
-greets(), refuses(), waits()
+@dag(schedule=None, default_args=POLICY)
+def awaits():
+    @task
+    def look(*, ti=None):
+        import os
+        from datetime import UTC, datetime
+        from pathlib import Path
+
+        from airflow.sdk.exceptions import AirflowRescheduleException
+
+        if not Path(os.environ["MINHU_HOME"], "came").exists():
+            raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=1))
+        return ti.try_number
+
+    look()
+
+
+greets(), refuses(), waits(), awaits()
 '''
 
 
@@ -115,6 +134,7 @@ def test_a_fork_of_the_scheduler_reads_files():
 def test_up_gives_an_address_on_this_machine_alone_and_a_login(running: services.Address, settings: Settings):
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+", running.url)
     assert {dag["dag_id"] for dag in Airflow(running.url, running.user, running.password).dags()} == {
+        "awaits",
         "greets",
         "refuses",
         "waits",
@@ -163,12 +183,43 @@ def test_what_cannot_be_triggered_is_refused_in_one_line(running: services.Addre
         services.trigger(settings, "greets", {"business_date": "yesterday"})
 
 
+def test_runs_that_failed_and_tasks_that_wait_are_found(running: services.Address, settings: Settings):
+    client = services.airflow(settings)
+    run = services.trigger(settings, "refuses")
+    assert services.wait(settings, [("refuses", run)], 60) == {"refuses": "failed"}
+    found = client.failed(["refuses", "greets", "nobody"])
+    assert found.keys() == {"refuses"} and found["refuses"][0] == run
+    assert client.queued(datetime.now(UTC) - timedelta(minutes=15)) == []
+
+
 def test_waiting_ends_with_what_is_still_going_on(running: services.Address, settings: Settings):
     run = services.trigger(settings, "waits")
     with pytest.raises(Retryable, match=r"not finished after 0 s: waits \((queued|running)\)"):
         services.wait(settings, [("waits", run)], 0)
     assert services.wait(settings, [("waits", run)], 60) == {"waits": "success"}
     assert services.wait(settings, [], 0) == {}
+
+
+def test_a_task_that_waits_for_a_file_holds_no_slot_and_spends_no_retry(running: services.Address, settings: Settings):
+    """As loads of feeds wait for what is late."""
+    run, client = services.trigger(settings, "awaits"), services.airflow(settings)
+    place = f"dags/awaits/dagRuns/{quote(run)}/taskInstances/look"
+    deadline = time.monotonic() + 60
+    while client.get(place)["state"] != "up_for_reschedule":
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    (settings.home / "came").touch()
+    assert services.wait(settings, [("awaits", run)], 60) == {"awaits": "success"}
+    told = client.get(place)
+    assert (told["try_number"], told["state"]) == (1, "success")
+
+
+def test_pools_are_made_and_changed_and_others_stay(running: services.Address, settings: Settings):
+    client = services.airflow(settings)
+    for slots in (2, 3, 3):
+        client.keep_pools({"water group": slots})
+        found = {pool["name"]: pool["slots"] for pool in client.get("pools")["pools"]}
+        assert found["water group"] == slots and found["default_pool"] > 3
 
 
 def test_up_again_leaves_alone_what_runs(running: services.Address, settings: Settings, dags: Path):

@@ -22,12 +22,15 @@ from minhu.declaration import read_declaration
 from minhu.errors import BadDelivery
 from minhu.load import load_delivery
 from minhu.notify.web import cut
+from minhu.publish import close
 from minhu.settings import Settings
+from minhu.warehouse.build import build
 from minhu.watch import keeper
 from minhu.watch.digest import digest, tell_day
 from minhu.watch.faults import Fault
 from minhu.watch.incidents import AGAIN, incidents, look, tell, told
 from tests import given
+from tests.publish import city as world
 from tests.sources.web import Answer, Web
 
 PHONE, NAME = "13912345678", "欧阳明哲"
@@ -351,6 +354,34 @@ def test_a_clock_a_full_disk_and_a_calendar_that_ends_are_faults(city, letters, 
     assert {"clock_off", "disk"} <= kinds
 
 
+def test_what_is_built_after_a_closing_is_told_and_changes_it_not(scratch, tmp_path, letters):
+    october = world.make(scratch, tmp_path)
+    notify(october, by_mail(letters, role="evaluator"))
+    world.login(october, "i_shen", "evaluator")
+    closed = close(october, "2026-10")
+    look(october)
+    assert "closing_outdated" not in {one.kind for one in incidents(october)}
+    world.deliver(october, [world.case(1, "城管局", **world.LATE), world.case(77, "交通局")], world.LAST)
+    build(october)
+    look(october)
+    (one,) = [one for one in incidents(october) if one.kind == "closing_outdated"]
+    assert "1 个批次涉及该周期的 2 件工单" in one.what and one.subject == f"closing {closed.closing_id}"
+    tell(october)
+    assert "关账后有新数据" in letters.taken[0]["Subject"] and "minhu revise" in text(letters.taken[0])
+    assert read_closing_hash(october, closed.closing_id) == closed.content_hash
+    look(october)
+    close(october, "2026-10")  # anew, on the newest data
+    look(october)
+    assert "closing_outdated" not in {one.kind for one in incidents(october)}
+
+
+def read_closing_hash(city, closing_id):
+    with database.connect(city) as connection:
+        return database.one(connection, "select content_hash from publish.closing where closing_id = %s", [closing_id])[
+            0
+        ]
+
+
 def test_the_keeper_looks_and_tells_and_a_silent_scheduler_is_one_of_the_faults(city, letters, monkeypatch):
     heard = datetime.now(UTC) - timedelta(minutes=9)
     silent = {
@@ -358,14 +389,16 @@ def test_the_keeper_looks_and_tells_and_a_silent_scheduler_is_one_of_the_faults(
         "triggerer": ("healthy", datetime.now(UTC)),
         "metadatabase": ("healthy", None),
     }
-    monkeypatch.setattr(
-        "minhu.watch.keeper.services.airflow", lambda _: type("A", (), {"health": lambda self: silent})()
-    )
+    failed = {"warehouse": ("r1", heard)}
+    told_by = {"health": lambda _: silent, "queued": lambda *_: [], "failed": lambda *_: failed}
+    airflow = type("A", (), told_by)
+    monkeypatch.setattr("minhu.watch.keeper.services.airflow", lambda _: airflow())
     begun = keeper.once(city)
     assert begun[:2] == ["incidents: 3 opened, 0 closed", "incidents to 值班: sent"]
     assert "Airflow 的 scheduler 没有响应" in text(letters.taken[0])
     silent["scheduler"] = ("healthy", datetime.now(UTC))
-    assert keeper.once(city)[0] == "incidents: 0 opened, 1 closed"
+    assert keeper.once(city)[0] == "incidents: 1 opened, 1 closed"
+    assert {one.kind for one in incidents(city)} == {"missing", "run_failed"}
 
 
 def test_a_portal_is_linked_where_there_is_one(city, letters, now, monkeypatch):
