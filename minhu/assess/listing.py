@@ -125,8 +125,11 @@ LISTINGS = {
     """,
     "delivery_waivers": """
         select made.delivery_waiver_id,
-            case when in_force.delivery_waiver_id is null then 'revoked'
-                when made.last_on < (clock_timestamp() at time zone mart.city_zone())::date then 'expired' else 'in_force' end as state,
+            case
+                when in_force.delivery_waiver_id is null then 'revoked'
+                when made.last_on < (clock_timestamp() at time zone mart.city_zone())::date then 'expired'
+                else 'in_force'
+            end as state,
             made.feed_code, made.delivery, made.first_on, made.last_on, made.reason, made.waived_by, made.waived_at
         from assess.delivery_waiver as made
         left join assess.delivery_waiver_in_force as in_force using (delivery_waiver_id)

@@ -42,10 +42,8 @@ def of_airflow(settings: Settings, now: datetime) -> tuple[Fault, ...]:
         if silent:
             return tuple(_silent(part.replace("_", "-"), now) for part in silent)
         found = [
-            Fault(
-                "task_queued", subject=f"{dag}.{task}", what=f"{dag} 的 {task}", mend=Mend.task_queued.value, since=at
-            )
-            for dag, task, at in client.queued(now - QUEUED)
+            Fault("task_queued", subject=told, what=told, mend=Mend.task_queued.value, since=at)
+            for told, at in client.queued(now - QUEUED)
         ]
         found += [
             Fault("run_failed", subject=dag, what=f"{dag}（{run}）", mend=Mend.run_failed.value, since=at)
