@@ -348,7 +348,7 @@ _GARBLED = ("arrival.text_legible",)
 _FRESH = ("arrival.fresh",)
 _VOLUME = ("arrival.volume_broken",)
 _DOOR = ("MISSING_COLUMN", "UNREADABLE", "WRONG_ENCODING", "EMPTY_FILE", "BAD_HEADER")
-_MISSING = ("arrived",)
+_MISSING = ("came",)
 
 
 def _f(

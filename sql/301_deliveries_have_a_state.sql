@@ -22,6 +22,8 @@ create trigger stamp before insert on assess.delivery_waiver
 for each row execute function assess.stamp('waived_by', 'waived_at');
 create trigger append_only before update or delete or truncate on assess.delivery_waiver
 for each statement execute function assess.refuse_change();
+create trigger no_number before insert on assess.delivery_waiver
+for each row execute function audit.refuse_number('reason');
 
 create view assess.delivery_waiver_in_force with (security_invoker = true) as
 select waiver.*
@@ -136,8 +138,9 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- The state of each declared delivery for each date of the span, and of what came without being declared. `since`: when
--- the state began; of what has not come the moment from which it is so. A date before the first declaration is not
--- waited for. `is_late`: the first batch came after it was due.
+-- the state began; of what has not come the moment from which it is so. A date before its declaration is not waited
+-- for; but of what was declared from the beginning the dates of which anything came. `is_late`: the first batch came
+-- after it was due.
 create function audit.deliveries(first_on date, last_on date)
 returns table (
     feed_code text,
@@ -160,7 +163,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
             entry.data ->> 'feed_code' as feed_code,
             entry.data ->> 'delivery' as delivery,
             entry.data ->> 'kind' as kind,
-            (begun.loaded_at at time zone mart.city_zone())::date - 1 as from_on,
+            begun.on_day - 1 as from_on,
+            begun.is_first,
             coalesce(terms.data ->> 'timezone', mart.city_zone()) as zone,
             coalesce((terms.data ->> 'due_days')::integer, 1) as due_days,
             coalesce(terms.data ->> 'due_time', '06:00')::time as due_time,
@@ -171,7 +175,9 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
         left join config.entry as terms
             on entry.key = terms.key and terms.kind = 'arrival' and terms.until_version is null
         inner join (
-            select first.kind, first.key, min(version.loaded_at) as loaded_at
+            select first.kind, first.key, (min(version.loaded_at) at time zone mart.city_zone())::date as on_day,
+                min(version.config_version) = (select min(all_of.config_version) from config.version as all_of)
+                    as is_first
             from config.entry as first
             inner join config.version on first.since_version = version.config_version
             where first.kind = 'delivery'
@@ -230,8 +236,11 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
         select declared.feed_code, declared.delivery, days.day_on::date as business_date
         from declared
         cross join lateral generate_series(
-            greatest(declared.from_on, deliveries.first_on)::timestamp, deliveries.last_on::timestamp, interval '1 day'
+            deliveries.first_on::timestamp, deliveries.last_on::timestamp, interval '1 day'
         ) as days (day_on)
+        where
+            days.day_on >= declared.from_on
+            or (declared.is_first and days.day_on::date in (select came.business_date from came))
         union
         select came.feed_code, came.delivery, came.business_date from came
         union

@@ -26,6 +26,7 @@ LAYERS = (  # from the ground up: a module imports its own room and what stands 
     ("publish", "watch"),
     ("export",),
     ("audit", "backup", "doctor", "demo"),
+    ("airflow_pages",),
     ("airflow_plugin", "cli"),
     ("__main__",),
 )

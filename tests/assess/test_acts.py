@@ -31,7 +31,7 @@ ACTS = {  # who may call what; the owner may call everything
     "evaluator": {
         "own_units", "codes_of", "state_of_grant", "file_appeal", "withdraw_appeal", "decide_appeal", "exclude",
         "revoke_exclusion", "enter_manual_point", "revoke_manual_point", "enter_violation", "revoke_violation",
-        "approve", "waive", "revoke_waiver", "release_batch",
+        "approve", "waive", "revoke_waiver", "waive_delivery", "revoke_delivery_waiver", "release_batch",
     },
 }  # fmt: skip
 CHANGED = {

@@ -41,8 +41,12 @@ READS = {
     "auditor": {"mart", "audit", "config", "assess", "publish"},
 }
 NOT_YET_PUBLISHED = {"closing", "closing_act", "frozen_row", "ledger", "readings_taken"}
+AUDITED = (
+    *("open_finding", "batch", "build", "event_version", "lifecycle_anomaly"),
+    *("delivery_state", "incident"),
+)
 GRANTED = {  # who waives sees what there is to waive; who explains a score, what the rows behind it rest on
-    ("evaluator", "audit", table) for table in ("open_finding", "batch", "build", "event_version", "lifecycle_anomaly")
+    ("evaluator", "audit", table) for table in AUDITED
 }
 
 

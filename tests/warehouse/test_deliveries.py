@@ -65,6 +65,17 @@ def test_what_has_not_come_is_expected_late_missing_or_need_not_come(city, day):
     assert deliveries(city, day - timedelta(days=3), day - timedelta(days=1)) == [], "nobody had declared it"
 
 
+def test_of_a_month_loaded_afterwards_the_days_that_anything_came_of_are_looked_at(city, day):
+    """What was declared from the beginning, that is; a feed that joins later owes nothing for the days before."""
+    load_file("late", "cases", put(city, "late", date(2026, 10, 12)), date(2026, 10, 12), settings=city)
+    given.config(city.config, [declared("joined", arrival=TERMS["missing"])])
+    sync(city)
+    found = deliveries(city, date(2026, 10, 11), date(2026, 10, 13))
+    assert {(one.business_date.day, one.feed_code, one.state) for one in found} == {
+        (12, "late", "loaded"), (12, "expected", "missing"), (12, "missing", "missing"), (12, "empty", "empty")
+    }  # fmt: skip
+
+
 def test_a_delivery_goes_from_its_file_to_the_gates_verdict(city, day):
     put(city, "missing", day)
     result = load_delivery("missing", "cases", day, settings=city)[0]
@@ -207,7 +218,7 @@ def test_what_came_without_being_declared_any_more_is_listed_and_a_replay_is_not
     load_file("missing", "cases", put(city, "missing", date(2026, 10, 12)), date(2026, 10, 12), settings=city)
     (city.config / "feeds" / "missing.yml").unlink()
     sync(city)
-    (one,) = deliveries(city, date(2026, 10, 12), date(2026, 10, 12))
+    (one,) = [one for one in deliveries(city, date(2026, 10, 12), date(2026, 10, 12)) if one.feed_code == "missing"]
     assert (one.feed_code, one.state, one.due_at, one.is_mandatory) == ("missing", "loaded", None, False)
 
 

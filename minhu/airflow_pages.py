@@ -1,0 +1,169 @@
+"""Two pages beside Airflow's own, for whoever comes from a task: what became of a feed's deliveries, and of the builds.
+
+They are read-only, need Airflow's login, and tell nothing of a citizen. Where ``MINHU_PORTAL_URL`` is set links lead to
+the portal instead.
+"""
+
+from datetime import datetime, timedelta
+from html import escape
+
+from psycopg.rows import dict_row
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from minhu import database
+from minhu.glossary.delivered import BATCH_STATUS, BUILD_STATUS, BUILD_STEP, DELIVERY_STATE
+from minhu.settings import Settings
+from minhu.warehouse.deliveries import Delivery, read
+from minhu.watch.faults import of_deliveries
+
+DAYS = 14
+BATCH = ("批次", "业务日期", "交付", "文件", "收到", "入库", "拒收", "重复", "状态")
+STYLE = """
+body { font: 15px/1.6 system-ui, "Noto Sans CJK SC", sans-serif; margin: 1rem auto; max-width: 72rem; padding: 0 1rem; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.5rem; }
+th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid #ccc; }
+th { white-space: nowrap; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.bad { color: #a40000; font-weight: 600; } .mute { color: #666; }
+code { background: #f2f2f2; padding: .1rem .3rem; overflow-wrap: anywhere; }
+"""
+
+
+def app() -> Starlette:
+    settings = Settings.from_env()
+    settings.data_docs.mkdir(parents=True, exist_ok=True)
+    return Starlette(
+        routes=[
+            Route("/feeds/{code}", feed),
+            Route("/builds", builds),
+            Mount("/data_docs", StaticFiles(directory=settings.data_docs, html=True)),
+        ]
+    )
+
+
+def feed(request: Request) -> HTMLResponse:
+    """The deliveries of a feed in the last two weeks, the newest day first; what is not well with how to mend it."""
+    settings, code = Settings.from_env(), request.path_params["code"]
+    yesterday = datetime.now(settings.zone).date() - timedelta(days=1)
+    with database.connect(settings) as connection:
+        found = [
+            one for one in read(connection, yesterday - timedelta(days=DAYS - 1), yesterday) if one.feed_code == code
+        ]
+        with connection.cursor(row_factory=dict_row) as cursor:
+            batches = cursor.execute(_BATCHES, [code]).fetchall()
+            named = cursor.execute(
+                "select feed_name from mart.dim_feed where feed_code = %s limit 1", [code]
+            ).fetchone()
+    name = named["feed_name"] if named else code
+    mends = {(one.kind, one.on_date): one.mend for one in of_deliveries(found)}
+    days = [_day(one, mends.get((one.state, one.business_date)), settings) for one in sorted(found, key=_newest_first)]
+    told = [
+        f"<h1>{escape(name)} <span class=mute>{escape(code)}</span></h1>",
+        "<h2>送达</h2>",
+        _table(("业务日期", "交付", "状态", "自何时", "原因与处置"), days, "近两周没有送达，也没有应到的交付"),
+        "<h2>批次</h2>",
+        _table(
+            ("批次", "业务日期", "交付", "文件", "收到", "入库", "拒收", "重复", "状态"),
+            map(_batch, batches),
+            "还没有批次",
+        ),
+        '<p><a href="../data_docs/">质量报告</a> · <a href="../builds">构建</a></p>',
+    ]
+    return _page(name, told, 200 if found or batches else 404)
+
+
+def builds(request: Request) -> HTMLResponse:
+    """The last builds: what became of each, how long its steps took, and why one failed."""
+    settings = Settings.from_env()
+    with database.connect(settings) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        rows = [_build(row, settings) for row in cursor.execute(_BUILDS).fetchall()]
+    heads = ("构建", "状态", "开始", "用时", "批次", "工单", "各步用时", "说明")
+    told = ["<h1>构建</h1>", _table(heads, rows, "还没有构建"), '<p><a href="data_docs/">质量报告</a></p>']
+    return _page("构建", told)
+
+
+def _newest_first(one: Delivery) -> tuple[int, str]:
+    return -one.business_date.toordinal(), one.delivery
+
+
+def _day(one: Delivery, mend: str | None, settings: Settings) -> list[str]:
+    state = escape(DELIVERY_STATE.zh(one.state))
+    since = f"{one.since.astimezone(settings.zone):%m-%d %H:%M}" if one.since else ""
+    why = "<br>".join(filter(None, [escape(one.reason or ""), f"<code>{escape(mend)}</code>" if mend else ""]))
+    return [
+        f"<td>{one.business_date}",
+        f"<td>{escape(one.delivery)}",
+        f"<td{' class=bad' if mend else ''}>{state}{'（迟）' if one.is_late and one.batches else ''}",
+        f"<td>{since}",
+        f"<td>{why}",
+    ]
+
+
+def _batch(row: dict) -> list[str]:
+    status = row["status"]
+    return [
+        f"<td>{row['batch_id']}",
+        f"<td>{row['business_date']}",
+        f"<td>{escape(row['delivery'])}",
+        f"<td>{escape(row['source_name'])}",
+        *(f"<td class=number>{'' if row[name] is None else f'{row[name]:,}'}" for name in _COUNTED),
+        f"<td{' class=bad' if status in ('held', 'refused') else ''}>{escape(BATCH_STATUS.zh(status))}"
+        + (f"：{escape(row['reason'])}" if row["reason"] and status in ("held", "refused") else ""),
+    ]
+
+
+def _build(row: dict, settings: Settings) -> list[str]:
+    steps = "，".join(f"{BUILD_STEP.zh(step)} {seconds:.1f}" for step, seconds in row["steps"] or [])
+    seconds = "" if row["seconds"] is None else f"{row['seconds']:.0f} 秒"
+    return [
+        f"<td>{row['build_id']}",
+        f"<td{' class=bad' if row['status'] == 'failed' else ''}>{escape(BUILD_STATUS.zh(row['status']))}",
+        f"<td>{row['started_at'].astimezone(settings.zone):%m-%d %H:%M}",
+        f"<td class=number>{seconds}",
+        f"<td class=number>{row['batches']:,}",
+        f"<td class=number>{row['touched_cases'] or 0:,}",
+        f"<td>{escape(steps)}",
+        f"<td>{escape(row['message'] or '')}",
+    ]
+
+
+_COUNTED = ("received_rows", "staged_rows", "rejected_rows", "duplicate_rows")
+_BATCHES = """
+select batch_id, business_date, delivery, source_name, received_rows, staged_rows, rejected_rows, duplicate_rows,
+    status, reason
+from audit.batch
+where feed_code = %s and status <> 'superseded'
+order by business_date desc, batch_id desc
+limit 60
+"""
+_BUILDS = """
+select build.build_id, build.status, build.started_at, build.touched_cases, build.message,
+    extract(epoch from build.finished_at - build.started_at)::float as seconds,
+    (select count(*) from audit.build_batch as taken where taken.build_id = build.build_id) as batches,
+    (
+        select array_agg(jsonb_build_array(spent.step, spent.seconds) order by spent.step_no)
+        from audit.build_step as spent where spent.build_id = build.build_id
+    ) as steps
+from audit.build
+order by build.build_id desc
+limit 20
+"""
+
+
+def _table(heads: tuple[str, ...], rows: object, nothing: str) -> str:
+    told = ["".join(row) for row in rows]  # type: ignore[attr-defined]
+    if not told:
+        return f"<p class=mute>{nothing}</p>"
+    head = "".join(f"<th>{one}" for one in heads)
+    return f"<div class=wide><table><tr>{head}{''.join(f'<tr>{one}' for one in told)}</table></div>"
+
+
+def _page(title: str, told: list[str], status: int = 200) -> HTMLResponse:
+    head = (
+        f'<meta charset=utf-8><meta name=viewport content="width=device-width, initial-scale=1"><title>{escape(title)}'
+    )
+    return HTMLResponse(f"<!doctype html><html lang=zh-CN>{head}</title><style>{STYLE}</style>{''.join(told)}", status)
