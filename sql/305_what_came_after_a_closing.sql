@@ -46,7 +46,8 @@ $$;
 alter table audit.incident drop constraint incident_kind_check;
 alter table audit.incident add constraint incident_kind_check check (kind in (
     'missing', 'late', 'refused', 'held', 'arrived', 'build_failed', 'not_built', 'gate_failed', 'approval_waits',
-    'closing_outdated', 'disk', 'clock_off', 'calendar_ends', 'airflow_silent', 'task_queued', 'run_failed', 'backup_old'
+    'closing_outdated', 'disk', 'clock_off', 'calendar_ends', 'airflow_silent', 'task_queued', 'run_failed',
+    'backup_old'
 ));
 comment on function publish.moved_since_closing is '关账之后构建的批次中，涉及该周期工单的批次数与工单数';
 revoke execute on function publish.moved_since_closing from public;
