@@ -4,6 +4,8 @@ They are read-only, need Airflow's login, and tell nothing of a citizen. Where `
 the portal instead.
 """
 
+import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from html import escape
 
@@ -20,16 +22,22 @@ from minhu.settings import Settings
 from minhu.warehouse.deliveries import Delivery, read
 from minhu.watch.faults import of_deliveries
 
+Row = list[tuple[str, str]]
+"""Of each cell how it looks, and what stands in it."""
 DAYS = 14
 BATCH = ("批次", "业务日期", "交付", "文件", "收到", "入库", "拒收", "重复", "状态")
 STYLE = """
 body { font: 15px/1.6 system-ui, "Noto Sans CJK SC", sans-serif; margin: 1rem auto; max-width: 72rem; padding: 0 1rem; }
-.wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.5rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .6rem; border-bottom: 1px solid #ccc; }
-th { white-space: nowrap; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
-.bad { color: #a40000; font-weight: 600; } .mute { color: #666; }
+th, td.short { white-space: nowrap; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
+.bad { color: #a40000; font-weight: 600; } .mute { color: #666; font-weight: normal; }
 code { background: #f2f2f2; padding: .1rem .3rem; overflow-wrap: anywhere; }
+@media (max-width: 40rem) {
+  tr { display: block; padding: .5rem 0; border-bottom: 1px solid #999; } tr.head { display: none; }
+  td, td.number { display: block; border: 0; padding: 0; text-align: left; overflow-wrap: anywhere; }
+  td::before { content: attr(data-head) "："; color: #666; } td:empty { display: none; }
+}
 """
 
 
@@ -90,44 +98,43 @@ def _newest_first(one: Delivery) -> tuple[int, str]:
     return -one.business_date.toordinal(), one.delivery
 
 
-def _day(one: Delivery, mend: str | None, settings: Settings) -> list[str]:
-    state = escape(DELIVERY_STATE.zh(one.state))
+def _day(one: Delivery, mend: str | None, settings: Settings) -> Row:
+    state = DELIVERY_STATE.zh(one.state) + ("（迟）" if one.is_late and one.batches else "")
     since = f"{one.since.astimezone(settings.zone):%m-%d %H:%M}" if one.since else ""
-    why = "<br>".join(filter(None, [escape(one.reason or ""), f"<code>{escape(mend)}</code>" if mend else ""]))
+    why = "<br>".join(escape(said) for said in (one.reason, mend) if said)
     return [
-        f"<td>{one.business_date}",
-        f"<td>{escape(one.delivery)}",
-        f"<td{' class=bad' if mend else ''}>{state}{'（迟）' if one.is_late and one.batches else ''}",
-        f"<td>{since}",
-        f"<td>{why}",
+        ("short", f"{one.business_date}"),
+        ("short", escape(one.delivery)),
+        ("short bad" if mend else "short", state),
+        ("short", since),
+        ("", re.sub(r"(minhu [^；，]+)", r"<code>\1</code>", why)),
     ]
 
 
-def _batch(row: dict) -> list[str]:
-    status = row["status"]
+def _batch(row: dict) -> Row:
+    is_bad = row["status"] in ("held", "refused")
+    why = f"：{escape(row['reason'])}" if row["reason"] and is_bad else ""
     return [
-        f"<td>{row['batch_id']}",
-        f"<td>{row['business_date']}",
-        f"<td>{escape(row['delivery'])}",
-        f"<td>{escape(row['source_name'])}",
-        *(f"<td class=number>{'' if row[name] is None else f'{row[name]:,}'}" for name in _COUNTED),
-        f"<td{' class=bad' if status in ('held', 'refused') else ''}>{escape(BATCH_STATUS.zh(status))}"
-        + (f"：{escape(row['reason'])}" if row["reason"] and status in ("held", "refused") else ""),
+        ("short", f"{row['batch_id']}"),
+        ("short", f"{row['business_date']}"),
+        ("short", escape(row["delivery"])),
+        ("", escape(row["source_name"])),
+        *(("number", "" if row[name] is None else f"{row[name]:,}") for name in _COUNTED),
+        ("bad" if is_bad else "short", BATCH_STATUS.zh(row["status"]) + why),
     ]
 
 
-def _build(row: dict, settings: Settings) -> list[str]:
-    steps = "，".join(f"{BUILD_STEP.zh(step)} {seconds:.1f}" for step, seconds in row["steps"] or [])
-    seconds = "" if row["seconds"] is None else f"{row['seconds']:.0f} 秒"
+def _build(row: dict, settings: Settings) -> Row:
+    steps = "，".join(f"{BUILD_STEP.zh(step)} {seconds:.1f} 秒" for step, seconds in row["steps"] or [])
     return [
-        f"<td>{row['build_id']}",
-        f"<td{' class=bad' if row['status'] == 'failed' else ''}>{escape(BUILD_STATUS.zh(row['status']))}",
-        f"<td>{row['started_at'].astimezone(settings.zone):%m-%d %H:%M}",
-        f"<td class=number>{seconds}",
-        f"<td class=number>{row['batches']:,}",
-        f"<td class=number>{row['touched_cases'] or 0:,}",
-        f"<td>{escape(steps)}",
-        f"<td>{escape(row['message'] or '')}",
+        ("short", f"{row['build_id']}"),
+        ("short bad" if row["status"] == "failed" else "short", BUILD_STATUS.zh(row["status"])),
+        ("short", f"{row['started_at'].astimezone(settings.zone):%m-%d %H:%M}"),
+        ("number short", "" if row["seconds"] is None else f"{row['seconds']:.0f} 秒"),
+        ("number", f"{row['batches']:,}"),
+        ("number", f"{row['touched_cases'] or 0:,}"),
+        ("", steps),
+        ("", escape(row["message"] or "")),
     ]
 
 
@@ -154,12 +161,17 @@ limit 20
 """
 
 
-def _table(heads: tuple[str, ...], rows: object, nothing: str) -> str:
-    told = ["".join(row) for row in rows]  # type: ignore[attr-defined]
+def _table(heads: tuple[str, ...], rows: Iterable[Row], nothing: str) -> str:
+    told = [
+        "".join(
+            f'<td data-head="{head}" class="{how}">{cell}</td>' for head, (how, cell) in zip(heads, row, strict=True)
+        )
+        for row in rows
+    ]
     if not told:
         return f"<p class=mute>{nothing}</p>"
-    head = "".join(f"<th>{one}" for one in heads)
-    return f"<div class=wide><table><tr>{head}{''.join(f'<tr>{one}' for one in told)}</table></div>"
+    head = "".join(f"<th>{one}</th>" for one in heads)
+    return f"<table><tr class=head>{head}</tr>{''.join(f'<tr>{one}</tr>' for one in told)}</table>"
 
 
 def _page(title: str, told: list[str], status: int = 200) -> HTMLResponse:
