@@ -321,14 +321,32 @@ def record_attempt(
     code: str | None = None,
     reason: str | None = None,
 ) -> LoadResult:
-    """Records a load that changed nothing; of one that failed the code and the words too."""
+    """Records a load that changed nothing; of one that failed the code and the words too.
+
+    Of looks that found nothing the first and the last are kept: what is missing is looked for every few minutes.
+    """
+    result = LoadResult(source.feed.code, source.delivery.name, source.business_date, outcome, batch_id)
+    if outcome == "nothing_delivered" and connection.execute(_LOOKED_AGAIN, _facts(source)).rowcount:
+        return result
     connection.execute(
         "insert into audit.attempt (feed_code, delivery, business_date, source_name, source_sha256, batch_id, outcome,"
         " reason_code, reason) values (%(feed_code)s, %(delivery)s, %(business_date)s, %(name)s, %(source_sha256)s,"
         " %(batch_id)s, %(outcome)s, %(code)s, %(reason)s)",
         {**_facts(source), "batch_id": batch_id, "outcome": outcome, "code": code, "reason": reason},
     )
-    return LoadResult(source.feed.code, source.delivery.name, source.business_date, outcome, batch_id)
+    return result
+
+
+_LOOKED_AGAIN = """
+update audit.attempt set attempted_at = clock_timestamp()
+where attempt_id = (
+    select max(attempt_id) from audit.attempt
+    where
+        feed_code = %(feed_code)s and delivery = %(delivery)s and business_date = %(business_date)s
+        and outcome = 'nothing_delivered'
+    having count(*) > 1
+)
+"""
 
 
 def record_undeclared(

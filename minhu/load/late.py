@@ -11,6 +11,10 @@ from minhu.settings import Settings
 
 DAYS = 14
 """So many business dates back; what is older is loaded by hand."""
+SOON = 2
+"""Of so many dates each time; of older ones once an hour."""
+EVERY = 10
+"""Minutes between two looks: as the DAG is scheduled."""
 log = logging.getLogger("minhu")
 
 
@@ -19,9 +23,10 @@ def load_late(settings: Settings) -> list[LoadResult]:
 
     What is still on its way is its own run's. A failure is recorded as any load's is, and keeps no other from loading.
     """
-    yesterday = datetime.now(settings.zone).date() - timedelta(days=1)
+    now = datetime.now(settings.zone)
+    yesterday, days = now.date() - timedelta(days=1), DAYS if now.minute < EVERY else SOON
     with database.connect(settings) as connection:
-        missing = connection.execute(_MISSING, [yesterday - timedelta(days=DAYS - 1), yesterday]).fetchall()
+        missing = connection.execute(_MISSING, [yesterday - timedelta(days=days - 1), yesterday]).fetchall()
     came = []
     for feed_code, delivery, business_date in missing:
         try:

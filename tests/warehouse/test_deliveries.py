@@ -123,6 +123,19 @@ def test_a_load_waits_for_what_is_late_and_fails_with_what_is_missing(city, day)
     assert again("late") is None
 
 
+def test_of_looks_in_vain_the_first_and_the_last_are_kept(city, day):
+    """The first says whether a delivery was late, the last whether a day without one was looked at after its time."""
+    query = "select attempted_at from audit.attempt where outcome = 'nothing_delivered' order by 1"
+    seen = []
+    for _ in range(4):
+        load_delivery("missing", "cases", day, settings=city)
+        with database.connect(city) as connection:
+            seen.append([at for (at,) in connection.execute(query)])
+    first = seen[0][0]
+    assert [len(looks) for looks in seen] == [1, 2, 2, 2] and {looks[0] for looks in seen} == {first}
+    assert seen[1][1] < seen[2][1] < seen[3][1]
+
+
 def test_what_comes_late_is_loaded_by_itself_and_what_fails_keeps_nothing_else(city, day):
     put(city, "empty", day).write_bytes(b"a,b\n1,2\n")
     assert load_late(city) == []
