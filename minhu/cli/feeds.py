@@ -110,3 +110,22 @@ def feeds_contract(settings: Settings, feed: str) -> None:
     from minhu.load import read_feed
 
     click.echo(yaml.safe_dump(as_odcs(read_feed(settings, feed)), allow_unicode=True, sort_keys=False), nl=False)
+
+
+@feeds.command("doctor", epilog=example("minhu feeds doctor", "minhu feeds doctor --days 90 --all --json"))
+@click.option("--days", type=click.IntRange(10), default=60, show_default=True, help="Business dates to look back.")
+@click.option("--all", "is_all", is_flag=True, help="Those whose deadline fits, too.")
+@as_json_option
+@click.pass_obj
+def feeds_doctor(settings: Settings, days: int, is_all: bool, as_json: bool) -> None:
+    """Tell when deliveries really come, and propose a deadline where the declared one does not fit.
+
+    Times are days after the business date and the time of day, as `arrival` says them; nothing is changed.
+    """
+    from datetime import datetime
+
+    from minhu.warehouse.arrival_times import habits
+
+    found = [one for one in habits(settings, datetime.now(settings.zone).date(), days) if is_all or one.is_to_change]
+    columns = "feed_code delivery days median most latest declared late_pct proposed grace_minutes"
+    show([one.summary() for one in found], as_json, columns.split(), title="送达时间")

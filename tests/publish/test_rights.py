@@ -60,6 +60,7 @@ READS: dict[str, set[str]] = {
     "findings list": {"evaluator", "auditor"},
     "waivers list": {"evaluator", "auditor"},
     "deliveries list": {"evaluator", "auditor"},
+    "feeds doctor": {"evaluator", "auditor"},
     "deliveries waivers": {"evaluator", "auditor"},
     "incidents list": {"evaluator", "auditor"},
     "incidents told": {"auditor"},

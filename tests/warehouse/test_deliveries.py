@@ -1,6 +1,6 @@
 """The state of deliveries: what is awaited, late, missing, waived or there; who waits for it, and what comes late."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 import yaml
@@ -15,6 +15,7 @@ from minhu.load.awaited import LOOK_AGAIN, Missing, look_again_at
 from minhu.load.late import load_late
 from minhu.settings import Settings
 from minhu.warehouse.again import to_build_again
+from minhu.warehouse.arrival_times import habits
 from minhu.warehouse.build import build
 from minhu.warehouse.deliveries import await_until, deliveries, not_in
 from tests import given
@@ -246,3 +247,28 @@ def test_the_command_tells_what_is_not_in(city, day):
     assert '"state": "waived"' in told.output and "停机" in told.output
     assert CliRunner().invoke(minhu, ["deliveries", "unwaive", "1", "--reason", "x"], env=env).exit_code == 0
     assert "revoked" in CliRunner().invoke(minhu, ["deliveries", "waivers"], env=env).output
+
+
+def test_learned_arrival_times_propose_a_deadline_and_change_nothing(city, day):
+    """Twenty days: nineteen came by 07:50 of the next day, one at 09:10; what was loaded weeks later tells nothing."""
+    with database.connect(city) as connection:
+        for back in range(1, 22):
+            on = day - timedelta(days=back)
+            at = datetime.combine(on + timedelta(days=1), time(9, 10) if back == 7 else time(7, 50), city.zone)
+            late = at + timedelta(days=30) if back == 21 else at
+            connection.execute(
+                "insert into audit.batch (feed_code, delivery, kind, business_date, source_name, source_sha256,"
+                " source_bytes, received_rows, status, order_key, started_at, loaded_at)"
+                " values ('missing', 'cases', 'case', %s, 'x', %s, 1, 0, 'loaded', 1, %s, %s)",
+                [on, f"{back}", late, late],
+            )
+    (habit,) = habits(city, day)
+    assert (habit.days, habit.late_pct, habit.is_to_change) == (20, 100.0, True)
+    told = habit.summary()
+    assert (told["declared"], told["proposed"], told["latest"]) == ("+0 00:00", "+1 08:00", "+1 09:10")
+    assert habit.grace_minutes == 75
+    env = {"HOME": city.home, "CONFIG": city.config, "DROP": city.drop, "DATABASE_URL": city.database_url}
+    said = CliRunner().invoke(
+        minhu, ["feeds", "doctor"], env={f"MINHU_{name}": str(value) for name, value in env.items()}
+    )
+    assert said.exit_code == 0 and "+1 08:00" in said.output
