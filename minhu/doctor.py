@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,10 +12,11 @@ from typing import get_args
 
 from minhu import config, database
 from minhu.errors import MinhuError, Refused
+from minhu.glossary.watched import INCIDENT
 from minhu.load import key_ring, seal
 from minhu.load.store import store_of
 from minhu.settings import Settings
-from minhu.watch.faults import BACKUP
+from minhu.watch.faults import BACKUP, faults
 
 OLDEST_POSTGRESQL = 16
 FREE_GB = 5
@@ -125,11 +127,21 @@ def _database(settings: Settings) -> Iterator[Check]:
         yield _guarded("caller key", lambda: key_ring.told(settings))
     if not missing:
         yield _guarded("backup", lambda: _backup(settings))
+        yield _guarded("incidents", lambda: _incidents(settings))
     lacking = [what for what, is_so in stands.items() if not is_so]
     shared = settings.database_url and not settings.work_url
     told = [*lacking, *(["tasks enter as the owner: set MINHU_WORK_URL"] if shared else [])]
     # A login that is too much, or a right that only the server's keeper can take away, stops nothing tonight.
     yield Check("rights", RIGHTS[0] not in lacking, "; ".join(told) or "each login has what it needs")
+
+
+def _incidents(settings: Settings) -> str:
+    """What stands now that somebody is told of. It is no fault of the installation: each has its mend."""
+    with database.connect(settings) as connection:
+        now = database.one(connection, "select clock_timestamp()")[0]
+        counts = Counter(one.kind for one in faults(connection, settings, now))
+    told = ", ".join(f"{INCIDENT[kind].en} {number}" for kind, number in counts.items())
+    return f"{told}: minhu incidents list" if told else "none"
 
 
 def _backup(settings: Settings) -> str:

@@ -1,5 +1,6 @@
 """The command line's root, on which every room hangs its commands."""
 
+import os
 from contextlib import suppress
 
 import click
@@ -14,7 +15,8 @@ from minhu.settings import Settings
 def minhu(context: click.Context) -> None:
     """民呼: from hotline feeds to unit scores, every row accounted for."""
     context.obj = settings = Settings.from_env()
-    if context.invoked_subcommand not in ("up", "down") and (settings.home / "airflow" / "wanted").exists():
+    is_started = os.path.exists(settings.home / "airflow" / "wanted")  # False too where the home is not ours to look at
+    if is_started and context.invoked_subcommand not in ("up", "down"):
         _revive(settings)
 
 

@@ -80,11 +80,20 @@ class AirflowHome:
         parser, text = RawConfigParser(), StringIO()
         parser.read_dict(self._options())
         parser.write(text)
-        installed = sorted(pair for pair in self.env().items() if pair[0].startswith("MINHU"))
-        digest = hashlib.sha256(repr((sys.executable, installed)).encode()).hexdigest()
-        note = f"# Written by `minhu up`; Airflow's own variables AIRFLOW__... are stronger. Environment: {digest}\n"
+        note = f"# Written by `minhu up`; Airflow's own variables AIRFLOW__... are stronger. {self._environment()}\n"
         changed = _write(self.folder / "airflow.cfg", note + text.getvalue())
         return _write(self.folder / "passwords.json", json.dumps({USER: self.password})) or changed
+
+    def is_ours(self) -> bool:
+        """Whether `up` was called as we are: by another environment, and so perhaps login, nothing is started again."""
+        try:
+            return self._environment() in (self.folder / "airflow.cfg").read_text(encoding="utf-8").partition("\n")[0]
+        except OSError:
+            return False
+
+    def _environment(self) -> str:
+        installed = sorted(pair for pair in self.env().items() if pair[0].startswith("MINHU"))
+        return f"Environment: {hashlib.sha256(repr((sys.executable, installed)).encode()).hexdigest()}"
 
     def env(self) -> dict[str, str]:
         """What its processes need to find this installation, and what keeps them from calling anyone else."""

@@ -133,7 +133,7 @@ def mend(settings: Settings) -> list[str]:
 def revive(settings: Settings) -> bool:
     """Whether all that kept this home alive was killed, though nobody took it down; then the supervisor is started."""
     home = AirflowHome(settings)
-    if not is_forsaken(settings):
+    if not is_forsaken(settings) or not home.is_ours():
         return False
     with _alone(home, is_patient=False) as is_mine:
         if is_mine and _wanted(home).exists():

@@ -319,6 +319,9 @@ def test_when_all_that_keeps_it_alive_is_killed_the_next_command_says_so_and_men
     while any(daemon.is_well for daemon in houses(settings) if daemon.name in names):
         time.sleep(0.02)
     env = {"MINHU_HOME": str(settings.home), "MINHU_CONFIG": str(settings.config), "MINHU_DROP": str(settings.drop)}
+    person = env | {"MINHU_DATABASE_URL": "postgresql://shen@127.0.0.1/warehouse"}
+    said = CliRunner().invoke(minhu, ["feeds", "list"], env=person)
+    assert "killed" not in said.stderr, "nothing is started as somebody else"
     said = CliRunner().invoke(minhu, ["feeds", "list"], env=env)
     assert "had been killed; they are being started again" in said.stderr and said.exit_code == 0, said.output
     back(settings, before, *names)
