@@ -9,9 +9,10 @@ out; one whose sender died is sent again after a while under the same key.
 
 import hashlib
 import os
+import socket
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 
 import psycopg
@@ -40,6 +41,8 @@ CONCERNS = {
 }
 """Which kinds a role is told of; None: all. A feed that is late is the engineers' and its owner's alone."""
 STEPS = ("first", "reminder", "last_time")
+OF_A_PLACE = {"disk", "clock_off", "airflow_silent", "task_queued", "run_failed"}
+"""Kinds of one machine: each looks for its own."""
 
 
 @dataclass(frozen=True)
@@ -77,18 +80,30 @@ class Due:
 # Looking
 
 
-def look(settings: Settings, now: datetime | None = None, more: tuple[Fault, ...] = ()) -> tuple[int, int]:
+def look(
+    settings: Settings,
+    now: datetime | None = None,
+    more: tuple[Fault, ...] = (),
+    unseen: frozenset[str] = frozenset(),
+) -> tuple[int, int]:
     """Compares the faults that stand, and ``more`` that the caller knows of, with the incidents that are open.
 
-    How many were opened and closed. Of two that look at once the second finds nothing new.
+    How many were opened and closed. What stands on another machine is not closed here, nor a kind that could not be
+    looked at now (``unseen``). Of two that look at once the second finds nothing new.
     """
+    here = f"{socket.gethostname()}:{settings.home}"
     with database.connect(settings) as connection:
         database.lock(connection, LOCK_TELL)
         now = now or database.one(connection, "select clock_timestamp()")[0]
-        standing = {one.key: one for one in (*faults(connection, settings, now), *more)}
+        found = (_placed(one, here) for one in (*faults(connection, settings, now), *more))
+        standing = {one.key: one for one in found}
         open_ones = {one.key: one for one in _incidents(connection, "closed_at is null")}
         fresh = [one for key, one in standing.items() if key not in open_ones]
-        mended = [one for key, one in open_ones.items() if key not in standing]
+        mended = [
+            one
+            for key, one in open_ones.items()
+            if key not in standing and one.kind not in unseen and (one.kind not in OF_A_PLACE or here in one.subject)
+        ]
         for fault in fresh:
             connection.execute(_OPEN, vars(fault) | {"is_urgent": fault.is_urgent, "now": now})
         for key in standing.keys() & open_ones.keys():
@@ -107,6 +122,11 @@ def look(settings: Settings, now: datetime | None = None, more: tuple[Fault, ...
             [now, [one.incident_id for one in mended]],
         )
         return len(fresh), len(mended)
+
+
+def _placed(fault: Fault, here: str) -> Fault:
+    """What is of one machine says of which."""
+    return replace(fault, subject=f"{here} {fault.subject}".strip()) if fault.kind in OF_A_PLACE else fault
 
 
 _OPEN = """

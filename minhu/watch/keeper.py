@@ -22,6 +22,7 @@ from minhu.watch.mends import Mend
 EVERY = 60.0
 """Seconds."""
 SILENT = timedelta(minutes=3)
+OF_RUNS = frozenset({"task_queued", "run_failed"})
 QUEUED = timedelta(minutes=15)
 OF_THE_CITY = ("warehouse", "arrivals", "assessment")
 """DAGs whose failure no delivery tells of. Who rejects in `review` makes its run fail on purpose."""
@@ -62,7 +63,9 @@ def _silent(part: str, now: datetime) -> Fault:
 
 def once(settings: Settings) -> list[str]:
     """Looks and tells once; what there is to log."""
-    opened, closed = look(settings, more=of_airflow(settings, datetime.now(UTC)))
+    found = of_airflow(settings, datetime.now(UTC))
+    is_silent = any(fault.kind == "airflow_silent" for fault in found)
+    opened, closed = look(settings, more=found, unseen=OF_RUNS if is_silent else frozenset())
     lines = [f"incidents: {opened} opened, {closed} closed"] if opened or closed else []
     for what, sent in (("incidents", tell(settings)), ("digest", tell_day(settings))):
         lines += [f"{what} to {name}: {refusal.words if refusal else 'sent'}" for name, refusal in sent.items()]

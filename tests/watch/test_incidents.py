@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import socket
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes
 from email.policy import default
@@ -399,6 +400,19 @@ def test_the_keeper_looks_and_tells_and_a_silent_scheduler_is_one_of_the_faults(
     silent["scheduler"] = ("healthy", datetime.now(UTC))
     assert keeper.once(city)[0] == "incidents: 1 opened, 1 closed"
     assert {one.kind for one in incidents(city)} == {"missing", "run_failed"}
+    silent["scheduler"] = ("unhealthy", heard)
+    assert keeper.once(city)[0] == "incidents: 1 opened, 0 closed", "what cannot be asked for now is not mended"
+
+
+def test_what_stands_on_another_machine_is_closed_there(city, now, tmp_path):
+    full = Fault("disk", "剩余 1 GB", "扩容", now, subject="/data")
+    look(city, now, more=(full,))
+    other = replace(city, home=tmp_path / "other")
+    other.home.mkdir()
+    assert look(other, now) == (0, 0) and look(other, now, more=(full,)) == (1, 0)
+    assert look(city, now) == (0, 1)
+    (left,) = [one for one in incidents(city) if one.kind == "disk"]
+    assert str(other.home) in left.subject
 
 
 def test_a_portal_is_linked_where_there_is_one(city, letters, now, monkeypatch):
