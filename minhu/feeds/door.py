@@ -98,7 +98,7 @@ class Tally:
 class Door:
     """Judges the rows of one file, part after part; it remembers what it saw of the parts before.
 
-    ``caller_keys`` as `privacy.keys.read` gives them, the one that writes first; ``record_key`` is what a declaration's
+    ``caller_keys`` as `load.key_ring.key_in_use` gives them, the one that writes first; ``record_key`` is what a declaration's
     hashed keys are hashed under.
     """
 

@@ -31,7 +31,7 @@ def tokenise(phones: pl.Series, key: bytes) -> pl.DataFrame:
 def caller_links(phones: pl.Series, keys: Sequence[bytes]) -> pl.DataFrame:
     """earlier_token, earlier_key_id, current_token: what the callers of ``phones`` were called under earlier keys.
 
-    ``keys`` as `privacy.keys.read` gives them, the current one first. One row per distinct caller and earlier
+    ``keys`` as `load.key_ring.key_in_use` gives them, the current one first. One row per distinct caller and earlier
     key; none where there is no earlier key. ``coalesce(current_token, caller_token)`` of a left join on earlier_token
     is then one name per caller on both sides of a rotation.
     """
