@@ -98,8 +98,8 @@ class Tally:
 class Door:
     """Judges the rows of one file, part after part; it remembers what it saw of the parts before.
 
-    ``caller_keys`` as `load.key_ring.key_in_use` gives them, the one that writes first; ``record_key`` is what a declaration's
-    hashed keys are hashed under.
+    ``caller_keys`` as `load.key_ring.key_in_use` gives them, the one that writes first; ``record_key`` is what a
+    declaration's hashed keys are hashed under.
     """
 
     def __init__(
