@@ -79,8 +79,8 @@ class Minhu(AirflowPlugin):
     """Found by the entry point of the package."""
 
     name = "minhu"
-    global_operator_extra_links = [Account()]  # noqa: RUF012
-    fastapi_apps = [{"name": "minhu", "app": Pages(), "url_prefix": "/minhu"}]  # noqa: RUF012
+    global_operator_extra_links = [Account()]  # noqa: RUF012 - as Airflow declares it
+    fastapi_apps = [{"name": "minhu", "app": Pages(), "url_prefix": "/minhu"}]  # noqa: RUF012 - likewise
     fastapi_root_middlewares = [  # noqa: RUF012 - as Airflow declares it
         {"name": "behind the login", "middleware": BehindTheLogin}
     ]

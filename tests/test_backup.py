@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import make_url
 
 from minhu import database
 from minhu.backup import archive, backup, restore
@@ -156,7 +157,7 @@ def test_what_is_not_as_it_was_is_told(city, place, empty):
     assert "入库行数：备份时" in said and "访问日志末端哈希" in said and "1 个批次的落地文件不在" in said
 
 
-def test_another_server_is_dumped_and_restored_into_an_empty_database(scratch, tmp_path, server):
+def test_another_server_is_dumped_and_restored_into_an_empty_database(scratch, tmp_path):
     city = scratch(given.config(tmp_path / "config"))
     load(city, 1)
     done = backup(city, tmp_path / "to", tmp_path / "keys")
@@ -165,6 +166,13 @@ def test_another_server_is_dumped_and_restored_into_an_empty_database(scratch, t
         archive(city, tmp_path / "wal")
     with pytest.raises(Refused, match="is not empty"):
         restore(replace(city, home=tmp_path / "new"), done.folder, done.keys)
+    with database.connect(city, autocommit=True) as connection:
+        connection.execute("create database restored")
+    url = make_url(city.database_url).set(database="restored").render_as_string(hide_password=False)
+    fresh = replace(city, home=tmp_path / "fresh", database_url=url)
+    found = restore(fresh, done.folder, done.keys)
+    assert found.differences == () and cases(fresh) == cases(city) == ["1"]
+    replay(fresh, 1)
 
 
 def test_the_commands(city, place, empty):

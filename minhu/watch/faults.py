@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from minhu import database
 from minhu.glossary.delivered import DELIVERY_STATE, DOOR_REASON, LOAD_FAILURE
 from minhu.settings import Settings
+from minhu.warehouse.again import forgotten
 from minhu.warehouse.deliveries import Delivery, read
 from minhu.watch.mends import Mend
 
@@ -91,14 +92,13 @@ def _why(one: Delivery) -> str:
 def _of_builds(connection: psycopg.Connection, now: datetime) -> list[Fault]:
     with connection.cursor(row_factory=dict_row) as cursor:
         failed = cursor.execute(_FAILED_BUILD).fetchone()
-        waiting = cursor.execute(_UNBUILT, {"before": now - UNBUILT}).fetchone()
     found = []
     if failed:
         what = f"构建 {failed['build_id']}，其后没有成功的构建"
         found.append(_told("build_failed", failed["at"], what))
-    if waiting and waiting["batches"]:
-        what = f"{waiting['batches']} 个已放行的批次超过一日未进入构建"
-        found.append(_told("not_built", waiting["since"], what))
+    batches, since = forgotten(connection, now - UNBUILT)
+    if batches and since:
+        found.append(_told("not_built", since, f"{batches} 个可构建的批次超过一日未进入构建"))
     return found
 
 
@@ -110,18 +110,6 @@ where status = 'failed' and build_id > coalesce(
 )
 order by build_id desc
 limit 1
-"""
-
-_UNBUILT = """
-select count(*) as batches, min(batch.loaded_at) as since
-from audit.batch
-where
-    batch.status in ('loaded', 'accepted') and batch.loaded_at < %(before)s
-    and not exists (
-        select from audit.build_batch as taken
-        inner join audit.build on taken.build_id = build.build_id
-        where taken.batch_id = batch.batch_id and taken.action = 'take' and build.status = 'succeeded'
-    )
 """
 
 

@@ -191,6 +191,16 @@ def test_it_is_built_again_when_something_came_and_nothing_runs(city, day):
     told = to_build_again(city, later)
     assert (told["business_date"], told["batches"]) == ((later.date() - timedelta(days=1)).isoformat(), 1)
     quality.judge_arrivals(city)
+    with database.connect(city) as connection:  # what failed over these very batches would fail again
+        connection.execute(
+            "insert into audit.build (config_version, code_version, status, started_at, finished_at)"
+            " select max(config_version), 'x', 'failed', clock_timestamp(), clock_timestamp() from config.version"
+        )
+    assert to_build_again(city, later) == {}
+    put(city, "late", day)
+    load_delivery("late", "cases", day, settings=city)
+    assert to_build_again(city, later)["batches"] == 2, "what came since may be the mend"
+    quality.judge_arrivals(city)
     build(city)
     assert to_build_again(city, later) == {}
 
