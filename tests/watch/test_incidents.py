@@ -341,6 +341,17 @@ def test_a_build_that_failed_and_what_waits_for_approval_are_faults(city, now):
     assert "build_failed" not in {one.kind for one in incidents(city)}
 
 
+def test_a_batch_that_no_build_took_for_a_day_is_a_fault(city, day):
+    deliver(city, "h1", day)
+    look(city)
+    assert "not_built" not in {one.kind for one in incidents(city)}
+    with database.connect(city) as connection:
+        connection.execute("update audit.batch set loaded_at = loaded_at - interval '27 hours'")
+    look(city)
+    (one,) = [one for one in incidents(city) if one.kind == "not_built"]
+    assert one.what.startswith("1 个可构建的批次")
+
+
 def test_a_clock_a_full_disk_and_a_calendar_that_ends_are_faults(city, letters, now, monkeypatch):
     monkeypatch.setattr("minhu.watch.faults.here", lambda: datetime.now(UTC) + timedelta(seconds=90))
     monkeypatch.setattr("minhu.watch.faults.FREE_GB", 10**6)
