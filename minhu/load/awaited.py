@@ -9,6 +9,8 @@ from minhu.load.batch import LoadResult
 from minhu.settings import Settings
 
 LOOK_AGAIN = timedelta(minutes=5)
+# Airflow takes a task that is asked for again while its process still ends for one that failed.
+NO_SOONER = timedelta(seconds=20)
 
 
 class Missing(Refused):
@@ -35,7 +37,7 @@ def look_again_at(
             f" waited for until {missing_at:%Y-%m-%d %H:%M} ({DELIVERY_STATE.zh(state)}). When it comes it is loaded by"
             " itself; if it need not come: minhu deliveries waive"
         )
-    return min(now + LOOK_AGAIN, max(missing_at, now + timedelta(seconds=1))) if state in ("expected", "late") else None
+    return min(now + LOOK_AGAIN, max(missing_at, now + NO_SOONER)) if state in ("expected", "late") else None
 
 
 _STATE = """

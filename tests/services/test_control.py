@@ -84,7 +84,8 @@ def awaits():
         from airflow.sdk.exceptions import AirflowRescheduleException
 
         if not Path(os.environ["MINHU_HOME"], "came").exists():
-            raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=1))
+            # asked for again while the asking process still ends, Airflow takes that for a failure
+            raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=8))
         return ti.try_number
 
     look()
