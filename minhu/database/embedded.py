@@ -134,7 +134,7 @@ def start(settings: Settings) -> Server:
     The superuser's password is looked at only where something is missing.
     """
     with _alone(settings) as lock:
-        cluster = _settle(settings)
+        cluster = _as_it_runs(settings) or _settle(settings)
         if not cluster.data.exists():
             _initdb(cluster, settings.secret(f"{roles.SUPERUSER}-password"), lock)
         theirs, ours = (cluster.data / "PG_VERSION").read_text().strip(), _wheel()[1].split(".")[0]
@@ -292,6 +292,14 @@ def _server_user(data: Path) -> pwd.struct_passwd:
         return pwd.getpwnam("nobody")
     except KeyError as error:
         raise Refused("PostgreSQL needs a user that has a name and is not root") from error
+
+
+def _as_it_runs(settings: Settings) -> Cluster | None:
+    """The cluster of a server that lives, whose user need not be asked what he can reach: asking takes four programs."""
+    if not os.path.lexists(settings.home / "postgres"):
+        return None
+    cluster = _cluster(settings)
+    return cluster if cluster.is_alive() else None
 
 
 def _settle(settings: Settings) -> Cluster:
