@@ -39,7 +39,8 @@ BUSINESS_DATE = Param(
     type=["null", "string"],
     format="date",
     title="业务日期",
-    description="装载哪一天的交付；不填则为运行时刻的前一天（本市时间）。尚未开始的日期不装载，已装载过的不重复",
+    description="装载哪一天的交付；不填则为逻辑日期（logical date，没有则运行时刻）的前一天（本市时间）。"
+    "尚未开始的日期不装载，已装载过的不重复",
 )
 
 
@@ -87,6 +88,8 @@ def feed_dag(feed: Feed, schedule: CronTriggerTimetable, city: CityTerms) -> Non
                 outlets=[Asset(f"minhu://staging/{feed.code}")],
                 retries=terms.retries,
                 execution_timeout=timedelta(minutes=terms.timeout_minutes),
+                priority_weight=terms.priority,
+                weight_rule="absolute",
                 pool=terms.pool if terms.pool in city.pools else "default_pool",
             )(feed.code, delivery.name, feed.timezone)
 
@@ -151,6 +154,8 @@ def describe(feed: Feed) -> str:
         "",
         "未到的交付等待至宽限期满（不占槽位），逾期记为未送达并报失败；之后到达的自动补装。",
         "文件被拒收不重试，请联系报送单位；服务器暂不可用会自动重试。补装某一天：触发时填写业务日期。",
+        "补装一段：回填（backfill）时起止为逻辑日期，各装载其前一天，如业务日期 10-01 至 10-05 填 10-02 至 10-06；"
+        f"或用命令 `minhu load {feed.code} --date 2026-10-01 --until 2026-10-05`。已装载过的不重复。",
     ]
     return "\n".join(lines)
 

@@ -17,12 +17,14 @@ from minhu.settings import Settings
         "minhu load h12345 --date 2026-10-31",
         "minhu load h12345 --delivery cases --file cases_20261031.csv",
         "minhu load --all --date 2026-10-31",
+        "minhu load h12345 --date 2026-10-01 --until 2026-10-05",
     )
 )
 @click.argument("feed", required=False)
 @click.option("--delivery", help="Only this delivery; needed with --file where the feed has several.")
 @click.option("--file", type=click.Path(path_type=Path), help="Load this file instead of looking in the drop folder.")
 @click.option("--date", "business_date", type=DATE, help="Business date; yesterday, where the feed is, unless given.")
+@click.option("--until", type=DATE, help="Every business date from --date to this one, in their order.")
 @click.option("--all", "every", is_flag=True, help="Every declared feed.")
 @as_json_option
 @click.pass_obj
@@ -32,35 +34,40 @@ def load(
     delivery: str | None,
     file: Path | None,
     business_date: datetime | None,
+    until: datetime | None,
     every: bool,
     as_json: bool,
 ) -> None:
     """Load what a feed delivered: every row staged, rejected, duplicate or not taken, in one transaction."""
     from minhu import database
     from minhu.feeds import Feed, readable_feeds
-    from minhu.load import LoadResult, load_delivery, load_feed_day, load_file, read_feed
+    from minhu.load import LoadResult, load_feed_day, load_file, read_feed
     from minhu.load.begun import yesterday
     from minhu.load.failures import undeclared
 
     if (feed is None) == (not every) or (every and (file or delivery)):
         raise click.UsageError("name one FEED, or give --all with --date")
+    day, last = as_day(business_date), as_day(until)
+    if last and (file or day is None or last < day):
+        raise click.UsageError("--until ends a range that --date begins; a file has one date")
     database.migrate(settings)
-    day, results = as_day(business_date), list[LoadResult | MinhuError]()
+    results = list[LoadResult | MinhuError]()
     if feed:
         chosen: tuple[Feed, ...] = (read_feed(settings, feed),)
     else:
         chosen, unreadable = readable_feeds(settings.config)
         on = day or datetime.now(settings.zone).date() - timedelta(days=1)
         results += [undeclared(settings, code, on, error) for code, error in unreadable.items()]
+    more = range((last - day).days + 1) if last and day else range(1)
     if feed and file:
         results += [load_file(feed, only_delivery(chosen[0], delivery), file, day, settings=settings)]
-    elif feed and delivery:
-        results += load_delivery(feed, delivery, day or yesterday(chosen[0]), settings=settings)
     else:
-        with progress(len(chosen), "loading feeds") as advance:
-            for one in chosen:
-                results += load_feed_day(settings, one, day or yesterday(one))
-                advance(one.code)
+        with progress(len(chosen) * len(more), "loading feeds") as advance:
+            for after in more:
+                for one in chosen:
+                    on = (day or yesterday(one)) + timedelta(days=after)
+                    results += load_feed_day(settings, one, on, delivery)
+                    advance(f"{one.code} {on}")
     _show_loads(results, as_json)
 
 

@@ -146,7 +146,7 @@ def _arrival_data(feed: Feed, delivery: Delivery, city: City) -> dict:
         raise BadDeclaration(
             f"{feed.code}/{delivery.name}: arrival.pool: city.yml declares no pool {terms.pool!r} (pools: {known})"
         )
-    said = terms.model_dump(exclude={"retries", "timeout_minutes", "pool"})
+    said = terms.model_dump(exclude={"retries", "timeout_minutes", "priority", "pool"})
     return {"feed_code": feed.code, "delivery": delivery.name, "timezone": feed.timezone, **said}
 
 

@@ -295,7 +295,7 @@ def _server_user(data: Path) -> pwd.struct_passwd:
 
 
 def _as_it_runs(settings: Settings) -> Cluster | None:
-    """The cluster of a server that lives, whose user need not be asked what he can reach: asking takes four programs."""
+    """The cluster of a server that lives: its user need not be asked, by four programs, what he can reach."""
     if not os.path.lexists(settings.home / "postgres"):
         return None
     cluster = _cluster(settings)

@@ -34,6 +34,8 @@ class Arrival(Declared):
     """So often a load that failed for a passing reason is tried again."""
     timeout_minutes: int = Field(default=30, ge=1)
     """So long one load may take."""
+    priority: int = Field(default=1, ge=1, le=100)
+    """Where loads wait for a slot the greatest goes first: for what loads longest."""
     pool: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,60}$")] | None = None
     """The system that sends it: of one pool so many loads run at once as ``pools`` of ``city.yml`` gives it."""
 

@@ -70,10 +70,12 @@ def load_file(
         return load_fetched(connection, settings, feed, declared, day, Fetched(file, name))
 
 
-def load_feed_day(settings: Settings, feed: Feed, business_date: date) -> list[LoadResult | MinhuError]:
-    """Every delivery of a feed for one date. What fails with one delivery does not keep the others from loading."""
-    at_work = settings.at_work
-    return [result for delivery in feed.deliveries for result in _load_delivery(at_work, feed, delivery, business_date)]
+def load_feed_day(
+    settings: Settings, feed: Feed, business_date: date, only: str | None = None
+) -> list[LoadResult | MinhuError]:
+    """Every delivery of a feed for one date, or ``only`` one. What fails with one keeps no other from loading."""
+    at_work, chosen = settings.at_work, (feed.delivery(only),) if only else feed.deliveries
+    return [result for delivery in chosen for result in _load_delivery(at_work, feed, delivery, business_date)]
 
 
 def read_feed(settings: Settings, feed_code: str) -> Feed:

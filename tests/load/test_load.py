@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 
 from minhu import database
+from minhu.cli import minhu
 from minhu.errors import BadDelivery
 from minhu.feeds.formats import encodings
 from minhu.load import batch, load_delivery, load_file
@@ -241,7 +243,7 @@ def test_a_refused_file_loads_once_its_declaration_is_mended(city):
 
 KILLER = """
 import os, signal, sys
-from datetime import date
+from datetime import date, datetime, timedelta
 from minhu.load import batch, load_delivery
 import minhu.load as load
 import minhu.feeds.formats.read as formats
@@ -297,6 +299,29 @@ def test_a_killed_load_run_again_leaves_what_an_undisturbed_one_leaves(city, scr
     again = subprocess.run(command, env=world, cwd=PROJECT_ROOT, check=True, capture_output=True, text=True)
     assert json.loads(again.stdout)[0]["staged"] == 500
     assert everything(city) == everything(undisturbed)
+
+
+def test_a_range_is_loaded_day_by_day_and_again_changes_nothing(city):
+    for day in (10, 11, 12):
+        given.case_file(city.drop / "h1" / f"cases_202610{day}.csv", [{"工单编号": f"{day}"}])
+    at = {"HOME": city.home, "CONFIG": city.config, "DROP": city.drop, "DATABASE_URL": city.database_url}
+    world = {f"MINHU_{name}": str(value) for name, value in at.items()}
+
+    def run(*options):
+        told = CliRunner().invoke(minhu, ["load", "h1", "--delivery", "cases", "--json", *options], env=world)
+        return told, [(one["business_date"], one["outcome"]) for one in json.loads(told.stdout or "[]")]
+
+    days = [f"2026-10-{day}" for day in (10, 11, 12)]
+    span = ("--date", days[0], "--until", days[-1])
+    assert run(*span)[1] == [(day, "loaded") for day in days]
+    assert run(*span)[1] == [(day, "already_loaded") for day in days]
+    told, found = run("--date", days[-1], "--until", days[0])
+    assert told.exit_code == 2 and "--until ends a range" in told.stderr and not found
+    told, found = run("--until", days[0])
+    assert told.exit_code == 2 and not found
+    tomorrow = datetime.now(city.zone).date() + timedelta(days=1)
+    told, found = run("--date", f"{tomorrow}", "--until", f"{tomorrow}")
+    assert told.exit_code == 1 and "lies in the future" in told.stderr and not found
 
 
 def test_every_character_arrives_as_it_was_sent(city):
