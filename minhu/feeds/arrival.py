@@ -62,9 +62,16 @@ class BuildTerms(Declared):
     cut_off: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "06:00"
     grace_minutes: int = Field(default=60, ge=0)
     """So long it waits beyond the cut-off for what is mandatory and not in."""
+    done_by: Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")] = "09:00"
+    """What came before the cut-off is built by then: afterwards somebody is told."""
 
     @model_validator(mode="after")
     def _in_order(self) -> "BuildTerms":
+        if self.done_by < self.cut_off:
+            raise Wrong(
+                f"it cannot be done by {self.done_by}, before the cut-off {self.cut_off}",
+                f"截止 {self.cut_off} 之前，{self.done_by} 时不可能建完",
+            )
         if self.cut_off < self.earliest:
             raise Wrong(
                 f"the cut-off {self.cut_off} is before {self.earliest}", f"截止 {self.cut_off} 早于 {self.earliest}"

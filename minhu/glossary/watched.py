@@ -11,6 +11,7 @@ INCIDENT = Kind(
         "held": ("扣留", "held"),
         "arrived": ("已到达，未能装载", "arrived, not loaded"),
         "build_failed": ("构建失败", "build failed"),
+        "build_late": ("构建误时", "build is late"),
         "not_built": ("久未构建", "not built for long"),
         "gate_failed": ("发布门禁", "release gate"),
         "approval_waits": ("待审批", "awaits approval"),

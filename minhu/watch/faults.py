@@ -3,13 +3,14 @@
 import shutil
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
 from minhu import database
+from minhu.feeds.arrival import of_city
 from minhu.glossary.delivered import DELIVERY_STATE, DOOR_REASON, LOAD_FAILURE
 from minhu.settings import Settings
 from minhu.warehouse.again import forgotten
@@ -28,7 +29,7 @@ CLOSED_FOR = timedelta(days=62)
 WAITS = timedelta(hours=4)
 """What waits for another person is told after so long."""
 OF_DELIVERIES = ("missing", "late", "refused", "held", "arrived")
-URGENT = ("build_failed", "disk", "airflow_silent")
+URGENT = ("build_failed", "build_late", "disk", "airflow_silent")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def faults(connection: psycopg.Connection, settings: Settings, now: datetime) ->
     """Every fault, those of deliveries first. Reads, and changes nothing."""
     yesterday = now.astimezone(settings.zone).date() - timedelta(days=1)
     found = of_deliveries(read(connection, yesterday - timedelta(days=DAYS - 1), yesterday))
-    found += _of_builds(connection, now)
+    found += _of_builds(connection, settings, now)
     found += _of_gates(connection)
     found += _of_people(connection, now)
     found += _of_closings(connection, now)
@@ -89,13 +90,23 @@ def _why(one: Delivery) -> str:
     return "、".join((LOAD_FAILURE if code in LOAD_FAILURE else DOOR_REASON).said(code) for code in codes)
 
 
-def _of_builds(connection: psycopg.Connection, now: datetime) -> list[Fault]:
+def _of_builds(connection: psycopg.Connection, settings: Settings, now: datetime) -> list[Fault]:
     with connection.cursor(row_factory=dict_row) as cursor:
         failed = cursor.execute(_FAILED_BUILD).fetchone()
     found = []
     if failed:
         what = f"构建 {failed['build_id']}，其后没有成功的构建"
         found.append(_told("build_failed", failed["at"], what))
+    terms, here = of_city(settings.config).build, now.astimezone(settings.zone)
+    cut_off, done_by = (
+        datetime.combine(here.date(), time.fromisoformat(at), settings.zone) for at in (terms.cut_off, terms.done_by)
+    )
+    if here >= done_by:
+        batches, since = forgotten(connection, cut_off)
+        if batches and since:
+            found.append(
+                _told("build_late", since, f"{terms.cut_off} 前到达的 {batches} 个批次，{terms.done_by} 仍未构建")
+            )
     batches, since = forgotten(connection, now - UNBUILT)
     if batches and since:
         found.append(_told("not_built", since, f"{batches} 个可构建的批次超过一日未进入构建"))

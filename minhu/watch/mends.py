@@ -12,6 +12,7 @@ class Mend(StrEnum):
     held = "核对后放行：minhu quality held，minhu quality release 批次 --why '…'"
     arrived = "文件已到而未能装载；查看：minhu deliveries list --date {on}"
     build_failed = "查看 warehouse 的任务日志；minhu build 可续做"
+    build_late = "minhu status；查看 warehouse 卡在哪一步：minhu deliveries list，Airflow 中的任务日志"
     not_built = "minhu build，并查看 warehouse 与 arrivals 是否运行"
     gate_failed = "minhu findings list --escalated；更正数据，或豁免：minhu waivers add"
     approval_waits = "由他人核对后审批：minhu closings show，minhu approvals add closing"

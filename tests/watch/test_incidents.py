@@ -28,7 +28,7 @@ from minhu.settings import Settings
 from minhu.warehouse.build import build
 from minhu.watch import keeper
 from minhu.watch.digest import digest, tell_day
-from minhu.watch.faults import Fault
+from minhu.watch.faults import Fault, faults
 from minhu.watch.incidents import AGAIN, incidents, look, tell, told
 from tests import given
 from tests.publish import city as world
@@ -350,6 +350,23 @@ def test_a_batch_that_no_build_took_for_a_day_is_a_fault(city, day):
     look(city)
     (one,) = [one for one in incidents(city) if one.kind == "not_built"]
     assert one.what.startswith("1 个可构建的批次")
+
+
+def test_what_came_in_time_and_is_not_built_by_the_declared_hour_is_a_fault(city, day):
+    deliver(city, "h1", day)
+    with database.connect(city) as connection:
+        [at] = database.one(connection, "select max(loaded_at) from audit.batch")
+    after = at.astimezone(city.zone) + timedelta(days=1)
+
+    def found(clock):
+        with database.connect(city) as connection:
+            return [one.what for one in faults(connection, city, after.replace(hour=clock)) if one.kind == "build_late"]
+
+    assert found(8) == []
+    assert found(9) == ["06:00 前到达的 1 个批次，09:00 仍未构建"]
+    with database.connect(city) as connection:
+        connection.execute("update audit.batch set loaded_at = %s", [after.replace(hour=7)])
+    assert found(9) == []  # it came after the cut-off: the next build is not late
 
 
 def test_a_clock_a_full_disk_and_a_calendar_that_ends_are_faults(city, letters, now, monkeypatch):
