@@ -23,6 +23,8 @@ START, DAYS, CASES_PER_DAY, SEED = date(2026, 10, 1), 31, 970, 7
 LAST = START + timedelta(days=DAYS - 1)
 PERIOD = f"{LAST:%Y-%m}"
 MARK = "simulation.json"
+USER = "admin"
+"""Of the demo alone: everybody's."""
 
 
 def run(settings: Settings, *, has_airflow: bool = True) -> None:
@@ -45,7 +47,7 @@ def run(settings: Settings, *, has_airflow: bool = True) -> None:
         _load(settings, feeds, LAST - timedelta(days=1), f"装载 {START:%m-%d} 至 {LAST - timedelta(days=1):%m-%d}")
         if starting:
             _step("启动 Airflow（start Airflow）")
-            _say(f"  {starting.result().url}")
+            _say(f"  {starting.result()}")
     if starting:
         _run_dags(settings, "最后一天的交付由调度器装载（the last day, by the scheduler）", _feed_runs(feeds))
         _run_dags(settings, "数仓构建（warehouse）", [("warehouse", {"business_date": LAST.isoformat()})])
@@ -63,13 +65,23 @@ def run(settings: Settings, *, has_airflow: bool = True) -> None:
             _say(f"  {line}")
     _say(f"\n用时 {time.monotonic() - began:.0f} 秒。接下来看（where to look next）：")
     if starting:
-        address = starting.result()
-        _say(f"  Airflow    {address.url}  用户 {address.user}  密码 {address.password}")
+        _say(f"  Airflow    {starting.result()}  {_login(settings)}")
     _say(f"  质量报告   {settings.data_docs / 'index.html'}")
     _say(f"  送达文件   {settings.drop}")
     _say(f"  得分解释   .venv/bin/minhu explain {explained} {PERIOD}")
     _say("  查询       .venv/bin/minhu psql -c 'select * from mart.fct_unit_score'")
     _say("  停止       .venv/bin/minhu down")
+
+
+def _login(settings: Settings) -> str:
+    """A login for whoever looks, told in words; on a server of somebody else's he makes his own."""
+    if settings.database_url:
+        return f"登录 minhu logins add {USER} --group engineer"
+    password = settings.secret("airflow-password")[:20]
+    with database.connect(settings) as connection:
+        if USER not in {login["name"] for login in logins.logins(connection)}:
+            logins.add_login(connection, USER, "engineer", password=password)
+    return f"用户 {USER}  密码 {password}"
 
 
 def _say(text: str) -> None:

@@ -88,7 +88,8 @@ def test_every_guard_exists(entry):
 
 def test_every_promise_names_tests_that_exist():
     page = (PROJECT_ROOT / "docs" / "security.md").read_text(encoding="utf-8")
-    rows = [line for line in page.splitlines() if re.match(r"\| (?!promise|---)", line)]
+    rows = [line for line in page.splitlines() if re.match(r"\| (?!promise|---|in Airflow)", line)]
+    rows = [row for row in rows if not row.endswith(("| yes |", "| – |"))]  # a table that a test reads as it is
     assert len(rows) >= 14
     for row in rows:
         guards = re.findall(r"`(tests/[^`]+)`", row)

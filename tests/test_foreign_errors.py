@@ -14,6 +14,8 @@ import psycopg
 import pymysql
 import pytest
 import sqlalchemy.exc
+from authlib.common.errors import AuthlibBaseError
+from joserfc.errors import JoseError
 
 from minhu.errors import BadDeclaration, BadDelivery, Refused, Retryable, SourceAway, foreign
 from tests.test_house import tracked
@@ -130,6 +132,24 @@ SAID = [
     ("unseal", RuntimeError("No matching keys"), Refused, "cases.csv was encrypted with another key than KEY hold"),
     ("unseal", RuntimeError("cut"), Refused, "cases.csv is damaged: cut; restore it from a backup"),
     ("connect", psycopg.OperationalError("no host\nno more"), Retryable, "the access log cannot be reached: no host"),
+    (
+        "sign in",
+        psycopg.OperationalError("it is no\nmore"),
+        Refused,
+        "the server does not let 'cases.csv' in: it is no",
+    ),
+    ("sign-on", httpx.ConnectTimeout("s3cr3t"), SourceAway, "the sign-on at here cannot be asked (ConnectTimeout)"),
+    ("sign-on", AuthlibBaseError("s3cr3t"), Refused, "the sign-on at here did not say who came (AuthlibBaseError)"),
+    ("sign-on", JoseError("s3cr3t"), Refused, "the sign-on at here did not say who came (JoseError)"),
+    ("sign-on", ValueError("s3cr3t"), Refused, "the sign-on at here answers what is no OpenID Connect (ValueError)"),
+    ("sign-on", KeyError("s3cr3t"), Refused, "the sign-on at here answers what is no OpenID Connect (KeyError)"),
+    ("sign-on", TypeError("s3cr3t"), Refused, "the sign-on at here answers what is no OpenID Connect (TypeError)"),
+    (
+        "sign-on",
+        RuntimeError("s3cr3t"),
+        Refused,
+        "the sign-on at here answers what is no OpenID Connect (RuntimeError)",
+    ),
     ("load", psycopg.errors.DiskFull("s3cr3t"), Retryable, "here: the database is away or full (DiskFull 53100)"),
     ("load", psycopg.errors.UniqueViolation("s3cr3t"), Refused, "here: the database does not take it: UniqueViolation"),
     ("load", shut(errno.ENOSPC), Retryable, "here: why; load again when there is room"),

@@ -16,7 +16,7 @@ from minhu.settings import Settings
 @minhu.command(epilog=example("minhu up"))
 @click.pass_obj
 def up(settings: Settings) -> None:
-    """Start PostgreSQL and Airflow; print the address and the login."""
+    """Start PostgreSQL and Airflow; print the address. People log in there with their own logins of the database."""
     from minhu import config, database, services
     from minhu.feeds.arrival import of_city
     from minhu.load.key_ring import assert_may_load
@@ -25,9 +25,11 @@ def up(settings: Settings) -> None:
     if settings.database_url:
         assert_may_load(settings)  # beside other homes: better now than with the first load of the night
     config.sync(settings)
-    address = services.up(settings, click.echo)
+    url = services.up(settings, click.echo)
     services.airflow(settings).keep_pools(of_city(settings.config).pools)
-    click.echo(f"Airflow        {address.url}\n用户 login     {address.user}\n密码 password  {address.password}")
+    click.echo(
+        f"Airflow        {url}\n登录 login     各人用自己的数据库登录；新建：minhu logins add NAME --group engineer"
+    )
 
 
 @minhu.command(epilog=example("minhu down"))

@@ -111,12 +111,13 @@ def logins_rights(settings: Settings, as_json: bool) -> None:
         "minhu logins add chengguan1 --group unit --unit 330112A05",
         "minhu logins add pages_of_units --group unit --portal",
         "minhu logins add sign_in --group signin",
+        "minhu logins add li_gong --group engineer",
     ),
 )
 @click.argument("name")
 @click.option(
     "--group",
-    type=click.Choice(["bi", "evaluator", "auditor", "unit", "signin"]),
+    type=click.Choice(["bi", "evaluator", "auditor", "unit", "signin", "engineer"]),
     required=True,
     help="What it may do.",
 )
@@ -135,6 +136,9 @@ def logins_add(
     connections: int | None,
 ) -> None:
     """Make a login. bi and auditor only read, evaluator also decides, unit files appeals of its unit.
+
+    engineer reads what holds no words of citizens, and runs what is in Airflow, where auditors and evaluators look and
+    others do not enter. They log in there with this name and password.
 
     A login of the portal is nobody by itself: it may what its group may, for whoever has signed in. signin opens and
     ends their sessions and does nothing else; pages never hold it.

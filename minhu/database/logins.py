@@ -6,6 +6,7 @@
 | ``evaluator`` | `mart`, `config`, `assess`, `publish`, what explains a score | `assess`, held batches, publication |
 | ``auditor`` | `mart`, `audit`, `config`, `assess`, `publish` | |
 | ``unit`` | its appeals, all published results, the cases behind its own | files and withdraws its unit's appeals |
+| ``engineer`` | `mart`, `audit`, `config`, `assess`, `publish` | what Airflow runs, and when |
 | ``signin`` | | opens and ends the sessions of the portal, for people of the groups above |
 
 A login of the portal belongs to a group too: it may what that group may, for whoever ``portal.begin`` has verified.
@@ -25,7 +26,7 @@ from minhu.database.connect import one
 from minhu.errors import Refused, foreign
 from minhu.glossary.decided import ACT
 
-GROUPS = ("bi", "evaluator", "auditor", "unit", "signin")
+GROUPS = ("bi", "evaluator", "auditor", "unit", "signin", "engineer")
 SEES = {"evaluator": "mart, assess", "unit": "assess", "signin": "portal"}
 """Search paths other than `mart`. These groups record what they do, so their sessions are not read-only."""
 TIMEOUT = "60s"
@@ -42,15 +43,17 @@ def add_login(
     *,
     is_portal: bool = False,
     connections: int | None = None,
+    password: str | None = None,
 ) -> str:
     """Makes a login of ``group``; its password, which is told once. Raises Refused when the name is taken or unfit.
 
+    ``password``: a new one unless given.
     ``timeout``: how long one statement may run, as PostgreSQL writes it (``60s``, ``5min``). ``unit``: code of the unit
     that a login of the group ``unit`` speaks for. ``is_portal``: the portal's connections for people of that group use
     it; by itself it is nobody. ``connections``: how many sessions it has at a time; see `CONNECTIONS`.
     """
-    if is_portal and group == "signin":
-        raise Refused("who opens sessions does not use them: a login of the portal belongs to a group that reads")
+    if is_portal and group in ("signin", "engineer"):
+        raise Refused(f"the portal has no pages for {group}: a login of it belongs to a group that reads or decides")
     if is_portal and unit is not None:
         raise Refused("a login of the portal speaks for no unit: whoever signs in does")
     if (group == "unit" and not is_portal) != (unit is not None):
@@ -59,7 +62,7 @@ def add_login(
         raise Refused(f"{name!r} is no name for a login: small letters, digits and _, not beginning with pg_ or minhu")
     if not re.fullmatch(r"[1-9][0-9]{0,5}(ms|s|min|h)", timeout):
         raise Refused(f"{timeout!r} is no time limit; write 60s or 5min")
-    password = secrets.token_urlsafe(24)
+    password = password or secrets.token_urlsafe(24)
     login = sql.Identifier(name)
     belongs = sql.SQL(", ").join(
         sql.Identifier(f"minhu_{one}") for one in ([group, "portal"] if is_portal else [group])
@@ -125,7 +128,7 @@ def rights(connection: psycopg.Connection) -> list[dict]:
     tables itself.
     """
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(_RIGHTS, [[*GROUPS, "portal", "work", "engineer"]]).fetchall()
+        return cursor.execute(_RIGHTS, [[*GROUPS, "portal", "work"]]).fetchall()
 
 
 def told(rights: list[dict]) -> list[str]:

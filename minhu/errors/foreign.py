@@ -81,6 +81,7 @@ _NOT_IN_TIME = (
     "loads are running and did not end within {seconds:g} seconds; the key is as it was. Rotate between loads, or wait"
     " longer"
 )
+_SIGNED_NOBODY = "the sign-on at {where} did not say who came ({kind})"
 
 TABLE: dict[str, tuple[Row, ...]] = {
     # -- sources of feeds ------------------------------------------------------------------------------------------
@@ -204,6 +205,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
     ),
     # -- the warehouse database ------------------------------------------------------------------------------------
     "connect": (Row("psycopg.OperationalError", Retryable, "{what} cannot be reached: {line}"),),
+    "sign in": (Row("psycopg.OperationalError", Refused, "the server does not let {name!r} in: {line}"),),
     "copy": (  # the server's own words quote the row
         Row(
             "psycopg.Error",
@@ -305,6 +307,15 @@ TABLE: dict[str, tuple[Row, ...]] = {
     "airflow": tuple(
         Row(name, Retryable, "Airflow does not answer at {where}: {error}")
         for name in ("builtins.OSError", "http.client.HTTPException", "builtins.ValueError")
+    ),
+    "sign-on": (
+        Row("httpx.HTTPError", SourceAway, "the sign-on at {where} cannot be asked ({kind})"),
+        Row("authlib.common.errors.AuthlibBaseError", Refused, _SIGNED_NOBODY),
+        Row("joserfc.errors.JoseError", Refused, _SIGNED_NOBODY),
+        *(
+            Row(f"builtins.{name}", Refused, "the sign-on at {where} answers what is no OpenID Connect ({kind})")
+            for name in ("ValueError", "KeyError", "TypeError", "RuntimeError")
+        ),
     ),
     # -- files of people -------------------------------------------------------------------------------------------
     "declaration": (Row("builtins.FileNotFoundError", BadDeclaration, "{file}: there is no such file"),),

@@ -7,7 +7,6 @@ Celery or Kubernetes brings its own Airflow configuration and only points it at 
 
 import base64
 import hashlib
-import json
 import os
 import socket
 import sys
@@ -22,8 +21,12 @@ from minhu.database import roles
 from minhu.errors import Retryable
 from minhu.settings import PROJECT_ROOT, Settings
 
-HOST, USER = "127.0.0.1", "admin"
+HOST = "127.0.0.1"
 PARALLELISM = 8
+AUTH_MANAGER = "minhu.airflow_users.manager.Manager"
+SESSION = 8 * 3600
+"""Seconds until somebody who has signed in is asked again."""
+RUNS_CODE_OF_OTHERS = ("scheduler", "dag-processor", "triggerer")
 CHATTY = (
     "http.access",
     "airflow.api_fastapi.execution_api",
@@ -53,8 +56,9 @@ class AirflowHome:
         return self.logs / "tasks"
 
     @property
-    def password(self) -> str:
-        return self.settings.secret("airflow-password")[:20]
+    def signs_with(self) -> str:
+        """What tokens of the API are signed with."""
+        return os.environ.get("AIRFLOW__API_AUTH__JWT_SECRET") or self.settings.secret("airflow-jwt")
 
     @property
     def port(self) -> int | None:
@@ -76,13 +80,13 @@ class AirflowHome:
         raise Retryable(f"no free port between {first} and {first + 99} for Airflow")
 
     def write(self) -> bool:
-        """Writes the settings and the password file, readable by their owner alone; whether anything has changed."""
+        """Writes the settings, readable by their owner alone; whether anything has changed."""
         parser, text = RawConfigParser(), StringIO()
         parser.read_dict(self._options())
         parser.write(text)
         note = f"# Written by `minhu up`; Airflow's own variables AIRFLOW__... are stronger. {self._environment()}\n"
-        changed = _write(self.folder / "airflow.cfg", note + text.getvalue())
-        return _write(self.folder / "passwords.json", json.dumps({USER: self.password})) or changed
+        (self.folder / "passwords.json").unlink(missing_ok=True)  # of the one user that there was before
+        return _write(self.folder / "airflow.cfg", note + text.getvalue())
 
     def is_ours(self) -> bool:
         """Whether `up` was called as we are: by another environment, and so perhaps login, nothing is started again."""
@@ -95,8 +99,11 @@ class AirflowHome:
         installed = sorted(pair for pair in self.env().items() if pair[0].startswith("MINHU"))
         return f"Environment: {hashlib.sha256(repr((sys.executable, installed)).encode()).hexdigest()}"
 
-    def env(self) -> dict[str, str]:
-        """What its processes need to find this installation, and what keeps them from calling anyone else."""
+    def env(self, process: str = "") -> dict[str, str]:
+        """What its processes need to find this installation, and what keeps them from calling anyone else.
+
+        ``process``: whose it is. Who runs tasks, or reads DAG files, is not given the secret of the sign-on.
+        """
         here = {
             "AIRFLOW_HOME": str(self.folder),
             "MINHU_HOME": str(self.settings.home),
@@ -114,7 +121,8 @@ class AirflowHome:
             here["MINHU_LOGIN"] = roles.WORK
         for name in ("NO_PROXY", "no_proxy"):  # tasks reach the API server over the loopback, never through a proxy
             here[name] = ",".join(filter(None, [os.environ.get(name), HOST, "localhost"]))
-        held_back = ("MINHU_DATABASE_URL", "MINHU_WORK_URL", "MINHU_AIRFLOW_URL", "MINHU_LOGIN")
+        held_back = ["MINHU_DATABASE_URL", "MINHU_WORK_URL", "MINHU_AIRFLOW_URL", "MINHU_LOGIN"]
+        held_back += ["MINHU_OIDC_SECRET"] if process in RUNS_CODE_OF_OTHERS else []
         outside = {name: value for name, value in os.environ.items() if name not in held_back}
         return outside | here
 
@@ -130,8 +138,7 @@ class AirflowHome:
                 "default_timezone": self.settings.timezone,
                 "hostname_callable": "socket.gethostname",  # the default asks the name server
                 "fernet_key": base64.urlsafe_b64encode(bytes.fromhex(self.settings.secret("airflow-fernet"))).decode(),
-                "simple_auth_manager_users": f"{USER}:admin",
-                "simple_auth_manager_passwords_file": self.folder / "passwords.json",
+                "auth_manager": AUTH_MANAGER,
                 "execution_api_server_url": f"{self.url}/execution/",
             },
             "database": self._database(),
@@ -153,7 +160,7 @@ class AirflowHome:
                 "instance_name": "民呼",
                 "dag_cache_size": 0,
             },
-            "api_auth": {"jwt_secret": self.settings.secret("airflow-jwt")},
+            "api_auth": {"jwt_secret": self.settings.secret("airflow-jwt"), "jwt_expiration_time": SESSION},
             "scheduler": {
                 # A day's feeds are queued within a loop or two, and a free slot is filled at once.
                 "scheduler_idle_sleep_time": 0.2,

@@ -14,8 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from minhu.database import embedded
 from minhu.errors import MinhuError, Refused, Retryable, foreign
 from minhu.services import daemons
 from minhu.services.airflow_api import FINISHED, Airflow
-from minhu.services.airflow_home import DAGS, USER, AirflowHome
+from minhu.services.airflow_home import DAGS, AirflowHome
 from minhu.services.daemons import Daemon
 from minhu.settings import Settings
 
@@ -65,19 +64,10 @@ LAUNCH = {
 }
 
 
-@dataclass(frozen=True)
-class Address:
-    """Where Airflow is, and its login."""
-
-    url: str
-    user: str
-    password: str = field(repr=False)
-
-
 def up(
     settings: Settings, progress: Progress = lambda _: None, dags: Path = DAGS, *, is_supervised: bool = False
-) -> Address:
-    """Starts what does not run and returns once every DAG can be triggered. Harmless when all of it runs.
+) -> str:
+    """Starts what does not run; Airflow's address, once every DAG can be triggered. Harmless when all of it runs.
 
     From then on what ends is started again, until ``down``. ``dags`` is the folder of the DAG files;
     ``is_supervised``: who calls keeps it alive himself. Raises Retryable when a service ends or does not come up in
@@ -90,7 +80,7 @@ def up(
         _wanted(home).write_text(SUPERVISED if is_supervised else "")
         if not is_supervised and not _supervisor(home).is_well:
             _start(home, [_supervisor(home)])
-    return Address(home.url, USER, home.password)
+    return home.url
 
 
 def prepare(settings: Settings, progress: Progress = lambda _: None) -> None:
@@ -187,7 +177,7 @@ def status(settings: Settings) -> dict[str, dict]:
         "home": {"folder": str(settings.home), "logs": str(settings.logs)},
         "postgres": server,
     }
-    told["airflow"] = {"address": home.url, "user": USER} if home.port else {"state": "never started"}
+    told["airflow"] = {"address": home.url} if home.port else {"state": "never started"}
     for daemon in [*_all(home), _supervisor(home)]:
         state = "running" if daemon.is_well else "orphaned" if daemon.is_alive else "stopped"
         told[daemon.name] = {"state": state}
@@ -283,7 +273,7 @@ def _start(home: AirflowHome, dead: list[Daemon]) -> None:
     daemons.stop(dead, at_once=True)  # what a killed one left behind
     for daemon in dead:
         launch = LAUNCH.get(daemon.name, ["-m", "airflow"])
-        daemon.start([sys.executable, *launch, *COMMANDS.get(daemon.name, [])], home.env())
+        daemon.start([sys.executable, *launch, *COMMANDS.get(daemon.name, [])], home.env(daemon.name))
 
 
 def _migrate(home: AirflowHome, progress: Progress) -> None:
@@ -383,12 +373,7 @@ def _daemons(home: AirflowHome) -> list[Daemon]:
 
 
 def _client(home: AirflowHome) -> Airflow:
-    return _logged_in(home.url, home.password, home.task_logs)
-
-
-@cache
-def _logged_in(url: str, password: str, logs: Path) -> Airflow:
-    return Airflow(url, USER, password, logs)
+    return Airflow(home.url, home.signs_with, home.task_logs)
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def dags(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def running(settings: Settings, dags: Path) -> Iterator[services.Address]:
+def running(settings: Settings, dags: Path) -> Iterator[str]:
     yield services.up(settings, dags=dags)
     services.down(settings)
 
@@ -132,28 +132,27 @@ def test_a_fork_of_the_scheduler_reads_files():
     assert told.stdout.strip() == "1", told.stderr
 
 
-def test_up_gives_an_address_on_this_machine_alone_and_a_login(running: services.Address, settings: Settings):
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", running.url)
-    assert {dag["dag_id"] for dag in Airflow(running.url, running.user, running.password).dags()} == {
+def test_up_gives_an_address_on_this_machine_alone(running: str, settings: Settings):
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", running)
+    assert {dag["dag_id"] for dag in services.airflow(settings).dags()} == {
         "awaits",
         "greets",
         "refuses",
         "waits",
     }
-    with pytest.raises(Refused, match="401"):
-        Airflow(running.url, running.user, "guess").dags()
+    with pytest.raises(Refused, match="403"):
+        Airflow(running, "guessed" * 10).dags()
 
 
 @pytest.mark.parametrize("place", ["docs", "redoc", "openapi.json", "execution/docs", "auth/openapi.json"])
-def test_what_airflow_tells_developers_it_tells_whoever_has_logged_in(running: services.Address, place: str):
-    client = Airflow(running.url, running.user, running.password)
+def test_what_airflow_tells_developers_it_tells_whoever_has_logged_in(running: str, settings: Settings, place: str):
     for headers in ({}, {"Authorization": "Bearer x"}, {"Cookie": "_token=x"}):
-        assert httpx.get(f"{running.url}/{place}", headers=headers, timeout=60).status_code == 401
-    known = {"Authorization": f"Bearer {client._log_in()}"}
-    assert httpx.get(f"{running.url}/{place}", headers=known, timeout=60).status_code != 401
+        assert httpx.get(f"{running}/{place}", headers=headers, timeout=60).status_code == 401
+    known = {"Authorization": f"Bearer {services.airflow(settings)._token()}"}
+    assert httpx.get(f"{running}/{place}", headers=known, timeout=60).status_code != 401
 
 
-def test_runs_go_to_the_end_and_a_failed_one_names_its_log(running: services.Address, settings: Settings):
+def test_runs_go_to_the_end_and_a_failed_one_names_its_log(running: str, settings: Settings):
     said = []
     runs = [
         ("greets", services.trigger(settings, "greets", {"business_date": "2026-10-31"})),
@@ -177,14 +176,14 @@ def test_runs_go_to_the_end_and_a_failed_one_names_its_log(running: services.Add
     assert "the file has 3 columns" in log.read_text()
 
 
-def test_what_cannot_be_triggered_is_refused_in_one_line(running: services.Address, settings: Settings):
+def test_what_cannot_be_triggered_is_refused_in_one_line(running: str, settings: Settings):
     with pytest.raises(Refused, match="'nobody' not found"):
         services.trigger(settings, "nobody")
     with pytest.raises(Refused, match="business_date"):
         services.trigger(settings, "greets", {"business_date": "yesterday"})
 
 
-def test_runs_that_failed_and_tasks_that_wait_are_found(running: services.Address, settings: Settings):
+def test_runs_that_failed_and_tasks_that_wait_are_found(running: str, settings: Settings):
     client = services.airflow(settings)
     run = services.trigger(settings, "refuses")
     assert services.wait(settings, [("refuses", run)], 60) == {"refuses": "failed"}
@@ -193,7 +192,7 @@ def test_runs_that_failed_and_tasks_that_wait_are_found(running: services.Addres
     assert client.queued(datetime.now(UTC) - timedelta(minutes=15)) == []
 
 
-def test_waiting_ends_with_what_is_still_going_on(running: services.Address, settings: Settings):
+def test_waiting_ends_with_what_is_still_going_on(running: str, settings: Settings):
     run = services.trigger(settings, "waits")
     with pytest.raises(Retryable, match=r"not finished after 0 s: waits \((queued|running)\)"):
         services.wait(settings, [("waits", run)], 0)
@@ -201,7 +200,7 @@ def test_waiting_ends_with_what_is_still_going_on(running: services.Address, set
     assert services.wait(settings, [], 0) == {}
 
 
-def test_a_task_that_waits_for_a_file_holds_no_slot_and_spends_no_retry(running: services.Address, settings: Settings):
+def test_a_task_that_waits_for_a_file_holds_no_slot_and_spends_no_retry(running: str, settings: Settings):
     """As loads of feeds wait for what is late."""
     run, client = services.trigger(settings, "awaits"), services.airflow(settings)
     place = f"dags/awaits/dagRuns/{quote(run)}/taskInstances/look"
@@ -215,7 +214,7 @@ def test_a_task_that_waits_for_a_file_holds_no_slot_and_spends_no_retry(running:
     assert (told["try_number"], told["state"]) == (1, "success")
 
 
-def test_pools_are_made_and_changed_and_others_stay(running: services.Address, settings: Settings):
+def test_pools_are_made_and_changed_and_others_stay(running: str, settings: Settings):
     client = services.airflow(settings)
     for slots in (2, 3, 3):
         client.keep_pools({"water group": slots})
@@ -223,7 +222,7 @@ def test_pools_are_made_and_changed_and_others_stay(running: services.Address, s
         assert found["water group"] == slots and found["default_pool"] > 3
 
 
-def test_up_again_leaves_alone_what_runs(running: services.Address, settings: Settings, dags: Path):
+def test_up_again_leaves_alone_what_runs(running: str, settings: Settings, dags: Path):
     before = pids(settings)
     said = []
     assert services.up(settings, said.append, dags=dags) == running
@@ -231,28 +230,28 @@ def test_up_again_leaves_alone_what_runs(running: services.Address, settings: Se
     assert not [line for line in said if "启动 Airflow" in line]
 
 
-def test_status_tells_each_service(running: services.Address, settings: Settings):
+def test_status_tells_each_service(running: str, settings: Settings):
     told = services.status(settings)
-    assert told["airflow"]["address"] == running.url
+    assert told["airflow"]["address"] == running
     assert told["postgres"]["state"] == "running"
     for name in control.COMMANDS:
         assert (told[name]["state"], told[name]["health"]) == ("running", "healthy")
         assert Path(told[name]["log"]).is_file()
 
 
-def test_nothing_listens_beyond_this_machine_and_nothing_calls_out(running: services.Address, settings: Settings):
+def test_nothing_listens_beyond_this_machine_and_nothing_calls_out(running: str, settings: Settings):
     for process in members(settings):
         for connection in process.net_connections("inet"):
             assert connection.laddr.ip == "127.0.0.1", process
             assert not connection.raddr or connection.raddr.ip == "127.0.0.1", process
 
 
-def test_secrets_are_readable_by_their_owner_alone(running: services.Address, settings: Settings):
+def test_secrets_are_readable_by_their_owner_alone(running: str, settings: Settings):
     folder = AirflowHome(settings).folder
-    for path in [*(settings.home / "secrets").iterdir(), folder / "airflow.cfg", folder / "passwords.json"]:
+    for path in [*(settings.home / "secrets").iterdir(), folder / "airflow.cfg"]:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
     logs = "".join(path.read_text(errors="replace") for path in settings.logs.rglob("*.log"))
-    assert running.password not in logs
+    assert AirflowHome(settings).signs_with not in logs
     for path in (settings.home, settings.logs, settings.drop, folder, *settings.logs.rglob("*")):
         others = 0o066 if path == settings.home else 0o077  # the server's user passes
         assert stat.S_IMODE(path.stat().st_mode) & others == 0, path
@@ -260,7 +259,7 @@ def test_secrets_are_readable_by_their_owner_alone(running: services.Address, se
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows the environment of a process in /proc")
 def test_no_process_and_no_file_of_airflow_holds_the_password_of_who_owns_the_warehouse(
-    running: services.Address, settings: Settings
+    running: str, settings: Settings
 ):
     home = AirflowHome(settings)
     held = {login: settings.secret(f"{login}-password") for login in (*roles.LOGINS, roles.SUPERUSER)}
@@ -293,7 +292,7 @@ def back(settings: Settings, before: dict[str, int], *names: str, seconds: float
         time.sleep(0.1)
 
 
-def test_what_is_killed_is_started_again_one_by_one(running: services.Address, settings: Settings, capsys):
+def test_what_is_killed_is_started_again_one_by_one(running: str, settings: Settings, capsys):
     for name in (*control.COMMANDS, control.KEEPER, control.SUPERVISOR):
         before = pids(settings)
         old = [process for daemon in houses(settings) if daemon.name == name for process in daemon.processes()]
@@ -308,9 +307,7 @@ def test_what_is_killed_is_started_again_one_by_one(running: services.Address, s
     assert services.wait(settings, [("greets", run)], 90) == {"greets": "success"}
 
 
-def test_when_all_that_keeps_it_alive_is_killed_the_next_command_says_so_and_mends_it(
-    running: services.Address, settings: Settings
-):
+def test_when_all_that_keeps_it_alive_is_killed_the_next_command_says_so_and_mends_it(running: str, settings: Settings):
     before = pids(settings)
     names = (control.SUPERVISOR, control.KEEPER, "triggerer")
     os.kill(before[control.SUPERVISOR], signal.SIGSTOP)  # neither sees the other die
@@ -331,7 +328,7 @@ def test_when_all_that_keeps_it_alive_is_killed_the_next_command_says_so_and_men
 
 
 @pytest.mark.long
-def test_a_killed_database_comes_back_with_what_it_took_along(running: services.Address, settings: Settings):
+def test_a_killed_database_comes_back_with_what_it_took_along(running: str, settings: Settings):
     before = embedded.status(settings).pid
     os.kill(before, signal.SIGKILL)
     began = time.monotonic()
@@ -342,16 +339,14 @@ def test_a_killed_database_comes_back_with_what_it_took_along(running: services.
     assert services.wait(settings, [("greets", run)], 120) == {"greets": "success"}
 
 
-def test_up_leaves_what_keeps_it_alive_alone_and_brings_it_back(
-    running: services.Address, settings: Settings, dags: Path
-):
+def test_up_leaves_what_keeps_it_alive_alone_and_brings_it_back(running: str, settings: Settings, dags: Path):
     before = pids(settings)
     assert services.up(settings, dags=dags) == running
     assert pids(settings) == before
     assert services.mend(settings) == [] and services.revive(settings) is False
 
 
-def test_down_leaves_no_process_and_again_does_nothing(running: services.Address, settings: Settings):
+def test_down_leaves_no_process_and_again_does_nothing(running: str, settings: Settings):
     left = members(settings)
     assert services.down(settings) == [*list(control.COMMANDS)[1:], "api-server", control.KEEPER, "PostgreSQL"]
     assert services.mend(settings) == [], "what was taken down stays down"
