@@ -29,7 +29,7 @@ def replace_rows(
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     if not key:
         connection.execute(sql.SQL("delete from {} as rows where {}").format(target, sql.SQL(stale)), parameters or {})
-        is_new = sql.SQL("true")
+        is_new: sql.Composable = sql.SQL("true")
     else:
         _look_at_stale(connection, target, built, columns, key, sql.SQL(stale), parameters)
         is_it = sql.SQL(" and ").join(sql.SQL("stale.{0} = rows.{0}").format(sql.Identifier(name)) for name in key)
