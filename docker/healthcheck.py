@@ -7,5 +7,8 @@ from urllib.request import ProxyHandler, build_opener
 
 SERVER = os.environ.get("MINHU_HEALTH_URL", "http://api-server:8080/api/v2/monitor/health")
 
-with build_opener(ProxyHandler({})).open(SERVER, timeout=10) as answer:
-    sys.exit(json.load(answer)[sys.argv[1]]["status"] != "healthy")
+try:
+    with build_opener(ProxyHandler({})).open(SERVER, timeout=10) as answer:
+        sys.exit(json.load(answer)[sys.argv[1]]["status"] != "healthy")
+except OSError as error:
+    sys.exit(f"{SERVER} does not answer: {error}")

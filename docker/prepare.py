@@ -1,7 +1,8 @@
 """Makes what the containers need: logins and databases, the schema, Airflow's settings. Run again after an update.
 
 Reads the five passwords MINHU_POSTGRES_PASSWORD, MINHU_OWNER_PASSWORD, MINHU_WORK_PASSWORD, MINHU_AIRFLOW_PASSWORD and
-MINHU_ENGINEER_PASSWORD; MINHU_SERVER names the server where it is not ``postgres:5432``.
+MINHU_ENGINEER_PASSWORD; MINHU_SERVER names the server where it is not ``postgres:5432``. With MINHU_BROKER_URL workers
+run the tasks, who make no keys: MINHU_CALLER_KEY and MINHU_RECORD_KEY become those of the warehouse.
 """
 
 import os
@@ -11,6 +12,7 @@ import psycopg
 
 from minhu import config, services
 from minhu.database import roles
+from minhu.load import key_ring
 from minhu.settings import Settings
 
 SERVER = os.environ.get("MINHU_SERVER", "postgres:5432")
@@ -41,6 +43,8 @@ def main() -> None:
     )
     services.prepare(settings, print)
     config.sync(settings)
+    if os.environ.get("MINHU_BROKER_URL"):
+        key_ring.make_first(settings)
 
 
 if __name__ == "__main__":

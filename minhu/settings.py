@@ -17,6 +17,7 @@
 | ``MINHU_PORTAL_URL`` | where the portal is, for links in messages | (commands are named) |
 | ``MINHU_CALLER_KEY`` | the key of caller tokens, hex | ``$MINHU_HOME/secrets/caller-key`` |
 | ``MINHU_CALLER_KEYS_OLD`` | keys before it, hex, comma-separated | ``$MINHU_HOME/secrets/caller-key.<id>`` |
+| ``MINHU_RECORD_KEY`` | the key of hashed numbers, hex | ``$MINHU_HOME/secrets/record-key`` |
 """
 
 import os

@@ -273,6 +273,8 @@ def _this_home(settings: Settings, known: list[Known]) -> Home:
 
 
 def _read_record_key(settings: Settings) -> bytes | None:
+    if given := os.environ.get(keys.RECORD):
+        return keys.as_key(given)
     path = settings.home / "secrets" / RECORD_KEY
     return keys.as_key(path.read_text()) if path.exists() else None
 

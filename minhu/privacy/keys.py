@@ -20,6 +20,7 @@ from minhu.settings import Settings
 
 CURRENT = "MINHU_CALLER_KEY"
 EARLIER = "MINHU_CALLER_KEYS_OLD"
+RECORD = "MINHU_RECORD_KEY"
 _FILE = "caller-key"
 
 

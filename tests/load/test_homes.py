@@ -216,6 +216,15 @@ def test_another_key_of_hashed_numbers_is_refused_and_not_replaced(first, second
         hand_out(first, third, tmp_path)
 
 
+def test_the_key_of_hashed_numbers_may_come_from_the_environment(first, second, monkeypatch):
+    monkeypatch.setenv("MINHU_RECORD_KEY", "ab" * 32)
+    assert key_ring.record_key(first) == key_ring.record_key(second) == bytes.fromhex("ab" * 32)
+    assert not (first.home / "secrets" / "record-key").exists()
+    monkeypatch.setenv("MINHU_RECORD_KEY", "cd" * 32)
+    with pytest.raises(Refused, match="numbers are hashed under the key"):
+        key_ring.record_key(second)
+
+
 def test_two_homes_that_load_first_at_once_agree_on_one_key(scratch, tmp_path):
     city = scratch(given.config(tmp_path / "config"))
     other = replace(city, home=tmp_path / "second", landing_zone=str(city.landing))
