@@ -8,7 +8,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup demo test test-long bench bench-quick moved lint format clean
+.PHONY: help setup demo test test-long bench bench-quick cluster moved lint format clean
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -48,6 +48,10 @@ bench: setup .bench/.ready  ## Measure, side by side with what it is compared to
 bench-quick: setup .bench/.ready  ## The same at a tenth of the size
 	$(BIN)/python -m bench --quick
 
+cluster: setup  ## A day by two workers; one is killed mid-load, the broker too; nothing may be lost; STORE=s3: landed in S3
+	$(if $(filter s3,$(STORE)),UV_PROJECT_ENVIRONMENT=.cluster $(UV) sync --frozen --quiet --group s3 --python $(PYTHON))
+	$(if $(filter s3,$(STORE)),.cluster/bin,$(BIN))/python -m bench.cluster $(if $(STORE),--store $(STORE)) $(if $(BROKER),--broker-url $(BROKER))
+
 moved: setup  ## Which scores of a simulated month this tree moves against a commit: make moved REF=main
 	$(BIN)/python -m bench.moved $(REF)
 
@@ -64,4 +68,4 @@ format: setup  ## Mend style
 
 clean:  ## Stop what runs and remove .minhu, .venv and .uv
 	@test ! -x $(BIN)/minhu || $(BIN)/minhu down
-	rm -rf .minhu .venv .uv .bench
+	rm -rf .minhu .venv .uv .bench .cluster

@@ -15,6 +15,7 @@ from minhu.errors import MinhuError, Refused
 from minhu.glossary.watched import INCIDENT
 from minhu.load import key_ring, seal
 from minhu.load.store import store_of
+from minhu.services import workers
 from minhu.settings import Settings
 from minhu.watch.faults import BACKUP, faults
 
@@ -33,6 +34,7 @@ def examine(settings: Settings) -> list[Check]:
     """Every check, in the order in which one depends on another. Starts the embedded server where it is used."""
     return [*_packages(), *_folders(settings), _guarded("configuration", lambda: _configuration(settings)),
             _guarded("readings", lambda: _readings(settings)), _guarded("Chinese font", _chinese_font),
+            *([_guarded("broker", lambda: _broker(settings))] if settings.broker_url else []),
             *_database(settings)]  # fmt: skip
 
 
@@ -62,6 +64,11 @@ def _folders(settings: Settings) -> Iterator[Check]:
 
 def _is_read_by_others(folder: Path) -> bool:
     return folder.exists() and bool(folder.stat().st_mode & 0o044)
+
+
+def _broker(settings: Settings) -> str:
+    """That none answers stops nothing here: one may be about to join."""
+    return f"workers that answer: {', '.join(workers.answering(settings)) or 'none'}"
 
 
 def _chinese_font() -> str:
@@ -112,7 +119,8 @@ def _database(settings: Settings) -> Iterator[Check]:
                 "select datctype, pg_encoding_to_char(encoding), current_setting('timezone')"
                 " from pg_database where datname = current_database()",
             )
-            missing = database.outstanding(connection)
+            is_owners = database.one(connection, _IS_OWNERS)[0]
+            missing = database.outstanding(connection) if is_owners else []
             stands = dict(zip(RIGHTS, database.one(connection, _RIGHTS), strict=True))
     except MinhuError as error:
         yield Check("database", False, str(error))
@@ -121,6 +129,10 @@ def _database(settings: Settings) -> Iterator[Check]:
     yield Check("database", number >= OLDEST_POSTGRESQL, f"PostgreSQL {number}, {where}; needs {OLDEST_POSTGRESQL}")
     # Under ctype C the database takes Chinese letters for signs: search by similarity finds nothing.
     yield Check("characters", encoding == "UTF8" and ctype not in ("C", "POSIX"), f"{encoding}, {ctype}; needs UTF8")
+    if not is_owners:  # a worker's: it makes nothing, and is asked what a load needs
+        yield Check("time zone", zone == settings.timezone, zone)
+        yield _guarded("caller key", lambda: key_ring.told(settings))
+        return
     yield Check("migrations", not missing, f"to apply: {', '.join(missing)}" if missing else "all applied")
     yield Check("time zone", zone == settings.timezone, zone)
     if not missing:
@@ -164,6 +176,7 @@ RIGHTS = (
     "everybody may make temporary tables: revoke temporary on the database from public",
     "a restrictive row policy hides rows from builds: exempt minhu_work from it",
 )
+_IS_OWNERS = "select coalesce(has_table_privilege(to_regclass('public.minhu_migration'), 'select'), true)"
 _RIGHTS = """
 select
     pg_has_role(current_user, 'pg_signal_backend', 'usage') and pg_has_role(current_user, 'pg_read_all_stats', 'usage'),

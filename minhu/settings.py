@@ -6,6 +6,7 @@
 | ``MINHU_DATABASE_URL`` | another PostgreSQL ≥ 16 instead of the embedded one | (embedded) |
 | ``MINHU_WORK_URL`` | the same as the login of Airflow's tasks, which are given no other | ``MINHU_DATABASE_URL`` |
 | ``MINHU_AIRFLOW_URL`` | the database that Airflow keeps | that of ``MINHU_DATABASE_URL`` with ``_airflow`` |
+| ``MINHU_BROKER_URL`` | the broker that hands tasks to workers (`minhu worker`) | (tasks run beside the scheduler) |
 | ``MINHU_LOGIN`` | whom commands enter the embedded server as, see `minhu.database.roles` | ``minhu_owner`` |
 | ``MINHU_CONFIG`` | the folder a city edits | ``config/`` |
 | ``MINHU_DROP`` | root that drop-folder sources are relative to | ``$MINHU_HOME/drop`` |
@@ -68,6 +69,8 @@ class Settings:
     """The database at ``database_url`` as the login of Airflow's tasks."""
     airflow_url: str | None = None
     """The database that Airflow keeps, where ours is not embedded."""
+    broker_url: str | None = None
+    """The broker of CeleryExecutor; without one tasks run on the scheduler's machine."""
     login: str = "minhu_owner"
     """Whom commands enter the embedded server as; of no meaning where ``database_url`` is another."""
     is_at_work: bool = False
@@ -86,6 +89,7 @@ class Settings:
             lineage_namespace=env.get("MINHU_LINEAGE_NAMESPACE") or "minhu",
             work_url=env.get("MINHU_WORK_URL") or None,
             airflow_url=env.get("MINHU_AIRFLOW_URL") or None,
+            broker_url=env.get("MINHU_BROKER_URL") or None,
             login=env.get("MINHU_LOGIN") or "minhu_owner",
         )
 

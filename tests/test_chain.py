@@ -7,11 +7,10 @@ import re
 from datetime import date
 from pathlib import Path
 
-import fastexcel
 import pytest
-from lxml import etree
 
 from bench import moved
+from bench.counting import count_records
 from minhu import database
 from minhu.feeds import load_feeds
 from minhu.load import LoadResult, load_feed_day
@@ -51,21 +50,6 @@ def scored(city):
 def query(city, text, *parameters):
     with database.connect(city) as connection:
         return connection.execute(text, parameters).fetchall()
-
-
-def count_records(data: bytes, format: str, fmt) -> int:
-    """Records of a landed file, counted without the loader's readers."""
-    if format == "csv":
-        text = data.decode("gb18030" if fmt.encoding == "gb18030" else "utf-8-sig")
-        return sum(1 for row in csv.reader(io.StringIO(text), delimiter=fmt.delimiter) if row) - 1
-    if format == "xlsx":
-        return fastexcel.read_excel(data).load_sheet(fmt.sheet or 0).height
-    if format == "json":
-        records = json.loads(data)
-        for key in filter(None, fmt.records.split(".")):
-            records = records[key]
-        return len(records)
-    return len(etree.fromstring(data).findall(f".//{fmt.record}"))
 
 
 def test_every_hotline_and_channel_delivered_on_the_last_day(city):

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from functools import cache
@@ -18,7 +19,7 @@ import yaml
 
 from minhu.database import embedded, roles
 from minhu.services import airflow_home, control
-from minhu.services.airflow_home import AirflowHome
+from minhu.services.airflow_home import AirflowHome, WorkerHome
 from minhu.settings import PROJECT_ROOT, Settings
 from tests.database.test_embedded import installing
 
@@ -67,7 +68,12 @@ both = pytest.mark.parametrize("files", [ALONE, CELERY], ids=["alone", "with wor
 def known_options() -> set[tuple[str, str]]:
     airflow = Path(importlib.util.find_spec("airflow").origin).parent
     sections = yaml.safe_load((airflow / "config_templates" / "config.yml").read_text(encoding="utf-8"))
-    return {(section, option) for section, of in sections.items() for option in of["options"]}
+    of_celery = runpy.run_path(str(airflow / "providers" / "celery" / "get_provider_info.py"))
+    sections |= of_celery["get_provider_info"]()["config"]
+    told = {(section, option) for section, of in sections.items() for option in of["options"]}
+    scheduler = (airflow / "jobs" / "scheduler_job_runner.py").read_text(encoding="utf-8")
+    untold = re.findall(r'section="scheduler",\s+key="(num_stuck_in_queued_retries)"', scheduler)
+    return told | {("scheduler", option) for option in untold}
 
 
 def test_the_four_processes_have_a_container_each_and_the_same_command():
@@ -248,8 +254,11 @@ def test_only_the_host_itself_reaches_the_published_port(files):
 def test_every_option_we_set_is_one_that_airflow_knows(tmp_path: Path):
     """A misspelt option would be ignored without a word."""
     server = "postgresql://somebody:secret@127.0.0.1/warehouse?sslmode=require"
-    home = AirflowHome(Settings(home=tmp_path, config=tmp_path, drop=tmp_path, database_url=server))
-    ours = {(section, option) for section, of in home._options().items() for option in of}
+    settings = Settings(
+        home=tmp_path, config=tmp_path, drop=tmp_path, database_url=server, broker_url="redis://127.0.0.1"
+    )
+    homes = AirflowHome(settings), WorkerHome(settings)
+    ours = {(section, option) for home in homes for section, of in home._options().items() for option in of}
     for name in services(CELERY)["worker-1"]["environment"]:
         if name.startswith("AIRFLOW__"):
             _, section, option = name.lower().split("__")

@@ -10,6 +10,7 @@ import zlib
 
 import asyncssh
 import httpx
+import kombu.exceptions
 import psycopg
 import pymysql
 import pytest
@@ -131,6 +132,9 @@ SAID = [
     ("landing store: backend", OSError("s3cr3t"), Retryable, "the landing zone here cannot be reached: OSError"),
     ("unseal", RuntimeError("No matching keys"), Refused, "cases.csv was encrypted with another key than KEY hold"),
     ("unseal", RuntimeError("cut"), Refused, "cases.csv is damaged: cut; restore it from a backup"),
+    ("broker", kombu.exceptions.OperationalError("Authentication required"), Refused, "here does not let us in: look"),
+    ("broker", kombu.exceptions.OperationalError("refused\nno more"), Retryable, "here cannot be reached: refused"),
+    ("broker", KeyError("No such transport: x"), Refused, "MINHU_BROKER_URL: 'No such transport: x'"),
     ("connect", psycopg.OperationalError("no host\nno more"), Retryable, "the access log cannot be reached: no host"),
     (
         "sign in",

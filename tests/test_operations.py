@@ -2,40 +2,43 @@
 
 import re
 import shlex
+from dataclasses import replace
 from datetime import date
 
 import click
+import pyrage
 import pytest
 from click.testing import CliRunner
 
 from minhu import database
 from minhu.cli import minhu
 from minhu.config import sync
-from minhu.database import embedded
+from minhu.database import embedded, roles
 from minhu.load import load_file
 from minhu.settings import PROJECT_ROOT, Settings
 from tests import given
 
 PAGE = (PROJECT_ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-ALONE = ("up", "down", "service")
+ALONE = ("up", "down", "service", "worker")
 """Starts and stops what the tests of the services start and stop, or writes where systemd reads."""
 OF_A_RELEASE = ("audit", "revise")
 """Needs a published month: docs/assessment.md is followed with one."""
 
 
-def commands() -> list[list[str]]:
-    """The arguments of each call of `minhu` on the page, in its order; what stands before it goes."""
+def commands() -> list[tuple[str, list[str]]]:
+    """The arguments of each call of `minhu` on the page, in its order, after the machine whose prompt it has."""
     lines = "\n".join(re.findall(r"```\n(.*?)```", PAGE, re.DOTALL)).replace("\\\n", " ")
-    shown = [line[2:] for line in lines.splitlines() if line.startswith("$ ")]
-    calls = [call for line in shown if not re.search("systemctl|useradd", line) for call in line.split("&&")]
+    shown = [(machine, line) for machine, line in re.findall(r"^(worker)?\$ (.*)$", lines, re.MULTILINE)]
+    calls = [(machine, call) for machine, line in shown for call in line.split("&&")]
     found = []
-    for words in map(shlex.split, calls):
+    for machine, call in calls:
+        words = [] if re.search("systemctl|useradd", call) else shlex.split(call, comments=True)
         at = next((at for at, word in enumerate(words) if re.fullmatch(r"(?:[\w./-]*/)?minhu", word)), None)
-        found += [words[at + 1 :]] if at is not None else []
+        found += [(machine, words[at + 1 :])] if at is not None else []
     return found
 
 
-@pytest.mark.parametrize("call", commands(), ids=" ".join)
+@pytest.mark.parametrize("call", [words for _, words in commands()], ids=" ".join)
 def test_a_command_of_the_page_is_one_that_there_is(call, tmp_path, monkeypatch):
     monkeypatch.setenv("MINHU_HOME", str(tmp_path))
     group, rest, context = minhu, [one.replace("/backup", str(tmp_path)) for one in call], None
@@ -63,6 +66,7 @@ def city(home):
     load_file("h12345", "cases", file, date(2026, 10, 12), settings=of)
     with database.connect(of) as connection:  # as a gate would
         connection.execute("update audit.batch set status = 'held', reason_code = 'SHRUNK', reason = '比上次少一半'")
+    of.secret("airflow-api")  # as `minhu up` makes it
     yield of
     embedded.stop(of)
     embedded.stop(restored(of))
@@ -73,31 +77,44 @@ def restored(city: Settings) -> Settings:
     return Settings(home=new, config=city.config, drop=new / "drop", database_url=None)
 
 
+def worker(city: Settings) -> Settings:
+    url = embedded.start(city).url("warehouse", roles.WORK)
+    shared = {"database_url": url, "landing_zone": str(city.landing)}
+    return replace(city, home=city.home.with_name("worker"), **shared)
+
+
 def test_the_page_is_followed(city):
     place, last, said = city.home.parent, {}, {}
-    for call in commands():
+    identity = pyrage.x25519.Identity.generate()
+    (place / "worker.key").write_text(str(identity))
+    for machine, call in commands():
         if call[0] in ALONE + OF_A_RELEASE:
             continue
         line = " ".join(call)
         if call[0] == "backup" and "--archive-to" in call:
             continue  # its own test restarts the server
-        of = restored(city) if call[0] == "restore" else city
+        of = restored(city) if call[0] == "restore" else worker(city) if machine else city
         if call[0] == "restore" and "--wal" in call:
             continue
-        given_ = [last.get(one, one) for one in call]
+        given_ = [str(identity.to_public()) if one == "age1…" else one for one in call]
+        given_ = [str(place / one) if one in ("keys.age", "worker.key") else one for one in given_]
         given_ = [re.sub("^/(backup|safe)/", rf"{place}/\1-", one) for one in given_]
         if call[0] == "restore":
             given_[1], given_[3] = last["folder"], last["keys"]
         if call[:2] == ["quality", "release"] or call[0] == "replay":
             given_ = ["1" if one == "17" else one for one in given_]
         env = {"HOME": of.home, "CONFIG": of.config, "DROP": of.drop}
+        env |= {"DATABASE_URL": of.database_url or "", "LANDING": of.landing_zone or ""}
         done = CliRunner().invoke(minhu, given_, env={f"MINHU_{name}": str(value) for name, value in env.items()})
         assert done.exit_code == 0 or call[0] == "doctor", (line, done.output)
-        said[" ".join(call[:2])] = done.output
+        said[f"{machine} {' '.join(call[:2])}".strip()] = done.output
         if call[0] == "backup":
             last["folder"] = done.output.partition(":")[0].splitlines()[-1]
             last["keys"] = done.output.rpartition("keys in ")[2].strip()
     assert "应到" in said["incidents digest"] and "caller key" in said["doctor"]
+    assert re.search(r"caller key\W+yes", said["worker doctor"]), said["worker doctor"]
+    assert str(worker(city).home) in said["homes list"]
+    assert (worker(city).home / "secrets" / "airflow-api").read_text() == city.secret("airflow-api")
     assert "holds for 2026-10-01" in said["deliveries waive"]
     assert "h12345" in said["quality held"]
     assert any("与备份时一致" in told for told in said.values())

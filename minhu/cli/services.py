@@ -10,6 +10,7 @@ import click
 
 from minhu.cli.common import DATE, Commands, as_json_option, example, show
 from minhu.cli.root import minhu
+from minhu.errors import Refused
 from minhu.settings import Settings
 
 
@@ -19,10 +20,12 @@ def up(settings: Settings) -> None:
     """Start PostgreSQL and Airflow; print the address. People log in there with their own logins of the database."""
     from minhu import config, database, services
     from minhu.feeds.arrival import of_city
-    from minhu.load.key_ring import assert_may_load
+    from minhu.load.key_ring import assert_may_load, make_first
 
     database.migrate(settings)
-    if settings.database_url:
+    if settings.broker_url:
+        make_first(settings)  # workers make none
+    elif settings.database_url:
         assert_may_load(settings)  # beside other homes: better now than with the first load of the night
     config.sync(settings)
     url = services.up(settings, click.echo)
@@ -42,6 +45,35 @@ def down(settings: Settings) -> None:
     click.echo("stopped")
 
 
+@minhu.command(epilog=example("minhu worker", "minhu worker --ping"))
+@click.option("--ping", is_flag=True, help="Only ask the worker of this home to answer; exit 1 where it does not.")
+@click.pass_obj
+def worker(settings: Settings, ping: bool) -> None:
+    """Run tasks that the scheduler of another machine hands out, until asked to end.
+
+    Refuses where something is missing that all homes share: database, broker, landing zone, drop folder, keys.
+    """
+    from minhu.services import workers
+
+    if ping:
+        name = workers.name_of(settings)
+        if not workers.answering(settings, [name]):
+            raise Refused(f"the worker {name} of {settings.home} does not answer")
+        click.echo(f"{name} answers")
+        return
+    from minhu import config
+    from minhu.feeds import load_feeds
+    from minhu.load.key_ring import assert_holds_all
+    from minhu.load.store import store_of
+
+    sources = {delivery.source.type for feed in load_feeds(settings.config) for delivery in feed.deliveries}
+    workers.assert_complete(settings, has_drop_folders="drop_folder" in sources)
+    config.assert_in_force(settings)
+    assert_holds_all(settings)
+    click.echo(f"{workers.name_of(settings)}: {settings.home}, landing zone {store_of(settings).told}")
+    workers.work(settings)
+
+
 @minhu.group(cls=Commands)
 def service() -> None:
     """The installation as a service of the machine."""
@@ -57,12 +89,14 @@ def service() -> None:
     show_default=True,
     help="Where systemd reads units.",
 )
+@click.option("--worker", "is_worker", is_flag=True, help="Of a worker: it runs `minhu worker` and nothing else.")
 @click.pass_obj
-def service_install(settings: Settings, user: str, folder: Path) -> None:
+def service_install(settings: Settings, user: str, folder: Path, is_worker: bool) -> None:
     """Write a hardened systemd unit that brings all up at boot, keeps it alive, and takes it down in peace."""
     from minhu.services.units import write_unit
 
-    click.echo(f"{write_unit(settings, user, folder)}: systemctl daemon-reload && systemctl enable --now minhu")
+    file = write_unit(settings, user, folder, is_worker=is_worker)
+    click.echo(f"{file}: systemctl daemon-reload && systemctl enable --now {file.stem}")
 
 
 @minhu.command(epilog=example("minhu status --json"))

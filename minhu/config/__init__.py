@@ -13,6 +13,6 @@ retention, unit, unit_name, unit_succession, calendar_day, category, area, schem
 from minhu.config.city import City, Readings
 from minhu.config.entries import check_feeds, read_config, schemes_in_force
 from minhu.config.registers import Entries
-from minhu.config.versions import sync
+from minhu.config.versions import assert_in_force, sync
 
-__all__ = ["City", "Entries", "Readings", "check_feeds", "read_config", "schemes_in_force", "sync"]
+__all__ = ["City", "Entries", "Readings", "assert_in_force", "check_feeds", "read_config", "schemes_in_force", "sync"]

@@ -26,14 +26,10 @@ def sync(settings: Settings) -> int:
     Raises Refused when the warehouse belongs to another city or was built in another time zone, BadDeclaration when the
     configuration is wrong.
     """
-    with foreign.told("declaration", file=settings.config):
-        text = files_sha256(settings.config, filter(Path.is_file, settings.config.rglob("*")))
-    entries, digest = _read(settings.config, text)
+    entries, digest = _declared(settings.config)
     with database.connect(settings) as connection:
         database.lock(connection, database.LOCK_CONFIG)
-        newest = connection.execute(
-            "select config_version, city, sha256 from config.version order by config_version desc limit 1"
-        ).fetchone()
+        newest = connection.execute(_NEWEST).fetchone()
         city = next(key for kind, key in entries if kind == "city")
         if newest and newest[1] != city:
             raise Refused(
@@ -50,6 +46,29 @@ def sync(settings: Settings) -> int:
         )[0]
         _write(connection, entries, version)
         return version
+
+
+_NEWEST = "select config_version, city, sha256 from config.version order by config_version desc limit 1"
+
+
+def assert_in_force(settings: Settings) -> None:
+    """Raises Refused where the folder declares something else than the warehouse has in force: for a worker, whose
+    builds would bring its own into force, back and forth with the others."""
+    _, digest = _declared(settings.config)
+    with database.connect(settings) as connection:
+        newest = connection.execute(_NEWEST).fetchone()
+    if newest is None or newest[2] != digest:
+        in_force = f"version {newest[0]}, of {newest[1]}" if newest else "none"
+        raise Refused(
+            f"{settings.config} is not the configuration in force ({in_force}): bring the same to every machine, then"
+            " `minhu up` beside the scheduler"
+        )
+
+
+def _declared(folder: Path) -> tuple[Entries, str]:
+    with foreign.told("declaration", file=folder):
+        text = files_sha256(folder, filter(Path.is_file, folder.rglob("*")))
+    return _read(folder, text)
 
 
 def _assert_same_zone(connection: psycopg.Connection, timezone: str) -> None:

@@ -203,6 +203,17 @@ TABLE: dict[str, tuple[Row, ...]] = {
             "{name} is damaged: {error}; restore it from a backup, or ask the sender again",
         ),
     ),
+    # -- the broker ------------------------------------------------------------------------------------------------
+    "broker": (
+        Row(
+            "kombu.exceptions.OperationalError",
+            Refused,
+            "the broker {where} does not let us in: look at MINHU_BROKER_URL",
+            lambda error: bool(re.search("(?i)authenti|username-password|access.refused", str(error))),
+        ),
+        Row("kombu.exceptions.OperationalError", Retryable, "the broker {where} cannot be reached: {line}"),
+        Row("builtins.KeyError", Refused, "MINHU_BROKER_URL: {line}"),
+    ),
     # -- the warehouse database ------------------------------------------------------------------------------------
     "connect": (Row("psycopg.OperationalError", Retryable, "{what} cannot be reached: {line}"),),
     "sign in": (Row("psycopg.OperationalError", Refused, "the server does not let {name!r} in: {line}"),),

@@ -27,6 +27,7 @@ from minhu.load import seal
 from minhu.load.store import store_of
 from minhu.privacy import keys
 from minhu.privacy.access_log import reading
+from minhu.services.airflow_home import LOG_KEY
 from minhu.settings import Settings
 
 LOCK_KEY = "minhu:caller-key"
@@ -121,6 +122,28 @@ def assert_may_load(settings: Settings) -> None:
     """Raises Refused where a load of this home would be refused: for a worker, before it takes the first one."""
     with database.connect(settings) as connection:
         _assert_may_write(connection, settings, known_keys(connection))
+
+
+def make_first(settings: Settings) -> None:
+    """Has the keys that write in this warehouse be there, before workers come, who make none; this home holds them.
+
+    Raises Refused where others write that this home lacks.
+    """
+    with key_in_use(settings):
+        pass
+    record_key(settings)
+
+
+def assert_holds_all(settings: Settings) -> None:
+    """Raises Refused where a load of this home would be refused or would make a key: for a worker, which may not."""
+    with database.connect(settings) as connection:
+        known = known_keys(connection)
+        writing = {one.use: one.key_id for one in known if one.state == "writing"}
+        if not known or "caller" not in writing:
+            raise Refused("no key writes in this warehouse yet: `minhu up` beside the scheduler makes the first")
+        _assert_may_write(connection, settings, known)
+    if "record" in writing:
+        record_key(settings)
 
 
 def _assert_may_write(connection: psycopg.Connection, settings: Settings, known: list[Known]) -> None:
@@ -362,8 +385,9 @@ def _pending(connection: psycopg.Connection, settings: Settings, to: str | None)
 def export_keys(settings: Settings, to: str, out: Path, why: str) -> int:
     """Writes the keys that a home must share to ``out``, encrypted to an age public key; how many caller keys.
 
-    It holds the caller keys that the warehouse knows, the key of hashed numbers, and those that read the landing zone.
-    It is logged. Raises Refused without a reason, for what is no public key, and where ``out`` exists.
+    It holds the caller keys that the warehouse knows, the key of hashed numbers, those that read the landing zone, and
+    the one under which Airflow asks a worker for logs. It is logged. Raises Refused without a reason, for what is no
+    public key, and where ``out`` exists.
     """
     recipient = seal.read_recipient(to)
     with reading(settings, "key_export", why, about=to.strip()) as connection:
@@ -374,6 +398,7 @@ def export_keys(settings: Settings, to: str, out: Path, why: str) -> int:
         "caller": shared,
         "record": record and record.hex(),
         "landing": [str(one) for one in seal.read_keys(settings)],
+        "logs": logs.read_text().strip() if (logs := settings.home / "secrets" / LOG_KEY).exists() else None,
     }
     sealed = pyrage.encrypt(json.dumps(told).encode(), [recipient])
     with (
@@ -400,7 +425,7 @@ def import_keys(settings: Settings, file: Path, identity: Path) -> list[str]:
     fresh = [keys.keep(settings, key) for key in map(keys.as_key, told["caller"]) if keys.key_id(key) not in held]
     folder = settings.home / "secrets"
     lines = "".join(f"{one}\n" for one in told["landing"])
-    for name, text in ((RECORD_KEY, told["record"]), (seal.FILE, lines)):
+    for name, text in ((RECORD_KEY, told["record"]), (seal.FILE, lines), (LOG_KEY, told.get("logs"))):
         if text and not (folder / name).exists():
             with open(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as kept:
                 kept.write(text)

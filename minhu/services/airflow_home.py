@@ -1,8 +1,9 @@
 """The local Airflow's home: its settings, its secrets, the environment its processes run in.
 
 Everything is written again at every start, from ``Settings``, the secrets and a port; to change an option for good,
-set Airflow's own variable (``AIRFLOW__SECTION__OPTION``), which is stronger than the file. A city that runs Airflow on
-Celery or Kubernetes brings its own Airflow configuration and only points it at ``dags/``.
+set Airflow's own variable (``AIRFLOW__SECTION__OPTION``), which is stronger than the file. Without a broker tasks run
+beside the scheduler (LocalExecutor), with one on workers (CeleryExecutor, `minhu.services.workers`). A city that runs
+Airflow on Kubernetes brings its own Airflow configuration and only points it at ``dags/``.
 """
 
 import base64
@@ -15,18 +16,28 @@ from configparser import RawConfigParser
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from minhu import database
 from minhu.database import roles
 from minhu.errors import Retryable
+from minhu.services import celery
 from minhu.settings import PROJECT_ROOT, Settings
 
 HOST = "127.0.0.1"
-PARALLELISM = 8
+SLOTS = 8
+"""Tasks at once of one machine: of the scheduler's, or of each worker."""
 AUTH_MANAGER = "minhu.airflow_users.manager.Manager"
 SESSION = 8 * 3600
 """Seconds until somebody who has signed in is asked again."""
-RUNS_CODE_OF_OTHERS = ("scheduler", "dag-processor", "triggerer")
+RUNS_CODE_OF_OTHERS = ("scheduler", "dag-processor", "triggerer", "worker")
+LOG_KEY = "airflow-api"
+"""The secret under which the API server asks a worker for logs."""
+API_KEY = "AIRFLOW__API__SECRET_KEY"
+EXECUTION_API = "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"
+# The supervisor of a task may miss its end and then sleeps for this long (5 s by default) before it looks again:
+# measured, for a third of all tasks. Whole seconds only.
+OF_TASKS: dict[str, object] = {"min_heartbeat_interval": 1, "execution_api_timeout": 30}
 CHATTY = (
     "http.access",
     "airflow.api_fastapi.execution_api",
@@ -82,7 +93,7 @@ class AirflowHome:
     def write(self) -> bool:
         """Writes the settings, readable by their owner alone; whether anything has changed."""
         parser, text = RawConfigParser(), StringIO()
-        parser.read_dict(self._options())
+        parser.read_dict(_escaped(self._options()))
         parser.write(text)
         note = f"# Written by `minhu up`; Airflow's own variables AIRFLOW__... are stronger. {self._environment()}\n"
         (self.folder / "passwords.json").unlink(missing_ok=True)  # of the one user that there was before
@@ -121,7 +132,7 @@ class AirflowHome:
             here["MINHU_LOGIN"] = roles.WORK
         for name in ("NO_PROXY", "no_proxy"):  # tasks reach the API server over the loopback, never through a proxy
             here[name] = ",".join(filter(None, [os.environ.get(name), HOST, "localhost"]))
-        held_back = ["MINHU_DATABASE_URL", "MINHU_WORK_URL", "MINHU_AIRFLOW_URL", "MINHU_LOGIN"]
+        held_back = ["MINHU_DATABASE_URL", "MINHU_WORK_URL", "MINHU_AIRFLOW_URL", "MINHU_BROKER_URL", "MINHU_LOGIN"]
         held_back += ["MINHU_OIDC_SECRET"] if process in RUNS_CODE_OF_OTHERS else []
         outside = {name: value for name, value in os.environ.items() if name not in held_back}
         return outside | here
@@ -131,8 +142,8 @@ class AirflowHome:
             "core": {
                 "dags_folder": self.dags,
                 "plugins_folder": self.folder / "plugins",
-                "executor": "LocalExecutor",
-                "parallelism": PARALLELISM,
+                "executor": "CeleryExecutor" if self.settings.broker_url else "LocalExecutor",
+                "parallelism": celery.AT_ONCE if self.settings.broker_url else SLOTS,
                 "load_examples": False,
                 "dags_are_paused_at_creation": False,
                 "default_timezone": self.settings.timezone,
@@ -142,21 +153,13 @@ class AirflowHome:
                 "execution_api_server_url": f"{self.url}/execution/",
             },
             "database": self._database(),
-            "logging": {
-                "base_log_folder": self.task_logs,
-                "dag_processor_child_process_log_directory": self.logs / "dag_processor",
-                "colored_console_log": False,
-                "file_task_handler_new_folder_permissions": "0o700",
-                "file_task_handler_new_file_permissions": "0o600",
-                # Each says the same of every request, or of every DAG every minute.
-                "namespace_levels": ", ".join(f"{name}=WARNING" for name in CHATTY),
-            },
+            "logging": self._logging(),
             "api": {
                 "host": HOST,
                 "port": self.port,
                 "base_url": self.url,
                 "workers": 1,
-                "secret_key": self.settings.secret("airflow-api"),
+                "secret_key": self.settings.secret(LOG_KEY),
                 "instance_name": "民呼",
                 "dag_cache_size": 0,
             },
@@ -170,9 +173,7 @@ class AirflowHome:
                 "orphaned_tasks_check_interval": 60,  # seconds until tasks of a killed scheduler begin anew
                 "enable_health_check": False,
             },
-            # The supervisor of a task may miss its end and then sleeps for this long (5 s by default) before it looks
-            # again: measured, for a third of all tasks. Whole seconds only.
-            "workers": {"min_heartbeat_interval": 1, "execution_api_timeout": 30},
+            "workers": OF_TASKS,
             "dag_processor": {
                 "parsing_processes": 1,
                 "min_file_process_interval": 60,
@@ -180,7 +181,21 @@ class AirflowHome:
                 "dag_bundle_storage_path": self.folder / "bundles",  # the default is one folder for all in /tmp
             },
         }
-        return {section: {key: _escaped(value) for key, value in of.items()} for section, of in options.items()}
+        if self.settings.broker_url:
+            options["scheduler"] |= celery.SCHEDULER
+            options |= celery.options(self.settings.broker_url, SLOTS)
+        return options
+
+    def _logging(self) -> dict[str, object]:
+        return {
+            "base_log_folder": self.task_logs,
+            "dag_processor_child_process_log_directory": self.logs / "dag_processor",
+            "colored_console_log": False,
+            "file_task_handler_new_folder_permissions": "0o700",
+            "file_task_handler_new_file_permissions": "0o600",
+            # Each says the same of every request, or of every DAG every minute.
+            "namespace_levels": ", ".join(f"{name}=WARNING" for name in CHATTY),
+        }
 
     def _database(self) -> dict[str, object]:
         from sqlalchemy import make_url  # here: `minhu status` has no use for it
@@ -195,8 +210,64 @@ class AirflowHome:
         }
 
 
-def _escaped(value: object) -> str:
-    return str(value).replace("%", "%%")
+@dataclass(frozen=True)
+class WorkerHome(AirflowHome):
+    """The same of a worker, which runs tasks and nothing else. It lies beside the other: one home may have both."""
+
+    @property
+    def folder(self) -> Path:
+        return self.settings.home / "worker"
+
+    @property
+    def logs(self) -> Path:
+        return self.settings.logs / "worker"
+
+    @property
+    def name(self) -> str:
+        """How the broker knows it: by the id under which `minhu homes list` has its home."""
+        return f"minhu-{self.settings.secret('home-id')[:8]}"
+
+    @property
+    def serves_logs(self) -> bool:
+        """Whether the API server may ask it for the logs of its tasks: both have the key that signs the question."""
+        return API_KEY in os.environ or self._log_key.exists()
+
+    def env(self, process: str = "worker") -> dict[str, str]:
+        host = urlsplit(os.environ.get(EXECUTION_API, "")).hostname or ""
+        return {
+            name: f"{value},{host}" if name.upper() == "NO_PROXY" and host else value
+            for name, value in super().env(process).items()
+        }
+
+    @property
+    def _log_key(self) -> Path:
+        return self.settings.home / "secrets" / LOG_KEY
+
+    def _options(self) -> dict[str, dict[str, object]]:
+        """No secret of Airflow's but the one that guards logs: a task is let in with a token of its own."""
+        options: dict[str, dict[str, object]] = {
+            "core": {
+                "dags_folder": self.dags,
+                "plugins_folder": self.folder / "plugins",
+                "executor": "CeleryExecutor",
+                "load_examples": False,
+                "default_timezone": self.settings.timezone,
+                "hostname_callable": "socket.gethostname",
+            },
+            "database": self._database(),  # of which it may enter Celery's results alone
+            "logging": self._logging(),
+            "api": {"secret_key": self._log_key.read_text().strip()} if self._log_key.exists() else {},
+            "scheduler": {"task_instance_heartbeat_timeout": celery.SCHEDULER["task_instance_heartbeat_timeout"]},
+            "workers": OF_TASKS,
+            "dag_processor": {"dag_bundle_storage_path": self.folder / "bundles"},
+        }
+        return options | celery.options(self.settings.broker_url or "", SLOTS)
+
+
+def _escaped(options: dict[str, dict[str, object]]) -> dict[str, dict[str, str]]:
+    return {
+        section: {key: str(value).replace("%", "%%") for key, value in of.items()} for section, of in options.items()
+    }
 
 
 def _is_free(port: int) -> bool:

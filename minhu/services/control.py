@@ -1,5 +1,7 @@
 """Starts, stops and tells the local services: PostgreSQL, its keeper and the four processes of Airflow.
 
+With a broker the tasks run on workers, which come and go by themselves (`minhu.services.workers`).
+
 Under ``MINHU_HOME``: ``airflow/`` (settings, port, pid files), ``logs/airflow/`` (one log per process, ``tasks/`` per
 attempt). Everything may be killed at any moment; ``up`` mends what is missing and leaves alone what runs.
 """
@@ -24,10 +26,11 @@ from psycopg import conninfo, sql
 from minhu import database
 from minhu.database import embedded
 from minhu.errors import MinhuError, Refused, Retryable, foreign
-from minhu.services import daemons
+from minhu.services import daemons, workers
 from minhu.services.airflow_api import FINISHED, Airflow
 from minhu.services.airflow_home import DAGS, AirflowHome
 from minhu.services.daemons import Daemon
+from minhu.services.workers import AIRFLOW_PRELOADED
 from minhu.settings import Settings
 
 Progress = Callable[[str], None]
@@ -49,18 +52,10 @@ PATIENCE = {
     SUPERVISOR: 2,
 }  # it may take ten seconds, and has nothing to lose: triggers are in the database
 DRAIN = 60  # seconds that running tasks have to end when all is stopped
-# Tasks are forks of the scheduler's workers. What these import first no task has to: over a second of work for each
-# load, two for a build, five for a gate; and it lies in memory once.
-PRELOADED = (
-    "minhu.load, minhu.scoring, dbt.cli.main, dbt.adapters.postgres, airflow.providers.standard.decorators.python"
-)
 LAUNCH = {
     KEEPER: ["-m", "minhu.watch.keeper"],
     SUPERVISOR: ["-m", "minhu.services.supervisor"],
-    "scheduler": [
-        "-c",
-        f"from minhu.quality import gx; gx.engine(); import {PRELOADED}; from airflow.__main__ import main; main()",
-    ],
+    "scheduler": ["-c", AIRFLOW_PRELOADED],
 }
 
 
@@ -177,6 +172,8 @@ def status(settings: Settings) -> dict[str, dict]:
         "home": {"folder": str(settings.home), "logs": str(settings.logs)},
         "postgres": server,
     }
+    if settings.broker_url:
+        told["workers"] = _workers(settings)
     told["airflow"] = {"address": home.url} if home.port else {"state": "never started"}
     for daemon in [*_all(home), _supervisor(home)]:
         state = "running" if daemon.is_well else "orphaned" if daemon.is_alive else "stopped"
@@ -187,6 +184,13 @@ def status(settings: Settings) -> dict[str, dict]:
             if daemon.name in COMMANDS:
                 told[daemon.name]["health"], _ = health.get(part, ("unknown", None))
     return told
+
+
+def _workers(settings: Settings) -> dict[str, Any]:
+    try:
+        return {"answering": ", ".join(workers.answering(settings)) or "none"}
+    except MinhuError as error:
+        return {"state": "unknown", "why": str(error)}
 
 
 def airflow(settings: Settings) -> Airflow:
@@ -236,6 +240,8 @@ def _prepare(home: AirflowHome, progress: Progress) -> None:
         progress("设置有变，停止旧的进程")
         _stop_all(home)
     _migrate(home, progress)
+    if home.settings.broker_url:
+        workers.make_results(home.settings)
 
 
 def _make_private(home: AirflowHome) -> None:
@@ -273,7 +279,10 @@ def _start(home: AirflowHome, dead: list[Daemon]) -> None:
     daemons.stop(dead, at_once=True)  # what a killed one left behind
     for daemon in dead:
         launch = LAUNCH.get(daemon.name, ["-m", "airflow"])
-        daemon.start([sys.executable, *launch, *COMMANDS.get(daemon.name, [])], home.env(daemon.name))
+        # Tasks are children of Airflow's processes and need not enter the broker; who tells that it is away must.
+        of_house = {"MINHU_BROKER_URL": home.settings.broker_url or ""} if daemon.name not in COMMANDS else {}
+        env = home.env(daemon.name) | of_house
+        daemon.start([sys.executable, *launch, *COMMANDS.get(daemon.name, [])], env)
 
 
 def _migrate(home: AirflowHome, progress: Progress) -> None:

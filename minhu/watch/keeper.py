@@ -12,7 +12,7 @@ import psycopg
 from minhu import services
 from minhu.database import embedded
 from minhu.errors import MinhuError, Refused, Retryable
-from minhu.services import keeper, supervisor
+from minhu.services import keeper, supervisor, workers
 from minhu.settings import Settings
 from minhu.watch.digest import tell_day
 from minhu.watch.faults import Fault
@@ -24,6 +24,8 @@ EVERY = 60.0
 SILENT = timedelta(minutes=3)
 OF_RUNS = frozenset({"task_queued", "run_failed"})
 QUEUED = timedelta(minutes=15)
+WORKER_ANSWERS_WITHIN = 15.0
+"""Seconds, of any of them."""
 OF_THE_CITY = ("warehouse", "arrivals", "assessment")
 """DAGs whose failure no delivery tells of. Who rejects in `review` makes its run fail on purpose."""
 log = logging.getLogger("minhu.keeper")
@@ -40,6 +42,7 @@ def of_airflow(settings: Settings, now: datetime) -> tuple[Fault, ...]:
     try:
         health = client.health()
         silent = [part for part, (status, at) in health.items() if status == "unhealthy" or (at and now - at > SILENT)]
+        silent += _without_workers(settings)
         if silent:
             return tuple(_silent(part.replace("_", "-"), now) for part in silent)
         found = [
@@ -53,6 +56,17 @@ def of_airflow(settings: Settings, now: datetime) -> tuple[Fault, ...]:
     except Retryable:
         return (_silent("api-server", now),)
     return tuple(found)
+
+
+def _without_workers(settings: Settings) -> list[str]:
+    """What keeps every task from being run where a broker hands them out. Such tasks are not queued for long: what
+    nobody takes is sent again and again."""
+    if not settings.broker_url:
+        return []
+    try:
+        return [] if workers.answering(settings, within=WORKER_ANSWERS_WITHIN, enough=1) else ["worker"]
+    except MinhuError:
+        return ["broker"]
 
 
 def _silent(part: str, now: datetime) -> Fault:

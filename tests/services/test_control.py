@@ -21,7 +21,7 @@ from minhu import services
 from minhu.cli import minhu
 from minhu.database import embedded, roles
 from minhu.errors import Refused, Retryable
-from minhu.services import control
+from minhu.services import control, workers
 from minhu.services.airflow_api import Airflow
 from minhu.services.airflow_home import AirflowHome
 from minhu.services.daemons import Daemon
@@ -115,7 +115,7 @@ def running(settings: Settings, dags: Path) -> Iterator[str]:
 
 
 FORKED = f"""
-import {control.PRELOADED}
+import {workers.PRELOADED}
 import os, signal
 child = os.fork()
 if not child:
