@@ -146,8 +146,9 @@ def test_only_workers_see_what_was_delivered_and_only_they_and_prepare_the_landi
 def test_airflow_is_set_as_minhu_up_sets_it(tmp_path: Path):
     """Each option that both set, but for those that are of one machine; and each is one that Airflow knows."""
     server = "postgresql://somebody:secret@127.0.0.1/warehouse"
-    home = AirflowHome(Settings(home=tmp_path, config=tmp_path, drop=tmp_path, database_url=server))
-    ours = {(section, key): value for section, of in home._options().items() for key, value in of.items()}
+    given = Settings(home=tmp_path, config=tmp_path, drop=tmp_path, database_url=server, broker_url="redis://127.0.0.1")
+    home = AirflowHome(given)
+    ours = {(section, key): str(value) for section, of in home._options().items() for key, value in of.items()}
     here = {(section, key): str(value) for section, of in VALUES["config"].items() for key, value in of.items()}
     of_one_machine = {
         ("core", "parallelism"),
