@@ -31,6 +31,7 @@ from minhu.services.airflow_home import LOG_KEY
 from minhu.settings import Settings
 
 LOCK_KEY = "minhu:caller-key"
+LOCK_ROTATION = "minhu:rotation"
 RECORD_KEY = "record-key"
 HAND_OUT = (
     "where it is held: `minhu keys export --to AGE_PUBLIC_KEY --out keys.age --why …`; here:"
@@ -340,6 +341,7 @@ def rotate(settings: Settings, *, to: str | None = None, wait_seconds: float = 1
     with key_in_use(settings):
         pass  # this home may write: it is told which keys it holds
     with database.connect(settings) as connection:
+        database.lock(connection, LOCK_ROTATION)  # of two at once the second goes on with the key of the first
         pending = _pending(connection, settings, to)
         connection.commit()
         _tell(settings, _this_home(settings, known_keys(connection)))
@@ -349,12 +351,13 @@ def rotate(settings: Settings, *, to: str | None = None, wait_seconds: float = 1
         connection.execute("select set_config('lock_timeout', %s, false)", [f"{round(wait_seconds * 1000)}ms"])
         with foreign.told("wait for loads", seconds=wait_seconds):
             database.lock(connection, LOCK_KEY)
-        for was, becomes in (("writing", "retired"), ("pending", "writing")):
-            connection.execute(
-                "update restricted.known_key set state = %s, since = now() where use = 'caller' and state = %s",
-                [becomes, was],
-            )
-        connection.commit()
+        if ("caller", pending, "pending") in {(one.use, one.key_id, one.state) for one in known_keys(connection)}:
+            for was, becomes in (("writing", "retired"), ("pending", "writing")):
+                connection.execute(
+                    "update restricted.known_key set state = %s, since = now() where use = 'caller' and state = %s",
+                    [becomes, was],
+                )
+            connection.commit()  # else another rotation was quicker
     keys.put_first(settings, pending)
     return Rotation(pending, True, lacking)
 

@@ -1,7 +1,10 @@
 """Several homes that load into one warehouse: one key writes, whatever is rotated where, and one caller stays one."""
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from threading import Barrier, BrokenBarrierError
 
 import psycopg
 import pyrage
@@ -257,6 +260,24 @@ def test_a_warehouse_of_before_adopts_the_key_of_its_newest_tokens(scratch, tmp_
     assert states(city) == before and len(before) == 2
     load(city, "3", 14)
     assert callers(city) == (1, 2)
+
+
+def test_two_rotations_at_once_are_one(first, monkeypatch):
+    made, both = keys.make, Barrier(2)
+
+    def make(settings):
+        with suppress(BrokenBarrierError):
+            both.wait(1)  # the other one is as far, unless it waits
+        return made(settings)
+
+    monkeypatch.setattr(keys, "make", make)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda _: rotate(first), range(2))
+    assert one.is_switched and other.is_switched
+    told = list(states(first).values())
+    assert (told.count("writing"), told.count("pending")) == (1, 0)
+    load(first, "2", 13)
+    assert callers(first)[0] == 1
 
 
 def test_a_rotation_waits_for_a_load(first):
