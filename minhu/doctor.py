@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import get_args
 
+import psutil
+
 from minhu import config, database
 from minhu.errors import MinhuError, Refused
 from minhu.glossary.watched import INCIDENT
@@ -21,6 +23,9 @@ from minhu.watch.faults import BACKUP, faults
 
 OLDEST_POSTGRESQL = 16
 FREE_GB = 5
+FREE_MEMORY_GB = 1
+KEPT_LOG_GB = 5
+"""Log that the server keeps for a standby that takes none: it fills the disk."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,15 @@ def _folders(settings: Settings) -> Iterator[Check]:
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.home).free / 1e9
     yield Check("disk", free >= FREE_GB, f"{free:.0f} GB free at {settings.home}")
+    left = psutil.virtual_memory().available / 1e9
+    yield Check("memory", left >= FREE_MEMORY_GB, f"{left:.1f} GB free; a build and a gate want {FREE_MEMORY_GB}")
     yield _landing(settings)
+    secrets = settings.home / "secrets"
+    open_to_others = sorted(path.name for path in secrets.glob("*") if path.stat().st_mode & 0o077)
+    told = (
+        f"others read {', '.join(open_to_others)} in {secrets}: chmod 600" if open_to_others else "their owner's alone"
+    )
+    yield Check("secrets", not open_to_others, told)
     others = [folder for folder in (settings.home, settings.logs, settings.drop) if _is_read_by_others(folder)]
     mend = f"others read {' and '.join(map(str, others))}: chmod 700" if others else "their owner's alone"
     yield Check("files", not set(others) - {settings.drop}, mend)  # a drop folder may be its senders' too
@@ -139,6 +152,8 @@ def _database(settings: Settings) -> Iterator[Check]:
         yield _guarded("caller key", lambda: key_ring.told(settings))
     if not missing:
         yield _guarded("backup", lambda: _backup(settings))
+        yield _guarded("log archive", lambda: _archive(settings))
+        yield _guarded("standbys", lambda: _standbys(settings))
         yield _guarded("incidents", lambda: _incidents(settings))
     lacking = [what for what, is_so in stands.items() if not is_so]
     shared = settings.database_url and not settings.work_url
@@ -166,6 +181,49 @@ def _backup(settings: Settings) -> str:
     if age > BACKUP:
         raise Refused(f"the last one is of {newest.astimezone(settings.zone):%Y-%m-%d %H:%M}: minhu backup")
     return f"of {newest.astimezone(settings.zone):%Y-%m-%d %H:%M}"
+
+
+def _archive(settings: Settings) -> str:
+    """Whether the log is archived, by which the database comes back to any moment."""
+    with database.connect(settings) as connection:
+        mode, last, failed = database.one(
+            connection,
+            "select current_setting('archive_mode'), last_archived_time, last_failed_time from pg_stat_archiver",
+        )
+    if mode == "off":
+        return "off: a backup brings back its own moment alone (minhu backup --archive-to …)"
+    if failed and (last is None or failed > last):
+        raise Refused(
+            f"it fails since {failed.astimezone(settings.zone):%Y-%m-%d %H:%M}: is its folder there, and not full?"
+        )
+    return f"last at {last.astimezone(settings.zone):%Y-%m-%d %H:%M}" if last else "nothing was archived yet"
+
+
+def _standbys(settings: Settings) -> str:
+    """Servers that follow this one, and log that is kept for one that does not."""
+    with database.connect(settings) as connection:
+        following, lag, lost, kept = map(int, database.one(connection, _FOLLOWING))
+    if lost and kept > KEPT_LOG_GB * 1e9:
+        raise Refused(
+            f"{lost} take no log, {kept / 1e9:.0f} GB are kept for them: mend them, or pg_drop_replication_slot"
+        )
+    if not following and not lost:
+        return "none"
+    return f"{following} follow, the last {lag / 1e6:.0f} MB behind; {lost} take no log"
+
+
+_FOLLOWING = """
+select
+    (select count(*) from pg_stat_replication),
+    (
+        select coalesce(max(pg_wal_lsn_diff(sent_lsn, replay_lsn)), 0) from pg_stat_replication
+    ),
+    (select count(*) from pg_replication_slots where not active),
+    (
+        select coalesce(max(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), restart_lsn)), 0)
+        from pg_replication_slots where not active
+    )
+"""
 
 
 RIGHTS = (

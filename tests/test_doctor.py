@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy
 from click.testing import CliRunner
 
+from minhu import doctor
 from minhu.cli import minhu
 from minhu.doctor import examine
 from tests import given
@@ -54,6 +55,31 @@ def test_a_database_that_was_never_migrated_a_zone_and_an_open_landing_zone_are_
     warehouse.landing.chmod(0o700)
     assert checks["migrations"].found.startswith("to apply: 101_") and not checks["migrations"].is_ok
     assert checks["landing zone"].found.endswith("others can read it: chmod 700")
+
+
+def test_a_secret_that_others_read_little_memory_and_a_standby_that_is_lost_are_told(warehouse, server, monkeypatch):
+    checks = found(warehouse)
+    assert checks["standbys"].found == "none"
+    assert checks["log archive"].found.startswith("off: ")
+    open_to_all = warehouse.home / "secrets" / "some-password"
+    open_to_all.parent.mkdir(exist_ok=True)
+    open_to_all.write_text("x")
+    open_to_all.chmod(0o644)
+    monkeypatch.setattr(doctor, "FREE_MEMORY_GB", 10**6)
+    monkeypatch.setattr(doctor, "KEPT_LOG_GB", 0)
+    with psycopg.connect(server, autocommit=True) as owner:
+        owner.execute("select pg_create_physical_replication_slot('lost', true)")
+        owner.execute("select pg_switch_wal()")
+        owner.execute("create table of_wal as select generate_series(1, 1000)")
+        try:
+            checks = found(warehouse)
+        finally:
+            owner.execute("select pg_drop_replication_slot('lost')")
+            owner.execute("drop table of_wal")
+            open_to_all.unlink()
+    assert "some-password" in checks["secrets"].found and not checks["secrets"].is_ok
+    assert not checks["memory"].is_ok
+    assert checks["standbys"].found.startswith("1 take no log") and not checks["standbys"].is_ok
 
 
 def test_what_others_read_and_what_any_login_could_stop_others_by_is_told(warehouse):
