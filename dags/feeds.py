@@ -39,7 +39,7 @@ BUSINESS_DATE = Param(
     type=["null", "string"],
     format="date",
     title="业务日期",
-    description="装载哪一天的交付；不填则为逻辑日期（logical date，没有则运行时刻）的前一天（本市时间）。"
+    description="装载哪一天的交付；不填则为逻辑日期（logical date，没有则运行时刻）的前一天（本市时间），回填时不填。"
     "尚未开始的日期不装载，已装载过的不重复",
 )
 
