@@ -8,7 +8,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup demo test test-long bench bench-quick cluster moved lint format clean
+.PHONY: help setup demo test test-long bench bench-quick cluster moved soak lint format clean
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -54,6 +54,9 @@ cluster: setup  ## A day by two workers; one is killed mid-load, the broker too;
 
 moved: setup  ## Which scores of a simulated month this tree moves against a commit: make moved REF=main
 	$(BIN)/python -m bench.moved $(REF)
+
+soak: setup  ## Ten days through the real scheduler under faults, judged at the end; CASES=3000 a day
+	$(BIN)/python -m bench.soak $(if $(CASES),--cases $(CASES)) $(ARGS)
 
 lint: setup  ## Check types, and style of Python and SQL
 	$(BIN)/ruff check .

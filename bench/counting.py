@@ -3,10 +3,13 @@
 import csv
 import io
 import json
+import logging
 from typing import Any
 
 import fastexcel
 from lxml import etree
+
+logging.getLogger("fastexcel").setLevel(logging.ERROR)  # it wonders at columns of several types
 
 
 def count_records(data: bytes, format: str, fmt: Any) -> int:

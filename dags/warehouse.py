@@ -12,6 +12,7 @@ from minhu.settings import Settings
 
 POLICY = {
     "owner": "minhu",
+    "priority_weight": 1000,  # above every load's: where loads pile up, what builds of them would wait behind them all
     "retries": 2,
     "retry_delay": timedelta(minutes=2),
     "retry_policy": ExceptionRetryPolicy([RetryRule(Refused, RetryAction.FAIL)]),  # trying again will not help

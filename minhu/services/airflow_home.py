@@ -170,7 +170,11 @@ class AirflowHome:
                 "max_dagruns_to_create_per_loop": 100,
                 "max_dagruns_per_loop_to_schedule": 100,
                 "max_tis_per_query": 0,
-                "orphaned_tasks_check_interval": 60,  # seconds until tasks of a killed scheduler begin anew
+                "orphaned_tasks_check_interval": 60,
+                # A scheduler that was not heard of for so many seconds is taken for dead, by itself too: on a busy
+                # machine one round of its loop took longer than the 30 of the default, and it began its own running
+                # tasks anew, every minute. Those of a killed one do not wait for this: see `control`.
+                "scheduler_health_check_threshold": 180,
                 "enable_health_check": False,
             },
             "workers": OF_TASKS,

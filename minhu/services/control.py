@@ -10,6 +10,7 @@ import fcntl
 import importlib.metadata
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -52,10 +53,12 @@ PATIENCE = {
     SUPERVISOR: 2,
 }  # it may take ten seconds, and has nothing to lose: triggers are in the database
 DRAIN = 60  # seconds that running tasks have to end when all is stopped
+LOSSY = "from minhu.services.lossy import install; install(); "
+AIRFLOW = f"{LOSSY}from airflow.__main__ import main; main()"
 LAUNCH = {
     KEEPER: ["-m", "minhu.watch.keeper"],
     SUPERVISOR: ["-m", "minhu.services.supervisor"],
-    "scheduler": ["-c", AIRFLOW_PRELOADED],
+    "scheduler": ["-c", LOSSY + AIRFLOW_PRELOADED],
 }
 
 
@@ -277,12 +280,27 @@ def _bring_up(home: AirflowHome, progress: Progress) -> None:
 
 def _start(home: AirflowHome, dead: list[Daemon]) -> None:
     daemons.stop(dead, at_once=True)  # what a killed one left behind
+    if any(daemon.name == "scheduler" for daemon in dead):
+        _end_its_job(home)
     for daemon in dead:
-        launch = LAUNCH.get(daemon.name, ["-m", "airflow"])
+        launch = LAUNCH.get(daemon.name, ["-c", AIRFLOW])
         # Tasks are children of Airflow's processes and need not enter the broker; who tells that it is away must.
         of_house = {"MINHU_BROKER_URL": home.settings.broker_url or ""} if daemon.name not in COMMANDS else {}
         env = home.env(daemon.name) | of_house
         daemon.start([sys.executable, *launch, *COMMANDS.get(daemon.name, [])], env)
+
+
+def _end_its_job(home: AirflowHome) -> None:
+    """Says of a scheduler of this machine that is dead that it is: its tasks begin anew with the next one, at once.
+
+    Else they wait until it has not been heard of for minutes. Where the database is away they do.
+    """
+    with suppress(psycopg.Error, MinhuError), psycopg.connect(database.url(home.settings, "airflow")) as connection:
+        connection.execute(
+            "update job set state = 'failed', end_date = clock_timestamp()"
+            " where job_type = 'SchedulerJob' and state = 'running' and hostname = %s",
+            [socket.gethostname()],
+        )
 
 
 def _migrate(home: AirflowHome, progress: Progress) -> None:

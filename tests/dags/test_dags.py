@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from minhu.feeds import load_feeds
+from minhu.feeds.arrival import Arrival
 from minhu.settings import PROJECT_ROOT
 
 DAGS = PROJECT_ROOT / "dags"
@@ -117,6 +118,12 @@ def test_what_a_declaration_says_of_slots_and_tries_its_task_holds_to(tmp_path: 
     large, plain = (found[f"feed_{code}"]["tasks"]["load_cases"] for code in ("large", "plain"))
     assert (large["priority"], large["retries"], large["timeout"]) == (40, 1, 90 * 60)
     assert (plain["priority"], plain["retries"], plain["timeout"]) == (1, 3, 30 * 60)
+
+
+def test_what_builds_goes_before_any_load_however_it_is_declared(dags: dict):
+    most = Arrival.model_fields["priority"].metadata
+    assert any(getattr(one, "le", 0) == 100 for one in most)
+    assert {task["priority"] for name in ("warehouse", "arrivals") for task in dags[name]["tasks"].values()} == {1000}
 
 
 def test_the_warehouse_and_the_assessment_run_their_steps_in_order_one_run_at_a_time(dags: dict):

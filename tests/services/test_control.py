@@ -14,17 +14,18 @@ from urllib.parse import quote
 
 import httpx
 import psutil
+import psycopg
 import pytest
 from click.testing import CliRunner
 
-from minhu import services
+from bench.running import back, daemons_of, pids
+from minhu import database, services
 from minhu.cli import minhu
 from minhu.database import embedded, roles
 from minhu.errors import Refused, Retryable
 from minhu.services import control, workers
 from minhu.services.airflow_api import Airflow
 from minhu.services.airflow_home import AirflowHome
-from minhu.services.daemons import Daemon
 from minhu.settings import PROJECT_ROOT, Settings
 
 DAGS = '''
@@ -91,7 +92,22 @@ def awaits():
     look()
 
 
-greets(), refuses(), waits(), awaits()
+@dag(schedule=None, default_args=POLICY)
+def lingers():
+    @task
+    def linger(*, ti=None):
+        import os
+        import time
+        from pathlib import Path
+
+        while ti.try_number == 1:
+            Path(os.environ["MINHU_HOME"], "lingers").touch()
+            time.sleep(0.2)
+
+    linger()
+
+
+greets(), refuses(), waits(), awaits(), lingers()
 '''
 
 
@@ -137,6 +153,7 @@ def test_up_gives_an_address_on_this_machine_alone(running: str, settings: Setti
     assert {dag["dag_id"] for dag in services.airflow(settings).dags()} == {
         "awaits",
         "greets",
+        "lingers",
         "refuses",
         "waits",
     }
@@ -276,26 +293,10 @@ def test_no_process_and_no_file_of_airflow_holds_the_password_of_who_owns_the_wa
         assert [login for login, password in held.items() if password in told] == expected, path
 
 
-def back(settings: Settings, before: dict[str, int], *names: str, seconds: float = 90) -> float:
-    """Waits until all of them live again as other processes, and are heard of; the seconds it took."""
-    began = time.monotonic()
-    while True:
-        told = services.status(settings)
-        lacking = [
-            name
-            for name in names
-            if told[name].get("pid") in (None, before[name]) or told[name].get("health", "healthy") != "healthy"
-        ]
-        if not lacking:
-            return time.monotonic() - began
-        assert time.monotonic() < began + seconds, f"not back: {lacking}"
-        time.sleep(0.1)
-
-
 def test_what_is_killed_is_started_again_one_by_one(running: str, settings: Settings, capsys):
     for name in (*control.COMMANDS, control.KEEPER, control.SUPERVISOR):
         before = pids(settings)
-        old = [process for daemon in houses(settings) if daemon.name == name for process in daemon.processes()]
+        old = [process for daemon in daemons_of(settings) if daemon.name == name for process in daemon.processes()]
         os.kill(before[name], signal.SIGKILL)
         took = back(settings, before, name)
         with capsys.disabled():
@@ -307,6 +308,29 @@ def test_what_is_killed_is_started_again_one_by_one(running: str, settings: Sett
     assert services.wait(settings, [("greets", run)], 90) == {"greets": "success"}
 
 
+def test_what_a_killed_scheduler_ran_begins_anew_with_the_next_one(running: str, settings: Settings):
+    run = services.trigger(settings, "lingers")
+    while not (settings.home / "lingers").exists():
+        time.sleep(0.2)
+    before = pids(settings)
+    os.kill(before["scheduler"], signal.SIGKILL)
+    back(settings, before, "scheduler")
+    [(job,)] = jobs(settings, "select count(*) from job where job_type = 'SchedulerJob' and state = 'running'")
+    assert job == 1, "the dead one is known to be dead"
+    assert services.wait(settings, [("lingers", run)], 150) == {"lingers": "success"}
+
+
+def test_a_scheduler_that_was_busy_for_a_minute_is_not_taken_for_dead(running: str, settings: Settings):
+    """By itself too: it would begin anew what it runs."""
+    jobs(settings, "update job set latest_heartbeat = now() - interval '1 minute' where state = 'running' returning id")
+    assert services.airflow(settings).health()["scheduler"][0] == "healthy"
+
+
+def jobs(settings: Settings, query: str) -> list[tuple]:
+    with psycopg.connect(database.url(settings, "airflow")) as connection:
+        return connection.execute(query).fetchall()
+
+
 def test_when_all_that_keeps_it_alive_is_killed_the_next_command_says_so_and_mends_it(running: str, settings: Settings):
     before = pids(settings)
     names = (control.SUPERVISOR, control.KEEPER, "triggerer")
@@ -314,7 +338,7 @@ def test_when_all_that_keeps_it_alive_is_killed_the_next_command_says_so_and_men
     os.kill(before[control.KEEPER], signal.SIGSTOP)
     for name in names:
         os.kill(before[name], signal.SIGKILL)
-    while any(daemon.is_well for daemon in houses(settings) if daemon.name in names):
+    while any(daemon.is_well for daemon in daemons_of(settings) if daemon.name in names):
         time.sleep(0.02)
     env = {"MINHU_HOME": str(settings.home), "MINHU_CONFIG": str(settings.config), "MINHU_DROP": str(settings.drop)}
     person = env | {"MINHU_DATABASE_URL": "postgresql://shen@127.0.0.1/warehouse"}
@@ -378,15 +402,5 @@ def test_two_homes_choose_different_ports_and_keep_them(tmp_path: Path):
     assert [home.choose_port() for home in homes] == first
 
 
-def pids(settings: Settings) -> dict[str, int | None]:
-    told = services.status(settings)
-    return {name: told[name].get("pid") for name in (*control.COMMANDS, control.KEEPER, control.SUPERVISOR)}
-
-
-def houses(settings: Settings) -> list[Daemon]:
-    home = AirflowHome(settings)
-    return [*control._all(home), control._supervisor(home)]
-
-
 def members(settings: Settings) -> list[psutil.Process]:
-    return [process for daemon in houses(settings) for process in daemon.processes()]
+    return [process for daemon in daemons_of(settings) for process in daemon.processes()]

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -90,3 +92,32 @@ def eventually(question: Callable, patience: float = 10):
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.02)
     return answer
+
+
+PRINTS = """
+{install}
+import os, sys
+print("it goes on")
+sys.stderr.write("and on\\n")
+sys.stdout.buffer.write(b"raw")
+if not os.fork():
+    print("in a fork too")
+    os._exit(0)
+os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("install", "ends"), [("", 1), ("from minhu.services.lossy import install; install()", 0)], ids=["plain", "lossy"]
+)
+def test_a_full_disk_does_not_end_what_prints(install: str, ends: int):
+    with open("/dev/full", "w") as full:
+        program = [sys.executable, "-u", "-c", PRINTS.format(install=install)]
+        done = subprocess.run(program, stdout=full, stderr=full, check=False, timeout=60)
+    assert done.returncode == ends
+
+
+def test_what_can_be_written_is_written_as_it_was():
+    code = "from minhu.services.lossy import install; install(); print('日志', flush=True)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=60)
+    assert done.stdout.decode() == "日志\n"

@@ -4,17 +4,17 @@ import base64
 import hashlib
 import hmac
 import json
-import socket
+import tempfile
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from email import message_from_bytes
-from email.policy import default
+from types import SimpleNamespace
 
 import pytest
 import yaml
-from aiosmtpd.controller import Controller
 from click.testing import CliRunner
 
+from bench import receivers
+from bench.receivers import text
 from minhu import database
 from minhu.cli import minhu
 from minhu.config import sync
@@ -28,7 +28,7 @@ from minhu.settings import Settings
 from minhu.warehouse.build import build
 from minhu.watch import keeper
 from minhu.watch.digest import digest, tell_day
-from minhu.watch.faults import Fault, faults
+from minhu.watch.faults import Fault, faults, short_disks
 from minhu.watch.incidents import AGAIN, incidents, look, tell, told
 from tests import given
 from tests.publish import city as world
@@ -38,29 +38,10 @@ PHONE, NAME = "13912345678", "欧阳明哲"
 MISSING = {"due_days": 0, "due_time": "00:00", "grace_minutes": 1}
 
 
-class Letters:
-    """Takes what the mail server is handed; ``answer``: what it says to that."""
-
-    def __init__(self):
-        self.taken, self.answer = [], "250 taken"
-
-    async def handle_DATA(self, server, session, envelope):
-        if self.answer.startswith("250"):
-            self.taken.append(message_from_bytes(envelope.content, policy=default))
-        return self.answer
-
-
 @pytest.fixture(scope="module")
 def post():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    letters = Letters()
-    server = Controller(letters, hostname="127.0.0.1", port=port)
-    server.start()
-    letters.port = port
-    yield letters
-    server.stop()
+    with receivers.mail() as letters:
+        yield letters
 
 
 @pytest.fixture
@@ -71,11 +52,7 @@ def letters(post):
 
 
 def by_mail(letters, name="值班", role="engineer", **more):
-    by = {
-        "type": "mail", "server": "127.0.0.1", "port": letters.port, "security": "none", "sender": "minhu@city.example",
-        "to": ["ops@city.example"],
-    }  # fmt: skip
-    return {"name": name, "role": role, "by": by} | more
+    return letters.recipient(name, role, **more)
 
 
 @pytest.fixture
@@ -113,10 +90,6 @@ def day(now) -> date:
 def deliver(city, feed, day, row=None):
     given.case_file(city.drop / feed / f"cases_{day:%Y%m%d}.csv", [row or {}])
     return load_delivery(feed, "cases", day, settings=city)
-
-
-def text(letter) -> str:
-    return letter.get_content().replace("\r\n", "\n")
 
 
 def test_a_fault_is_told_once_for_each_step_and_closed_when_it_is_mended(city, letters, now, day):
@@ -381,6 +354,20 @@ def test_a_clock_a_full_disk_and_a_calendar_that_ends_are_faults(city, letters, 
     assert "剩余" in said and said.index("磁盘") < said.index("未送达"), "urgent ones first"
     kinds = {one.kind for one in incidents(city)}
     assert {"clock_off", "disk"} <= kinds
+
+
+def test_a_full_disk_of_the_logs_is_told_though_the_home_has_room(city, letters, monkeypatch):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        city.logs.symlink_to(elsewhere)
+        room = {city.logs: SimpleNamespace(total=1000, free=100), city.home: SimpleNamespace(total=1e13, free=1e12)}
+        monkeypatch.setattr("minhu.watch.faults.shutil.disk_usage", room.__getitem__)
+        assert short_disks(city) == []
+        room[city.logs].free = 99
+        look(city)
+        assert [one.subject.split()[-1] for one in incidents(city) if one.kind == "disk"] == [str(city.logs)]
+        room[city.logs].free = 100
+        look(city)
+        assert "disk" not in {one.kind for one in incidents(city)}
 
 
 def test_what_is_built_after_a_closing_is_told_and_changes_it_not(scratch, tmp_path, letters):
