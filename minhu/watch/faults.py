@@ -27,6 +27,8 @@ UNBUILT = timedelta(hours=26)
 """A batch that no build has taken so long after it may be built was forgotten."""
 BACKUP = timedelta(hours=26)
 CLOSED_FOR = timedelta(days=62)
+PASSES = timedelta(minutes=30)
+"""Within it the tries of a load come to an end: what still is not loaded then does not mend itself."""
 WAITS = timedelta(hours=4)
 """What waits for another person is told after so long."""
 OF_DELIVERIES = ("missing", "late", "refused", "held", "arrived")
@@ -57,13 +59,21 @@ class Fault:
 def faults(connection: psycopg.Connection, settings: Settings, now: datetime) -> list[Fault]:
     """Every fault, those of deliveries first. Reads, and changes nothing."""
     yesterday = now.astimezone(settings.zone).date() - timedelta(days=1)
-    found = of_deliveries(read(connection, yesterday - timedelta(days=DAYS - 1), yesterday))
+    every = read(connection, yesterday - timedelta(days=DAYS - 1), yesterday)
+    found = of_deliveries([one for one in every if not _passes(one, now)])
     found += _of_builds(connection, settings, now)
     found += _of_gates(connection)
     found += _of_people(connection, now)
     found += _of_closings(connection, now)
     found += _of_the_ground(connection, settings, now)
     return found
+
+
+def _passes(one: Delivery, now: datetime) -> bool:
+    """Whether it failed to load for a reason that passes, just now: it is tried again by itself."""
+    return (
+        one.state == "arrived" and one.reason_code == "NOT_NOW" and one.since is not None and now - one.since < PASSES
+    )
 
 
 def of_deliveries(found: list[Delivery]) -> list[Fault]:

@@ -314,6 +314,25 @@ def test_a_build_that_failed_and_what_waits_for_approval_are_faults(city, now):
     assert "build_failed" not in {one.kind for one in incidents(city)}
 
 
+def test_a_load_that_is_tried_again_by_itself_is_a_fault_when_it_does_not_mend(city, day, now):
+    given.case_file(city.drop / "h1" / f"cases_{day:%Y%m%d}.csv", [{}])
+    with database.connect(city) as connection:
+        connection.execute(
+            "insert into audit.attempt (feed_code, delivery, business_date, source_name, outcome, reason_code, reason,"
+            " attempted_at) select 'h1', 'cases', %s, 'h1/cases.csv', 'failed', 'NOT_NOW', 'the server is away',"
+            " %s + minutes * interval '1 minute' from unnest(array[0, 10, 20, 35]) as minutes",
+            [day, now],
+        )
+
+    def found(minutes):
+        with database.connect(city) as connection:
+            at = now + timedelta(minutes=minutes)
+            return {one.kind for one in faults(connection, city, at) if one.feed_code == "h1"}
+
+    assert found(20) == set()
+    assert found(40) == {"arrived"}
+
+
 def test_a_batch_that_no_build_took_for_a_day_is_a_fault(city, day):
     deliver(city, "h1", day)
     look(city)
