@@ -1,5 +1,5 @@
--- A load that is tried again and fails again stands since it failed first. Told by its last failure, what was tried every
--- ten minutes never grew old.
+-- A load that is tried again and fails again stands since it failed first: told by its last failure, what was tried
+-- every few minutes never grew old.
 create or replace function audit.failed_loads(first_on date, last_on date)
 returns table (
     feed_code text,
