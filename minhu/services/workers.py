@@ -19,13 +19,10 @@ from minhu.services.airflow_home import EXECUTION_API, WorkerHome
 from minhu.settings import Settings
 
 # Tasks are forks of the processes of a scheduler or a worker. What these import first no task has to: over a second of
-# work for each load, two for a build, five for a gate; and it lies in memory once.
-PRELOADED = (
-    "minhu.load, minhu.scoring, dbt.cli.main, dbt.adapters.postgres, airflow.providers.standard.decorators.python"
-)
-AIRFLOW_PRELOADED = (
-    f"from minhu.quality import gx; gx.engine(); import {PRELOADED}; from airflow.__main__ import main; main()"
-)
+# work for each load. dbt and Great Expectations would save a build two seconds and a gate five, once a day, and make
+# eight waiting processes 250 MB larger all day: not kept.
+PRELOADED = "minhu.load, airflow.providers.standard.decorators.python"
+AIRFLOW_PRELOADED = f"import {PRELOADED}; from airflow.__main__ import main; main()"
 """A program that is Airflow's command line, with these imported."""
 ANSWERS_WITHIN = 3.0
 """Seconds."""
