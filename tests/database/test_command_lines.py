@@ -75,7 +75,7 @@ def test_the_password_stands_in_no_command_line_and_in_no_answer(city, command):
 
 def test_the_watcher_sees_a_password_that_stands_there():
     with watched("s3cret-of-nobody") as seen:
-        subprocess.run([sys.executable, "-c", "import time; time.sleep(0.3)", "s3cret-of-nobody"], check=True)
+        subprocess.run([sys.executable, "-c", "import time; time.sleep(2)", "s3cret-of-nobody"], check=True)
     assert seen
 
 
