@@ -67,6 +67,7 @@ def test_a_service_that_grows_is_not_bounded():
     assert need("keeper", growing).per_hour == pytest.approx(3 * 3600)
     assert not need("keeper", [(at, pid, size + 1400) for at, pid, size in steady]).is_bounded
     assert need("keeper", steady[:5]).per_hour is None
+    assert need("keeper", growing[:100]).is_bounded, "it has just begun"
 
 
 def test_a_soak_strikes_each_service_and_names_only_what_can_be_struck():

@@ -21,6 +21,8 @@ LIMITS_MB = {"PostgreSQL": 4000, "tasks": 6000}
 LIMIT_MB = 1500
 GROWTH_MB = 100
 """So much a service may hold more at the end than half-way, beside a quarter of what it held then."""
+SETTLED = 200
+"""Samples of one life, ten minutes, before which what a service still takes up is no growth: its forks come one by one."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,12 @@ class Need:
     half_way: float
     end: float
     per_hour: float | None
+    is_settled: bool
 
     @property
     def is_bounded(self) -> bool:
         """Tasks come and go: of them the peak alone tells anything."""
-        grown = 0 if self.service == "tasks" else self.end - self.half_way
+        grown = 0 if self.service == "tasks" or not self.is_settled else self.end - self.half_way
         return self.peak <= LIMITS_MB.get(self.service, LIMIT_MB) and grown <= GROWTH_MB + self.half_way / 4
 
 
@@ -105,7 +108,8 @@ def need(service: str, samples: list[tuple[float, int, float]]) -> Need:
     for at, first, size in samples:
         lives[first].append((at, size))
     longest = max(lives.values(), key=len)
-    return Need(service, max(sizes), statistics.median(half_way), statistics.median(end), _slope(longest))
+    is_settled = len(longest) >= SETTLED
+    return Need(service, max(sizes), statistics.median(half_way), statistics.median(end), _slope(longest), is_settled)
 
 
 def _slope(life: list[tuple[float, float]]) -> float | None:
