@@ -22,7 +22,7 @@ LIMIT_MB = 1500
 GROWTH_MB = 100
 """So much a service may hold more at the end than half-way, beside a quarter of what it held then."""
 SETTLED = 200
-"""Samples of one life, ten minutes, before which what a service still takes up is no growth: its forks come one by one."""
+"""Samples of one life, ten minutes: what a service takes up before is no growth, its forks come one by one."""
 
 
 @dataclass(frozen=True)
