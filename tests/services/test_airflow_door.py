@@ -56,7 +56,7 @@ def city(scratch):
 @pytest.fixture(scope="module")
 def passwords(city) -> Iterator[dict[str, str]]:
     with database.connect(city) as owner:
-        found = {name: add_login(owner, name, group) for name, group in (("d_li", "engineer"), ("d_bi", "bi"))}
+        found = {name: add_login(owner, name, group) for name, group in (("door_li", "engineer"), ("door_bi", "bi"))}
     yield found
     with database.connect(city) as owner:
         for name in found:
@@ -90,27 +90,39 @@ def built(city, monkeypatch):
 
 def test_a_right_password_gives_a_token_and_stands_in_the_log(built, passwords):
     browser = Browser(built())
-    told = browser.sign_in(" d_li ", passwords["d_li"])
-    assert (told.status_code, told.json()) == (201, {"access_token": "token of d_li"})
-    given = {"username": "d_li", "password": passwords["d_li"]}
-    assert browser.ask("POST", "/token/cli", json=given).json() == {"access_token": "token of d_li for a command line"}
+    told = browser.sign_in(" door_li ", passwords["door_li"])
+    assert (told.status_code, told.json()) == (201, {"access_token": "token of door_li"})
+    given = {"username": "door_li", "password": passwords["door_li"]}
+    assert browser.ask("POST", "/token/cli", json=given).json() == {
+        "access_token": "token of door_li for a command line"
+    }
     assert browser.ask("POST", "/token", data=given).status_code == 201
-    assert built.told == [("sign_in", "d_li", "10.0.0.1")] * 3
-    assert browser.sign_in("d_bi", passwords["d_bi"]).status_code == 403
+    assert built.told == [("sign_in", "door_li", "10.0.0.1")] * 3
+    assert browser.sign_in("door_bi", passwords["door_bi"]).status_code == 403
     assert len(built.told) == 3
 
 
 @pytest.mark.parametrize(
-    "body", ["", "{", "[]", '"d_li"', "null", '{"username": "d_li"}', '{"username": "d_li", "password": 5}', "\0\udcff"]
+    "body",
+    [
+        "",
+        "{",
+        "[]",
+        '"door_li"',
+        "null",
+        '{"username": "door_li"}',
+        '{"username": "door_li", "password": 5}',
+        "\0\udcff",
+    ],
 )
 def test_a_body_that_cannot_be_read_is_not_told_again(built, body):
     headers = {"Content-Type": "application/json"}
     told = Browser(built()).ask("POST", "/token", content=body.encode(errors="surrogateescape"), headers=headers)
-    assert told.status_code == 400 and "d_li" not in told.text
+    assert told.status_code == 400 and "door_li" not in told.text
 
 
 def test_a_body_without_end_is_not_read(built):
-    told = Browser(built()).sign_in("d_li", "x" * door.LARGEST)
+    told = Browser(built()).sign_in("door_li", "x" * door.LARGEST)
     assert told.status_code == 400
 
 
@@ -128,26 +140,26 @@ def test_who_guesses_is_not_heard_for_the_rest_of_a_minute(built, passwords, mon
     app = built()
     browser = Browser(app)
     for _ in range(door.OF_A_NAME - 1):
-        assert browser.sign_in("d_li", "guess").status_code == 401
-    assert browser.sign_in("d_li", passwords["d_li"]).status_code == 201  # and is forgiven
+        assert browser.sign_in("door_li", "guess").status_code == 401
+    assert browser.sign_in("door_li", passwords["door_li"]).status_code == 201  # and is forgiven
     for _ in range(door.OF_A_NAME):
-        assert browser.sign_in("d_li", "guess").status_code == 401
-    told = Browser(app, "10.0.0.2").sign_in("d_li", passwords["d_li"])
+        assert browser.sign_in("door_li", "guess").status_code == 401
+    told = Browser(app, "10.0.0.2").sign_in("door_li", passwords["door_li"])
     assert (told.status_code, told.headers["retry-after"]) == (429, "61") and "请过 60 秒再试" in told.text
     for number in range(door.OF_A_PLACE - 2 * door.OF_A_NAME + 1):
         assert browser.sign_in(f"d_nobody{number}", "guess").status_code == 401
     assert browser.sign_in("d_another", "guess").status_code == 429, "whatever name it tries"
     assert Browser(app, "10.0.0.2").sign_in("d_another", "guess").status_code == 401
     now += door.WINDOW + 1
-    assert Browser(app, "10.0.0.2").sign_in("d_li", passwords["d_li"]).status_code == 201
+    assert Browser(app, "10.0.0.2").sign_in("door_li", passwords["door_li"]).status_code == 201
 
 
 def test_many_guesses_at_once_are_many():
     tries = door.Tries()
     for _ in range(door.OF_A_NAME):
-        tries.begin("d_li", "here", 0)
+        tries.begin("door_li", "here", 0)
     with pytest.raises(door.Turned):
-        tries.begin("d_li", "there", 0)
+        tries.begin("door_li", "there", 0)
     for number in range(1000):
         tries.begin(f"d{number}", f"place {number}", 2 * door.WINDOW + number)
     assert len(tries._at) < 200, "what is over is forgotten"
@@ -180,7 +192,7 @@ class Idp:
 
     def __init__(self):
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self.says: dict = {"preferred_username": "d_li"}
+        self.says: dict = {"preferred_username": "door_li"}
         self.signs_with, self.asked = self.key, {}
         handler = type("Handler", (Handler,), {"idp": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -263,14 +275,14 @@ def signing_on(built, idp):
 def test_who_signed_on_enters_as_the_login_of_his_name(built, signing_on, idp, passwords):
     told = signing_on()
     assert (told.status_code, told.headers["location"]) == (303, "/dags/greets")
-    assert told.cookies["_token"] == "d_li" and built.told == [("sign_in", "d_li", "10.0.0.1")]
+    assert told.cookies["_token"] == "door_li" and built.told == [("sign_in", "door_li", "10.0.0.1")]
     assert '<a class=way href="oidc">用统一身份认证登录' in Browser(
         built(Provider.from_env({"MINHU_OIDC_URL": idp.url}))
     ).ask("GET", "/login").text  # fmt: skip
     assert "统一身份认证" not in Browser(built()).ask("GET", "/login").text
 
 
-@pytest.mark.parametrize("name", ["d_bi", "d_nobody", "minhu", "minhu_owner", "postgres"])
+@pytest.mark.parametrize("name", ["door_bi", "d_nobody", "minhu", "minhu_owner", "postgres"])
 def test_whom_the_sign_on_names_and_the_database_does_not_let_in_stays_out(built, signing_on, idp, passwords, name):
     idp.says = {"preferred_username": name}
     told = signing_on()
@@ -287,7 +299,7 @@ def test_whom_the_sign_on_names_and_the_database_does_not_let_in_stays_out(built
         {"iss": "https://elsewhere.example"},
         {"exp": 1},
         {"preferred_username": ""},
-        {"preferred_username": ["d_li"]},
+        {"preferred_username": ["door_li"]},
         {"preferred_username": None},
     ],
     ids=str,
@@ -308,7 +320,7 @@ def test_a_signature_of_another_key_a_strange_state_and_a_strange_code_are_refus
 def test_a_sign_on_that_is_away_is_told_and_the_password_still_works(built, passwords):
     browser = Browser(built(Provider.from_env({"MINHU_OIDC_URL": "http://127.0.0.1:1/"})))
     assert browser.ask("GET", "/oidc").status_code == 503
-    assert browser.sign_in("d_li", passwords["d_li"]).status_code == 201
+    assert browser.sign_in("door_li", passwords["door_li"]).status_code == 201
 
 
 def test_a_sign_on_that_anybody_on_the_way_could_speak_for_is_refused():
