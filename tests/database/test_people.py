@@ -18,13 +18,13 @@ from tests.database.test_embedded import installing
 
 @pytest.fixture(scope="module")
 def city() -> Iterator[Settings]:
-    """A server of its own, that asks no password of ``p_trusted``."""
+    """A server of its own, that asks no password of ``pro_trusted``."""
     with ExitStack() as stack:
         city = stack.enter_context(installing())("home")
         data = embedded.start(city).data_dir
         embedded.stop(city)
         hba = (data / "pg_hba.conf").read_text()
-        (data / "pg_hba.conf").write_text("host all p_trusted 127.0.0.1/32 trust\n" + hba)
+        (data / "pg_hba.conf").write_text("host all pro_trusted 127.0.0.1/32 trust\n" + hba)
         database.migrate(city)
         yield city
 
@@ -34,7 +34,7 @@ def passwords(city: Settings) -> dict[str, str]:
     with database.connect(city) as owner:
         return {
             name: add_login(owner, name, group)
-            for name, group in {"p_li": "engineer", "p_trusted": "engineer", "p_shen": "evaluator"}.items()
+            for name, group in {"pro_li": "engineer", "pro_trusted": "engineer", "pro_shen": "evaluator"}.items()
         }
 
 
@@ -46,31 +46,31 @@ def told(city: Settings, statement: str) -> None:
 
 
 def test_a_right_password_proves_who_it_is_and_a_wrong_one_nothing(city, passwords):
-    people.prove(city, "p_li", passwords["p_li"])
-    for password in ("wrong", passwords["p_shen"], passwords["p_li"] + " "):
-        with pytest.raises(Refused, match="does not let 'p_li' in") as refused:
-            people.prove(city, "p_li", password)
+    people.prove(city, "pro_li", passwords["pro_li"])
+    for password in ("wrong", passwords["pro_shen"], passwords["pro_li"] + " "):
+        with pytest.raises(Refused, match="does not let 'pro_li' in") as refused:
+            people.prove(city, "pro_li", password)
         assert password not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["", "p_li\0", "nobody", "p_li' host='elsewhere", "x" * 64, "中" * 30])
+@pytest.mark.parametrize("name", ["", "pro_li\0", "nobody", "pro_li' host='elsewhere", "x" * 64, "中" * 30])
 def test_a_name_that_is_no_logins_is_refused(city, passwords, name):
     with pytest.raises(Refused):
-        people.prove(city, name, passwords["p_li"])
+        people.prove(city, name, passwords["pro_li"])
 
 
 def test_without_a_password_none_is_looked_for_elsewhere(city, passwords, monkeypatch):
-    monkeypatch.setenv("PGPASSWORD", passwords["p_li"])
+    monkeypatch.setenv("PGPASSWORD", passwords["pro_li"])
     with pytest.raises(Refused):
-        people.prove(city, "p_li", "")
+        people.prove(city, "pro_li", "")
 
 
 def test_a_server_that_asks_no_password_proves_nothing(city, passwords):
     at = database.url(city).rsplit("@", 1)[1]
-    psycopg.connect(f"postgresql://p_trusted@{at}").close()  # it lets him in
-    for password in ("guess", passwords["p_trusted"]):
+    psycopg.connect(f"postgresql://pro_trusted@{at}").close()  # it lets him in
+    for password in ("guess", passwords["pro_trusted"]):
         with pytest.raises(Refused):
-            people.prove(city, "p_trusted", password)
+            people.prove(city, "pro_trusted", password)
 
 
 def test_a_login_of_the_house_is_nobody(city):
@@ -82,35 +82,35 @@ def test_a_login_of_the_house_is_nobody(city):
 
 
 def test_a_login_has_the_rights_of_its_groups_while_it_may_log_in(city, passwords):
-    assert people.groups_of(city, "p_li") == {"engineer"}
+    assert people.groups_of(city, "pro_li") == {"engineer"}
     assert people.groups_of(city, "nobody") == set()
     for takes, gives in (
-        ("alter role p_li nologin", "alter role p_li login"),
-        ("alter role p_li valid until '2020-01-01'", "alter role p_li valid until 'infinity'"),
-        ("revoke minhu_engineer from p_li", "grant minhu_engineer to p_li"),
+        ("alter role pro_li nologin", "alter role pro_li login"),
+        ("alter role pro_li valid until '2020-01-01'", "alter role pro_li valid until 'infinity'"),
+        ("revoke minhu_engineer from pro_li", "grant minhu_engineer to pro_li"),
         ("revoke connect on database warehouse from minhu_engineer", "grant connect on database warehouse to"
          " minhu_engineer"),
-        ("grant minhu_portal to p_li", "revoke minhu_portal from p_li"),
-        ("alter role p_li superuser", "alter role p_li nosuperuser"),
+        ("grant minhu_portal to pro_li", "revoke minhu_portal from pro_li"),
+        ("alter role pro_li superuser", "alter role pro_li nosuperuser"),
     ):  # fmt: skip
         told(city, takes)
-        assert people.groups_of(city, "p_li") == set(), takes
+        assert people.groups_of(city, "pro_li") == set(), takes
         told(city, gives)
-        assert people.groups_of(city, "p_li") == {"engineer"}, gives
-    told(city, "grant minhu_auditor to p_li")
-    assert people.groups_of(city, "p_li") == {"auditor", "engineer"}
-    told(city, "revoke minhu_auditor from p_li")
+        assert people.groups_of(city, "pro_li") == {"engineer"}, gives
+    told(city, "grant minhu_auditor to pro_li")
+    assert people.groups_of(city, "pro_li") == {"auditor", "engineer"}
+    told(city, "revoke minhu_auditor from pro_li")
 
 
 def test_a_server_that_is_away_is_told_from_a_wrong_password(city, passwords):
     away = replace(city, database_url="postgresql://minhu_work:x@127.0.0.1:1/warehouse")
     with pytest.raises(Retryable):
-        people.prove(away, "p_li", passwords["p_li"])
+        people.prove(away, "pro_li", passwords["pro_li"])
 
 
 def test_an_engineer_reads_what_holds_no_citizens_words_and_changes_nothing(city, passwords):
     at = database.url(city).rsplit("@", 1)[1]
-    with psycopg.connect(f"postgresql://p_li:{passwords['p_li']}@{at}", autocommit=True) as engineer:
+    with psycopg.connect(f"postgresql://pro_li:{passwords['pro_li']}@{at}", autocommit=True) as engineer:
         engineer.execute("select count(*) from audit.batch")
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
             engineer.execute("create table mart.x ()")
@@ -121,7 +121,7 @@ def test_an_engineer_reads_what_holds_no_citizens_words_and_changes_nothing(city
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             engineer.execute("delete from audit.batch")
     with database.connect(city) as owner, pytest.raises(Refused, match="no pages for engineer"):
-        add_login(owner, "p_pages", "engineer", is_portal=True)
+        add_login(owner, "pro_pages", "engineer", is_portal=True)
 
 
 def test_the_sessions_of_every_group_have_a_bound(city):
