@@ -389,7 +389,6 @@ def s3_bucket() -> Iterator[dict[str, str]]:
 def main(store: str, broker_url: str, keep: bool) -> None:
     """A simulated day by two workers, of which one dies, and the broker too. Exits 1 where something does not hold."""
     folder, began = Path(tempfile.mkdtemp(prefix="minhu-cluster-")), time.monotonic()
-    logging.getLogger("fastexcel").setLevel(logging.ERROR)  # of empty columns it tells one by one
 
     def tell(line: str) -> None:
         click.echo(f"{time.monotonic() - began:6.0f} s  {line}")
