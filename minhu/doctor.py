@@ -5,7 +5,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import get_args
@@ -19,10 +19,10 @@ from minhu.load import key_ring, seal
 from minhu.load.store import store_of
 from minhu.services import workers
 from minhu.settings import Settings
-from minhu.watch.faults import BACKUP, faults
+from minhu.watch.certificates import SOON, of_certificates, servers
+from minhu.watch.faults import BACKUP, FREE_GB, faults
 
 OLDEST_POSTGRESQL = 16
-FREE_GB = 5
 FREE_MEMORY_GB = 1
 KEPT_LOG_GB = 5
 """Log that the server keeps for a standby that takes none: it fills the disk."""
@@ -39,6 +39,7 @@ def examine(settings: Settings) -> list[Check]:
     """Every check, in the order in which one depends on another. Starts the embedded server where it is used."""
     return [*_packages(), *_folders(settings), _guarded("configuration", lambda: _configuration(settings)),
             _guarded("readings", lambda: _readings(settings)), _guarded("Chinese font", _chinese_font),
+            _guarded("certificates", lambda: _certificates(settings)),
             *([_guarded("broker", lambda: _broker(settings))] if settings.broker_url else []),
             *_database(settings)]  # fmt: skip
 
@@ -82,6 +83,15 @@ def _is_read_by_others(folder: Path) -> bool:
 def _broker(settings: Settings) -> str:
     """That none answers stops nothing here: one may be about to join."""
     return f"workers that answer: {', '.join(workers.answering(settings)) or 'none'}"
+
+
+def _certificates(settings: Settings) -> str:
+    """Of the servers that the configuration names. Raises Refused where one ends soon: then its servers refuse us."""
+    looked_at = servers(settings)
+    found = of_certificates(settings, datetime.now(UTC))
+    if found:
+        raise Refused("; ".join(one.what for one in found))
+    return f"none of {len(looked_at)} servers' ends within {SOON.days} days"
 
 
 def _chinese_font() -> str:

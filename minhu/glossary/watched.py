@@ -23,6 +23,7 @@ INCIDENT = Kind(
         "task_queued": ("任务久候", "a task waits for long"),
         "run_failed": ("运行失败", "a run failed"),
         "backup_old": ("备份过旧", "no recent backup"),
+        "certificate_ends": ("证书将到期", "a certificate ends"),
     },
 )
 STEP = Kind(

@@ -51,7 +51,8 @@ def judge_arrivals(settings: Settings, *, root: Path = ROOT, progress: Progress 
         subject = ", ".join(days)
         run_id = results.start_run(connection, "arrival", subject)
         tell(f"measuring {len(kinds)} batches")
-        measure(settings, list(kinds))
+        with gx.read_ahead():
+            measure(settings, list(kinds))
         tell(f"judging them by {len(rules)} rules")
         found = gx.judge(settings, root, "arrival", rules, run_id, "_".join(dict.fromkeys((days[0], days[-1]))))
         outcomes = [_of_arrival(connection, run_id, rule, found[rule.id], kinds) for rule in rules]

@@ -23,13 +23,17 @@ having bool_and(build_batch.action = 'take')
 """
 
 # Rows of the batches that this build takes. They lie together at the end of staging: a range finds them without reading
-# the years. Its ends are told as values, so that the planner knows how many rows there are.
-_RANGE = """
-select min(batch_id), max(batch_id) from audit.build_batch where build_id = %(build_id)s and action = 'take'
+# the years. Its ends are told as values, and the batches are a table, for its statistics: with a guess of one batch the
+# planner looks through the range anew for each.
+_TAKEN_TABLE = "create temporary table taken_batch (batch_id bigint) on commit drop"
+_TAKEN = """
+insert into taken_batch (batch_id)
+select batch_id from audit.build_batch where build_id = %(build_id)s and action = 'take'
 """
+_RANGE = "select min(batch_id), max(batch_id) from taken_batch"
 _OF_TAKEN = (
-    "staging.{table} as r inner join audit.build_batch as taken on taken.batch_id = r.batch_id"
-    " and taken.build_id = %(build_id)s and taken.action = 'take' and r.batch_id between %(first)s and %(last)s"
+    "staging.{table} as r inner join taken_batch as taken on taken.batch_id = r.batch_id"
+    " and r.batch_id between %(first)s and %(last)s"
 )
 
 # Cases of which batches go.
@@ -42,49 +46,56 @@ union
 {_KEY.format(feed="c.case_feed_code", no="c.case_no")} from staging.callback as c join withdrawn using (batch_id)
 """
 
-# Cases of rows that come. A record sent again as it already stands touches nothing: of a case its newest version must
-# be the same, of an event or a callback every version told so far.
-_TOLD_RECORDS = f"""
-with sent as (
-    select r.feed_code, r.case_no, r.row_hash from {_OF_TAKEN.format(table="case_record")}
-),
-standing as (
+# Cases of rows that come. What is sent again as it already stands touches nothing: of a case its newest version must be
+# the same, of an event or a callback every version told so far. The rows sent are a table for its statistics, as above;
+# with a guess of one row the planner compared every row sent with every row told.
+_SENT_RECORD = f"""
+create temporary table sent_record on commit drop as
+select r.feed_code, r.case_no, r.row_hash from {_OF_TAKEN.format(table="case_record")}
+"""
+_TOLD_RECORD = f"""
+with standing as (
     select distinct on (r.feed_code, r.case_no) r.feed_code, r.case_no, r.row_hash
-    from (select distinct feed_code, case_no from sent) as keys
+    from (select distinct feed_code, case_no from sent_record) as keys
     inner join staging.case_record as r using (feed_code, case_no)
     inner join seen_batch as seen using (batch_id)
     order by r.feed_code, r.case_no, coalesce(r.source_updated_at, '-infinity') desc, seen.order_key desc,
         r.row_number desc
 )
-{_KEY.format(feed="sent.feed_code", no="sent.case_no")} from sent
+{_KEY.format(feed="sent.feed_code", no="sent.case_no")} from sent_record as sent
 left join standing using (feed_code, case_no, row_hash) where standing.row_hash is null
 """
 
-# The same of events and callbacks. Only cases that nothing has touched so far are looked up.
+_TOLD_RECORDS = "sent_record", _SENT_RECORD, _TOLD_RECORD
+
+# Of events and callbacks only those whose case nothing has touched so far are looked up.
+_SENT = f"""
+create temporary table sent_{{table}} on commit drop as
+select r.case_feed_code, r.case_no, r.row_hash, {{what}} as what
+from {_OF_TAKEN.format(table="{table}")}
+left join build.touched_case as touched on touched.feed_code = r.case_feed_code and touched.case_no = r.case_no
+where touched.case_id is null
+"""
 _TOLD_AGAIN = f"""
-with sent as (
-    select r.case_feed_code, r.case_no, r.row_hash, {{what}} as what
-    from {_OF_TAKEN.format(table="{table}")}
-    left join new_case as touched on touched.feed_code = r.case_feed_code and touched.case_no = r.case_no
-    where touched.case_id is null
-),
-told as (
+with told as (
     select r.case_feed_code, r.case_no, {{what}} as what, min(r.row_hash) as row_hash
-    from (select distinct case_feed_code, case_no from sent) as keys
+    from (select distinct case_feed_code, case_no from sent_{{table}}) as keys
     inner join staging.{{table}} as r using (case_feed_code, case_no)
     inner join seen_batch as seen using (batch_id)
     group by r.case_feed_code, r.case_no, {{what}}
     having min(r.row_hash) = max(r.row_hash)
 )
-{_KEY.format(feed="sent.case_feed_code", no="sent.case_no")} from sent
+{_KEY.format(feed="sent.case_feed_code", no="sent.case_no")} from sent_{{table}} as sent
 left join told using (case_feed_code, case_no, what, row_hash) where told.row_hash is null
 """
-_TOLD_EVENTS = _TOLD_AGAIN.format(
-    table="case_event",
-    what="coalesce('no|' || r.feed_code || '|' || r.source_event_no,"
+_OF_EVENTS = {
+    "table": "case_event",
+    "what": "coalesce('no|' || r.feed_code || '|' || r.source_event_no,"
     " concat_ws('|', r.event_type, r.occurred_at, coalesce(r.unit_name, ''), r.feed_code))",
-)
-_TOLD_CALLBACKS = _TOLD_AGAIN.format(table="callback", what="concat_ws('|', r.called_at, r.unit_name, r.round)")
+}
+_OF_CALLBACKS = {"table": "callback", "what": "concat_ws('|', r.called_at, r.unit_name, r.round)"}
+_TOLD_EVENTS = "sent_case_event", _SENT.format(**_OF_EVENTS), _TOLD_AGAIN.format(**_OF_EVENTS)
+_TOLD_CALLBACKS = "sent_callback", _SENT.format(**_OF_CALLBACKS), _TOLD_AGAIN.format(**_OF_CALLBACKS)
 
 _ALL = f"""
 {_KEY.format(feed="r.feed_code", no="r.case_no")} from staging.case_record as r
@@ -369,7 +380,10 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     ``since`` and ``until``: the configuration versions of the last successful build (None: there is none) and of this.
     """
     parameters = {"build_id": build_id, "since": since, "until": until, "window": _window(connection)}
-    first, last = database.one(connection, _RANGE, parameters)
+    connection.execute(_TAKEN_TABLE)
+    connection.execute(_TAKEN, parameters)
+    connection.execute("analyze taken_batch")
+    first, last = database.one(connection, _RANGE)
     parameters |= {"first": first, "last": last}
     connection.execute("truncate build.touched_case")
     connection.execute(_CALLERS, parameters)
@@ -385,14 +399,13 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     connection.execute(_SEEN_TABLE)
     connection.execute(_SEEN, parameters)
     connection.execute("analyze seen_batch")
-    for query in (_WITHDRAWN, _TOLD_RECORDS, _TOLD_EVENTS, _TOLD_CALLBACKS):
-        _add(connection, query, parameters)
-        connection.execute("analyze new_case")
+    # What records say and to whom callers belong decides over what later cases repeat; events and decisions do not.
+    _add(connection, _WITHDRAWN, parameters)
+    _add_told(connection, _TOLD_RECORDS, parameters)
     if since != until:
         _add(connection, _CHANGED, parameters)
         _add(connection, _OTHER_REPEAT_RULE, parameters)
         _add(connection, _OTHER_TREE, parameters)
-    _add(connection, _DECIDED, parameters)
     if is_relinked:
         connection.execute(_RELINKED_TABLE)
         connection.execute(_RELINKED_TOKENS, parameters)
@@ -401,9 +414,13 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     _add_linked(connection, parameters)
     connection.execute(_CALLED_TABLE)
     _add_called(connection)
-    if _add(connection, _LATER, parameters):
-        _add_linked(connection, parameters)
-        _add_called(connection)
+    _add(connection, _LATER, parameters)
+    connection.execute("analyze build.touched_case")
+    _add_told(connection, _TOLD_EVENTS, parameters)
+    _add_told(connection, _TOLD_CALLBACKS, parameters)
+    _add(connection, _DECIDED, parameters)
+    _add_linked(connection, parameters)
+    _add_called(connection)
     _add(connection, _EARLIER, parameters, is_rebuilt=False)
     connection.execute("analyze build.touched_case")
     return _count(connection)
@@ -451,6 +468,14 @@ def _take_links(connection: psycopg.Connection, parameters: dict) -> bool:
 
 
 _OF_BUILD = sql.Identifier("build", "touched_case")
+
+
+def _add_told(connection: psycopg.Connection, told: tuple[str, str, str], parameters: dict) -> None:
+    """``told``: the table of what is sent, the query that makes it, the one of the cases that it touches."""
+    table, sent, touched = told
+    connection.execute(sent, parameters)
+    connection.execute(f"analyze {table}")
+    _add(connection, touched, parameters)
 
 
 def _add_linked(connection: psycopg.Connection, parameters: dict, *, into: sql.Identifier = _OF_BUILD) -> None:

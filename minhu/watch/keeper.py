@@ -14,6 +14,7 @@ from minhu.database import embedded
 from minhu.errors import MinhuError, Refused, Retryable
 from minhu.services import keeper, supervisor, workers
 from minhu.settings import Settings
+from minhu.watch.certificates import of_certificates
 from minhu.watch.digest import tell_day
 from minhu.watch.faults import Fault
 from minhu.watch.incidents import look, tell
@@ -77,7 +78,8 @@ def _silent(part: str, now: datetime) -> Fault:
 
 def once(settings: Settings) -> list[str]:
     """Looks and tells once; what there is to log."""
-    found = of_airflow(settings, datetime.now(UTC))
+    now = datetime.now(UTC)
+    found = (*of_airflow(settings, now), *of_certificates(settings, now))
     is_silent = any(fault.kind == "airflow_silent" for fault in found)
     opened, closed = look(settings, more=found, unseen=OF_RUNS if is_silent else frozenset())
     lines = [f"incidents: {opened} opened, {closed} closed"] if opened or closed else []

@@ -17,8 +17,8 @@ GOOD = {
         "content": "'路灯不亮，请联系138****5678，工单202610310000123456，'"
         " || '坐标121.13800001234，工单号330100202610310002'",
         "caller_masked": "'138****5678'",
-        "milestones": "'[]'",
-        "payload": """'{"序号": "12345678901234567890"}'""",
+        "milestones": """'[{"event_type": "CLOSE", "occurred_at": "2026-10-31T13:81:23.456780Z"}]'""",
+        "payload": """'{"序号": "12345678901234567890", "编码": "138", "编码2": "1234", "编码3": "5678"}'""",
     },
     "event": {
         "case_no": "'C' || n",
@@ -51,6 +51,7 @@ BAD = {
         ("case", {"content": f"case n when 7 then '请回电{MOBILE}' else '好' end"}),
         ("case", {"address": f"case n when 7 then '证件{ID_NUMBER}' end"}),
         ("case", {"payload": f"""'{{"备用电话": "+86{MOBILE}"}}'"""}),
+        ("case", {"milestones": f"""'[{{"event_type": "DISPATCH", "unit_name": "城管局 {MOBILE}"}}]'"""}),
         ("case", {"caller_masked": f"'{MOBILE}'"}),
         ("case", {"channel": f"'{MOBILE}'"}),
         ("event", {"reason_code": f"'{MOBILE}'"}),

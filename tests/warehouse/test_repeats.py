@@ -234,6 +234,22 @@ def test_a_transferred_case_is_no_repeat_and_a_merged_one_stays_linked(city):
     same_anew(city, lambda: facts(city))
 
 
+def test_what_happens_to_a_case_is_no_matter_of_its_callers_later_ones(city):
+    """Of what a later call repeats the records decide. Each day most cases are touched by events alone."""
+    load(city, [case(no, ANNA, f"10-0{no}", "路灯不亮") for no in (1, 2, 3)])
+    build(city)
+    told = {"case_no": 1, "event_type": "SIGN", "occurred_at": "2026-10-01 09:00", "unit_name": "城管局"}
+    load(city, [told], delivery="events")
+    build(city)
+    assert touched(city) == {"1"}
+    load(city, [case(1, ANNA, "10-01", "垃圾未清运")], day=13)
+    load(city, [told | {"event_type": "CLOSE", "occurred_at": "2026-10-02 09:00"}], delivery="events", day=13)
+    build(city)
+    assert touched(city) == {"1", "2", "3"}, "what its record says anew is a matter of theirs"
+    assert repeats(city) == {"3": ("2", "1.000", "text")}
+    same_anew(city, lambda: facts(city))
+
+
 @pytest.mark.long
 def test_the_rule_of_the_day_decides_and_a_changed_one_touches_its_days(city):
     load(city, [case(no, ANNA, f"10-{no:02}", "路灯不亮") for no in (1, 5, 14, 15, 24)])
