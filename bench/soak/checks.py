@@ -1,14 +1,18 @@
 """What must hold at the end: each line a check, what is wanted, what was found."""
 
+import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-from bench.soak.city import HANGS, LATE
+from bench.receivers import text
+from bench.soak.city import HANGS, LATE, PLANTED, numbers_in
 from bench.soak.run import UNBUILT, Lived, open_runs
 from bench.soak.world import MAIL, WEB, World
 from minhu import services
 from minhu.feeds.canonical import STAGING_TABLE
+from minhu.settings import Settings
 from minhu.warehouse.reconcile import reconcile
 from minhu.watch.incidents import incidents, told
 
@@ -30,6 +34,7 @@ def check(lived: Lived) -> list[Check]:
         *_of_strikes(lived),
         *_of_incidents(lived),
         *_of_telling(lived.world),
+        *_of_citizens(lived),
         _of_time(lived.world),
     ]
 
@@ -248,6 +253,28 @@ def _of_telling(world: World) -> list[Check]:
         _is("steps told by mail, received", sent[MAIL, "sent"], world.letters.lines()),
         _is("steps not sent", 0, len(unsent), _named(unsent)),
     ]
+
+
+def _of_citizens(lived: Lived) -> list[Check]:
+    """Their numbers, which every file of cases has, and a planted name: in no log, and in nothing that was told."""
+    world, known = lived.world, lived.numbers | {PLANTED[0]}
+    told = [text(letter) for letter in world.letters.taken]
+    told += [json.dumps(body, ensure_ascii=False) for body in world.hook.taken.values()]
+    written = {path.name: path.read_bytes() for path in logs(world.settings)} | {"told": "\n".join(told).encode()}
+    found = [name for name, of in written.items() if known & numbers_in(of) or PLANTED[1].encode() in of]
+    [(quoted,)] = world.rows("select count(*) from audit.attempt where reason like '%%' || %s || '%%'", PLANTED[1])
+    return [
+        Check("numbers of citizens in the files", "500 at least", f"{len(lived.numbers):,}", len(lived.numbers) >= 500),
+        Check("logs of tasks, services and server", "20 at least", f"{len(written) - 1}", len(written) > 20),
+        _is("logs and messages with a citizen in them", 0, len(found), _named(found)),
+        _is("reasons that quote what was not read", 0, quoted),
+    ]
+
+
+def logs(settings: Settings) -> list[Path]:
+    """Of the services and tasks, of dbt, of the server."""
+    return [path for place in ("logs", "dbt", "postgres") for path in (settings.home / place).rglob("*")
+            if path.is_file() and (path.suffix == ".log" or "logs" in path.parts)]  # fmt: skip
 
 
 def _of_time(world: World) -> Check:

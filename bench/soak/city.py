@@ -26,6 +26,9 @@ LATE, HANGS = "soak_late", "soak_hangs"
 LATE_CASES = 40
 GARBAGE = 4096
 """Bytes."""
+PLANTED = "13900007788", "欧阳守拙"
+"""A citizen in the garbage: whoever quotes what he cannot read quotes him."""
+_MOBILE = re.compile(rb"(?<![0-9])1[3-9][0-9]{9}(?![0-9])")
 
 
 @dataclass(frozen=True)
@@ -128,8 +131,20 @@ def hand_over_garbage(settings: Settings, files: list[FileAccount]) -> None:
     for one in files:
         to = settings.drop / one.path
         to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_bytes(os.urandom(GARBAGE))
+        line = f"来电人,{PLANTED[1]},{PLANTED[0]}\n".encode("gb18030")
+        to.write_bytes(line + os.urandom(GARBAGE) + line)
         os.utime(to, (to.stat().st_mtime - 60,) * 2)  # it has lain there: nobody is still writing it
+
+
+def numbers(sent: Sent) -> frozenset[str]:
+    """Mobile numbers of citizens in the files; those in archives and workbooks are the same people's."""
+    return frozenset(
+        number.decode() for one in sent.files for number in _MOBILE.findall((sent.folder / one.path).read_bytes())
+    )
+
+
+def numbers_in(text: bytes) -> set[str]:
+    return {number.decode() for number in _MOBILE.findall(text)}
 
 
 def both(one: Sent, other: Sent) -> Sent:

@@ -35,6 +35,8 @@ class Lived:
     hung: Run
     late: Run
     garbage: Run
+    numbers: frozenset[str]
+    """Of citizens, in the files."""
 
 
 @contextmanager
@@ -67,10 +69,10 @@ def lived(home: Path, plan: Plan, say: Callable[[str], None]) -> Iterator[Lived]
 
 def _live(world: World, sent: Sent, late: Sent, sampler: Sampler) -> Lived:
     plan = world.plan
-    counted = count(sent) | count(late)
+    counted, numbers = count(sent) | count(late), city.numbers(sent)
     world.tell(f"counted: {sum(counted.values()):,} records in the files")
     hung, came_late = world.trigger(f"feed_{HANGS}", plan.last), world.trigger(f"feed_{LATE}", plan.last)
-    lived = Lived(world, city.both(sent, late), counted, sampler, [], hung, came_late, hung)
+    lived = Lived(world, city.both(sent, late), counted, sampler, [], hung, came_late, hung, numbers)
     builds: list[Run] = []
     for number, day in enumerate(plan.dates):
         builds.append(_day(lived, number, day, builds))

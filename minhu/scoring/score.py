@@ -25,7 +25,7 @@ from minhu.schemes.scheme import Scheme
 from minhu.scoring.law import LAW, write_law
 from minhu.settings import Settings
 from minhu.warehouse import dbt
-from minhu.warehouse.analyze import analyze_changed, tell_changes
+from minhu.database.analyze import analyze_changed, tell_changes
 from minhu.warehouse.apply import replace_rows
 from minhu.warehouse.build import FACTS
 from minhu.warehouse.comments import comment_columns

@@ -43,6 +43,7 @@ CHATTY = (
     "airflow.api_fastapi.execution_api",
     "airflow.models.dag",
     "airflow.serialization.definitions.dag",
+    "great_expectations",
 )
 DAGS = PROJECT_ROOT / "dags"
 

@@ -24,7 +24,7 @@ from minhu.errors import Refused, Retryable
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.settings import Settings
 from minhu.warehouse import aggregate, dbt, readings, resume
-from minhu.warehouse.analyze import analyze_changed, tell_changes
+from minhu.database.analyze import analyze_changed, tell_changes
 from minhu.warehouse.apply import replace_rows
 from minhu.warehouse.comments import comment_columns
 from minhu.warehouse.steps import Steps
