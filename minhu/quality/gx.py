@@ -4,6 +4,7 @@ The only module that imports it, on first use, because the import takes seconds.
 not know, or whose arguments are wrong, with a log line; here that stops the gate.
 """
 
+import logging
 import os
 import re
 import shutil
@@ -66,8 +67,11 @@ def judge(
 
 
 def engine() -> Any:
-    """Great Expectations, without telemetry, its own use of deprecated modules not taken for ours."""
+    """Great Expectations, without telemetry and what it tells of itself (600 lines a run), its own use of deprecated
+    modules not taken for ours.
+    """
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         import great_expectations

@@ -43,7 +43,6 @@ CHATTY = (
     "airflow.api_fastapi.execution_api",
     "airflow.models.dag",
     "airflow.serialization.definitions.dag",
-    "great_expectations",
 )
 DAGS = PROJECT_ROOT / "dags"
 
