@@ -17,6 +17,7 @@ import psycopg
 from psycopg.rows import class_row, tuple_row
 
 from minhu import database, lineage
+from minhu.database.analyze import analyze_changed, tell_changes
 from minhu.errors import Refused
 from minhu.schemes.catalogue import measures
 from minhu.schemes.period import Period, day_start
@@ -25,7 +26,6 @@ from minhu.schemes.scheme import Scheme
 from minhu.scoring.law import LAW, write_law
 from minhu.settings import Settings
 from minhu.warehouse import dbt
-from minhu.database.analyze import analyze_changed, tell_changes
 from minhu.warehouse.apply import replace_rows
 from minhu.warehouse.build import FACTS
 from minhu.warehouse.comments import comment_columns

@@ -20,11 +20,11 @@ from importlib.metadata import version as package_version
 import psycopg
 
 from minhu import config, database, lineage
+from minhu.database.analyze import analyze_changed, tell_changes
 from minhu.errors import Refused, Retryable
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.settings import Settings
 from minhu.warehouse import aggregate, dbt, readings, resume
-from minhu.database.analyze import analyze_changed, tell_changes
 from minhu.warehouse.apply import replace_rows
 from minhu.warehouse.comments import comment_columns
 from minhu.warehouse.steps import Steps
