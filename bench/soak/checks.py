@@ -260,7 +260,8 @@ def _of_citizens(lived: Lived) -> list[Check]:
     world, known = lived.world, lived.numbers | {PLANTED[0]}
     told = [text(letter) for letter in world.letters.taken]
     told += [json.dumps(body, ensure_ascii=False) for body in world.hook.taken.values()]
-    written = {path.name: path.read_bytes() for path in logs(world.settings)} | {"told": "\n".join(told).encode()}
+    written = {str(path.relative_to(world.settings.home)): path.read_bytes() for path in logs(world.settings)}
+    written["told"] = "\n".join(told).encode()
     found = [name for name, of in written.items() if known & numbers_in(of) or PLANTED[1].encode() in of]
     [(quoted,)] = world.rows("select count(*) from audit.attempt where reason like '%%' || %s || '%%'", PLANTED[1])
     return [

@@ -57,8 +57,8 @@ class Plan:
     """So long the source that never answers is waited for: as its declaration says."""
     cut_off_seconds: int = 150
     """A day's build begins when its feeds are in, or so long after they were triggered, with what there is."""
-    retry_seconds: int | None = None
-    """Tasks are tried again after so long instead of the two minutes and more of the DAGs."""
+    retry_seconds: int = 20
+    """Tasks are tried again after so long instead of the two minutes and more of the DAGs: a day lasts a minute."""
     is_short: bool = False
     """Faults are looked for when asked, not by the minute, and what the clock of the DAGs brings is triggered."""
 

@@ -54,8 +54,7 @@ def lived(home: Path, plan: Plan, say: Callable[[str], None]) -> Iterator[Lived]
             city.configure(settings, plan, people, now(settings))
             sent = city.simulate(settings, plan)
             world.tell(f"simulated: {len(sent.files)} files, {sum(one.rows for one in sent.files):,} rows")
-            if plan.retry_seconds:
-                shorten_retries(settings, plan.retry_seconds)
+            shorten_retries(settings, plan.retry_seconds)
             late = city.declare_late(settings, plan, source, now(settings))
             with environment({"MINHU_SECRET_SOAK": "soak"}):
                 services.up(settings)
