@@ -90,9 +90,10 @@ case_rows as (
             where
             audit.has_number(
                 concat_ws(
-                    pattern.gap, told.title, told.content, told.address, told.caller_masked,
+                    pattern.gap, told.title, told.content, told.address, audit.roomy(told.caller_masked),
                     cast(jsonb_path_query_array(told.milestones, pattern.but_times) as text),
-                    audit.words_of(told.payload), told.category_code, told.channel, told.area_code, told.status
+                    audit.words_of(told.payload), audit.roomy(told.category_code), audit.roomy(told.channel),
+                    audit.roomy(told.area_code), audit.roomy(told.status)
                 )
             )
         ) as unmasked_rows
@@ -171,7 +172,10 @@ event_rows as (
         max(told.occurred_at) as newest_at,
         count(*) filter (
             where audit.has_number(
-                concat_ws(pattern.gap, told.note, audit.words_of(told.payload), told.unit_name, told.reason_code)
+                concat_ws(
+                    pattern.gap, audit.roomy(told.note), audit.words_of(told.payload), audit.roomy(told.unit_name),
+                    audit.roomy(told.reason_code)
+                )
             )
         ) as unmasked_rows
     from staging.case_event as told
@@ -196,8 +200,8 @@ callback_rows as (
         count(*) filter (
             where audit.has_number(
                 concat_ws(
-                    pattern.gap, told.reason, audit.words_of(told.payload), told.unit_name, told.channel,
-                    told.satisfaction_code
+                    pattern.gap, audit.roomy(told.reason), audit.words_of(told.payload), audit.roomy(told.unit_name),
+                    audit.roomy(told.channel), audit.roomy(told.satisfaction_code)
                 )
             )
         ) as unmasked_rows

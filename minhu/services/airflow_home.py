@@ -165,8 +165,8 @@ class AirflowHome:
             },
             "api_auth": {"jwt_secret": self.settings.secret("airflow-jwt"), "jwt_expiration_time": SESSION},
             "scheduler": {
-                # A day's feeds are queued within a loop or two, and a free slot is filled at once. After a loop that found
-                # nothing to do it sleeps a second, as by itself: five such loops a second cost 10 s of a core a minute.
+                # A day's feeds are queued within a loop or two, and a free slot is filled at once. After a loop without
+                # anything to do it sleeps a second, as by itself: five a second cost 10 s of a core a minute.
                 "max_dagruns_to_create_per_loop": 100,
                 "max_dagruns_per_loop_to_schedule": 100,
                 "max_tis_per_query": 0,
