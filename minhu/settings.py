@@ -24,7 +24,7 @@
 import os
 import re
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -53,6 +53,14 @@ def _timezone(written: Path, _as_of: int) -> str:
 
 
 @dataclass(frozen=True)
+class Asker:
+    """Whose session of the portal a connection is for. ``reads``: its transactions change nothing."""
+
+    token: str = field(repr=False)
+    reads: bool = True
+
+
+@dataclass(frozen=True)
 class Settings:
     """One installation. Paths are absolute; nothing is created by looking."""
 
@@ -75,6 +83,8 @@ class Settings:
     """Whom commands enter the embedded server as; of no meaning where ``database_url`` is another."""
     is_at_work: bool = False
     """Whether the owner acts as ``minhu_work``."""
+    asker: Asker | None = None
+    """Who acts in each transaction, where ``database_url`` is a login of the portal, which is nobody."""
 
     @classmethod
     def from_env(cls, env: os._Environ | dict = os.environ) -> "Settings":

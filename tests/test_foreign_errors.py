@@ -12,13 +12,14 @@ import asyncssh
 import httpx
 import kombu.exceptions
 import psycopg
+import psycopg_pool
 import pymysql
 import pytest
 import sqlalchemy.exc
 from authlib.common.errors import AuthlibBaseError
 from joserfc.errors import JoseError
 
-from minhu.errors import BadDeclaration, BadDelivery, Refused, Retryable, SourceAway, foreign
+from minhu.errors import BadDeclaration, BadDelivery, NotSignedIn, Refused, Retryable, SourceAway, foreign
 from tests.test_house import tracked
 
 GIVEN = {
@@ -135,6 +136,13 @@ SAID = [
     ("broker", kombu.exceptions.OperationalError("Authentication required"), Refused, "here does not let us in: look"),
     ("broker", kombu.exceptions.OperationalError("refused\nno more"), Retryable, "here cannot be reached: refused"),
     ("broker", KeyError("No such transport: x"), Refused, "MINHU_BROKER_URL: 'No such transport: x'"),
+    ("connect", psycopg_pool.PoolTimeout("none in 10 s"), Retryable, "the access log is busy; try again in a moment"),
+    (
+        "session",
+        psycopg.errors.InvalidAuthorizationSpecification("this session is unknown here\nCONTEXT: more"),
+        NotSignedIn,
+        "this session is unknown here",
+    ),
     ("connect", psycopg.OperationalError("no host\nno more"), Retryable, "the access log cannot be reached: no host"),
     (
         "sign in",

@@ -27,7 +27,8 @@ LAYERS = (  # from the ground up: a module imports its own room and what stands 
     ("export",),
     ("audit", "backup", "doctor", "demo"),
     ("airflow_pages", "airflow_users"),
-    ("airflow_plugin", "cli"),
+    ("airflow_plugin", "portal"),
+    ("cli",),
     ("__main__",),
 )
 ALLOWED = {  # the one module that drives each of these

@@ -77,8 +77,7 @@ def draw(
 
     Raises Refused when the period is malformed, nothing was built or nothing was received.
     """
-    with database.connect(settings, rows=dict_row) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    with database.connect(settings, rows=dict_row, at_one_moment=True) as connection:
         return draw_in(connection, period, n, seed, feeds, by_feed=by_feed)
 
 

@@ -60,8 +60,7 @@ class Trace:
 
 def trace(settings: Settings, feed_code: str, case_no: str) -> Trace:
     """Walks the case that ``feed_code`` knows as ``case_no``. Raises Refused when nobody has told of it."""
-    with database.connect(settings, rows=dict_row) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    with database.connect(settings, rows=dict_row, at_one_moment=True) as connection:
         return trace_in(connection, settings, feed_code, case_no)
 
 

@@ -45,6 +45,34 @@ def down(settings: Settings) -> None:
     click.echo("stopped")
 
 
+@minhu.command(epilog=example("minhu portal", "minhu portal --port 8443 --behind 127.0.0.1"))
+@click.option("--port", type=click.IntRange(1, 65535), default=8601, show_default=True)
+@click.option("--behind", metavar="ADDRESS", help="The proxy whose word on scheme and address of the reader counts.")
+@click.pass_obj
+def portal(settings: Settings, port: int, behind: str | None) -> None:
+    """Serve the pages of evaluators, auditors, units and readers, on this machine alone, until asked to end.
+
+    People sign in with their own logins of the database. A proxy that speaks TLS brings others here.
+    """
+    import uvicorn
+
+    from minhu.portal.app import application
+    from minhu.portal.desk import Desk
+
+    desk = Desk(settings)
+    desk.open()
+    click.echo(f"门户 portal    http://127.0.0.1:{port}")
+    uvicorn.run(
+        application(desk),
+        host="127.0.0.1",
+        port=port,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=behind is not None,
+        forwarded_allow_ips=behind,
+    )
+
+
 @minhu.command(epilog=example("minhu worker", "minhu worker --ping"))
 @click.option("--ping", is_flag=True, help="Only ask the worker of this home to answer; exit 1 where it does not.")
 @click.pass_obj

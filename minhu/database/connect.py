@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.abc import Params, QueryNoTemplate
 from psycopg.rows import Row, RowFactory, tuple_row
 
-from minhu.database import embedded, roles
+from minhu.database import embedded, pool, roles
 from minhu.errors import foreign
 from minhu.settings import Settings
 
@@ -49,16 +49,33 @@ _reached: dict[Settings, str] = {}
 
 
 @overload
-def connect(settings: Settings, *, autocommit: bool = False) -> psycopg.Connection: ...
+def connect(settings: Settings, *, autocommit: bool = False, at_one_moment: bool = False) -> psycopg.Connection: ...
 @overload
-def connect(settings: Settings, *, autocommit: bool = False, rows: RowFactory[Row]) -> psycopg.Connection[Row]: ...
 def connect(
-    settings: Settings, *, autocommit: bool = False, rows: RowFactory[Any] = tuple_row
+    settings: Settings, *, autocommit: bool = False, at_one_moment: bool = False, rows: RowFactory[Row]
+) -> psycopg.Connection[Row]: ...
+def connect(
+    settings: Settings,
+    *,
+    autocommit: bool = False,
+    at_one_moment: bool = False,
+    rows: RowFactory[Any] = tuple_row,
 ) -> psycopg.Connection[Any]:
     """A connection to the warehouse that gives rows as ``rows`` makes them.
 
-    Raises Retryable when the server cannot be reached.
+    ``at_one_moment``: what a transaction reads is of one moment, whatever others commit meanwhile. With an asker it
+    comes from a pool, goes back when it is closed, and its first transaction has begun for him: of a second he is
+    nobody's. Raises Retryable when the server cannot be reached, NotSignedIn where the asker's session is none.
     """
+    if settings.asker:
+        return pool.connection(url(settings), settings.timezone, settings.asker, at_one_moment, rows)
+    connection = _connection(settings, autocommit, rows)
+    if at_one_moment:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    return connection
+
+
+def _connection(settings: Settings, autocommit: bool, rows: RowFactory[Row]) -> psycopg.Connection[Row]:
     if settings in _reached:
         try:
             return _connect(_reached[settings], settings, autocommit, rows)

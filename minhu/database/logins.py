@@ -186,6 +186,10 @@ order by place
 """
 
 
+def set_password(connection: psycopg.Connection, name: str, password: str) -> None:
+    connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(name), sql.Literal(password)))
+
+
 def name_person(connection: psycopg.Connection, login: str, name: str, office: str | None = None) -> None:
     """Says whose a login is: what bulletins call who closed and approved. An earlier row stays with what it signed."""
     with foreign.told("act", user=connection.info.user, act="assess.set_person"):

@@ -4,6 +4,7 @@
     ├── Retryable         nothing is wrong with the request; try again later (a file still growing, a disk full)
     │   └── SourceAway        a feed's source cannot be reached or broke off; its data-quality score counts it
     ├── Refused           trying again will not help; tell the owner
+    │   ├── NotSignedIn       whoever asks through the portal has to sign in first
     │   ├── BadDeclaration    what a city edits is wrong: every slip with file, line and key, in two languages
     │   └── BadDelivery       a delivery cannot be taken: names feed, file, line, column and the mend
     └── Unforeseen        a load broke where nobody foresaw it: tell its maker what the log of failures says
@@ -28,6 +29,10 @@ class SourceAway(Retryable):
 
 class Refused(MinhuError):
     """The same request will fail again until somebody mends its cause."""
+
+
+class NotSignedIn(Refused):
+    """The session is unknown here, has ended or has expired."""
 
 
 class BadDeclaration(Refused):

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from minhu.errors import BadDeclaration, BadDelivery, MinhuError, Refused, Retryable, SourceAway
+from minhu.errors import BadDeclaration, BadDelivery, MinhuError, NotSignedIn, Refused, Retryable, SourceAway
 
 Fits = Callable[[Any], bool]
 
@@ -215,7 +215,11 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("builtins.KeyError", Refused, "MINHU_BROKER_URL: {line}"),
     ),
     # -- the warehouse database ------------------------------------------------------------------------------------
-    "connect": (Row("psycopg.OperationalError", Retryable, "{what} cannot be reached: {line}"),),
+    "connect": (
+        Row("psycopg_pool.PoolTimeout", Retryable, "{what} is busy; try again in a moment"),
+        Row("psycopg.OperationalError", Retryable, "{what} cannot be reached: {line}"),
+    ),
+    "session": (Row("psycopg.errors.InvalidAuthorizationSpecification", NotSignedIn, "{line}"),),
     "sign in": (Row("psycopg.OperationalError", Refused, "the server does not let {name!r} in: {line}"),),
     "copy": (  # the server's own words quote the row
         Row(

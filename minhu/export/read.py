@@ -48,8 +48,7 @@ def read_report(
     named, or when a unit is unknown.
     """
     wanted = Period.parse(period)
-    with database.connect(settings, rows=dict_row) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    with database.connect(settings, rows=dict_row, at_one_moment=True) as connection:
         stored, release = _stored(connection, wanted, scheme_id, revision, is_draft)
         has_newer_facts = is_stale(connection, stored.run)
         units = _units(connection, stored)

@@ -53,8 +53,7 @@ def check(settings: Settings, head: str | None = None) -> AccessCheck | None:
         raise Refused(
             f"{head!r} is no end of the log; it reads 12:<64 hex digits>, as `minhu verify --access` tells it"
         )
-    with database.connect(settings) as connection:
-        connection.execute("set transaction isolation level repeatable read")
+    with database.connect(settings, at_one_moment=True) as connection:
         if not database.one(connection, "select has_table_privilege('audit.access_log', 'select')")[0]:
             return None
         return check_log(connection, head)

@@ -112,8 +112,8 @@ def what_if(settings: Settings, scheme_id: str, changed: Scheme, period: str) ->
     """
     settings, wanted = settings.at_work, Period.parse(period)
     with ExitStack() as stack:
-        connection = stack.enter_context(database.connect(settings, rows=dict_row))
-        connection.execute("set transaction isolation level repeatable read")  # a build may put other facts beside
+        # a build may put other facts beside
+        connection = stack.enter_context(database.connect(settings, at_one_moment=True, rows=dict_row))
         run = stored_runs(connection, wanted, scheme_id)[0]
         _judge(run.scheme, changed, wanted)
         sources = _same_counts(run.scheme, changed)

@@ -123,8 +123,8 @@ ACTS: dict[str, set[str]] = {
 """What acts, computes or writes, and who may; nobody where the city's state refuses it to whoever asks."""
 
 WITHOUT_DATABASE = {
-    "up", "down", "worker", "service install", "backup", "restore", "status", "doctor", "psql", "simulate", "demo",
-    "dictionary",
+    "up", "down", "portal", "worker", "service install", "backup", "restore", "status", "doctor", "psql", "simulate",
+    "demo", "dictionary",
     "keys list", "keys rotate", "keys export", "keys import", "keys approver", "homes list", "homes forget",
     "incidents probe",
     "quality coverage", "quality rules",

@@ -71,8 +71,7 @@ def read_audit(settings: Settings, month: str, *, seed: str, n: int) -> AuditRep
     Raises Refused when it is no month, or no delivery of it was ever recorded.
     """
     period = month_of(month)
-    with database.connect(settings, rows=dict_row) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    with database.connect(settings, rows=dict_row, at_one_moment=True) as connection:
         return _read(connection, settings, period, seed, n)
 
 
