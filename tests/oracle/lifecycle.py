@@ -127,13 +127,18 @@ class City:
         return 3 if is_unit else 1 if is_owner else 2
 
     def twin(self, event: Event, sender: str, told: list[Event]) -> Event | None:
-        """What another sender tells of the same event: within the tolerance, each the other's nearest."""
+        """What another sender tells of the same event: within the tolerance, each the other's nearest; of equally near
+        ones that which names the unit as it does."""
 
         def nearest(of: Event, among: str) -> Event | None:
             near = [
                 other for other in told if other.sender == among and self.is_same(of, other) and self.is_near(of, other)
             ]
-            return min(near, key=lambda other: (abs(other.at - of.at), order(other)), default=None)
+            return min(
+                near,
+                key=lambda other: (abs(other.at - of.at), self.named(of) != self.named(other), order(other)),
+                default=None,
+            )
 
         found = nearest(event, sender)
         return found if found is not None and nearest(found, event.sender) is event else None
@@ -150,6 +155,9 @@ class City:
         if one.unit_name is None or other.unit_name is None or one.unit_name == other.unit_name:
             return True
         return bool(self.may_be(one) & self.may_be(other))
+
+    def named(self, event: Event) -> str | None:
+        return event.unit_name and (self.meaning(event.unit_name, event.at).code or event.unit_name)
 
     def may_be(self, event: Event) -> frozenset[str]:
         return self.meaning(event.unit_name, event.at).may_be

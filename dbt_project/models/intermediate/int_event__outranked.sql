@@ -1,6 +1,7 @@
 -- Events that a better source tells too, with the one that counts in their place. Two senders' events are one when
 -- case, type and unit are the same, or may be, their times lie within the tolerance, or on one day where one of them
--- tells no more, and each is the other's nearest: a day yields to a time, else the better source counts. A
+-- tells no more, and each is the other's nearest, of equally near ones that which names the unit as it does, or names
+-- none as it does: a day yields to a time, else the better source counts. A
 -- close that review sent back and the close after it stay two. A row that carries its latest dispatch does not say
 -- whether that was a redispatch.
 with events as (
@@ -53,6 +54,7 @@ lessers as (
         source_rank,
         occurred_at,
         is_of_a_day,
+        unit_name,
         unit_ref,
         unit_codes,
         false as is_echo
@@ -66,6 +68,7 @@ lessers as (
         echoes.source_rank,
         shared.occurred_at,
         shared.is_of_a_day,
+        shared.unit_name,
         shared.unit_ref,
         shared.unit_codes,
         true as is_echo
@@ -86,13 +89,15 @@ pairs as (
             partition by lesser.event_id, lesser.is_echo, better.source
             order by
                 greatest(lesser.occurred_at, better.occurred_at) - least(lesser.occurred_at, better.occurred_at),
-                better.occurred_at, better.event_id
+                lesser.unit_ref is distinct from better.unit_ref,
+                better.occurred_at, convert_to(coalesce(better.unit_name, ''), 'UTF8'), better.event_id
         ) as better_no,
         row_number() over (
             partition by better.event_id, lesser.source
             order by
                 greatest(lesser.occurred_at, better.occurred_at) - least(lesser.occurred_at, better.occurred_at) asc,
-                (lesser.event_id = better.event_id) desc, lesser.occurred_at asc, lesser.event_id asc
+                (lesser.event_id = better.event_id) desc, (lesser.unit_ref is distinct from better.unit_ref) asc,
+                lesser.occurred_at asc, convert_to(coalesce(lesser.unit_name, ''), 'UTF8') asc, lesser.event_id asc
         ) as lesser_no
     from lessers as lesser
     inner join shared as better
