@@ -137,6 +137,7 @@ SAID = [
     ("broker", kombu.exceptions.OperationalError("refused\nno more"), Retryable, "here cannot be reached: refused"),
     ("broker", KeyError("No such transport: x"), Refused, "MINHU_BROKER_URL: 'No such transport: x'"),
     ("connect", psycopg_pool.PoolTimeout("none in 10 s"), Retryable, "the access log is busy; try again in a moment"),
+    ("unbroken", psycopg.OperationalError("no host"), Retryable, "restarted meanwhile"),
     (
         "session",
         psycopg.errors.InvalidAuthorizationSpecification("this session is unknown here\nCONTEXT: more"),

@@ -131,11 +131,24 @@ def lock(connection: psycopg.Connection, name: str, *, is_shared: bool = False) 
 
 
 @contextmanager
-def held(settings: Settings, name: str, *, is_shared: bool = False) -> Iterator[None]:
-    """Holds the lock ``name`` on a connection of its own: it outlives other transactions and dies with the process."""
+def held(settings: Settings, name: str, *, is_shared: bool = False) -> Iterator[psycopg.Connection]:
+    """Holds the lock ``name`` on a connection of its own: it outlives other transactions and dies with the process.
+
+    Yields that connection, for `assert_unbroken`.
+    """
     with connect(settings) as keeper:
         lock(keeper, name, is_shared=is_shared)
-        yield
+        yield keeper
+
+
+def assert_unbroken(keeper: psycopg.Connection) -> None:
+    """Raises Retryable where the server broke off since ``keeper`` was opened.
+
+    A crash empties unlogged tables, and whoever connects anew computes with what is left without an error. To be asked
+    once the connection is open on which the results are read: what breaks off later breaks that one too.
+    """
+    with foreign.told("unbroken"):
+        keeper.execute("select 1")
 
 
 def act(connection: psycopg.Connection, name: str, given: dict[str, object]) -> int:

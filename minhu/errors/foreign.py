@@ -219,6 +219,13 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("psycopg_pool.PoolTimeout", Retryable, "{what} is busy; try again in a moment"),
         Row("psycopg.OperationalError", Retryable, "{what} cannot be reached: {line}"),
     ),
+    "unbroken": (
+        Row(
+            "psycopg.OperationalError",
+            Retryable,
+            "the database was restarted meanwhile: what was computed may lack rows, and nothing was changed; try again",
+        ),
+    ),
     "session": (Row("psycopg.errors.InvalidAuthorizationSpecification", NotSignedIn, "{line}"),),
     "sign in": (Row("psycopg.OperationalError", Refused, "the server does not let {name!r} in: {line}"),),
     "copy": (  # the server's own words quote the row

@@ -152,13 +152,14 @@ def score(settings: Settings, period: str, scheme_id: str | None = None) -> Scor
 
 
 def _score(settings: Settings, wanted: Period, scheme_id: str | None) -> ScoreResult:
-    with database.held(settings, database.LOCK_BUILD):
+    with database.held(settings, database.LOCK_BUILD) as held:
         with database.connect(settings) as connection:
             run = _choose(connection, wanted, scheme_id)
         computed = dbt.run(settings, "tag:scoring", run.variables)
         if not computed.is_ok:
             raise Refused(f"scoring {wanted.text} failed and changed nothing: {computed.complaint}")
         with database.connect(settings) as connection:
+            database.assert_unbroken(held)
             for table in RESULTS:  # anew, though it be the same: from now on it is a score of its own time
                 replace_rows(connection, table, OF_RUN, parameters=run.key, keeps_same=False)
             write_law(connection, run.scheme, run.period)

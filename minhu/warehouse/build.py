@@ -99,7 +99,10 @@ def _build(settings: Settings, full_refresh: bool) -> BuildResult:
     steps = Steps()
     with steps.of("configuration"):
         version = config.sync(settings)
-    with database.held(settings, database.LOCK_BUILD), database.connect(settings, autocommit=True) as keeper:
+    with (
+        database.held(settings, database.LOCK_BUILD) as held,
+        database.connect(settings, autocommit=True) as keeper,
+    ):
         with steps.of("statistics"):
             analyze_changed(keeper, "staging", "restricted", "config")
         with database.connect(settings) as connection, steps.of("choose"):
@@ -121,6 +124,7 @@ def _build(settings: Settings, full_refresh: bool) -> BuildResult:
             failure = BuildInterrupted if run.is_outage else BuildFailed
             raise failure(f"build {build_id} failed and changed nothing: {run.complaint}")
         with database.connect(settings) as connection:
+            database.assert_unbroken(held)
             with steps.of("counts"), aggregate.kept_in_step(connection, build_id, anew=full_refresh):
                 with steps.of("apply"):
                     connection.execute(_LOOK_UP)
@@ -147,6 +151,7 @@ def _choose(connection: psycopg.Connection, version: int, full_refresh: bool) ->
         "update audit.build set status = 'failed', message = 'ended before it finished', finished_at ="
         " clock_timestamp() where status = 'running'"
     )
+    connection.execute(_FORGET_WHAT_A_CRASH_EMPTIED)
     last = database.one(
         connection,
         "select max(config_version) from audit.build where status = 'succeeded' and build_id ="
@@ -176,6 +181,16 @@ def _touch(connection: psycopg.Connection, build_id: int, last: int | None, vers
     connection.execute("update audit.build set touched_cases = %s where build_id = %s", [touched, build_id])
     resume.mark(connection, build_id)
 
+
+# A crash of the server empties unlogged tables, and what the failed build computed after it lacks rows: it is no build
+# to continue. Its list of cases tells of that: nothing but a build writes it, and this one has not yet.
+_FORGET_WHAT_A_CRASH_EMPTIED = """
+update audit.build set fingerprint = null
+where
+    status = 'failed' and fingerprint is not null
+    and build_id = (select max(build_id) from audit.build)
+    and touched_cases is distinct from (select count(*) from build.touched_case where is_rebuilt)
+"""
 
 # A day's rows are few among those of years. At PostgreSQL's 4 the planner reads whole tables rather than look them up.
 _LOOK_UP = "set local random_page_cost = 1.1"

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from minhu import database
-from minhu.errors import Refused
+from minhu.errors import Refused, Retryable
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse import build as build_module
 from minhu.warehouse.build import BuildFailed, BuildInterrupted, build
@@ -177,6 +177,47 @@ def test_a_build_that_failed_after_its_last_node_only_applies(city, monkeypatch)
     result = build(city)
     assert result.reused > 40 and nodes(city, result.build_id, *PASSED) == set()
     assert query(city, "select case_no from mart.fct_case") == [("1",)]
+
+
+def crash(city):
+    """What becomes of a database whose server crashes: nobody's connection stands, unlogged tables are empty."""
+    with database.connect(city, autocommit=True) as server:
+        server.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
+            " and pid <> pg_backend_pid()"
+        )
+        unlogged = server.execute(
+            "select oid::regclass::text from pg_class where relpersistence = 'u' and relkind = 'r'"
+        )
+        for (table,) in unlogged.fetchall():
+            server.execute(f"truncate {table}")
+
+
+@pytest.mark.parametrize("when", ["before the models", "after the models"])
+def test_a_crash_between_two_steps_loses_no_row(city, monkeypatch, when):
+    """Nothing runs just then that would fail; what comes after connects anew, and finds empty tables."""
+    load(city, "cases", [case(1)])
+    build(city)
+    load(city, "cases", [case(2), case(3)], day=13)
+    real = build_module.dbt.run
+
+    def run(*given, **how):
+        if when == "before the models":
+            crash(city)
+        done = real(*given, **how)
+        if when == "after the models":
+            crash(city)
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(build_module.dbt, "run", run)
+        with pytest.raises(Retryable, match="restarted meanwhile"):
+            build(city)
+    assert query(city, "select case_no from mart.fct_case") == [("1",)]
+    again = build(city)
+    assert (again.taken, again.touched_cases, again.reused) == (1, 2, 0), "what was computed after it is worth nothing"
+    assert query(city, "select case_no from mart.fct_case order by 1") == [("1",), ("2",), ("3",)]
+    same_anew(city, lambda: facts(city))
 
 
 KILLER = """
