@@ -27,17 +27,17 @@ $$;
 comment on function portal.waits is
 'How long until somebody of this name, from this address, may try again; null or negative: at once.';
 
-create function portal.failed(name_hash bytea, address_hash bytea) returns void
+create function portal.note_failure(name_hash bytea, address_hash bytea) returns void
 language sql security definer set search_path = pg_catalog, pg_temp as $$
     delete from portal.failure where failed_at < clock_timestamp() - interval '1 day';
-    insert into portal.failure (of_hash) values (failed.name_hash), (failed.address_hash);
+    insert into portal.failure (of_hash) values (note_failure.name_hash), (note_failure.address_hash);
 $$;
-comment on function portal.failed is 'Keeps in mind that a password was wrong.';
+comment on function portal.note_failure is 'Keeps in mind that a password was wrong.';
 
-create function portal.succeeded(name_hash bytea) returns void
+create function portal.forget_failures(name_hash bytea) returns void
 language sql security definer set search_path = pg_catalog, pg_temp as $$
-    delete from portal.failure where failure.of_hash = succeeded.name_hash
+    delete from portal.failure where failure.of_hash = forget_failures.name_hash
 $$;
-comment on function portal.succeeded is 'Forgets the failures of a name, of an address none.';
+comment on function portal.forget_failures is 'Forgets the failures of a name, of an address none.';
 
-grant execute on function portal.waits, portal.failed, portal.succeeded to minhu_signin;
+grant execute on function portal.waits, portal.note_failure, portal.forget_failures to minhu_signin;

@@ -159,6 +159,8 @@ ACT = Kind(  # what a login may call; the name of the function
         "take_bundle": ("取出审计包", "take bundles"),
         "open_session": ("开启门户会话", "open sessions of the portal"),
         "end_session": ("结束门户会话", "end sessions of the portal"),
+        "note_failure": ("记录登录失败", "note wrong passwords"),
+        "forget_failures": ("清除登录失败", "forget wrong passwords"),
         "begin": ("以门户会话行事", "act in a session of the portal"),
         "describe": ("写列注释", "describe columns"),
         "score_feeds": ("数据质量评分", "score feeds"),

@@ -87,7 +87,7 @@ class Desk:
             people.prove(at_the_door, name, password)
         except Refused:
             with database.connect(at_the_door) as connection:
-                connection.execute("select portal.failed(%s, %s)", who)
+                connection.execute("select portal.note_failure(%s, %s)", who)
             raise
         groups = people.groups_of(at_the_door, name)
         group = next((one for one in GROUPS if one in groups), None)
@@ -95,7 +95,7 @@ class Desk:
             raise Refused(f"there are no pages for {', '.join(sorted(groups)) or 'a login of no group'}")
         session = Session(group, secrets.token_urlsafe(32))
         with database.connect(at_the_door) as connection:
-            connection.execute("select portal.succeeded(%s)", who[:1])
+            connection.execute("select portal.forget_failures(%s)", who[:1])
             connection.execute("select portal.open_session(%s, %s, %s)", [name, _hash(session.token), LASTS])
         return session
 

@@ -319,7 +319,7 @@ def test_who_opens_sessions_does_nothing_else(city, logins):
             " and has_function_privilege('portal_signin', oid, 'execute')"
             " and has_schema_privilege('portal_signin', pronamespace, 'usage')"
         ).fetchall()
-    acts = ("open_session", "end_session", "waits", "failed", "succeeded")
+    acts = ("open_session", "end_session", "waits", "note_failure", "forget_failures")
     assert {what for (what,) in may} == {f"calls portal.{act}" for act in acts}
     with database.connect(logins["signin"], autocommit=True) as signin:
         for login, token, lasts, told in (
