@@ -7,6 +7,7 @@ makes (SameSite=Strict), and a POST says the origin it comes from.
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -45,7 +46,12 @@ def application(desk: Desk) -> Starlette:
             Mount("/static", StaticFiles(directory=STATIC), name="static"),
         ],
         middleware=[Middleware(GZipMiddleware), Middleware(WithHeaders), Middleware(OnlyOurForms)],
-        exception_handlers={MinhuError: _refused, 404: _not_there},
+        exception_handlers={
+            MinhuError: _refused,
+            InsufficientPrivilege: _not_allowed,
+            ReadOnlySqlTransaction: _not_allowed,
+            404: _not_there,
+        },
     )
     app.state.desk = desk
     return app
@@ -96,6 +102,11 @@ def _refused(request: Request, error: Exception) -> Response:
         answer.delete_cookie(pages.COOKIE)
         return answer
     return page(request, "refused.html", 503 if isinstance(error, Retryable) else 400, title="没有办到", why=str(error))
+
+
+def _not_allowed(request: Request, error: Exception) -> Response:
+    """The database's own words name its tables: they are of no use to a reader."""
+    return page(request, "refused.html", 403, title="不能查看", why="您所在的用户组不能查看这一页。")
 
 
 def _not_there(request: Request, error: Exception) -> Response:

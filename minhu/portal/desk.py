@@ -9,8 +9,9 @@ import hmac
 import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 from minhu import database
 from minhu.database import logins, people
@@ -115,9 +116,14 @@ class Desk:
             return Person(login, session.group, tuple(unit for (unit,) in speaks))
 
     def _as(self, group: str) -> Settings:
-        there = make_url(database.url(self.settings)).set(username=self._login(group), password=self._password(group))
+        there = self._there.set(username=self._login(group), password=self._password(group))
         at = there.render_as_string(hide_password=False)
         return replace(self.settings, database_url=at, asker=None)
+
+    @cached_property
+    def _there(self) -> URL:
+        """Asked once: to find the embedded server takes longer than a page, and it keeps its port."""
+        return make_url(database.url(self.settings))
 
     def _login(self, group: str) -> str:
         return f"{self.prefix}{group}"

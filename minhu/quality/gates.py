@@ -18,6 +18,7 @@ from psycopg import sql
 
 from minhu import database
 from minhu.database.analyze import analyze_changed
+from minhu.database.beside import beside
 from minhu.errors import Refused, foreign
 from minhu.privacy.line import mask_line
 from minhu.quality import failing, gx, register, results
@@ -52,7 +53,7 @@ def judge_arrivals(settings: Settings, *, root: Path = ROOT, progress: Progress 
         subject = ", ".join(days)
         run_id = results.start_run(connection, "arrival", subject)
         tell(f"measuring {len(kinds)} batches")
-        with gx.read_ahead(), database.connect(settings, autocommit=True) as keeper:
+        with beside(gx.engine, "great_expectations"), database.connect(settings, autocommit=True) as keeper:
             analyze_changed(keeper, "staging")  # of rows that were just loaded the planner knows nothing
             measure(settings, list(kinds))
         tell(f"judging them by {len(rules)} rules")

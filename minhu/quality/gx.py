@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,17 +76,6 @@ def engine() -> Any:
         import great_expectations
 
         return great_expectations
-
-
-@contextmanager
-def read_ahead() -> Iterator[None]:
-    """Imports it beside whatever the caller has the database do."""
-    reader = threading.Thread(target=engine, name="great_expectations")
-    reader.start()
-    try:
-        yield
-    finally:
-        reader.join()
 
 
 @contextmanager

@@ -21,6 +21,7 @@ import psycopg
 
 from minhu import config, database, lineage
 from minhu.database.analyze import analyze_changed, tell_changes
+from minhu.database.beside import beside
 from minhu.errors import Refused, Retryable
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.settings import Settings
@@ -110,7 +111,7 @@ def _build(settings: Settings, full_refresh: bool) -> BuildResult:
             if build_id is None:
                 return BuildResult(None)
             variables = {"build_id": build_id, "config_version": version}
-            with dbt.read_ahead(settings, variables):
+            with beside(lambda: dbt.manifest(settings, variables), "dbt"):  # the run need not wait for it
                 _touch(connection, build_id, last, version, full_refresh)
                 done = resume.take_over(connection, build_id)
         with database.connect(settings, autocommit=True) as notes, steps.of("models"):

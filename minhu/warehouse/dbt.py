@@ -154,22 +154,6 @@ def _left_to_do(listed: Iterable[str], done: Collection[str]) -> set[str]:
     return {one for one in ids if one.startswith(("model.", "test.")) and _name(one) not in done}
 
 
-@contextmanager
-def read_ahead(settings: Settings, variables: Mapping[str, object]) -> Iterator[None]:
-    """Reads the project beside whatever the caller does; a later `run` need not wait."""
-
-    def read() -> None:
-        with suppress(Exception):  # the run will say what is wrong
-            manifest(settings, variables)
-
-    reader = threading.Thread(target=read, name="dbt")
-    reader.start()
-    try:
-        yield
-    finally:
-        reader.join()
-
-
 def code_hash() -> str:
     """What decides over the tables of a run: versions of dbt and of us, a hash of the files of the dbt project."""
     files = (path for path in PROJECT.rglob("*") if path.suffix in (".sql", ".yml", ".csv"))

@@ -98,7 +98,7 @@ def ends(server: Server) -> datetime | None:
     """When its certificate ends; None where it has no TLS, or does not answer."""
     shown = ssl.create_default_context()
     shown.check_hostname, shown.verify_mode = False, ssl.CERT_NONE  # it is looked at; nothing is entrusted to it
-    with suppress(OSError, smtplib.SMTPException):
+    with suppress(OSError, smtplib.SMTPException, ValueError):  # the last: a certificate, or a name, that is none
         content = _shown_by(server, shown)
         return x509.load_der_x509_certificate(content).not_valid_after_utc if content else None
     return None

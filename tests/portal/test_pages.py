@@ -118,6 +118,13 @@ def test_the_scores_are_those_that_were_published(browser, house, group):
     assert shown == dict(published) and len(shown) == 2
 
 
+def test_who_may_not_see_a_page_is_told_so_and_nothing_of_the_database(browser, house):
+    browser.sign_in(*house.credentials("bi"))
+    answer = browser.get(SCORES)
+    assert answer.status_code == 403
+    assert "不能查看" in words(read(answer)) and "permission" not in answer.text
+
+
 def test_the_front_page_leads_to_what_is_published(evaluator):
     page = read(evaluator.get("/"))
     [link] = page.xpath("//table//a/@href")

@@ -24,9 +24,6 @@ import zxingcpp
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
 from click.testing import CliRunner
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from PIL import Image
 
 from minhu import database
@@ -50,6 +47,7 @@ from tests.publish.authority import Authority
 from tests.publish.city import UNWITNESSED, declare, login, rows
 from tests.publish.forging import write_hashes_anew, write_the_log_anew
 from tests.sources.web import Answer, Web
+from tests.tls import self_signed
 
 MONTH = "2026-10"
 PASSWORD, KEY = "Geheim-7391", "Schluessel-5520"
@@ -74,28 +72,9 @@ class Post(Controller):
     """A mail server with STARTTLS and a password."""
 
     def __init__(self, letters, folder):
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(1)
-            .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
-            .not_valid_after(datetime.now(UTC) + timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        self.root = folder / "mail-root.pem"
-        self.root.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        (folder / "mail-key.pem").write_bytes(private)
+        self.root = self_signed("localhost", datetime.now(UTC) + timedelta(days=1), folder / "mail.pem")
         self.closed = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.closed.load_cert_chain(self.root, folder / "mail-key.pem")
+        self.closed.load_cert_chain(self.root)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]

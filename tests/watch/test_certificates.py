@@ -7,20 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 import yaml
 from aiosmtpd.controller import Controller
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from psycopg import conninfo
 
 from minhu.settings import PROJECT_ROOT, Settings
 from minhu.watch import certificates
 from minhu.watch.certificates import EVERY, SOON, Server, ends, of_certificates, servers
 from minhu.watch.incidents import incidents, look
+from tests.tls import self_signed
 
 END = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
 
@@ -28,23 +25,7 @@ END = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory) -> ssl.SSLContext:
     """A context of servers whose certificate ends at END."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "city.example")])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(END - timedelta(days=9000))
-        .not_valid_after(END)
-        .sign(key, hashes.SHA256())
-    )
-    file: Path = tmp_path_factory.mktemp("tls") / "server.pem"
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
+    file = self_signed("city.example", END, tmp_path_factory.mktemp("tls") / "server.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     return context
