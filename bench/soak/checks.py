@@ -263,9 +263,15 @@ def _of_citizens(lived: Lived) -> list[Check]:
     written = {str(path.relative_to(world.settings.home)): path.read_bytes() for path in logs(world.settings)}
     written["told"] = "\n".join(told).encode()
     found = [name for name, of in written.items() if known & numbers_in(of) or PLANTED[1].encode() in of]
+    some = world.plan.cases * world.plan.days // 4
     [(quoted,)] = world.rows("select count(*) from audit.attempt where reason like '%%' || %s || '%%'", PLANTED[1])
     return [
-        Check("numbers of citizens in the files", "500 at least", f"{len(lived.numbers):,}", len(lived.numbers) >= 500),
+        Check(
+            "numbers of citizens in the files",
+            f"{some:,} at least",
+            f"{len(lived.numbers):,}",
+            len(lived.numbers) >= some,
+        ),
         Check("logs of tasks, services and server", "20 at least", f"{len(written) - 1}", len(written) > 20),
         _is("logs and messages with a citizen in them", 0, len(found), _named(found)),
         _is("reasons that quote what was not read", 0, quoted),

@@ -165,7 +165,8 @@ class Airflow:
         import jwt  # here: it takes a while, and most commands ask Airflow nothing
 
         now = int(time.time())
-        claims = {"sub": ACCOUNT, "aud": "apache-airflow", "iat": now, "nbf": now, "exp": now + TOKEN_LIVES}
+        since = now - TOKEN_LIVES  # the server's clock may be behind ours: the keeper is there to tell of that
+        claims = {"sub": ACCOUNT, "aud": "apache-airflow", "iat": since, "nbf": since, "exp": now + TOKEN_LIVES}
         return jwt.encode(claims, self.signs_with, "HS512")
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
+import jwt
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -20,10 +21,11 @@ from minhu.cli import minhu
 from minhu.config import sync
 from minhu.config.city import City
 from minhu.declaration import read_declaration
-from minhu.errors import BadDelivery
+from minhu.errors import BadDelivery, Refused
 from minhu.load import load_delivery
 from minhu.notify.web import cut
 from minhu.publish import close
+from minhu.services.airflow_api import Airflow
 from minhu.settings import Settings
 from minhu.warehouse.build import build
 from minhu.watch import keeper
@@ -436,6 +438,21 @@ def test_the_keeper_looks_and_tells_and_a_silent_scheduler_is_one_of_the_faults(
     assert {one.kind for one in incidents(city)} == {"missing", "run_failed"}
     silent["scheduler"] = ("unhealthy", heard)
     assert keeper.once(city)[0] == "incidents: 1 opened, 0 closed", "what cannot be asked for now is not mended"
+
+
+def test_that_airflow_lets_the_keeper_in_no_longer_keeps_no_other_fault_from_being_told(city, letters, monkeypatch):
+    def refuse(*_):
+        raise Refused("Airflow answered 403: Invalid JWT token")
+
+    monkeypatch.setattr("minhu.watch.keeper.services.airflow", lambda _: type("A", (), {"health": refuse})())
+    assert keeper.once(city)[0] == "incidents: 3 opened, 0 closed"
+    assert {one.kind for one in incidents(city)} == {"missing", "airflow_silent"}
+
+
+def test_a_token_is_good_for_a_server_whose_clock_is_behind():
+    claims = jwt.decode(Airflow("http://127.0.0.1:1", "k" * 64)._token(), options={"verify_signature": False})
+    behind = datetime.now(UTC).timestamp() - 90
+    assert max(claims["iat"], claims["nbf"]) <= behind < claims["exp"]
 
 
 def test_what_stands_on_another_machine_is_closed_there(city, now, tmp_path):
