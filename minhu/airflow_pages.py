@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from html import escape
 
-from psycopg.rows import dict_row
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -19,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from minhu import database
 from minhu.glossary.delivered import BATCH_STATUS, BUILD_STATUS, BUILD_STEP, DELIVERY_STATE
 from minhu.settings import Settings
+from minhu.warehouse import accounts
 from minhu.warehouse.deliveries import Delivery, read
 from minhu.watch.faults import of_deliveries
 
@@ -61,12 +61,8 @@ def feed(request: Request) -> HTMLResponse:
         found = [
             one for one in read(connection, yesterday - timedelta(days=DAYS - 1), yesterday) if one.feed_code == code
         ]
-        with connection.cursor(row_factory=dict_row) as cursor:
-            batches = cursor.execute(_BATCHES, [code]).fetchall()
-            named = cursor.execute(
-                "select feed_name from mart.dim_feed where feed_code = %s limit 1", [code]
-            ).fetchone()
-    name = named["feed_name"] if named else code
+        batches = accounts.batches(connection, code)
+        name = accounts.feed_name(connection, code)
     mends = {(one.kind, one.on_date): one.mend for one in of_deliveries(found)}
     days = [_day(one, mends.get((one.state, one.business_date)), settings) for one in sorted(found, key=_newest_first)]
     told = [
@@ -87,8 +83,8 @@ def feed(request: Request) -> HTMLResponse:
 def builds(request: Request) -> HTMLResponse:
     """The last builds: what became of each, how long its steps took, and why one failed."""
     settings = Settings.from_env()
-    with database.connect(settings) as connection, connection.cursor(row_factory=dict_row) as cursor:
-        rows = [_build(row, settings) for row in cursor.execute(_BUILDS).fetchall()]
+    with database.connect(settings) as connection:
+        rows = [_build(row, settings) for row in accounts.builds(connection)]
     heads = ("构建", "状态", "开始", "用时", "批次", "工单", "各步用时", "说明")
     told = ["<h1>构建</h1>", _table(heads, rows, "还没有构建"), '<p><a href="data_docs/">质量报告</a></p>']
     return _page("构建", told)
@@ -139,26 +135,6 @@ def _build(row: dict, settings: Settings) -> Row:
 
 
 _COUNTED = ("received_rows", "staged_rows", "rejected_rows", "duplicate_rows")
-_BATCHES = """
-select batch_id, business_date, delivery, source_name, received_rows, staged_rows, rejected_rows, duplicate_rows,
-    status, reason
-from audit.batch
-where feed_code = %s and status <> 'superseded'
-order by business_date desc, batch_id desc
-limit 60
-"""
-_BUILDS = """
-select build.build_id, build.status, build.started_at, build.touched_cases, build.message,
-    extract(epoch from build.finished_at - build.started_at)::float as seconds,
-    (select count(*) from audit.build_batch as taken where taken.build_id = build.build_id) as batches,
-    (
-        select array_agg(jsonb_build_array(spent.step, spent.seconds) order by spent.step_no)
-        from audit.build_step as spent where spent.build_id = build.build_id
-    ) as steps
-from audit.build
-order by build.build_id desc
-limit 20
-"""
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[Row], nothing: str) -> str:

@@ -18,10 +18,10 @@ from tests.test_house import tracked
 CODES = {code for kind in KINDS.values() for code in kind}
 CHINESE = re.compile("[\u4e00-\u9fff]")
 OF_SEVERAL_MEANINGS = set(
-    "accepted after_end after_void arrival batches before_dispatch bulletin city close closed_again counted day "
-    "extension_asked_late extension_request_not_told failed held hold hotline landed_file late loaded merged no "
-    "peer_group points publication reason refused rejected rejected_rows report review_back_before_close revision "
-    "steps superseded take tombstone unit unreachable withdrawn".split()
+    "accepted after_end after_void arrival batches before_dispatch bulletin city close closed_again content "
+    "counted day decision extension_asked_late extension_request_not_told failed held hold hotline landed_file "
+    "late loaded merged no peer_group points publication reason refused rejected rejected_rows report "
+    "review_back_before_close revision steps superseded take title tombstone unit unreachable withdrawn".split()
 )
 """Codes that mean something else in another kind. Every other code is said alike wherever it stands."""
 NARROWER = {

@@ -19,6 +19,7 @@ FREE_TEXT = ("statement", "reason")
 
 CODES = ("grounds_code", "reason_code")
 APPEALS = ("file_appeal", "decide_appeal")
+MOMENTS = ("dispatched_at", "found_at")
 
 
 def case_id(feed_code: str, case_no: str) -> str:
@@ -61,11 +62,10 @@ def _call(connection: psycopg.Connection, act: str, given: dict[str, object]) ->
         arguments["unit_code"] = _own_unit(connection)
     if act in APPEALS:
         arguments |= {name: _code(str(arguments[name])) for name in CODES if name in arguments}
-    at = arguments.get("dispatched_at")
-    if isinstance(at, datetime) and at.tzinfo is None:  # as the exports tell it: the city's time
-        arguments["dispatched_at"] = database.one(
-            connection, "select %s::timestamp at time zone mart.city_zone()", [at]
-        )[0]
+    for name in MOMENTS:
+        at = arguments.get(name)
+        if isinstance(at, datetime) and at.tzinfo is None:  # as the exports tell it: the city's time
+            arguments[name] = database.one(connection, "select %s::timestamp at time zone mart.city_zone()", [at])[0]
     arguments |= {name: mask_line(str(arguments[name])) for name in FREE_TEXT if name in arguments}
     arguments |= _indicators(connection, arguments)
     try:

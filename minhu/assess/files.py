@@ -1,11 +1,11 @@
-"""Files that people write for entry: a CSV with one act per row, its header in Chinese or by our names."""
+"""What people enter: a CSV with one act per row, its header in Chinese or by our names; or the fields of a form."""
 
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -80,6 +80,19 @@ def _row(text: str) -> str:
     return text
 
 
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text.replace("/", "-"))
+    except ValueError:
+        raise ValueError("is no day; write 2026-12-31") from None
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,17}", text, re.ASCII):
+        raise ValueError("is no number; write digits alone")
+    return int(text)
+
+
 def _points(text: str) -> Decimal:
     try:
         return Decimal(text)
@@ -119,6 +132,70 @@ LAYOUTS = {
         Column("evidence_ref"),
     ),
 }
+
+
+FORMS = LAYOUTS | {
+    "exclude": (
+        Column("feed_code", _code),
+        Column("case_no"),
+        Column("assignment_id", _code, is_required=False),
+        Column("indicator_codes", _codes, is_required=False),
+        Column("reason_code", _code),
+        Column("reason"),
+        Column("evidence_ref", is_required=False),
+    ),
+    "enter_violation": (
+        Column("unit_code", _code),
+        Column("violation_code", _code),
+        Column("found_at", _moment),
+        Column("feed_code", _code, is_required=False),
+        Column("case_no", is_required=False),
+        Column("reason"),
+        Column("evidence_ref", is_required=False),
+    ),
+    "waive": (
+        Column("rule_id", _code),
+        Column("feed_code", _code, is_required=False),
+        Column("scheme_id", _code, is_required=False),
+        Column("period", _period, is_required=False),
+        Column("expires_on", _day),
+        Column("reason"),
+    ),
+    "decide_appeal": (
+        Column("appeal_id", _whole),
+        Column("decision", _code),
+        Column("reason_code", _code),
+        Column("reason"),
+        Column("from_revision", _whole, is_required=False),
+    ),
+    "withdraw_appeal": (Column("appeal_id", _whole), Column("reason")),
+    "approve": (
+        Column("subject_kind", _code),
+        Column("subject_id", _code),
+        Column("verdict", _code),
+        Column("content_hash", _code, is_required=False),
+        Column("reason"),
+    ),
+    "release_batch": (Column("batch_id", _whole), Column("reason")),
+}
+"""What can be entered one by one: the fields of each act's form."""
+
+
+def read_form(act: str, fields: Mapping[str, str]) -> dict[str, object]:
+    """The arguments of ``act`` from a form's fields, blank ones left out. Raises Refused with all that is wrong."""
+    row, problems = {}, []
+    for column in FORMS[act]:
+        text = fields.get(column.name, "").strip()
+        if text:
+            try:
+                row[column.name] = column.read(text)
+            except ValueError as error:
+                problems.append(f"{column.name_zh} {error}")
+        elif column.is_required:
+            problems.append(f"{column.name_zh} is blank; it must be filled")
+    if problems:
+        raise Refused("; ".join(problems))
+    return row
 
 
 def read_rows(act: str, path: Path) -> tuple[list[tuple[int, dict]], list[Problem]]:

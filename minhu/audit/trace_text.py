@@ -12,21 +12,15 @@ from minhu.schemes.words import limit, moment
 
 def render_trace(found: Trace) -> str:
     """The whole trace. Every step names the batch and the data row (header not counted) it was read from."""
-    parts = (
-        ("一、工单", _case),
-        ("二、送达文件与批次", _batches),
-        ("三、记录版本", _versions),
-        ("四、办理事件", _events),
-        ("五、派单与时限", _assignments),
-        ("六、回访", _callbacks),
-        ("七、申诉、剔除与认定", _decisions),
-        ("八、指标与得分", _indicators),
-        ("九、发布", _published),
-    )
     lines = [f"工单溯源 {found.feed_code} {found.case_no}（{found.case_id}）"]
-    for title, tell in parts:
-        lines += ["", title, *([f"  {line}" for line in tell(found)] or ["  无"])]
+    for title, told in sections(found):
+        lines += ["", title, *([f"  {line}" for line in told] or ["  无"])]
     return "\n".join(lines) + "\n"
+
+
+def sections(found: Trace) -> list[tuple[str, list[str]]]:
+    """The trace part by part: its title, its lines; a line that belongs to the one before begins with two blanks."""
+    return [(title, list(tell(found))) for title, tell in _PARTS]
 
 
 def _case(found: Trace) -> Iterator[str]:
@@ -214,3 +208,16 @@ def _place(row: dict, step: str = "") -> str:
 
 def _number(value: Decimal | None) -> str:
     return "—" if value is None else f"{value.normalize():f}"
+
+
+_PARTS = (
+    ("一、工单", _case),
+    ("二、送达文件与批次", _batches),
+    ("三、记录版本", _versions),
+    ("四、办理事件", _events),
+    ("五、派单与时限", _assignments),
+    ("六、回访", _callbacks),
+    ("七、申诉、剔除与认定", _decisions),
+    ("八、指标与得分", _indicators),
+    ("九、发布", _published),
+)

@@ -52,7 +52,7 @@ def add_login(
     that a login of the group ``unit`` speaks for. ``is_portal``: the portal's connections for people of that group use
     it; by itself it is nobody. ``connections``: how many sessions it has at a time; see `CONNECTIONS`.
     """
-    if is_portal and group in ("signin", "engineer"):
+    if is_portal and group == "signin":
         raise Refused(f"the portal has no pages for {group}: a login of it belongs to a group that reads or decides")
     if is_portal and unit is not None:
         raise Refused("a login of the portal speaks for no unit: whoever signs in does")

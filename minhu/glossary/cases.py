@@ -124,6 +124,9 @@ LEFT_OUT = Kind(  # why a row counts 0 of 0; hotlines and evaluators add codes o
         "mis_dispatched": ("错派", "dispatched to the wrong unit"),
     },
 )
+TEXT_OF_CASE = Kind(  # where a text of a case was written, beside its events
+    "text_of_case", {"title": ("标题", "title"), "content": ("内容", "content"), "callback": ("回访", "callback")}
+)
 TIME_PRECISION = Kind("time_precision", {"day": ("只到日", "to the day")})
 LOST_REASON = Kind(  # audit.event_version.lost_reason, and the anomalies that take an event off a clock
     "lost_reason",

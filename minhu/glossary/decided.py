@@ -171,6 +171,27 @@ ACT = Kind(  # what a login may call; the name of the function
         "end_sessions_in_the_way": ("终止占锁会话", "end sessions in the way"),
     },
 )
+SUBJECT_OF_APPROVAL = Kind(
+    "subject_of_approval",
+    {
+        "appeal": ("申诉", "appeal"),
+        "exclusion": ("剔除", "exclusion"),
+        "violation": ("效能督查认定", "violation found"),
+        "manual_point": ("人工计分", "points by hand"),
+        "closing": ("关账", "closing"),
+    },
+)
+GROUP = Kind(  # who a login belongs to
+    "group",
+    {
+        "evaluator": ("考评", "evaluator"),
+        "auditor": ("审计", "auditor"),
+        "unit": ("承办单位", "unit"),
+        "bi": ("数据分析", "analyst"),
+        "engineer": ("数据工程", "engineer"),
+        "signin": ("门户登录", "sign-in of the portal"),
+    },
+)
 SESSION_ENDED = Kind(  # why the keeper ended a session
     "session_ended",
     {

@@ -8,12 +8,10 @@ from html import escape
 from itertools import chain
 
 from minhu.paper.blocks import Block, Column, Cover, Figure, PageBreak, Row, Table, Text
-from minhu.paper.charts import Box, Dot, Drawing, Label, Line, Shape
 from minhu.paper.names import Names
+from minhu.paper.to_svg import as_svg
 
 TAGS = {"title": "h1", "heading": "h2", "subheading": "h3"}
-ANCHORS = {"left": "start", "middle": "middle", "right": "end"}
-POINT = 25.4 / 72
 STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
@@ -122,7 +120,7 @@ def _written(blocks: Sequence[Block], headings: int, names: Names) -> Iterator[s
             case Table():
                 yield from _table(block, names)
             case Figure(drawing):
-                yield f"<figure><div>{_svg(drawing)}</div><figcaption>{escape(drawing.alt)}</figcaption></figure>"
+                yield f"<figure><div>{as_svg(drawing)}</div><figcaption>{escape(drawing.alt)}</figcaption></figure>"
             case PageBreak():
                 yield "<hr>"
 
@@ -162,28 +160,3 @@ def _told(text: str, names: Names) -> str:
 def _classes(column: Column, text: str = "-") -> str:
     told = [column.align] * (column.align != "left") + ["nothing"] * (not text.strip())
     return f' class="{" ".join(told)}"' if told else ""
-
-
-def _svg(drawing: Drawing) -> str:
-    shapes = "".join(_shape(shape) for shape in drawing.shapes)
-    size = f"0 0 {_mm(drawing.width)} {_mm(drawing.height)}"
-    return f'<svg viewBox="{size}" role="img" aria-label="{escape(drawing.alt)}">{shapes}</svg>'
-
-
-def _shape(shape: Shape) -> str:
-    match shape:
-        case Box(x, y, width, height, colour):
-            return f'<rect x="{_mm(x)}" y="{_mm(y)}" width="{_mm(width)}" height="{_mm(height)}" fill="{colour}"/>'
-        case Line(x1, y1, x2, y2, colour, width):
-            ends = f'x1="{_mm(x1)}" y1="{_mm(y1)}" x2="{_mm(x2)}" y2="{_mm(y2)}"'
-            return f'<line {ends} stroke="{colour}" stroke-width="{_mm(width)}"/>'
-        case Dot(x, y, radius, colour):
-            return f'<circle cx="{_mm(x)}" cy="{_mm(y)}" r="{_mm(radius)}" fill="{colour}"/>'
-        case Label(x, y, text, size, anchor, colour):
-            place = f'x="{_mm(x)}" y="{_mm(y + size * POINT * 0.36)}"'
-            how = f'font-size="{_mm(size * POINT)}" text-anchor="{ANCHORS[anchor]}" fill="{colour}"'
-            return f"<text {place} {how}>{escape(text)}</text>"
-
-
-def _mm(length: float) -> str:
-    return f"{length:.2f}".rstrip("0").rstrip(".")

@@ -4,6 +4,8 @@ A page changes nothing but by a form that comes from ourselves: the cookie is se
 makes (SameSite=Strict), and a POST says the origin it comes from.
 """
 
+import logging
+import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,10 +20,40 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from minhu.errors import MinhuError, NotSignedIn, Retryable
-from minhu.portal import pages
+from minhu.portal.asking import COOKIE, NoPage, Page, asked
 from minhu.portal.desk import Desk
-from minhu.portal.pages import page
+from minhu.portal.pages import audit, cases, entry, feeds, help, home, inbox, quality, scores, units
+from minhu.portal.shown import BACK, language, page, path_of, said
 
+log = logging.getLogger("minhu.portal")
+
+READ, SEND = ("GET",), ("POST",)
+PAGES: tuple[tuple[str, Page, tuple[str, ...]], ...] = (
+    ("/", home.home, READ),
+    ("/scores", scores.releases, READ),
+    ("/scores/{scheme}/{period}", scores.scores, READ),
+    ("/scores/{scheme}/{period}/file", scores.file, READ),
+    ("/units", units.own, READ),
+    ("/units/{code}/{period}", units.unit, READ),
+    ("/cases", cases.find, READ),
+    ("/cases/{feed}/{case_no:path}", cases.case, READ + SEND),
+    ("/inbox", inbox.inbox, READ),
+    ("/inbox/do/{act}", inbox.decide, SEND),
+    ("/inbox/enter/{act}", inbox.enter, READ + SEND),
+    ("/feeds", feeds.feeds, READ),
+    ("/feeds/builds", feeds.builds, READ),
+    ("/feeds/{code}", feeds.feed, READ),
+    ("/quality", quality.quality, READ),
+    ("/audit", audit.audit, READ),
+    ("/audit/reconcile", audit.reconciled, READ),
+    ("/audit/trace", audit.trace, READ),
+    ("/audit/sample", audit.sample, READ),
+    ("/audit/report", audit.report, READ),
+    ("/audit/proof/{scheme}/{period}", audit.proof, READ),
+    ("/audit/access", audit.access, READ),
+    ("/help", help.help, READ),
+)
+"""Every page that needs somebody to have signed in."""
 STATIC = Path(__file__).parent / "static"
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self'; object-src 'none';"
@@ -39,18 +71,20 @@ def application(desk: Desk) -> Starlette:
     """The portal of one installation, whose logins ``desk.open`` has made."""
     app = Starlette(
         routes=[
-            Route("/", pages.home),
-            Route("/login", pages.login, methods=["GET", "POST"]),
-            Route("/logout", pages.logout, methods=["POST"]),
-            Route("/scores/{scheme}/{period}", pages.scores),
+            Route("/login", entry.login, methods=["GET", "POST"]),
+            Route("/logout", entry.logout, methods=["POST"]),
+            Route("/language", entry.change_language, methods=["POST"]),
+            *(Route(path, asked(one), methods=list(methods)) for path, one, methods in PAGES),
             Mount("/static", StaticFiles(directory=STATIC), name="static"),
         ],
         middleware=[Middleware(GZipMiddleware), Middleware(WithHeaders), Middleware(OnlyOurForms)],
         exception_handlers={
             MinhuError: _refused,
+            NoPage: _not_allowed,
             InsufficientPrivilege: _not_allowed,
             ReadOnlySqlTransaction: _not_allowed,
             404: _not_there,
+            Exception: _broken,
         },
     )
     app.state.desk = desk
@@ -98,16 +132,32 @@ class OnlyOurForms:
 
 def _refused(request: Request, error: Exception) -> Response:
     if isinstance(error, NotSignedIn):
-        answer = RedirectResponse(f"/login?{pages.BACK}={pages.path_of(request)}", 303)
-        answer.delete_cookie(pages.COOKIE)
+        answer = RedirectResponse(f"/login?{BACK}={path_of(request)}", 303)
+        answer.delete_cookie(COOKIE)
         return answer
-    return page(request, "refused.html", 503 if isinstance(error, Retryable) else 400, title="没有办到", why=str(error))
+    tell = said(language(request))
+    return _told(request, 503 if isinstance(error, Retryable) else 400, tell("没有办到"), str(error))
 
 
 def _not_allowed(request: Request, error: Exception) -> Response:
-    """The database's own words name its tables: they are of no use to a reader."""
-    return page(request, "refused.html", 403, title="不能查看", why="您所在的用户组不能查看这一页。")
+    """Where it was the database, its own words name its tables: they are of no use to a reader."""
+    tell = said(language(request))
+    return _told(request, 403, tell("不能查看"), tell("您所在的用户组不能查看这一页。"))
 
 
 def _not_there(request: Request, error: Exception) -> Response:
-    return page(request, "refused.html", 404, title="没有这一页", why="地址有误，或这一周期还没有结果。")
+    tell = said(language(request))
+    return _told(request, 404, tell("没有这一页"), tell("地址有误，或这一周期还没有结果。"))
+
+
+def _broken(request: Request, error: Exception) -> Response:
+    """Nothing of the error is shown: it stands in the log, under a number that whoever met it can tell."""
+    number, tell = secrets.token_hex(4), said(language(request))
+    log.error("%s %s broke, number %s", request.method, request.url.path, number, exc_info=error)
+    return _told(
+        request, 500, tell("程序出错"), tell("已记入日志，编号 {number}。请告知数据工程人员。").format(number=number)
+    )
+
+
+def _told(request: Request, status: int, title: str, why: str) -> Response:
+    return page(request, "refused.html", status, title=title, why=why)

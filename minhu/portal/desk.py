@@ -18,7 +18,7 @@ from minhu.database import logins, people
 from minhu.errors import NotSignedIn, Refused, Retryable
 from minhu.settings import Asker, Settings
 
-GROUPS = ("evaluator", "auditor", "unit", "bi")
+GROUPS = ("evaluator", "auditor", "unit", "engineer", "bi")
 """Whose pages there are. Who belongs to several comes as the first of these that he belongs to."""
 SIGNIN = "signin"
 LASTS = timedelta(hours=8)
@@ -48,11 +48,12 @@ class Session:
 
 @dataclass(frozen=True)
 class Person:
-    """Who has signed in. ``units``: the codes of those that he speaks for."""
+    """Who has signed in. ``units``: the codes of those that he speaks for; ``unit_names`` in the same order."""
 
     login: str
     group: str
     units: tuple[str, ...] = ()
+    unit_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,9 +112,10 @@ class Desk:
     def person(self, session: Session) -> Person:
         """Raises NotSignedIn where the session has ended."""
         with database.connect(self.asks(session)) as connection:
-            login = database.one(connection, "select assess.actor()")[0]
-            speaks = connection.execute("select assess.own_units() order by 1") if session.group == "unit" else ()
-            return Person(login, session.group, tuple(unit for (unit,) in speaks))
+            login = database.one(connection, "select portal.whoami()")[0]
+            speaks = connection.execute(_SPEAKS_FOR).fetchall() if session.group == "unit" else []
+        units, names = zip(*speaks, strict=True) if speaks else ((), ())
+        return Person(login, session.group, units, names)
 
     def _as(self, group: str) -> Settings:
         there = self._there.set(username=self._login(group), password=self._password(group))
@@ -131,6 +133,16 @@ class Desk:
     def _password(self, group: str) -> str:
         key = bytes.fromhex(self.settings.secret(KEY))
         return hmac.digest(key, self._login(group).encode(), hashlib.sha256).hex()
+
+
+_SPEAKS_FOR = """
+select distinct on (own.unit_code)
+    own.unit_code,
+    coalesce(named.unit_name, own.unit_code)
+from assess.own_units() as own (unit_code)
+left join mart.dim_unit as named on own.unit_code = named.unit_code
+order by own.unit_code, named.valid_from desc nulls last
+"""
 
 
 def _hash(text: str) -> bytes:

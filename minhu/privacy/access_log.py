@@ -38,6 +38,12 @@ def reading(
         yield connection
 
 
+def may_write(connection: psycopg.Connection) -> None:
+    """Lets a login that only reads record what it does. On a connection of the portal who asks has said he acts."""
+    if connection.read_only is None:
+        connection.read_only = False
+
+
 def record_owner_session(settings: Settings, why: str) -> None:
     """Records that somebody enters as the owner. Raises Refused without a reason, and for a login that is not he."""
     if not why.strip():
@@ -55,7 +61,7 @@ def record_owner_session(settings: Settings, why: str) -> None:
 def record_export(settings: Settings, about: str, why: str | None = None) -> int:
     """Records, for any login, that results leave the warehouse; returns the row's number. Commits before it returns."""
     with database.connect(settings) as connection:
-        connection.read_only = False  # a login that only reads records this all the same
+        may_write(connection)
         return database.act(connection, "audit.log_export", {"about": about, "why": why and mask_line(why)})
 
 

@@ -3,6 +3,7 @@
 from psycopg.rows import dict_row
 
 from minhu import database
+from minhu.privacy.access_log import may_write
 from minhu.privacy.line import mask_line
 from minhu.settings import Settings
 
@@ -14,9 +15,8 @@ def read_case(settings: Settings, feed_code: str, case_no: str, why: str) -> lis
     where there is no such case, and to a login that may not read it.
     """
     with database.connect(settings) as connection:
-        connection.read_only = False  # a login that only reads records this all the same
+        may_write(connection)
         asked: dict[str, object] = {"feed_code": feed_code, "case_no": case_no, "why": mask_line(why)}
         access_id = database.act(connection, "audit.ask_for_case", asked)
-        connection.commit()
-        with connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute("select * from audit.read_case(%s)", [access_id]).fetchall()
+    with database.connect(settings) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute("select * from audit.read_case(%s)", [access_id]).fetchall()

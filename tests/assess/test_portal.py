@@ -341,7 +341,6 @@ def test_logins_of_the_portal_are_made_as_said(city):
     with database.connect(city) as owner:
         for group, how, told in (
             ("signin", {"is_portal": True}, "no pages for signin"),
-            ("engineer", {"is_portal": True}, "no pages for engineer"),
             ("unit", {"is_portal": True, "unit": "D1"}, "speaks for no unit"),
             ("signin", {"unit": "D1"}, "speaks for one unit"),
         ):

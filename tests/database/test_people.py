@@ -120,8 +120,8 @@ def test_an_engineer_reads_what_holds_no_citizens_words_and_changes_nothing(city
                 engineer.execute(sql.SQL("select from {}").format(sql.Identifier(*table.split("."))))
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             engineer.execute("delete from audit.batch")
-    with database.connect(city) as owner, pytest.raises(Refused, match="no pages for engineer"):
-        add_login(owner, "pro_pages", "engineer", is_portal=True)
+    with database.connect(city) as owner, pytest.raises(Refused, match="no pages for signin"):
+        add_login(owner, "pro_pages", "signin", is_portal=True)
 
 
 def test_the_sessions_of_every_group_have_a_bound(city):

@@ -2,19 +2,22 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import httpx
 import pytest
 import sqlalchemy
 
 from minhu import database
+from minhu.config import sync
 from minhu.database import logins
 from minhu.portal.app import application
 from minhu.portal.desk import GROUPS, SIGNIN, Desk
 from minhu.publish import close, publish
 from minhu.settings import Settings
+from tests import given
 from tests.publish import city as world
 from tests.publish.city import UNWITNESSED, login
 
@@ -41,6 +44,8 @@ class Browser:
     def __init__(self, desk: Desk) -> None:
         self._app = application(desk)
         self._cookies = httpx.Cookies()
+        self.raises = True
+        """Whether what breaks inside breaks the test; else the page that tells so is answered."""
 
     def get(self, path: str, **how: object) -> httpx.Response:
         return asyncio.run(self._ask("GET", path, **how))
@@ -55,32 +60,58 @@ class Browser:
     def cookie(self) -> str | None:
         return self._cookies.get("minhu")
 
+    def speak(self, lang: str) -> None:
+        assert self.post("/language", {"lang": lang, "back": "/"}).status_code == 303
+
     async def _ask(self, method: str, path: str, **how: object) -> httpx.Response:
-        transport = httpx.ASGITransport(self._app, raise_app_exceptions=True)
+        transport = httpx.ASGITransport(self._app, raise_app_exceptions=self.raises)
         async with httpx.AsyncClient(transport=transport, base_url=ORIGIN, cookies=self._cookies) as client:
             answer = await client.request(method, path, **how)
             self._cookies = client.cookies
             return answer
 
 
+GROUP = ("evaluator", "auditor", "unit", "bi", "engineer")
+
+
+def people(city: Settings, prefix: str) -> dict[str, Settings]:
+    """A login of each group; the unit's speaks for U1."""
+    names = {"evaluator": "shen", "auditor": "wu", "unit": "u1", "bi": "bi", "engineer": "gao"}
+    return {
+        group: login(city, f"{prefix}_{names[group]}", group, unit="U1" if group == "unit" else None) for group in GROUP
+    }
+
+
+@contextmanager
+def opened(city: Settings, home: Path, prefix: str, known: dict[str, Settings]) -> Iterator[House]:
+    """The house with its desk open; the portal's logins are gone afterwards, since they belong to the whole server."""
+    city = replace(city, home=home)
+    desk = Desk(city, prefix=f"{prefix}_portal_")
+    desk.open()
+    yield House(city, known, desk)
+    with closing(database.connect(city, autocommit=True)) as owner:
+        for name in (*GROUPS, SIGNIN):
+            logins.drop_login(owner, f"{prefix}_portal_{name}")
+
+
 @pytest.fixture(scope="module")
 def house(scratch, tmp_path_factory) -> Iterator[House]:
     city = world.make(scratch, tmp_path_factory.mktemp("house"))
-    people = {
-        "evaluator": login(city, "house_shen", "evaluator"),
-        "auditor": login(city, "house_wu", "auditor"),
-        "unit": login(city, "house_u1", "unit", unit="U1"),
-        "bi": login(city, "house_bi", "bi"),
-    }
-    world.judge(people["evaluator"], close(city, MONTH))
+    known = people(city, "house")
+    world.judge(known["evaluator"], close(city, MONTH))
     publish(city, MONTH, why=UNWITNESSED)
-    city = replace(city, home=tmp_path_factory.mktemp("house-home"))
-    desk = Desk(city, prefix="house_portal_")
-    desk.open()
-    yield House(city, people, desk)
-    with closing(database.connect(city, autocommit=True)) as owner:
-        for name in (*GROUPS, SIGNIN):
-            logins.drop_login(owner, f"house_portal_{name}")
+    with opened(city, tmp_path_factory.mktemp("house-home"), "house", known) as made:
+        yield made
+
+
+@pytest.fixture
+def bare(scratch, tmp_path_factory) -> Iterator[House]:
+    """A city that has written its configuration, and nothing of which was ever sent."""
+    feeds = [given.feed("h1", deliveries=[given.CASES])]
+    city = scratch(given.config(tmp_path_factory.mktemp("bare") / "config", feeds, units=world.UNITS))
+    sync(city)
+    with opened(city, tmp_path_factory.mktemp("bare-home"), "bare", people(city, "bare")) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,16 +1,32 @@
 """Every page over HTTP, read with a parser: what it shows is what the database holds; what may not be is refused."""
 
+import csv
+import re
+from dataclasses import replace
 from decimal import Decimal
+from io import StringIO
+from types import SimpleNamespace
 
+import fastexcel
 import pytest
 from lxml import html
 
 from minhu import database
+from minhu.export.report import Group, Unit
 from minhu.portal.app import HEADERS
+from minhu.portal.pages.scores import View, _arranged
+from minhu.portal.shown import points
+from minhu.publish.stored_release import explain_release
+from minhu.warehouse.reconcile import reconcile
 from tests.portal.conftest import MONTH, Browser, House
 from tests.publish import city as world
 
 SCORES = f"/scores/linan/{MONTH}"
+UNIT, OTHER = f"/units/U1/{MONTH}", f"/units/U2/{MONTH}"
+NUMBER = world.case(5, "")["工单编号"]
+CASE = f"/cases/h1/{NUMBER}"
+TRACE, SAMPLE = f"/audit/trace?feed=h1&case={NUMBER}", f"/audit/sample?period={MONTH}&seed=x"
+PROOF = f"/audit/proof/linan/{MONTH}"
 
 
 def read(answer):
@@ -98,9 +114,60 @@ def test_every_answer_has_its_headers_and_asks_nothing_of_others(evaluator, path
     assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS
     if not path.startswith("/static"):
         assert answer.headers["cache-control"] == "no-store"
+
+
+ROOMS = {
+    "evaluator": {"/", "/scores", SCORES, UNIT, OTHER, "/cases", CASE, "/inbox", "/inbox/enter/exclude"}
+    | {"/inbox/enter/file_appeal", "/inbox/enter/waive", "/feeds", "/feeds/h1", "/quality", "/help"},
+    "auditor": {"/", "/scores", SCORES, UNIT, OTHER, "/cases", CASE, "/feeds", "/feeds/h1", "/feeds/builds", "/quality"}
+    | {"/audit", "/audit/reconcile", "/audit/access", TRACE, SAMPLE, PROOF, "/help"},
+    "unit": {"/", "/scores", SCORES, UNIT, "/cases", CASE, "/inbox", "/inbox/enter/file_appeal", "/help"},
+    "engineer": {"/", "/feeds", "/feeds/h1", "/feeds/builds", "/quality", "/help"},
+    "bi": {"/", "/help"},
+}
+EVERY = sorted(set().union(*ROOMS.values()))
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("group", ROOMS)
+def test_every_page_of_every_group_in_both_languages(browser, house, group, lang):
+    browser.sign_in(*house.credentials(group))
+    browser.speak(lang)
+    for path in EVERY:
+        answer = browser.get(path)
+        if path not in ROOMS[group]:
+            assert answer.status_code in (400, 403), path
+            continue
+        assert answer.status_code == 200, path
         page = read(answer)
+        assert page.get("lang") == ("en" if lang == "en" else "zh-CN")
+        assert len(page.xpath("//main//h1")) == 1
         assert page.xpath("//*[@style or @onclick] | //script | //style") == []
-        assert all(link.startswith("/") for link in page.xpath("//@src | //link/@href"))
+        assert all(link.startswith(("/", "?", "#")) for link in page.xpath("//@src | //@href | //@action")), path
+        identities = page.xpath("//@id")
+        assert len(identities) == len(set(identities)), path
+        fields = page.xpath("//main//input[not(@type='hidden')] | //main//select | //main//textarea")
+        labels = set(page.xpath("//label/@for"))
+        assert all(one.get("id") in labels or one.getparent().tag == "label" for one in fields), path
+
+
+def test_every_link_of_the_head_leads_somewhere(house):
+    for group in ROOMS:
+        browser = Browser(house.desk)
+        browser.sign_in(*house.credentials(group))
+        for path in read(browser.get("/")).xpath("//nav[@class='rooms']//a/@href"):
+            assert browser.get(path).status_code == 200, (group, path)
+
+
+def test_a_city_with_nothing_in_it_has_all_its_pages(bare):
+    """No build, no score, no batch: every page says so in words."""
+    for group in ROOMS:
+        browser = Browser(bare.desk)
+        assert browser.sign_in(*bare.credentials(group)).status_code == 303
+        for path in sorted(ROOMS[group] - {SCORES, UNIT, OTHER, CASE, TRACE, SAMPLE, PROOF, "/feeds/h1"}):
+            answer = browser.get(path)
+            assert answer.status_code == 200, (group, path)
+            assert "None" not in answer.text, (group, path)
 
 
 @pytest.mark.parametrize("group", ["evaluator", "auditor", "unit"])
@@ -108,7 +175,7 @@ def test_the_scores_are_those_that_were_published(browser, house, group):
     browser.sign_in(*house.credentials(group))
     page = read(browser.get(SCORES))
     shown = {
-        words(row.xpath("./th")[0]): Decimal(row.xpath("./td[contains(@class, 'score')]")[0].text)
+        words(row.xpath("./th")[0]): Decimal(words(row.xpath("./td[contains(@class, 'score')]")[0]))
         for row in page.xpath("//table/tbody/tr")
     }
     published = world.rows(
@@ -127,7 +194,7 @@ def test_who_may_not_see_a_page_is_told_so_and_nothing_of_the_database(browser, 
 
 def test_the_front_page_leads_to_what_is_published(evaluator):
     page = read(evaluator.get("/"))
-    [link] = page.xpath("//table//a/@href")
+    [link] = page.xpath("//tbody//a[starts-with(@href, '/scores')]/@href")
     assert link == SCORES and evaluator.get(link).status_code == 200
 
 
@@ -149,3 +216,181 @@ def test_what_there_is_not_is_said_in_words(evaluator, path):
 
 def test_a_page_is_light(evaluator):
     assert len(evaluator.get(SCORES).content) < 60_000
+
+
+# The scores
+
+
+def rows(answer) -> list[tuple[str, str]]:
+    """The units that a page of scores shows, in its order, with their points."""
+    return [
+        (words(row.xpath("./th")[0]), words(row.xpath("./td[contains(@class, 'score')]")[0]))
+        for row in read(answer).xpath("//table/tbody/tr")
+    ]
+
+
+def test_the_scores_are_sorted_by_any_column_and_turned_round(evaluator):
+    by_score = rows(evaluator.get(f"{SCORES}?sort=-score"))
+    assert [Decimal(points) for _, points in by_score] == sorted((Decimal(p) for _, p in by_score), reverse=True)
+    assert rows(evaluator.get(f"{SCORES}?sort=score")) == by_score[::-1]
+    assert [name for name, _ in rows(evaluator.get(f"{SCORES}?sort=name"))] == ["城管局", "交通局"], "by pinyin"
+    head = read(evaluator.get(f"{SCORES}?sort=-score")).xpath("//th[@aria-sort='descending']")
+    assert len(head) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"), [("交通", ["交通局"]), ("u1", ["城管局"]), ("jtj", ["交通局"]), ("zzz", [])]
+)
+def test_a_unit_is_found_by_name_code_and_initials(evaluator, typed, found):
+    assert [name for name, _ in rows(evaluator.get(f"{SCORES}?q={typed}"))] == found
+
+
+def test_a_file_holds_exactly_what_the_page_shows_and_is_logged(evaluator, house):
+    shown = rows(evaluator.get(f"{SCORES}?sort=-score&q=局"))
+    answer = evaluator.get(f"{SCORES}/file?sort=-score&q=局&format=csv")
+    assert answer.headers["content-disposition"].startswith("attachment")
+    told = list(dict.fromkeys(row["unit_name"] for row in csv.DictReader(StringIO(answer.text.lstrip("\ufeff")))))
+    assert told == [name for name, _ in shown]
+    book = evaluator.get(f"{SCORES}/file?q=jtj&format=xlsx")
+    sheets = fastexcel.read_excel(book.content)
+    cells = " ".join(
+        str(cell)
+        for name in sheets.sheet_names
+        for row in sheets.load_sheet(name, header_row=None).to_polars().rows()
+        for cell in row
+    )
+    assert "交通局" in cells and "城管局" not in cells
+    assert evaluator.get(f"{SCORES}/file?format=pdf").content.startswith(b"%PDF")
+    logged = world.rows(house.city, "select about, accessed_by from audit.access_log where subject = 'export'")
+    assert len(logged) == 3 and {who for _, who in logged} == {"house_shen"}
+    assert evaluator.get(f"{SCORES}/file?format=exe").status_code == 400
+
+
+def test_a_long_group_comes_in_pages_and_search_and_sort_are_of_all(house):
+    units = [
+        Unit(f"U{n:04}", f"第{n}街道办事处", None, Decimal(n % 100), None, None, None, None, ()) for n in range(1200)
+    ]
+    group = Group("town", "镇街", Decimal(100), (), tuple(units), ())
+    view = View("/scores/x/2026-10", {}, "score", True, count=1200)
+    told = _arranged(SimpleNamespace(names={}), group, view, {})
+    assert (len(told), told[0].score_100, told[-1].score_100, view.pages) == (1200, 99, 0, 12)
+    assert [unit.code for unit in _arranged(None, group, replace(view, asked={"q": "u0007"}), {})] == ["U0007"]
+    assert view.to(page=2) == "/scores/x/2026-10?page=2" and view.by("score").endswith("sort=score")
+
+
+# A unit
+
+
+def test_a_units_page_says_what_the_explanation_says(browser, house):
+    browser.sign_in(*house.credentials("unit"))
+    page = read(browser.get(UNIT))
+    found = explain_release(house.people["unit"], "U1", MONTH)
+    told = {
+        words(row.xpath("./th")[0]): words(row.xpath("./td")[4])
+        for row in page.xpath("//table[@class='falls']/tbody/tr")
+    }
+    assert told == {one.name_zh: points(one.lost) for one in found.indicators}
+    costs = [cost for one in found.indicators for cost in one.costs]
+    assert len(page.xpath("//details[@class='cost']")) == len(costs) > 0
+    assert {cost.published_row for cost in costs} == set(
+        page.xpath("//details[@class='cost']//span[@class='tag']/text()")
+    )
+    assert words(page.xpath("//dd[@class='big']")[0]) == points(found.score_100)
+
+
+def test_a_unit_comes_to_its_month_without_a_search(browser, house):
+    browser.sign_in(*house.credentials("unit"))
+    [link] = read(browser.get("/")).xpath("//a[@class='month']/@href")
+    assert "城管局" in words(read(browser.get(link)).xpath("//h1")[0])
+    assert browser.get("/units").headers["location"].startswith(UNIT)
+
+
+def test_of_another_unit_a_unit_reads_the_score_and_no_row(browser, house):
+    browser.sign_in(*house.credentials("unit"))
+    answer = browser.get(OTHER)
+    assert answer.status_code == 400 and "只能看本单位" in answer.text
+    assert not read(browser.get(SCORES)).xpath("//th/a[contains(@href, 'U2')]")
+
+
+# A case
+
+
+def test_a_case_is_told_as_the_facts_have_it(evaluator, house):
+    page = read(evaluator.get(CASE))
+    [(received, closed)] = world.rows(
+        house.city, "select received_at, closed_at from mart.fct_case where case_no = %s", NUMBER
+    )
+    head = words(page.xpath("//p[@class='lead']")[0])
+    assert f"{received:%Y-%m-%d %H:%M}" in head and f"{closed:%Y-%m-%d %H:%M}" in head
+    assert page.xpath("//svg[@role='img']/@aria-label")
+    assert "超时" in words(page) and MONTH in words(page)
+
+
+def test_a_case_is_found_by_how_its_number_begins(evaluator):
+    page = read(evaluator.get(f"/cases?no={NUMBER[:12]}"))
+    assert len(page.xpath("//tbody/tr")) == 8
+    assert evaluator.get(page.xpath("//tbody/tr/th/a/@href")[0]).status_code == 200
+    assert read(evaluator.get("/cases?no=nothing")).xpath("//p[@class='nothing']")
+
+
+def test_a_unit_finds_its_own_cases_only(browser, house):
+    browser.sign_in(*house.credentials("unit"))
+    assert len(read(browser.get(f"/cases?no={NUMBER[:12]}")).xpath("//tbody/tr")) == 6
+    others = world.case(8, "")["工单编号"]
+    assert browser.get(f"/cases/h1/{others}").status_code == 400
+
+
+def test_the_text_of_a_case_is_told_for_a_reason_that_is_logged(evaluator, house):
+    assert evaluator.post(CASE, {"why": " "}).status_code == 400
+    before = len(world.rows(house.city, "select from audit.access_log where subject = 'case_text'"))
+    answer = evaluator.post(CASE, {"why": "核对申诉"})
+    assert answer.status_code == 200 and read(answer).xpath("//article[@class='said']")
+    logged = world.rows(house.city, "select accessed_by, why from audit.access_log where subject = 'case_text'")
+    assert logged[before:] == [("house_shen", "核对申诉")]
+
+
+def test_a_unit_reads_no_text(browser, house):
+    browser.sign_in(*house.credentials("unit"))
+    assert not read(browser.get(CASE)).xpath("//*[@id='text']")
+    assert browser.post(CASE, {"why": "看看"}).status_code in (400, 403)
+
+
+# What engineers and auditors look at
+
+
+def test_the_account_of_a_date_is_that_of_the_statement(browser, house):
+    browser.sign_in(*house.credentials("auditor"))
+    page = read(browser.get(f"/audit/reconcile?date={world.LAST}"))
+    told = {
+        (words(row.xpath("./th")[0]), words(row.xpath("./td")[0])): words(row.xpath("./td")[3])
+        for row in page.xpath("//tbody/tr")
+    }
+    statement = reconcile(house.people["auditor"], world.LAST)
+    assert told == {(one.feed_name, one.delivery): f"{one.received:,}" for one in statement.lines}
+    sheet = browser.get(f"/audit/reconcile?date={world.LAST}&format=xlsx")
+    assert sheet.content.startswith(b"PK")
+
+
+def test_the_tiles_are_the_deliveries_of_the_date(browser, house):
+    browser.sign_in(*house.credentials("engineer"))
+    page = read(browser.get(f"/feeds?date={world.LAST}"))
+    assert [tile.get("class") for tile in page.xpath("//ul[@class='wall']/li")] == ["missing"], "events never came"
+    assert browser.get("/feeds?date=tomorrow").status_code == 400
+    assert browser.get("/feeds/nobody").status_code == 400
+
+
+def test_a_proof_says_what_is_proven_and_whose_hash_differs(browser, house):
+    browser.sign_in(*house.credentials("auditor"))
+    assert "没有外部见证相符" in words(read(browser.get(PROOF)))
+    [(right,)] = world.rows(house.city, "select hash from publish.release")
+    assert not read(browser.get(f"{PROOF}?expect={right[:12]}")).xpath("//p[@class='wrong']")
+    assert read(browser.get(f"{PROOF}?expect={'0' * 12}")).xpath("//p[@class='wrong']")
+
+
+def test_what_breaks_tells_a_number_and_nothing_else(evaluator, monkeypatch, caplog):
+    monkeypatch.setattr("minhu.portal.pages.scores.read_report", lambda *_, **__: 1 / 0)
+    evaluator.raises = False
+    answer = evaluator.get(SCORES)
+    assert answer.status_code == 500 and "ZeroDivisionError" not in answer.text
+    number = re.search("[0-9a-f]{8}", words(read(answer).xpath("//p[@role='alert']")[0]))[0]
+    assert any(number in record.getMessage() for record in caplog.records)

@@ -174,8 +174,11 @@ def test_a_measure_of_another_shape_is_refused_and_nothing_is_dropped(city, read
 @pytest.mark.long
 def test_columns_that_do_not_fit_the_old_ones_are_refused_and_nothing_is_dropped(city, reader, project):
     hanging, before = query(city, HANGING), seen(reader)
-    scoring = project.parents[1] / "macros" / "scoring.sql"
-    change(scoring, "        counted.excluded_reason,\n", "        counted.excluded_reason as reason,\n")
+    rows = "{{ rows_of_scored_units('counted', 'units', ['scheme_id', 'scheme_version', 'period', 'unit_code']) }}"
+    kept = "scheme_id, scheme_version, period, unit_code, indicator_code, subject_kind, subject_id, case_id,"
+    kept += " assignment_id, callback_id, numerator_value, denominator_value, excluded_reason as reason"
+    renamed = f", told as (\n{rows}\n)\n\nselect {kept}, due_at, occurred_at from told"
+    change(project / "fct_indicator_case.sql", f"\n{rows}", renamed)
     text = (project / "_scoring.yml").read_text(encoding="utf-8")
     head, mark, rest = text.partition("  - name: fct_indicator_case\n")
     renamed = head + mark + rest.replace("- name: excluded_reason", "- name: reason", 1)

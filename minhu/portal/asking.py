@@ -1,0 +1,112 @@
+"""Who asks: the session of a request, and settings with which every function of the house works as that person."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from minhu.errors import Refused
+from minhu.glossary.kind import Lang
+from minhu.portal import shown
+from minhu.portal.desk import Desk, Person, Session
+from minhu.settings import Settings
+
+COOKIE = "minhu"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request of somebody who has signed in. ``form``: what he sent, of a request that may change something."""
+
+    request: Request
+    desk: Desk
+    session: Session
+    person: Person
+    form: FormData
+
+    @property
+    def reads(self) -> Settings:
+        """To read as this person."""
+        return self.desk.asks(self.session)
+
+    @property
+    def acts(self) -> Settings:
+        """To decide as this person."""
+        return self.desk.asks(self.session, reads=False)
+
+    @property
+    def lang(self) -> Lang:
+        return shown.language(self.request)
+
+    def place(self, name: str) -> str:
+        """A part of the path."""
+        return self.request.path_params[name]
+
+    def wanted(self, name: str) -> str | None:
+        """A word of the query; None where there is none."""
+        return (self.request.query_params.get(name) or "").strip() or None
+
+    def number(self, name: str) -> int | None:
+        """A whole number of the query, from 1 on. Raises Refused where it is none."""
+        told = self.wanted(name)
+        if told is None:
+            return None
+        if not (told.isascii() and told.isdigit() and 0 < int(told[:10]) < 2**31 and len(told) <= 10):
+            raise Refused(f"{name} is a whole number, from 1 on")
+        return int(told)
+
+    def written(self, name: str) -> str | None:
+        """A field of the form; None where nothing is written there."""
+        value = self.form.get(name)
+        return value.strip() or None if isinstance(value, str) else None
+
+    def page(self, template: str, status: int = 200, **told: object) -> Response:
+        return shown.page(self.request, template, status, **told)
+
+    def said(self, text: str) -> str:
+        return shown.said(self.lang)(text)
+
+
+class NoPage(Exception):
+    """There is nothing here for the group of whoever asks: the database would refuse it, too, in words of its own."""
+
+
+Page = Callable[[Ask], Response]
+
+
+def asked(page: Page) -> Callable[[Request], object]:
+    """A page for people who have signed in; it runs in a thread, since the database is asked there.
+
+    Raises NotSignedIn where the session has ended.
+    """
+
+    @wraps(page)
+    async def answer(request: Request) -> Response:
+        form = await request.form() if request.method == "POST" else FormData()
+        return await run_in_threadpool(_answer, request, form)
+
+    def _answer(request: Request, form: FormData) -> Response:
+        session, desk = session_of(request), desk_of(request)
+        request.state.person = person = desk.person(session)
+        if not shown.has_room(person, request.url.path):
+            raise NoPage
+        return page(Ask(request, desk, session, person, form))
+
+    return answer
+
+
+def desk_of(request: Request) -> Desk:
+    return request.app.state.desk
+
+
+def session_of(request: Request) -> Session:
+    return Session.of_cookie(request.cookies.get(COOKIE, ""))
+
+
+def see(path: str) -> Response:
+    """Sends the browser on, to look at what came of a form."""
+    return RedirectResponse(path, 303)
