@@ -85,8 +85,7 @@ def people(city: Settings, prefix: str) -> dict[str, Settings]:
 @contextmanager
 def opened(city: Settings, home: Path, prefix: str, known: dict[str, Settings]) -> Iterator[House]:
     """The house with its desk open; the portal's logins are gone afterwards, since they belong to the whole server."""
-    city = replace(city, home=home)
-    desk = Desk(city, prefix=f"{prefix}_portal_")
+    desk = Desk(replace(city, home=home), prefix=f"{prefix}_portal_")
     desk.open()
     yield House(city, known, desk)
     with closing(database.connect(city, autocommit=True)) as owner:
