@@ -54,6 +54,6 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
         )
     order by 1
 $$;
-comment on function mart.took_part is 'The names of all units that had a turn on a case, for a unit that had one itself.';
+comment on function mart.took_part is 'The names of all units that had a turn on a case, for one that had one itself.';
 revoke execute on function mart.took_part from public;
 grant execute on function mart.took_part to minhu_unit;

@@ -84,7 +84,7 @@ def logins_list(settings: Settings, as_json: bool) -> None:
     from minhu.database import logins
 
     with database.connect(settings) as connection:
-        show(logins.logins(connection), as_json, ["name", "group", "units", "statement_timeout", "is_portal"])
+        show(logins.logins(connection), as_json, ["name", "group", "person", "units", "statement_timeout", "is_portal"])
 
 
 @logins.command("rights", epilog=example("minhu logins rights", "minhu logins rights --json"))
@@ -204,6 +204,24 @@ def logins_name(settings: Settings, login: str, name: str, office: str | None) -
     with database.connect(settings, autocommit=True) as connection:
         logins.name_person(connection, login, name, office)
     click.echo(f"{login}: {' '.join(filter(None, (office, name)))}")
+
+
+@logins.command("same", epilog=example("minhu logins same shen_unit shen", "minhu logins same shen_unit shen --off"))
+@click.argument("login")
+@click.argument("person")
+@click.option("--off", is_flag=True, help="No longer.")
+@click.pass_obj
+def logins_same(settings: Settings, login: str, person: str, off: bool) -> None:
+    """Say that LOGIN is another login of the human for whom the login PERSON stands.
+
+    Whatever he does under either is recorded as PERSON's; where another person is asked for, neither of them is.
+    """
+    from minhu import database
+    from minhu.database import logins
+
+    with database.connect(settings, autocommit=True) as connection:
+        logins.same_person(connection, login, person, is_active=not off)
+    click.echo(f"{login} is {'no longer ' if off else ''}{person}")
 
 
 @logins.command("drop", epilog=example("minhu logins drop superset"))

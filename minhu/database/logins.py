@@ -196,6 +196,16 @@ def name_person(connection: psycopg.Connection, login: str, name: str, office: s
         connection.execute("select assess.set_person(%s, %s, %s)", [login, name, office])
 
 
+def same_person(connection: psycopg.Connection, login: str, person: str, *, is_active: bool = True) -> None:
+    """Says that ``login`` is another login of the person for whom ``person`` stands, or is so no longer.
+
+    What is done under either is done by that person, and "another person" is neither of them. Raises Refused where one
+    of them is told of already, or there is no such login.
+    """
+    with foreign.told("act", user=connection.info.user, act="assess.set_same_person"):
+        connection.execute("select assess.set_same_person(%s, %s, %s)", [login, person, is_active])
+
+
 def drop_login(connection: psycopg.Connection, name: str) -> None:
     """Removes a login that `add_login` made. Raises Refused when it is none of those.
 
@@ -210,9 +220,13 @@ def drop_login(connection: psycopg.Connection, name: str) -> None:
 
 
 def logins(connection: psycopg.Connection) -> list[dict]:
-    """name, group, units (codes with a space between), statement_timeout and is_portal of every login of a group."""
+    """name, group, person (the login that stands for him), units (codes with a space between), statement_timeout and
+    is_portal of every login of a group.
+    """
     rows = connection.execute(
-        "select member.rolname, substr(grp.rolname, 7), coalesce((select string_agg(unit_code, ' ' order by unit_code)"
+        "select member.rolname, substr(grp.rolname, 7), coalesce((select person"
+        "   from assess.same_person_in_force where login = member.rolname), member.rolname),"
+        " coalesce((select string_agg(unit_code, ' ' order by unit_code)"
         "   from assess.unit_login_in_force where login = member.rolname), ''), coalesce("
         "   (select split_part(setting, '=', 2) from pg_db_role_setting cross join unnest(setconfig) as setting"
         "    where setrole = member.oid and setdatabase = 0 and setting like 'statement\\_timeout=%%'), ''),"
@@ -223,5 +237,5 @@ def logins(connection: psycopg.Connection) -> list[dict]:
         " where grp.rolname = any(%s) and member.rolcanlogin and membership.inherit_option order by 1",
         [[f"minhu_{group}" for group in GROUPS]],
     ).fetchall()
-    names = ("name", "group", "units", "statement_timeout", "is_portal")
+    names = ("name", "group", "person", "units", "statement_timeout", "is_portal")
     return [dict(zip(names, row, strict=True)) for row in rows]

@@ -122,9 +122,8 @@ def test_a_violation_is_entered_in_the_citys_time(house, enter):
 
 def test_a_held_batch_is_released_in_place(house, enter):
     batch = world.deliver(house.city, [world.case(40, "城管局")])
-    world.rows(
-        house.city, "update audit.batch set status = 'held', reason_code = 'QUALITY', reason = '行数异常' where batch_id = %s returning 1", batch
-    )
+    held = "status = 'held', reason_code = 'QUALITY', reason = '行数异常'"
+    world.rows(house.city, f"update audit.batch set {held} where batch_id = %s returning 1", batch)
     shen = enter("evaluator")
     form = form_of(read(shen.get("/inbox")), "release_batch", f"batch-{batch}")
     done(shen.post(form.action, fields(form) | {"reason": "已电话核实"}), "release_batch")

@@ -93,5 +93,5 @@ def test_the_portals_own_logins_are_nobody(house):
 
 
 def test_it_opens_twice(house):
-    Desk(house.city, prefix="house_portal_").open()
+    Desk(house.desk.settings, prefix="house_portal_").open()
     assert house.desk.sign_in(*house.credentials("bi")).group == "bi"
