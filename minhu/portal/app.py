@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from minhu.errors import MinhuError, NotSignedIn, Retryable
+from minhu.portal.api.app import PREFIX, api
 from minhu.portal.asking import COOKIE, NoPage, Page, asked
 from minhu.portal.desk import Desk
 from minhu.portal.pages import audit, cases, entry, feeds, help, home, inbox, quality, scores, units
@@ -75,6 +76,7 @@ def application(desk: Desk) -> Starlette:
             Route("/logout", entry.logout, methods=["POST"]),
             Route("/language", entry.change_language, methods=["POST"]),
             *(Route(path, asked(one), methods=list(methods)) for path, one, methods in PAGES),
+            Mount(PREFIX, api(desk)),
             Mount("/static", StaticFiles(directory=STATIC), name="static"),
         ],
         middleware=[Middleware(GZipMiddleware), Middleware(WithHeaders), Middleware(OnlyOurForms)],
@@ -115,14 +117,15 @@ class WithHeaders:
 
 
 class OnlyOurForms:
-    """Refuses what another site has a browser send."""
+    """Refuses what another site has a browser send. What a program sends is told by its key, never by a cookie."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD"):
-            headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        headers = {name: value.decode("latin-1") for name, value in scope.get("headers", ())}
+        is_program = scope["path"].startswith(f"{PREFIX}/") if scope["type"] == "http" else False
+        if scope["type"] == "http" and scope["method"] not in ("GET", "HEAD") and not is_program:
             came_from, asked = urlsplit(headers.get(b"origin", "")).netloc, headers.get(b"host")
             if not came_from or came_from != asked:
                 await Response("请求不是从本站页面发出的", 403, media_type="text/plain")(scope, receive, send)

@@ -105,6 +105,14 @@ class Desk:
         with database.connect(self._as(SIGNIN)) as connection:
             connection.execute("select portal.end_session(%s)", [_hash(session.token)])
 
+    def make_key(self, session: Session, name: str, may_decide: bool, lasts: timedelta) -> tuple[int, str]:
+        """A key for a program of whoever has signed in: its number, and its written form, which is told once."""
+        token = secrets.token_urlsafe(32)
+        given = {"token_hash": _hash(token), "name": name, "may_decide": may_decide, "lasts": lasts}
+        with database.connect(self.asks(session, reads=False)) as connection:
+            number = database.act(connection, "portal.make_key", given)
+        return number, Session(session.group, token).cookie
+
     def asks(self, session: Session, *, reads: bool = True) -> Settings:
         """Settings with which every function reads, or acts, as the person of the session."""
         return replace(self._as(session.group), asker=Asker(session.token, reads))

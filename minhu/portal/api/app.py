@@ -1,0 +1,48 @@
+"""The application that programs ask, of one installation."""
+
+from fastapi import FastAPI
+from starlette.requests import Request
+
+from minhu.portal.api import calling, routes
+from minhu.portal.desk import Desk
+
+PREFIX = "/api/v1"
+ABOUT = """民呼 for programs: published scores with their evidence, cases, deliveries, findings, appeals and decisions.
+
+Send a key as `Authorization: Bearer …`. Lists take `limit` and `after`, and answer JSON, CSV or XLSX by `Accept`; what
+rests on a release carries an `ETag`. Numbers with decimals are strings. What is wrong is told as RFC 9457, in both
+languages. What a key may, the database decides: it is its person's rights, and no act unless the key may decide."""
+
+
+def api(desk: Desk) -> FastAPI:
+    app = FastAPI(
+        title="minhu 民呼",
+        version="1",
+        description=ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        servers=[{"url": PREFIX}],
+        exception_handlers=calling.HANDLERS,
+        separate_input_output_schemas=False,
+    )
+    app.state.desk = desk
+    app.state.buckets = calling.Buckets()
+    app.include_router(routes.router)
+
+    @app.middleware("http")
+    async def numbered(request: Request, following):  # type: ignore[no-untyped-def]
+        answer = await following(request)
+        answer.headers[calling.NUMBER] = calling.number_of(request)
+        return answer
+
+    made = app.openapi
+
+    def described() -> dict:
+        told = made()
+        told.setdefault("components", {})["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        told["security"] = [{"key": []}]
+        return told
+
+    app.openapi = described  # type: ignore[method-assign]
+    return app

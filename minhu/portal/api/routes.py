@@ -1,0 +1,437 @@
+"""What can be asked, and told. Every route asks one function of the house; what a login may, the database decides."""
+
+import hashlib
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from psycopg.rows import dict_row
+from starlette.responses import PlainTextResponse, Response
+
+from minhu import assess, database
+from minhu.assess.files import FORMS, read_form
+from minhu.errors import Refused
+from minhu.glossary import cases as of_cases
+from minhu.glossary import columns, decided, delivered, law
+from minhu.glossary.kind import Kind
+from minhu.portal.api.answers import After, Limit, Page, after, one, page
+from minhu.portal.api.calling import Asked, Problem
+from minhu.portal.api.shapes import (
+    Appeal,
+    Batch,
+    Checked,
+    Credentials,
+    Failure,
+    Finding,
+    Given,
+    Key,
+    KeyMade,
+    KeyWanted,
+    Me,
+    Published,
+    Recorded,
+    Run,
+    SchemeInForce,
+    Sessions,
+    UnitOfCity,
+    Words,
+)
+from minhu.publish import listed, verify
+from minhu.publish.close import Release
+from minhu.publish.diff import Diff, diff, list_releases
+from minhu.publish.life import Case, Life, find_cases, life
+from minhu.publish.stored_release import explain_release
+from minhu.quality import release_batch
+from minhu.quality.last_runs import failures, last_runs
+from minhu.schemes.scheme import Scheme
+from minhu.scoring.explanation import Explanation
+from minhu.warehouse import accounts
+from minhu.warehouse.deliveries import Delivery, deliveries
+from minhu.warehouse.dictionary import dictionary
+
+FILES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "text/csv": {"schema": {"type": "string"}},
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {
+                "schema": {"type": "string", "format": "binary"}
+            },
+        }
+    },
+    304: {"description": "It is what you have (If-None-Match)."},
+}
+WRONG: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "content": {"application/problem+json": {}}, "description": told}
+    for status, told in (
+        (400, "Refused, with why"),
+        (401, "No key, or one that has ended"),
+        (403, "Not for this group"),
+        (422, "A part does not fit"),
+        (429, "Too many at once"),
+        (503, "Try again later"),
+    )
+}
+router = APIRouter(responses=WRONG)
+
+Text = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]+$")]
+Period = Annotated[str, Query(max_length=7, pattern=r"^\d{4}(-(\d\d|Q\d))?$", examples=["2026-10"])]
+PeriodOf = Annotated[str, Path(max_length=7, pattern=r"^\d{4}(-(\d\d|Q\d))?$", examples=["2026-10"])]
+Code = Annotated[str, Query(max_length=100, pattern=r"^[^\x00]+$", examples=["linan"])]
+Maybe = Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]+$")]
+Revision = Annotated[int | None, Query(ge=1, le=10_000, description="The newest unless given.", examples=[None])]
+Number = Annotated[int, Path(ge=1, le=2**53)]
+
+
+# Who asks
+
+
+@router.post("/sessions", tags=["access"], responses={200: {"model": Sessions}})
+def sign_in(request: Request, given: Credentials) -> Sessions:
+    """Sign in with a login of the database. For a program a key is better: make one with the token of a session."""
+    address = request.client.host if request.client else ""
+    session = request.app.state.desk.sign_in(given.name, given.password, address)
+    return Sessions(token=session.cookie)
+
+
+@router.delete("/sessions/current", tags=["access"], status_code=204)
+def sign_out(asked: Asked) -> None:
+    """End the session that asks."""
+    asked.desk.sign_out(asked.session)
+
+
+@router.get("/me", tags=["access"])
+def me(asked: Asked) -> Me:
+    """Who asks, and for which units he speaks."""
+    person = asked.person
+    return Me(login=person.login, group=person.group, units=list(person.units))
+
+
+@router.get("/keys", tags=["access"], response_model=Page[Key])
+def keys(request: Request, asked: Asked) -> Response:
+    """The keys that you have made."""
+    return page(request, _rows(asked, "select * from portal.own_keys()"), None, None)
+
+
+@router.post("/keys", tags=["access"], status_code=201)
+def make_key(asked: Asked, given: KeyWanted) -> KeyMade:
+    """Make a key for a program. It asks as you; it decides nothing unless `may_decide`. Its token is told once."""
+    number, token = asked.desk.make_key(asked.session, given.name, given.may_decide, timedelta(days=given.days))
+    return KeyMade(key_id=number, token=token)
+
+
+@router.delete("/keys/{key_id}", tags=["access"], status_code=204)
+def revoke_key(asked: Asked, key_id: Number) -> None:
+    """End a key of yours."""
+    with database.connect(asked.acts) as connection:
+        database.act(connection, "portal.revoke_key", {"key_id": key_id})
+
+
+# What is published
+
+
+@router.get("/schemes", tags=["scores"], response_model=Page[SchemeInForce], responses=FILES)
+def schemes(request: Request, asked: Asked) -> Response:
+    """The assessment schemes in force."""
+    query = "select data from config.entry where kind = 'scheme' and until_version is null order by key"
+    found = [Scheme.from_entry(row["data"]) for row in _rows(asked, query)]
+    told = [
+        {
+            "scheme_id": scheme.scheme_id,
+            "scheme_version": scheme.scheme_version,
+            "title": scheme.title,
+            "valid_from": scheme.valid_from,
+            "valid_to": scheme.valid_to,
+            "indicators": [indicator.code for indicator in scheme.indicators],
+        }
+        for scheme in found
+    ]
+    return page(request, told, None, None)
+
+
+@router.get("/periods", tags=["scores"], response_model=Page[Published], responses=FILES)
+def periods(request: Request, asked: Asked) -> Response:
+    """What is published: of each scheme and period the newest revision."""
+    newest = {(one_of.scheme_id, one_of.period): one_of for one_of in list_releases(asked.reads)}
+    names = ("scheme_id", "period", "revision", "published_at", "hash")
+    rows = [{name: getattr(told, name) for name in names} for _, told in sorted(newest.items(), reverse=True)]
+    return page(request, rows, None, None)
+
+
+@router.get("/scores", tags=["scores"], response_model=Page[listed.Score], responses=FILES)
+def scores(
+    request: Request,
+    asked: Asked,
+    scheme: Code,
+    period: Period,
+    revision: Revision = None,
+    group: Maybe = None,
+    limit: Limit = 100,
+    following: Annotated[After, Query(alias="after")] = None,
+) -> Response:
+    """The scores of units, by code."""
+    last = after(following, 1)
+    release, rows = listed.scores(
+        asked.reads,
+        listed.Of(scheme, period, revision),
+        group=group,
+        after=last[0] if last else None,
+        most=limit,
+    )
+    about = f"scores {release.scheme_id} {release.period} revision {release.revision}"
+    return page(request, rows, limit, lambda row: (row.unit_code,), log=(asked.acts, about), tag=_tag(release, request))
+
+
+@router.get("/indicators", tags=["scores"], response_model=Page[listed.Indicator], responses=FILES)
+def indicators(
+    request: Request,
+    asked: Asked,
+    scheme: Code,
+    period: Period,
+    revision: Revision = None,
+    unit: Maybe = None,
+    indicator: Maybe = None,
+    limit: Limit = 100,
+    following: Annotated[After, Query(alias="after")] = None,
+) -> Response:
+    """What units were scored by: counts, value, interval, target, points."""
+    last = after(following, 2)
+    release, rows = listed.indicators(
+        asked.reads,
+        listed.Of(scheme, period, revision),
+        unit=unit,
+        indicator=indicator,
+        after=(last[0], last[1]) if last else None,
+        most=limit,
+    )
+    about = f"indicators {release.scheme_id} {release.period} revision {release.revision}"
+    return page(
+        request,
+        rows,
+        limit,
+        lambda row: (row.unit_code, row.indicator_code),
+        log=(asked.acts, about),
+        tag=_tag(release, request),
+    )
+
+
+@router.get("/evidence", tags=["scores"], response_model=Page[listed.Evidence], responses=FILES)
+def evidence(
+    request: Request,
+    asked: Asked,
+    scheme: Code,
+    period: Period,
+    unit: Code,
+    revision: Revision = None,
+    indicator: Maybe = None,
+    limit: Limit = 100,
+    following: Annotated[After, Query(alias="after")] = None,
+) -> Response:
+    """The rows that cost a unit points, or count for nobody. A unit reads its own."""
+    last = after(following, 3)
+    release, rows = listed.evidence(
+        asked.reads,
+        listed.Of(scheme, period, revision),
+        unit,
+        indicator=indicator,
+        after=(last[0], last[1], last[2]) if last else None,
+        most=limit,
+    )
+    about = f"evidence {release.scheme_id} {release.period} revision {release.revision} {unit}"
+    return page(
+        request,
+        rows,
+        limit,
+        lambda row: (row.indicator_code, row.subject_kind, row.subject_id),
+        log=(asked.acts, about),
+    )
+
+
+@router.get("/releases", tags=["scores"], response_model=Page[Release], responses=FILES)
+def releases(request: Request, asked: Asked) -> Response:
+    """Every release of every period, the first one first."""
+    return page(request, list_releases(asked.reads), None, None)
+
+
+@router.get("/releases/{scheme}/{period}/diff", tags=["scores"], response_model=Diff)
+def changes(request: Request, asked: Asked, scheme: Text, period: PeriodOf, revision: Revision = None) -> Response:
+    """What a revision changed, whose points, and by what. Refused of a first revision."""
+    return one(request, diff(asked.reads, period, revision, scheme))
+
+
+@router.get("/verification/{scheme}/{period}", tags=["scores"])
+def verification(
+    asked: Asked,
+    scheme: Text,
+    period: PeriodOf,
+    revision: Revision = None,
+    expect: Annotated[str | None, Query(pattern="^[0-9a-fA-F]{12,64}$", description="A hash that you noted.")] = None,
+) -> Checked:
+    """Whether the chain of hashes holds, and what witnesses outside say. Nothing is computed anew."""
+    found = verify(asked.reads, period, revision, scheme, chain_only=True, expected=expect)
+    return Checked(
+        is_ok=found.is_ok,
+        is_proven=found.is_proven,
+        revision=found.release.revision,
+        hash=found.release.hash,
+        releases=found.releases,
+        findings=[str(finding) for finding in found.findings],
+        witnesses=[str(witness) for witness in found.witnesses],
+        notes=list(found.notes),
+    )
+
+
+# Units and cases
+
+
+@router.get("/units", tags=["units"], response_model=Page[UnitOfCity], responses=FILES)
+def units(
+    request: Request,
+    asked: Asked,
+    group: Maybe = None,
+    limit: Limit = 100,
+    following: Annotated[After, Query(alias="after")] = None,
+) -> Response:
+    """The units as they are today, by code."""
+    last = after(following, 1)
+    given = {"group": group, "after": last[0] if last else None, "most": limit}
+    return page(request, _rows(asked, _UNITS, given), limit, lambda row: (row["unit_code"],))
+
+
+@router.get("/units/{code}/{period}", tags=["units"], response_model=Explanation)
+def unit(
+    request: Request, asked: Asked, code: Text, period: PeriodOf, scheme: Maybe = None, revision: Revision = None
+) -> Response:
+    """Why a unit has its published score: indicators, points lost, every row behind them. A unit asks for itself."""
+    return one(request, explain_release(asked.reads, code, period, revision=revision, scheme_id=scheme))
+
+
+@router.get("/cases", tags=["cases"], response_model=Page[Case], responses=FILES)
+def cases(
+    request: Request,
+    asked: Asked,
+    number: Annotated[str, Query(min_length=4, max_length=100, pattern=r"^[^\x00]+$", description="or how it begins")],
+) -> Response:
+    """Cases by number, at most fifty. A unit finds those that it had a turn in."""
+    return page(request, find_cases(asked.reads, number), None, None, log=(asked.acts, "cases by number"))
+
+
+@router.get("/cases/{feed}/{number}", tags=["cases"], response_model=Life)
+def case(request: Request, asked: Asked, feed: Text, number: Text) -> Response:
+    """The whole life of a case: duties with their clocks, events, callbacks, scores that it touched; no text of it."""
+    return one(request, life(asked.reads, feed, number))
+
+
+# What engineers and auditors ask
+
+
+@router.get("/feeds", tags=["feeds"], response_model=Page[Delivery], responses=FILES)
+def feeds(
+    request: Request,
+    asked: Asked,
+    on: Annotated[date | None, Query(alias="date", description="Business date; yesterday unless given.")] = None,
+) -> Response:
+    """Where each delivery of a date stands."""
+    on = on or datetime.now(asked.reads.zone).date() - timedelta(days=1)
+    return page(request, deliveries(asked.reads, on, on), None, None)
+
+
+@router.get("/feeds/{code}/batches", tags=["feeds"], response_model=Page[Batch], responses=FILES)
+def batches(request: Request, asked: Asked, code: Text) -> Response:
+    """The last batches of a feed."""
+    with database.connect(asked.reads) as connection:
+        return page(request, accounts.batches(connection, code), None, None)
+
+
+@router.get("/quality/runs", tags=["quality"], response_model=Page[Run], responses=FILES)
+def runs(request: Request, asked: Asked, limit: Limit = 10) -> Response:
+    """The last runs of the gates, the newest first."""
+    with database.connect(asked.reads) as connection:
+        return page(request, last_runs(connection, limit), None, None)
+
+
+@router.get("/quality/runs/{number}/failures", tags=["quality"], response_model=Page[Failure], responses=FILES)
+def failed(request: Request, asked: Asked, number: Number) -> Response:
+    """What did not pass in a run, the severest first."""
+    with database.connect(asked.reads) as connection:
+        return page(request, failures(connection, number), None, None)
+
+
+@router.get("/findings", tags=["quality"], response_model=Page[Finding], responses=FILES)
+def findings(request: Request, asked: Asked) -> Response:
+    """What the gates found and nobody has made good."""
+    return page(request, assess.listing(asked.reads, "findings"), None, None)
+
+
+@router.get("/dictionary", tags=["quality"], response_class=PlainTextResponse)
+def metric_dictionary(asked: Asked) -> PlainTextResponse:
+    """What the measures and the columns of `mart` mean, as Markdown."""
+    return PlainTextResponse(dictionary(), media_type="text/markdown; charset=utf-8")
+
+
+@router.get("/words", tags=["quality"], response_model=Page[Words])
+def words(request: Request, asked: Asked) -> Response:
+    """What every code is called, in Chinese and English."""
+    return page(request, _WORDS, None, None)
+
+
+# What people decide
+
+
+@router.get("/appeals", tags=["decisions"], response_model=Page[Appeal], responses=FILES)
+def appeals(request: Request, asked: Asked, period: Maybe = None, unit: Maybe = None, state: Maybe = None) -> Response:
+    """The appeals with their states: all of them, or those of your units."""
+    told = assess.listing(asked.reads, "appeals", period=period, unit=unit, state=state)
+    return page(request, told, None, None, log=(asked.acts, "appeals"))
+
+
+@router.get("/decisions", tags=["decisions"])
+def acts(asked: Asked) -> dict[str, list[str]]:
+    """The acts that can be recorded, each with its fields; those that must be given first."""
+    return {
+        act: [column.name for column in sorted(form, key=lambda column: not column.is_required)]
+        for act, form in FORMS.items()
+    }
+
+
+@router.post("/decisions/{act}", tags=["decisions"], status_code=201)
+def decide(asked: Asked, act: Text, given: Given) -> Recorded:
+    """Record an act as yourself: file or decide an appeal, exclude, confirm, release a batch. See GET /decisions."""
+    if act not in FORMS:
+        raise Refused(f"nothing is recorded by the name of {act!r}; there are {', '.join(FORMS)}")
+    fields = read_form(act, given.fields)
+    if act == "release_batch":
+        number = int(str(fields["batch_id"]))
+        release_batch(asked.acts, number, str(fields["reason"]))
+    else:
+        number = assess.record(asked.acts, act, **fields)
+    return Recorded(act=act, number=number)
+
+
+def _rows(asked: Asked, query: str, given: dict[str, Any] | None = None) -> list[dict]:
+    with database.connect(asked.reads) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query.encode(), given).fetchall()
+
+
+def _tag(release: Release, request: Request) -> str:
+    """What a list of a release rests on: its hash, and which rows of it were asked for."""
+    return f"{release.hash[:16]}-{hashlib.sha256(request.url.query.encode()).hexdigest()[:8]}"
+
+
+_UNITS = """
+select unit_code, unit_name, unit_kind, peer_group, valid_from, valid_to
+from mart.dim_unit
+where
+    valid_from <= current_date
+    and (valid_to is null or valid_to > current_date)
+    and (%(group)s::text is null or peer_group = %(group)s)
+    and (%(after)s::text is null or unit_code > %(after)s)
+order by unit_code
+limit %(most)s
+"""
+
+_WORDS = [
+    {"kind": kind.name, "words": {code: word._asdict() for code, word in kind.items()}}
+    for module in (of_cases, columns, decided, delivered, law)
+    for kind in vars(module).values()
+    if isinstance(kind, Kind)
+]
