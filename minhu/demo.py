@@ -1,12 +1,18 @@
-"""The demo: October 2026 of a small simulated city through the whole chain, the last day by the real scheduler."""
+"""The demo: two months of a small simulated city through the whole chain, the last day by the real scheduler.
+
+September 2026 is published, October open. There is a login for each kind of person, of the demo alone.
+"""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 
 import click
+from sqlalchemy import make_url
 
-from minhu import database, quality, services
+from minhu import assess, database, quality, services
 from minhu.config import sync
 from minhu.database import logins
 from minhu.errors import MinhuError, Refused
@@ -14,37 +20,53 @@ from minhu.feeds import Feed, load_feeds
 from minhu.glossary.delivered import GATE, LOAD_OUTCOME, RECORD
 from minhu.load import load_feed_day
 from minhu.progress import progress
+from minhu.publish import close, publish
+from minhu.publish.diff import list_releases
 from minhu.scoring import ScoreResult, explain, last_score, render, render_scores, score
 from minhu.settings import Settings
 from minhu.simulate import write_city
 from minhu.warehouse.build import build
 
-START, DAYS, CASES_PER_DAY, SEED = date(2026, 10, 1), 31, 970, 7
+START, DAYS, CASES_PER_DAY, SEED = date(2026, 9, 1), 61, 500, 7
 LAST = START + timedelta(days=DAYS - 1)
-PERIOD = f"{LAST:%Y-%m}"
+BUNDLED = date(2026, 9, 30), LAST - timedelta(days=1)
+"""The files before those of the last day: one for each month."""
+PUBLISHED, PERIOD = f"{START:%Y-%m}", f"{LAST:%Y-%m}"
 MARK = "simulation.json"
 USER = "admin"
 """Of the demo alone: everybody's."""
+PEOPLE = (
+    ("kaoping", "evaluator", "考评：审批、裁定、录入"),
+    ("fuhe", "evaluator", "考评复核：第二个人"),
+    ("danwei", "unit", "承办单位：为什么失分，申诉"),
+    ("shenji", "auditor", "审计：质量、对账、溯源、证明"),
+    ("fenxi", "bi", "数据分析：读集市与接口"),
+)
+"""A login for each kind of person, and what it is for; engineers have `USER`."""
 
 
-def run(settings: Settings, *, has_airflow: bool = True) -> None:
+def run(settings: Settings, *, has_airflow: bool = True, open_pages: Callable[[], str | None] = lambda: None) -> None:
     """Runs the demo and prints what came of it. Running it again loads nothing twice. Raises Refused on a failure.
 
-    Without Airflow the last day is loaded, built and scored here, for a quick look.
+    Without Airflow the last day is loaded, built and scored here, for a quick look. ``open_pages``: makes what the
+    portal needs and tells where it will be.
     """
     began = time.monotonic()
     feeds = load_feeds(settings.config)
     hotlines = sum(feed.role == "hotline" for feed in feeds)
     _say(
-        f"民呼 demo：{PERIOD}，{hotlines} 条热线与平台，{len(feeds) - hotlines} 个承办反馈渠道；数据在 {settings.home}"
+        f"民呼 demo：{PUBLISHED} 与 {PERIOD}，{hotlines} 条热线与平台，{len(feeds) - hotlines} 个承办反馈渠道；"
+        f"数据在 {settings.home}"
     )
     _refuse_a_drop_folder_of_others(settings)
     with ThreadPoolExecutor(1) as aside:  # the services come up while the month is written and loaded
         database.migrate(settings)
         sync(settings)
+        pages = open_pages()
         starting = aside.submit(services.up, settings) if has_airflow else None
         _simulate(settings, feeds)
-        _load(settings, feeds, LAST - timedelta(days=1), f"装载 {START:%m-%d} 至 {LAST - timedelta(days=1):%m-%d}")
+        for day in BUNDLED:
+            _load(settings, feeds, day, f"装载至 {day:%m-%d}")
         if starting:
             _step("启动 Airflow（start Airflow）")
             _say(f"  {starting.result()}")
@@ -58,12 +80,19 @@ def run(settings: Settings, *, has_airflow: bool = True) -> None:
         _say(f"  {build(settings).seconds:.0f} 秒")
         score(settings, PERIOD)
     _assess(settings)
+    people = _people(settings)
+    if people:
+        _publish(settings, people)
     explained = _tell(settings)
     _step("哪类登录可做什么（which login may do what）")
     with database.connect(settings) as connection:
         for line in logins.told(logins.rights(connection)):
             _say(f"  {line}")
     _say(f"\n用时 {time.monotonic() - began:.0f} 秒。接下来看（where to look next）：")
+    _say(f"  门户       {(starting and pages) or '.venv/bin/minhu portal'}")
+    for name, _, what in PEOPLE:
+        if name in people:
+            _say(f"             {name:<8} {people[name]}  {what}")
     if starting:
         _say(f"  Airflow    {starting.result()}  {_login(settings)}")
     _say(f"  质量报告   {settings.data_docs / 'index.html'}")
@@ -84,6 +113,43 @@ def _login(settings: Settings) -> str:
     return f"用户 {USER}  密码 {password}"
 
 
+def _people(settings: Settings) -> dict[str, str]:
+    """The passwords of the demo's people by login; none on a server of somebody else's, where he makes his own."""
+    if settings.database_url:
+        return {}
+    told = {}
+    with database.connect(settings) as connection:
+        known = {login["name"] for login in logins.logins(connection)}
+        for name, group, _ in PEOPLE:
+            told[name] = settings.secret(f"demo-{name}")[:20]
+            unit = _someone_who_lost_points(last_score(settings, PERIOD)) if group == "unit" else None
+            if name not in known:
+                logins.add_login(connection, name, group, unit=unit, password=told[name])
+    return told
+
+
+def _publish(settings: Settings, people: dict[str, str]) -> None:
+    """Closes and publishes September, approved by another person; nobody outside has witnessed it, and it says so."""
+    from_whom = make_url(database.url(settings)).set(username="kaoping", password=people["kaoping"])
+    approver = replace(settings, database_url=from_whom.render_as_string(hide_password=False))
+    _step(f"关账、审批、发布 {PUBLISHED}（close, approve, publish）")
+    if any(release.period == PUBLISHED for release in list_releases(settings)):
+        _say("  已发布")
+        return
+    closing = close(settings, PUBLISHED)
+    assess.record(
+        approver,
+        "approve",
+        subject_kind="closing",
+        subject_id=str(closing.closing_id),
+        verdict="approved",
+        content_hash=closing.content_hash,
+        reason="演示：数据与口径已核对",
+    )
+    release = publish(settings, PUBLISHED, why="演示城市没有外部见证")
+    _say(f"  第 {release.revision} 次发布，{release.row_count:,} 行，哈希 {release.hash[:12]}…")
+
+
 def _say(text: str) -> None:
     click.echo(text)
 
@@ -98,10 +164,11 @@ def _refuse_a_drop_folder_of_others(settings: Settings) -> None:
 
 
 def _simulate(settings: Settings, feeds: tuple[Feed, ...]) -> None:
-    _step("模拟一个月的送达（simulate the deliveries of a month）")
+    _step("模拟两个月的送达（simulate the deliveries of two months）")
     settings.drop.mkdir(parents=True, exist_ok=True)
     (settings.drop / MARK).touch()  # from here on the folder is the demo's, also if this is cut short
-    written = write_city(feeds, settings.config, settings.drop, START, DAYS, CASES_PER_DAY, SEED, bundle=True)
+    dates = (*BUNDLED, LAST)
+    written = write_city(feeds, settings.config, settings.drop, START, DAYS, CASES_PER_DAY, SEED, bundle=dates)
     _say(f"  {len(written.files)} 个文件，{written.rows:,} 行：{written.cases:,} 件，{written.events:,} 条办理事件，"
          f"{written.callbacks:,} 次回访")  # fmt: skip
 

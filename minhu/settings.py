@@ -58,6 +58,16 @@ class Asker:
 
     token: str = field(repr=False)
     reads: bool = True
+    job: int | None = None
+    """Of a job of his, which the token claims then."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of the portal that this process has claimed: its asker decides, by the last transaction."""
+
+    number: int
+    claim: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,8 @@ class Settings:
     """Whether the owner acts as ``minhu_work``."""
     asker: Asker | None = None
     """Who acts in each transaction, where ``database_url`` is a login of the portal, which is nobody."""
+    job: Job | None = None
+    """For whom the act that is under way decides."""
 
     @classmethod
     def from_env(cls, env: os._Environ | dict = os.environ) -> "Settings":

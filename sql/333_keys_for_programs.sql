@@ -19,6 +19,8 @@ create index api_key_login on portal.api_key (login);
 
 alter table portal.acting add column key_id bigint;
 alter table portal.acting add column may_decide boolean not null default true;
+alter table portal.acting add column session_id bigint;
+alter table portal.acting add column job_id bigint;
 
 create or replace function portal.begin(token text) returns text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -32,16 +34,16 @@ begin
     if portal.reader() is not null then
         raise exception 'this transaction has begun for somebody already: one transaction is one person''s';
     end if;
-    select open.login, open.key_id, open.may_decide into found_one
+    select open.login, open.session_id, open.key_id, open.may_decide into found_one
     from (
-        select session.login, session.role_oid, null::bigint as key_id, true as may_decide
+        select session.login, session.role_oid, session.session_id, null::bigint as key_id, true as may_decide
         from portal.session
         where
             session.token_hash = sha256(convert_to(begin.token, 'UTF8'))
             and session.ended_at is null
             and session.expires_at > clock_timestamp()
         union all
-        select api_key.login, api_key.role_oid, api_key.key_id, api_key.may_decide
+        select api_key.login, api_key.role_oid, null::bigint, api_key.key_id, api_key.may_decide
         from portal.api_key
         where
             api_key.token_hash = sha256(convert_to(begin.token, 'UTF8'))
@@ -55,10 +57,14 @@ begin
             using message = 'this session is unknown here, has ended or has expired', hint = 'Sign in again.';
     end if;
     if current_setting('transaction_read_only') = 'off' then
-        insert into portal.acting as before (pid, xid, login, key_id, may_decide)
-        values (pg_backend_pid(), pg_current_xact_id(), found_one.login, found_one.key_id, found_one.may_decide)
+        insert into portal.acting as before (pid, xid, login, session_id, key_id, may_decide)
+        values (
+            pg_backend_pid(), pg_current_xact_id(), found_one.login, found_one.session_id, found_one.key_id,
+            found_one.may_decide
+        )
         on conflict (pid) do update set
-            xid = excluded.xid, login = excluded.login, key_id = excluded.key_id, may_decide = excluded.may_decide;
+            xid = excluded.xid, login = excluded.login, session_id = excluded.session_id, key_id = excluded.key_id,
+            may_decide = excluded.may_decide, job_id = null;
     end if;
     perform set_config('portal.person', found_one.login || ' ' || portal.sealed(found_one.login), true);
     return found_one.login;

@@ -8,6 +8,7 @@ import yaml
 CITY = {
     "code": "testcity",
     "name": "测试市",
+    "portal": {"second_factor": []},
     "repeats": [
         {
             "valid_from": "2020-01-01",

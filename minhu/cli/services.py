@@ -17,7 +17,10 @@ from minhu.settings import Settings
 @minhu.command(epilog=example("minhu up"))
 @click.pass_obj
 def up(settings: Settings) -> None:
-    """Start PostgreSQL and Airflow; print the address. People log in there with their own logins of the database."""
+    """Start PostgreSQL, Airflow and the portal; print the addresses. People enter by their own logins of the database.
+
+    The portal's own logins are made where this login may make them; else pages are served by `minhu portal`.
+    """
     from minhu import config, database, services
     from minhu.feeds.arrival import of_city
     from minhu.load.key_ring import assert_may_load, make_first
@@ -28,11 +31,26 @@ def up(settings: Settings) -> None:
     elif settings.database_url:
         assert_may_load(settings)  # beside other homes: better now than with the first load of the night
     config.sync(settings)
+    pages = _open_pages(settings)
     url = services.up(settings, click.echo)
     services.airflow(settings).keep_pools(of_city(settings.config).pools)
+    click.echo(f"门户 portal    {pages or '未启动：minhu portal'}")
     click.echo(
         f"Airflow        {url}\n登录 login     各人用自己的数据库登录；新建：minhu logins add NAME --group engineer"
     )
+
+
+def _open_pages(settings: Settings) -> str | None:
+    """Where the pages will be, their logins made; None where this login may make none."""
+    from minhu import services
+    from minhu.portal.desk import Desk
+
+    try:
+        Desk(settings).open()
+    except Refused as error:
+        click.echo(f"门户的登录未能建立：{error}")
+        return None
+    return services.with_portal(settings)
 
 
 @minhu.command(epilog=example("minhu down"))
@@ -54,23 +72,12 @@ def portal(settings: Settings, port: int, behind: str | None) -> None:
 
     People sign in with their own logins of the database. A proxy that speaks TLS brings others here.
     """
-    import uvicorn
-
-    from minhu.portal.app import application
     from minhu.portal.desk import Desk
+    from minhu.portal.serve import serve
 
-    desk = Desk(settings)
-    desk.open()
+    Desk(settings).open()
     click.echo(f"门户 portal    http://127.0.0.1:{port}")
-    uvicorn.run(
-        application(desk),
-        host="127.0.0.1",
-        port=port,
-        log_level="warning",
-        server_header=False,
-        proxy_headers=behind is not None,
-        forwarded_allow_ips=behind,
-    )
+    serve(settings, port, behind)
 
 
 @minhu.command(epilog=example("minhu worker", "minhu worker --ping"))
@@ -213,7 +220,10 @@ def simulate(
 @click.option("--no-airflow", is_flag=True, help="Load, build and score here, without the scheduler: a quick look.")
 @click.pass_obj
 def demo(settings: Settings, no_airflow: bool) -> None:
-    """Simulate a month of a small city and run it through the whole chain, with the real scheduler."""
+    """Simulate two months of a small city and run them through the whole chain, with the real scheduler.
+
+    September is published; of October the scores are there, and nobody has closed it.
+    """
     from minhu.demo import run
 
-    run(settings, has_airflow=not no_airflow)
+    run(settings, has_airflow=not no_airflow, open_pages=lambda: _open_pages(settings))

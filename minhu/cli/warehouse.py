@@ -224,6 +224,19 @@ def logins_same(settings: Settings, login: str, person: str, off: bool) -> None:
     click.echo(f"{login} is {'no longer ' if off else ''}{person}")
 
 
+@logins.command("forget-factor", epilog=example("minhu logins forget-factor shen"))
+@click.argument("login")
+@click.pass_obj
+def logins_forget_factor(settings: Settings, login: str) -> None:
+    """Forget the second factor of LOGIN, whose phone is lost; the next sign-in on the pages begins a new one."""
+    from minhu import database
+    from minhu.portal.factor import forget
+
+    with database.connect(settings, autocommit=True) as connection:
+        forget(connection, login)
+    click.echo(f"the second factor of {login} is forgotten")
+
+
 @logins.command("drop", epilog=example("minhu logins drop superset"))
 @click.argument("name")
 @click.pass_obj

@@ -156,6 +156,12 @@ class AppealTerms(Declared):
     example: bool = False
 
 
+class PortalTerms(Declared):
+    """``second_factor``: the groups whose people show a code of their phone, too; who decides, unless told."""
+
+    second_factor: tuple[Literal["evaluator", "auditor", "unit", "engineer", "bi"], ...] = ("evaluator",)
+
+
 class City(Declared):
     """Whose warehouse this is, and the hours in which its offices work."""
 
@@ -201,6 +207,8 @@ class City(Declared):
         default_factory=dict
     )
     """How many loads of a sending system run at once (``pool`` of an arrival)."""
+    portal: PortalTerms = PortalTerms()
+    """Who needs what to sign in on pages."""
     notify: Notify = Notify()
     """Who is told of faults, and how."""
     witnesses: tuple[Witness, ...] = ()

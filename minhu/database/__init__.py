@@ -13,17 +13,20 @@ from minhu.database.connect import (
     url,
     without_password,
 )
+from minhu.database.deciding import Decision, deciding
 from minhu.database.migrate import MIGRATIONS, applied, migrate, outstanding
 
 __all__ = [
     "LOCK_BUILD",
     "LOCK_CONFIG",
     "MIGRATIONS",
+    "Decision",
     "act",
     "applied",
     "assert_unbroken",
     "columns",
     "connect",
+    "deciding",
     "held",
     "lock",
     "migrate",

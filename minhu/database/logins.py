@@ -68,7 +68,7 @@ def add_login(
         sql.Identifier(f"minhu_{one}") for one in ([group, "portal"] if is_portal else [group])
     )
     limit = connections or (30 if is_portal else CONNECTIONS.get(group, 10))
-    with foreign.told("make login", name=name):
+    with foreign.told("make login", name=name, user=connection.info.user):
         connection.execute(
             sql.SQL("create role {} login password {} connection limit {} in role {}").format(
                 login, sql.Literal(password), sql.Literal(limit), belongs
@@ -187,7 +187,8 @@ order by place
 
 
 def set_password(connection: psycopg.Connection, name: str, password: str) -> None:
-    connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(name), sql.Literal(password)))
+    with foreign.told("make login", name=name, user=connection.info.user):
+        connection.execute(sql.SQL("alter role {} password {}").format(sql.Identifier(name), sql.Literal(password)))
 
 
 def name_person(connection: psycopg.Connection, login: str, name: str, office: str | None = None) -> None:

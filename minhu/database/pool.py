@@ -35,7 +35,10 @@ def connection(
         found.read_only = asker.reads
         found.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ if at_one_moment else None
         with foreign.told("session"):
-            found.execute("select portal.begin(%s)", [asker.token])
+            if asker.job is None:
+                found.execute("select portal.begin(%s)", [asker.token])
+            else:
+                found.execute("select portal.begin_job(%s, %s)", [asker.job, asker.token])
     except BaseException:
         found.close()
         raise

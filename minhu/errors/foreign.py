@@ -287,7 +287,10 @@ TABLE: dict[str, tuple[Row, ...]] = {
             "only the owner of the warehouse computes anew; check the hashes with --chain-only",
         ),
     ),
-    "make login": (Row("psycopg.errors.DuplicateObject", Refused, "there is a login {name!r} already"),),
+    "make login": (
+        Row("psycopg.errors.DuplicateObject", Refused, "there is a login {name!r} already"),
+        Row("psycopg.errors.InsufficientPrivilege", Refused, "user {user} may not make or change logins"),
+    ),
     "make database": (
         Row(
             "psycopg.errors.InsufficientPrivilege",

@@ -162,6 +162,13 @@ ACT = Kind(  # what a login may call; the name of the function
         "make_key": ("生成程序密钥", "make keys for programs"),
         "revoke_key": ("作废程序密钥", "revoke keys for programs"),
         "end_own_session": ("结束本人会话", "end own sessions"),
+        "ask_job": ("提出任务", "ask for jobs"),
+        "begin_job": ("以任务提出人行事", "act for who asked a job"),
+        "claim_job": ("领取任务", "claim jobs"),
+        "tell_job": ("报任务进度", "tell how far jobs are"),
+        "finish_job": ("结束任务", "end jobs"),
+        "enrol_factor": ("登记第二因素", "enrol second factors"),
+        "use_step": ("使用验证码", "use codes"),
         "note_failure": ("记录登录失败", "note wrong passwords"),
         "forget_failures": ("清除登录失败", "forget wrong passwords"),
         "begin": ("以门户会话行事", "act in a session of the portal"),
@@ -182,6 +189,28 @@ SUBJECT_OF_APPROVAL = Kind(
         "violation": ("效能督查认定", "violation found"),
         "manual_point": ("人工计分", "points by hand"),
         "closing": ("关账", "closing"),
+    },
+)
+JOB_ACT = Kind(  # what is asked of a runner of the portal
+    "job_act",
+    {
+        "close": ("关账", "close"),
+        "revise": ("修订关账", "close a revision"),
+        "publish": ("发布", "publish"),
+        "verify": ("重算核验", "verify by computing anew"),
+        "export": ("整份导出", "export the whole"),
+        "simulate": ("草案测算", "try a draft scheme"),
+        "report": ("审计月报", "monthly audit report"),
+    },
+)
+JOB_STATE = Kind(
+    "job_state",
+    {
+        "waiting": ("等待", "waiting"),
+        "running": ("进行中", "running"),
+        "done": ("完成", "done"),
+        "refused": ("未办成", "not done"),
+        "failed": ("出错", "broke"),
     },
 )
 GROUP = Kind(  # who a login belongs to

@@ -23,7 +23,23 @@ from minhu.errors import MinhuError, NotSignedIn, Retryable
 from minhu.portal.api.app import PREFIX, api
 from minhu.portal.asking import COOKIE, NoPage, Page, asked
 from minhu.portal.desk import Desk
-from minhu.portal.pages import audit, cases, entry, feeds, help, home, inbox, quality, scores, units
+from minhu.portal.pages import (
+    account,
+    audit,
+    cases,
+    compare,
+    entry,
+    feeds,
+    help,
+    home,
+    inbox,
+    live,
+    manual,
+    quality,
+    scores,
+    tasks,
+    units,
+)
 from minhu.portal.shown import BACK, language, page, path_of, said
 
 log = logging.getLogger("minhu.portal")
@@ -34,6 +50,7 @@ PAGES: tuple[tuple[str, Page, tuple[str, ...]], ...] = (
     ("/scores", scores.releases, READ),
     ("/scores/{scheme}/{period}", scores.scores, READ),
     ("/scores/{scheme}/{period}/file", scores.file, READ),
+    ("/compare", compare.compare, READ),
     ("/units", units.own, READ),
     ("/units/{code}/{period}", units.unit, READ),
     ("/cases", cases.find, READ),
@@ -41,6 +58,11 @@ PAGES: tuple[tuple[str, Page, tuple[str, ...]], ...] = (
     ("/inbox", inbox.inbox, READ),
     ("/inbox/do/{act}", inbox.decide, SEND),
     ("/inbox/enter/{act}", inbox.enter, READ + SEND),
+    ("/live", live.live, READ),
+    ("/jobs", tasks.tasks, READ),
+    ("/jobs/ask/{act}", tasks.start, SEND),
+    ("/jobs/{number:int}", tasks.task, READ),
+    ("/jobs/{number:int}/file", tasks.file, READ),
     ("/feeds", feeds.feeds, READ),
     ("/feeds/builds", feeds.builds, READ),
     ("/feeds/{code}", feeds.feed, READ),
@@ -53,6 +75,9 @@ PAGES: tuple[tuple[str, Page, tuple[str, ...]], ...] = (
     ("/audit/proof/{scheme}/{period}", audit.proof, READ),
     ("/audit/access", audit.access, READ),
     ("/help", help.help, READ),
+    ("/account", account.account, READ),
+    ("/account/{act}", account.change, SEND),
+    ("/api/docs", manual.manual, READ),
 )
 """Every page that needs somebody to have signed in."""
 STATIC = Path(__file__).parent / "static"
@@ -73,8 +98,10 @@ def application(desk: Desk) -> Starlette:
     app = Starlette(
         routes=[
             Route("/login", entry.login, methods=["GET", "POST"]),
+            Route("/login/code", entry.code, methods=["POST"]),
             Route("/logout", entry.logout, methods=["POST"]),
             Route("/language", entry.change_language, methods=["POST"]),
+            Route("/jobs/{number:int}/events", tasks.events),
             *(Route(path, asked(one), methods=list(methods)) for path, one, methods in PAGES),
             Mount(PREFIX, api(desk)),
             Mount("/static", StaticFiles(directory=STATIC), name="static"),

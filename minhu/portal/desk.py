@@ -11,17 +11,22 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import URL, make_url
 
 from minhu import database
+from minhu.config.city import City, PortalTerms
 from minhu.database import logins, people
+from minhu.declaration import read_declaration
 from minhu.errors import NotSignedIn, Refused, Retryable
-from minhu.settings import Asker, Settings
+from minhu.portal.factor import Factors
+from minhu.settings import Asker, Job, Settings
 
 GROUPS = ("evaluator", "auditor", "unit", "engineer", "bi")
 """Whose pages there are. Who belongs to several comes as the first of these that he belongs to."""
 SIGNIN = "signin"
 LASTS = timedelta(hours=8)
+HALFWAY = timedelta(minutes=5)
 KEY = "portal-key"
 """The secret of the home from which the passwords of the portal's logins come."""
 
@@ -57,6 +62,15 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Halfway:
+    """Somebody whose password was right: he has five minutes to show a code. ``secret``: for a phone to learn."""
+
+    ticket: str
+    login: str
+    secret: str | None
+
+
+@dataclass(frozen=True)
 class Desk:
     """Signs people in and out of one installation. ``prefix``: how the portal's logins begin."""
 
@@ -74,35 +88,85 @@ class Desk:
                 else:
                     logins.add_login(connection, name, group, is_portal=group != SIGNIN, password=password)
 
-    def sign_in(self, name: str, password: str, address: str = "") -> Session:
-        """Opens a session for who comes from ``address``.
+    def sign_in(self, name: str, password: str, address: str = "", code: str | None = None) -> Session:
+        """Opens a session for who comes from ``address``; with the ``code`` of his phone where one is asked for.
 
-        Raises Refused where the server does not let him in or there are no pages for his groups, Retryable where he,
-        or his address, has to wait after wrong ones.
+        Raises Refused where the server does not let him in, there are no pages for his groups, or the code is missing
+        or wrong; Retryable where he, or his address, has to wait after wrong ones.
         """
-        at_the_door, who = self._as(SIGNIN), [_hash(f"name {name}"), _hash(f"address {address}")]
-        with database.connect(at_the_door) as connection:
-            waits = database.one(connection, "select portal.waits(%s, %s)", who)[0]
-        if waits and waits > timedelta():
-            raise Retryable(f"too many wrong passwords: wait {waits.seconds + 1} seconds")
+        entered = self.enter(name, password, address)
+        if isinstance(entered, Session):
+            return entered
+        if code is None or entered.secret is not None:
+            raise Refused("a code of your phone is asked for: sign in on the pages first, or give the code")
+        return self.finish(entered.ticket, code, address)
+
+    def enter(self, name: str, password: str, address: str = "") -> "Session | Halfway":
+        """A session; or, where a second factor is asked for, what comes halfway. Raises as `sign_in`."""
+        self._wait(name, address)
         try:
-            people.prove(at_the_door, name, password)
+            people.prove(self._door, name, password)
         except Refused:
-            with database.connect(at_the_door) as connection:
-                connection.execute("select portal.note_failure(%s, %s)", who)
+            self._failed(name, address)
             raise
-        groups = people.groups_of(at_the_door, name)
+        groups = people.groups_of(self._door, name)
         group = next((one for one in GROUPS if one in groups), None)
         if group is None:
             raise Refused(f"there are no pages for {', '.join(sorted(groups)) or 'a login of no group'}")
+        has_one = self.factors.is_there(name)
+        if not has_one and group not in self._terms.second_factor:
+            return self._open_session(name, group)
+        ticket = self._tickets.dumps([name, group])
+        return Halfway(str(ticket), name, None if has_one else self.factors.enrol(name))
+
+    def finish(self, ticket: str, code: str, address: str = "") -> Session:
+        """The session of who came halfway and shows a code. Raises Refused where it is wrong, or too late."""
+        try:
+            name, group = self._tickets.loads(ticket, max_age=int(HALFWAY.total_seconds()))
+        except BadSignature:
+            raise Refused("that took too long: begin again") from None
+        self._wait(name, address)
+        if not self.factors.check(name, code.replace(" ", "")):
+            self._failed(name, address)
+            raise Refused("the code is wrong, or has been used")
+        return self._open_session(name, group)
+
+    def _open_session(self, name: str, group: str) -> Session:
         session = Session(group, secrets.token_urlsafe(32))
-        with database.connect(at_the_door) as connection:
-            connection.execute("select portal.forget_failures(%s)", who[:1])
+        with database.connect(self._door) as connection:
+            connection.execute("select portal.forget_failures(%s)", [_hash(f"name {name}")])
             connection.execute("select portal.open_session(%s, %s, %s)", [name, _hash(session.token), LASTS])
         return session
 
+    def _wait(self, name: str, address: str) -> None:
+        """Raises Retryable while whoever comes by this name, or from there, has to wait."""
+        with database.connect(self._door) as connection:
+            waits = database.one(connection, "select portal.waits(%s, %s)", _who(name, address))[0]
+        if waits and waits > timedelta():
+            raise Retryable(f"too many wrong passwords: wait {waits.seconds + 1} seconds")
+
+    def _failed(self, name: str, address: str) -> None:
+        with database.connect(self._door) as connection:
+            connection.execute("select portal.note_failure(%s, %s)", _who(name, address))
+
+    @property
+    def factors(self) -> Factors:
+        return Factors(self._door, bytes.fromhex(self.settings.secret(KEY)))
+
+    @property
+    def _tickets(self) -> URLSafeTimedSerializer:
+        return URLSafeTimedSerializer(self.settings.secret(KEY), salt="halfway")
+
+    @property
+    def _terms(self) -> PortalTerms:
+        return read_declaration(City, self.settings.config / "city.yml").portal
+
+    @property
+    def _door(self) -> Settings:
+        return self._as(SIGNIN)
+
     def sign_out(self, session: Session) -> None:
-        with database.connect(self._as(SIGNIN)) as connection:
+        with database.connect(self._door) as connection:
             connection.execute("select portal.end_session(%s)", [_hash(session.token)])
 
     def make_key(self, session: Session, name: str, may_decide: bool, lasts: timedelta) -> tuple[int, str]:
@@ -116,6 +180,14 @@ class Desk:
     def asks(self, session: Session, *, reads: bool = True) -> Settings:
         """Settings with which every function reads, or acts, as the person of the session."""
         return replace(self._as(session.group), asker=Asker(session.token, reads))
+
+    def asks_for_job(self, login: str, job: Job) -> Settings:
+        """Settings with which a runner reads, and records, as whoever asked for the job that it has claimed."""
+        groups = people.groups_of(self.settings, login)
+        group = next((one for one in GROUPS if one in groups), None)
+        if group is None:
+            raise Refused("the login that asked is gone, or there are no pages for its groups")
+        return replace(self._as(group), asker=Asker(job.claim, reads=False, job=job.number))
 
     def person(self, session: Session) -> Person:
         """Raises NotSignedIn where the session has ended."""
@@ -151,6 +223,11 @@ from assess.own_units() as own (unit_code)
 left join mart.dim_unit as named on own.unit_code = named.unit_code
 order by own.unit_code, named.valid_from desc nulls last
 """
+
+
+def _who(name: str, address: str) -> list[bytes]:
+    """By what somebody is counted who guesses."""
+    return [_hash(f"name {name}"), _hash(f"address {address}")]
 
 
 def _hash(text: str) -> bytes:

@@ -17,6 +17,7 @@ from minhu.publish.life import Duty, Life
 from minhu.publish.standing import Quartiles, Scored
 from minhu.schemes.period import Period
 from minhu.scoring.explanation import IndicatorPart
+from minhu.warehouse.live import Hour
 
 WIDTH = 180.0
 LATE, ON_TIME, OFF = "#B8503F", "#2F6F5E", "#EEF1F4"
@@ -108,6 +109,37 @@ def line_of(life: Life, names: dict[str, str], alt: str) -> Markup:
         shapes.append(Label(0, y + 1.8, names[kind], 6.5, "left", GREY))
         shapes += _limited(x, y, duty, due, done, is_on_time, last)
     return Markup(as_svg(Drawing(WIDTH, bottom + 7, tuple(shapes), alt)))  # noqa: S704 - the writer escapes
+
+
+def parts(part: Number, of: Number, most: Number | None) -> Markup:
+    """Two lengths in one bar: what is ``part`` of ``of``, on the scale of ``most``."""
+    if not of or not most:
+        return _bar(Markup(""))
+    first, whole = _at(part, 0, most), _at(of, 0, most)
+    return _bar(
+        Markup('<rect class="pale" x="0" y="1" width="{}" height="6"/>').format(whole)
+        + Markup('<rect class="loss" x="0" y="1" width="{}" height="6"/>').format(first)
+    )
+
+
+def hours(told: Sequence[Hour], alt: str) -> Markup:
+    """Bars of 24 hours, what is usual as a stroke across each."""
+    left, top, base, width = 10.0, 4.0, 42.0, 110.0
+    most = max([1.0, *(float(one.intake) for one in told), *(float(one.usual or 0) for one in told)])
+    step = (width - left) / 24
+    shapes: list[Shape] = []
+    for share in (0.5, 1.0):
+        y = base - (base - top) * share
+        shapes += [Line(left, y, width, y), Label(left - 1.5, y, f"{most * share:.0f}", 6, "right", GREY)]
+    for one in told:
+        x, tall = left + one.hour * step, (base - top) * one.intake / most
+        shapes.append(Box(x + 0.5, base - tall, step - 1, tall, BLUE))
+        if one.usual is not None:
+            y = base - (base - top) * float(one.usual) / most
+            shapes.append(Line(x, y, x + step, y, LATE, 0.7))
+        if one.hour % 3 == 0:
+            shapes.append(Label(x + step / 2, base + 3, str(one.hour), 6, "middle", GREY))
+    return Markup(as_svg(Drawing(width, base + 6, tuple(shapes), alt)))  # noqa: S704 - the writer escapes
 
 
 Limited = tuple[str, datetime | None, datetime | None, bool | None]

@@ -138,6 +138,8 @@ KINDS: dict[str, Kind] = {
     "funnel": law.FUNNEL_FLAG,
     "gate": delivered.GATE,
     "groups": decided.GROUP,
+    "job_act": decided.JOB_ACT,
+    "job_state": decided.JOB_STATE,
     "left_out": cases.LEFT_OUT,
     "not_ranked": law.NOT_RANKED,
     "on_failure": delivered.ON_FAILURE,
@@ -151,9 +153,11 @@ KINDS: dict[str, Kind] = {
 
 PAGES: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("/", "首页", frozenset({"evaluator", "auditor", "unit", "bi", "engineer"})),
+    ("/live", "态势", frozenset({"evaluator", "auditor", "bi", "engineer"})),
     ("/scores", "考评", frozenset({"evaluator", "auditor", "unit"})),
     ("/cases", "诉求件", frozenset({"evaluator", "auditor", "unit"})),
     ("/inbox", "待办", frozenset({"evaluator", "unit"})),
+    ("/jobs", "任务", frozenset({"evaluator", "auditor"})),
     ("/feeds", "报送", frozenset({"evaluator", "auditor", "engineer"})),
     ("/quality", "质量", frozenset({"evaluator", "auditor", "engineer"})),
     ("/audit", "审计", frozenset({"auditor"})),
@@ -163,9 +167,9 @@ PAGES: tuple[tuple[str, str, frozenset[str]], ...] = (
 
 
 def has_room(person: Person, path: str) -> bool:
-    """Whether the page belongs to a room of the person's group; units have no name in the head, and go with scores."""
+    """Whether the page belongs to a room of the person's group; what has no name in the head goes with what has."""
     room = f"/{path.split('/')[1]}"
-    room = "/scores" if room == "/units" else room
+    room = {"/units": "/scores", "/compare": "/scores", "/api": "/help", "/account": "/help"}.get(room, room)
     return any(path == room and person.group in groups for path, _, groups in PAGES)
 
 

@@ -152,7 +152,8 @@ def close(
         rules = "; ".join(f"{rule.rule_id} {rule.title_zh}" for rule in failed)
         raise Refused(f"the release gate does not let {wanted.text} through: {rules}")
     tell(f"{wanted.text}：冻结")
-    with database.connect(settings) as connection:
+    with database.deciding(settings) as decision:
+        connection = decision.connection
         closing_id = _act(
             connection,
             "close",
@@ -166,6 +167,7 @@ def close(
         )
         if newest:
             ledger.write(connection, closing_id)
+        decision.result |= {"closing_id": closing_id, "period": wanted.text, "scheme_id": scored.scheme_id}
         return _with_approvers(connection, closing_id)
 
 
@@ -225,7 +227,8 @@ def publish(
     """
     wanted = Period.parse(period)
     with database.connect(settings) as connection:
-        return _publish(settings, connection, newest_closing(connection, wanted.text, scheme_id), why, tell)
+        closing_id = newest_closing(connection, wanted.text, scheme_id)
+    return _publish(settings, closing_id, why, tell)
 
 
 def publish_closing(
@@ -238,33 +241,31 @@ def publish_closing(
     """Publishes one closing; one that is published already is returned as it was: for callers that try again."""
     with database.connect(settings) as connection:
         found = read_releases(connection, "closing_id = %(closing_id)s", {"closing_id": closing_id})
-        if not found:
-            return _publish(settings, connection, closing_id, why, tell)
+    if not found:
+        return _publish(settings, closing_id, why, tell)
     _send(settings, tell)
     return found[0]
 
 
-def _publish(
-    settings: Settings,
-    connection: psycopg.Connection,
-    closing_id: int,
-    why: str | None,
-    tell: Callable[[str], None],
-) -> Release:
+def _publish(settings: Settings, closing_id: int, why: str | None, tell: Callable[[str], None]) -> Release:
     from minhu.publish import witnesses  # here: what reads a release sends nothing
 
     is_witnessed = True
-    if read_closing(connection, closing_id).state == "approved":  # of what is not, the act says so
-        connection.commit()  # nothing is held while others are asked
-        is_witnessed = witnesses.can_reach_one(settings, why)
+    with database.connect(settings) as connection:
+        state = read_closing(connection, closing_id).state
+    if state == "approved":  # of what is not, the act says so
+        is_witnessed = witnesses.can_reach_one(settings, why)  # nothing is held while others are asked
     with lineage.job(settings, "publish") as told:
-        release_id = _act(connection, "publish", closing_id=closing_id)
+        with database.deciding(settings) as decision:
+            release_id = _act(decision.connection, "publish", closing_id=closing_id)
+            if not is_witnessed:
+                witnesses.record_without(decision.connection, release_id, mask_line((why or "").strip()))
+            decision.result |= {"release_id": release_id}
         if not is_witnessed:
-            witnesses.record_without(connection, release_id, mask_line((why or "").strip()))
             tell(f"没有可用的外部见证：{(why or '').strip()}")
-        connection.commit()
         _send(settings, tell)
-        made = read_releases(connection, "release_id = %(release_id)s", {"release_id": release_id})[0]
+        with database.connect(settings) as connection:
+            made = read_releases(connection, "release_id = %(release_id)s", {"release_id": release_id})[0]
         told.reads(f"score/{made.scheme_id}/{made.period}")
         for table in TABLES:
             told.writes(f"publish.{table}")

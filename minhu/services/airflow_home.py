@@ -83,12 +83,25 @@ class AirflowHome:
 
     def choose_port(self) -> int:
         """The remembered port if it is free, else one that depends on the folder, so that two homes differ."""
-        first = 20000 + zlib.crc32(str(self.folder).encode()) % 10000  # below the ports a kernel hands out by itself
-        for port in (*filter(None, [self.port]), *range(first, first + 100)):
+        return self._choose("port", self.port, 0)
+
+    @property
+    def portal_port(self) -> int | None:
+        """The port of the portal, where this home has one."""
+        file = self.folder / "portal-port"
+        return int(file.read_text()) if file.exists() else None
+
+    def choose_portal_port(self) -> int:
+        return self._choose("portal-port", self.portal_port, 100)
+
+    def _choose(self, name: str, remembered: int | None, apart: int) -> int:
+        # Below the ports that a kernel hands out by itself.
+        first = 20000 + zlib.crc32(str(self.folder).encode()) % 10000 + apart
+        for port in (*filter(None, [remembered]), *range(first, first + 100)):
             if _is_free(port):
-                _write(self.folder / "port", str(port))
+                _write(self.folder / name, str(port))
                 return port
-        raise Retryable(f"no free port between {first} and {first + 99} for Airflow")
+        raise Retryable(f"no free port between {first} and {first + 99} of this machine")
 
     def write(self) -> bool:
         """Writes the settings, readable by their owner alone; whether anything has changed."""

@@ -1,4 +1,4 @@
-"""Starts, stops and tells the local services: PostgreSQL, its keeper and the four processes of Airflow.
+"""Starts, stops and tells the local services: PostgreSQL, its keeper, the four processes of Airflow, the pages.
 
 With a broker the tasks run on workers, which come and go by themselves (`minhu.services.workers`).
 
@@ -43,6 +43,7 @@ COMMANDS = {
     "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
+PORTAL = "portal"  # the pages; only where `with_portal` was called
 KEEPER = "keeper"  # beside Airflow: of no use to it, and alive while Airflow is away
 SUPERVISOR = "supervisor"
 SUPERVISED = "by another"  # by systemd, which runs a supervisor of its own
@@ -51,12 +52,14 @@ PATIENCE = {
     "triggerer": 2,
     KEEPER: 2,
     SUPERVISOR: 2,
+    PORTAL: 5,
 }  # it may take ten seconds, and has nothing to lose: triggers are in the database
 DRAIN = 60  # seconds that running tasks have to end when all is stopped
 LOSSY = "from minhu.services.lossy import install; install(); "
 AIRFLOW = f"{LOSSY}from airflow.__main__ import main; main()"
 LAUNCH = {
     KEEPER: ["-m", "minhu.watch.keeper"],
+    PORTAL: ["-m", "minhu.portal"],
     SUPERVISOR: ["-m", "minhu.services.supervisor"],
     "scheduler": ["-c", LOSSY + AIRFLOW_PRELOADED],
 }
@@ -79,6 +82,21 @@ def up(
         if not is_supervised and not _supervisor(home).is_well:
             _start(home, [_supervisor(home)])
     return home.url
+
+
+def with_portal(settings: Settings) -> str:
+    """From the next ``up`` on the pages are served, too; their address. Whoever calls has made their logins."""
+    home = AirflowHome(settings)
+    with _alone(home):
+        if home.portal_port is None or not _portal(home)[0].is_alive:
+            home.choose_portal_port()
+    return portal_url(settings) or ""
+
+
+def portal_url(settings: Settings) -> str | None:
+    """Where the pages of this home are; None where it has none."""
+    port = AirflowHome(settings).portal_port
+    return f"http://127.0.0.1:{port}" if port else None
 
 
 def prepare(settings: Settings, progress: Progress = lambda _: None) -> None:
@@ -287,7 +305,8 @@ def _start(home: AirflowHome, dead: list[Daemon]) -> None:
         # Tasks are children of Airflow's processes and need not enter the broker; who tells that it is away must.
         of_house = {"MINHU_BROKER_URL": home.settings.broker_url or ""} if daemon.name not in COMMANDS else {}
         env = home.env(daemon.name) | of_house
-        daemon.start([sys.executable, *launch, *COMMANDS.get(daemon.name, [])], env)
+        more = ["--port", str(home.portal_port)] if daemon.name == PORTAL else COMMANDS.get(daemon.name, [])
+        daemon.start([sys.executable, *launch, *more], env)
 
 
 def _end_its_job(home: AirflowHome) -> None:
@@ -370,11 +389,16 @@ def _stop_all(home: AirflowHome) -> list[str]:
     # Running tasks end by themselves within a while, so that none is tried again for being stopped. Their last words
     # go to the API server: it ends after them.
     patient = [replace(one, patience=DRAIN) if one.name == "scheduler" else one for one in others]
-    return daemons.stop(patient) + daemons.stop([server, _keeper(home)])
+    return daemons.stop(patient) + daemons.stop([server, _keeper(home), *_portal(home)])
 
 
 def _all(home: AirflowHome) -> list[Daemon]:
-    return [*_daemons(home), _keeper(home)]
+    return [*_daemons(home), _keeper(home), *_portal(home)]
+
+
+def _portal(home: AirflowHome) -> list[Daemon]:
+    """The pages, where this home serves them."""
+    return [_of_house(home, PORTAL)] if home.portal_port else []
 
 
 def _keeper(home: AirflowHome) -> Daemon:

@@ -73,12 +73,13 @@ def write_city(
     days: int,
     cases_per_day: int,
     seed: int,
-    bundle: bool = False,
+    bundle: bool | Sequence[date] = False,
     progress: Progress | None = None,
 ) -> SimulationSummary:
     """Writes the drop-folder files of ``feeds`` for a span of days; the same arguments give the same bytes.
 
-    With ``bundle`` everything before the last day comes in one file per delivery, dated the last day but one.
+    With ``bundle`` everything before the last day comes in one file per delivery, dated the last day but one; or in one
+    file for each of the dates that it lists, the last day among them, with all that happened since the one before.
     Raises Refused when the calendar does not reach far enough, BadDeclaration when a register is wrong.
     """
     truth = imagine(tuple(feeds), config_dir, start, days, cases_per_day, seed)
@@ -93,7 +94,7 @@ def write_city(
         days=days,
         cases_per_day=cases_per_day,
         seed=seed,
-        bundle=bundle,
+        bundle=bool(bundle),
         cases=len(truth.cases),
         events=truth.events.height,
         callbacks=len(truth.callbacks),
@@ -135,12 +136,17 @@ def _rng(seed: int, *names: str) -> np.random.Generator:
     return np.random.default_rng([seed, *(crc32(name.encode()) for name in names)])
 
 
-def _slots(start: date, days: int, bundle: bool) -> list[tuple[date, int, int]]:
+def _slots(start: date, days: int, bundle: bool | Sequence[date]) -> list[tuple[date, int, int]]:
     """The files of each delivery: business date, and the day numbers from which and up to which it tells."""
-    first, last = day_number(start), day_number(start) + days - 1
+    last = start + timedelta(days - 1)
     if not bundle or days == 1:
-        return [(start + timedelta(at), first + at, first + at) for at in range(days)]
-    return [(start + timedelta(days - 2), first, last - 1), (start + timedelta(days - 1), last, last)]
+        ends: Sequence[date] = [start + timedelta(at) for at in range(days)]
+    else:
+        ends = [last - timedelta(1), last] if bundle is True else sorted(bundle)
+    if ends[0] < start or ends[-1] != last:
+        raise Refused(f"files are dated within the span, the last of them {last}")
+    before = [day_number(start) - 1, *map(day_number, ends[:-1])]
+    return [(end, since + 1, day_number(end)) for since, end in zip(before, ends, strict=True)]
 
 
 def _write_delivery(

@@ -45,6 +45,9 @@ SEES = {
     "/decisions": set(GROUP),
     "/dictionary": set(GROUP),
     "/words": set(GROUP),
+    "/jobs": set(GROUP),
+    "/jobs/999": set(),  # it is nobody's
+    "/jobs/999/file": set(),
 }
 """Every address that reads, and who is answered; the others are refused by the database."""
 

@@ -148,7 +148,8 @@ def test_every_page_of_every_group_in_both_languages(browser, house, group, lang
         assert len(identities) == len(set(identities)), path
         fields = page.xpath("//main//input[not(@type='hidden')] | //main//select | //main//textarea")
         labels = set(page.xpath("//label/@for"))
-        assert all(one.get("id") in labels or one.getparent().tag == "label" for one in fields), path
+        named = [one.get("id") in labels or one.get("aria-label") or one.getparent().tag == "label" for one in fields]
+        assert all(named), path
 
 
 def test_every_link_of_the_head_leads_somewhere(house):

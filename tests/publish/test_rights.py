@@ -113,6 +113,7 @@ ACTS: dict[str, set[str]] = {
     f"logins key r_gu {'0' * 64}": set(),
     "logins identify eve --method cert --as x": set(),
     "logins same eve eve2": set(),
+    "logins forget-factor eve": set(),
     "logins name eve x": set(),
     f"publish {MONTH} --why x": set(),  # it is published
     "anchors send": set(),  # the city names no witness

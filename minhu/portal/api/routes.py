@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from psycopg.rows import dict_row
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from minhu import assess, database
 from minhu.assess.files import FORMS, read_form
@@ -14,6 +14,7 @@ from minhu.errors import Refused
 from minhu.glossary import cases as of_cases
 from minhu.glossary import columns, decided, delivered, law
 from minhu.glossary.kind import Kind
+from minhu.portal import jobs
 from minhu.portal.api.answers import After, Limit, Page, after, one, page
 from minhu.portal.api.calling import Asked, Problem
 from minhu.portal.api.shapes import (
@@ -24,6 +25,8 @@ from minhu.portal.api.shapes import (
     Failure,
     Finding,
     Given,
+    JobAsked,
+    JobWanted,
     Key,
     KeyMade,
     KeyWanted,
@@ -36,6 +39,7 @@ from minhu.portal.api.shapes import (
     UnitOfCity,
     Words,
 )
+from minhu.portal.runner import file_of
 from minhu.publish import listed, verify
 from minhu.publish.close import Release
 from minhu.publish.diff import Diff, diff, list_releases
@@ -89,7 +93,7 @@ Number = Annotated[int, Path(ge=1, le=2**53)]
 def sign_in(request: Request, given: Credentials) -> Sessions:
     """Sign in with a login of the database. For a program a key is better: make one with the token of a session."""
     address = request.client.host if request.client else ""
-    session = request.app.state.desk.sign_in(given.name, given.password, address)
+    session = request.app.state.desk.sign_in(given.name, given.password, address, given.code)
     return Sessions(token=session.cookie)
 
 
@@ -405,6 +409,39 @@ def decide(asked: Asked, act: Text, given: Given) -> Recorded:
     else:
         number = assess.record(asked.acts, act, **fields)
     return Recorded(act=act, number=number)
+
+
+# What takes long
+
+
+@router.get("/jobs", tags=["jobs"], response_model=Page[jobs.Job])
+def own_jobs(request: Request, asked: Asked) -> Response:
+    """Your jobs, the newest first."""
+    return page(request, jobs.own(asked.reads), None, None)
+
+
+@router.get("/jobs/{number}", tags=["jobs"], response_model=jobs.Job)
+def job(request: Request, asked: Asked, number: Number) -> Response:
+    """A job of yours: how far it is, what came of it."""
+    return one(request, jobs.one(asked.reads, number))
+
+
+@router.get(
+    "/jobs/{number}/file",
+    tags=["jobs"],
+    response_class=FileResponse,
+    responses={200: {"content": {"application/octet-stream": {}}}},
+)
+def job_file(asked: Asked, number: Number) -> Response:
+    """What a job of yours has written."""
+    told = jobs.one(asked.reads, number).result or {}
+    return FileResponse(file_of(asked.desk.settings, told), filename=str(told.get("name")))
+
+
+@router.post("/jobs/{act}", tags=["jobs"], status_code=202)
+def ask_job(asked: Asked, act: Text, given: JobWanted) -> JobAsked:
+    """Ask for what takes long: close, revise, publish, verify, export, simulate, report."""
+    return JobAsked(job_id=jobs.ask(asked.acts, act, given.parameters, given.key))
 
 
 def _rows(asked: Asked, query: str, given: dict[str, Any] | None = None) -> list[dict]:

@@ -167,6 +167,7 @@ class Sessions(BaseModel):
 class Credentials(BaseModel):
     name: str = Field(max_length=100, examples=["shen"])
     password: str = Field(max_length=1000, examples=["…"])
+    code: str | None = Field(default=None, max_length=10, description="Of the phone, where one is asked for.")
 
 
 class KeyWanted(BaseModel):
@@ -198,4 +199,12 @@ class Words(BaseModel):
     words: dict[str, dict[str, str]]
 
 
-Anything = dict[str, Any]
+class JobWanted(BaseModel):
+    """What a job is to do. ``key``: of your own choice; the same key asks for the same job once."""
+
+    key: str = Field(min_length=8, max_length=100, examples=["export-2026-10"])
+    parameters: dict[str, Any] = Field(examples=[{"period": "2026-10", "scheme": "linan", "form": "xlsx"}])
+
+
+class JobAsked(BaseModel):
+    job_id: int = Field(examples=[3])

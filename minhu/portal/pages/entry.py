@@ -1,12 +1,15 @@
 """Signing in and out, and the language."""
 
+import segno
+from markupsafe import Markup
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from minhu.errors import Refused, Retryable
 from minhu.portal.asking import COOKIE, desk_of, session_of
-from minhu.portal.desk import LASTS
+from minhu.portal.desk import LASTS, Halfway, Session
+from minhu.portal.factor import address
 from minhu.portal.shown import BACK, LANGUAGE, language, page, said, within
 
 A_YEAR = 365 * 24 * 3600
@@ -16,20 +19,54 @@ async def login(request: Request) -> Response:
     back = within(request.query_params.get(BACK))
     if request.method == "GET":
         return page(request, "login.html", back=back, name="", why=None)
-    form, address = await request.form(), request.client.host if request.client else ""
+    form, address = await request.form(), _address(request)
     name, password = str(form.get("name", "")).strip(), str(form.get("password", ""))
     tell = said(language(request))
     try:
-        session = await run_in_threadpool(desk_of(request).sign_in, name, password, address)
+        entered = await run_in_threadpool(desk_of(request).enter, name, password, address)
     except Refused:
         why = tell("用户名或口令不对，或该用户不能使用本页面。忘记口令请联系管理员。")
         return page(request, "login.html", 403, back=back, name=name, why=why)
     except Retryable as error:
         why = f"{tell('口令错误次数过多，请稍候再试。')} ({error})"
         return page(request, "login.html", 429, back=back, name=name, why=why)
+    if isinstance(entered, Halfway):
+        return _ask_for_code(request, back, entered.ticket, entered.login, entered.secret)
+    return _let_in(request, back, entered)
+
+
+async def code(request: Request) -> Response:
+    """The second step: a code of the phone."""
+    back, form = within(request.query_params.get(BACK)), await request.form()
+    ticket, shown = str(form.get("ticket", "")), str(form.get("code", ""))
+    tell = said(language(request))
+    try:
+        session = await run_in_threadpool(desk_of(request).finish, ticket, shown, _address(request))
+    except Refused:
+        why = tell("验证码不对、已用过，或已超过五分钟。请重新登录。")
+        return page(request, "login.html", 403, back=back, name="", why=why)
+    except Retryable as error:
+        why = f"{tell('口令错误次数过多，请稍候再试。')} ({error})"
+        return page(request, "login.html", 429, back=back, name="", why=why)
+    return _let_in(request, back, session)
+
+
+def _ask_for_code(request: Request, back: str, ticket: str, login: str, secret: str | None) -> Response:
+    picture = None
+    if secret:
+        made = segno.make(address(login, secret), micro=False).svg_inline(scale=5, dark="#000", light="#fff")
+        picture = Markup(made)  # noqa: S704 - made here, of nothing that anybody sent
+    return page(request, "code.html", back=back, ticket=ticket, secret=secret, picture=picture)
+
+
+def _let_in(request: Request, back: str, session: Session) -> Response:
     answer = RedirectResponse(back, 303)
     _keep(request, answer, COOKIE, session.cookie, round(LASTS.total_seconds()))
     return answer
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def logout(request: Request) -> Response:

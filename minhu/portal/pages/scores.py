@@ -64,6 +64,10 @@ class View:
         kept = {name: self.asked[name] for name in ("revision", "draft") if name in self.asked}
         return f"/units/{quote(code)}/{period}?{urlencode({'scheme': scheme, **kept})}"
 
+    def standing(self) -> list[tuple[str, str]]:
+        """Which score it is: a revision, a draft, or what is published last."""
+        return [(name, self.asked[name]) for name in ("revision", "draft") if name in self.asked]
+
     def kept(self) -> list[tuple[str, str]]:
         """What a search leaves as it is."""
         return [(name, value) for name, value in self.asked.items() if name not in ("q", "page")]

@@ -1,0 +1,83 @@
+"""任务: what takes long, asked for here; how far it is; what came of it."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from minhu.errors import MinhuError, Refused
+from minhu.portal import jobs
+from minhu.portal.asking import Ask, desk_of, see, session_of
+from minhu.portal.pages.scores import attachment
+from minhu.portal.runner import file_of
+
+EVERY = 1.0
+"""Seconds between two looks at the row of a job, of each browser that watches it."""
+LONGEST = 120
+"""Looks of one stream; the browser opens another."""
+BOXES = ("is_early", "is_draft")
+NUMBERS = ("revision",)
+
+
+def tasks(ask: Ask, problem: str | None = None) -> Response:
+    status, key = 400 if problem else 200, secrets.token_urlsafe(12)
+    return ask.page("tasks.html", status, jobs=jobs.own(ask.reads), problem=problem, key=key)
+
+
+def task(ask: Ask) -> Response:
+    return ask.page("task.html", job=jobs.one(ask.reads, _number(ask)))
+
+
+def start(ask: Ask) -> Response:
+    """Asks for a job as its form says; sent twice the same form asks for one."""
+    act = ask.place("act")
+    try:
+        shape = jobs.ACTS.get(act, jobs.Parameters)
+        given: dict[str, object] = {name: ask.written(name) for name in shape.model_fields}
+        given |= {name: ask.written(name) is not None for name in BOXES if name in given}
+        given |= {name: int(str(given[name])) for name in NUMBERS if str(given.get(name) or "").isdecimal()}
+        number = jobs.ask(ask.acts, act, given, ask.written("key") or secrets.token_urlsafe(16))
+    except Refused as error:
+        return tasks(ask, str(error))
+    return see(f"/jobs/{number}")
+
+
+def file(ask: Ask) -> Response:
+    """What a job of one's own has written."""
+    told = jobs.one(ask.reads, _number(ask)).result or {}
+    path = file_of(ask.desk.settings, told)
+    return FileResponse(path, headers={"Content-Disposition": attachment(str(told.get("name") or path.name))})
+
+
+async def events(request: Request) -> Response:
+    """How far a job is, as server-sent events: each look takes a connection and gives it back."""
+    desk, session = desk_of(request), session_of(request)
+    number = int(request.path_params["number"])
+
+    def look() -> tuple[str, bool]:
+        job = jobs.one(desk.asks(session), number)
+        return jobs.told(job), job.is_over
+
+    async def stream() -> AsyncIterator[str]:
+        before = ""
+        for _ in range(LONGEST):
+            try:
+                told, is_over = await run_in_threadpool(look)
+            except MinhuError:
+                return
+            if told != before:
+                yield f"data: {told}\n\n"
+                before = told
+            if is_over:
+                return
+            await asyncio.sleep(EVERY)
+
+    await run_in_threadpool(look)  # whose job it is not, hears so
+    return StreamingResponse(stream(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+def _number(ask: Ask) -> int:
+    return int(ask.place("number"))

@@ -1,0 +1,25 @@
+"""Serves the pages on this machine alone, until asked to end."""
+
+import threading
+
+import uvicorn
+
+from minhu.portal.app import application
+from minhu.portal.desk import Desk
+from minhu.portal.runner import keep_running
+from minhu.settings import Settings
+
+
+def serve(settings: Settings, port: int, behind: str | None = None) -> None:
+    """The logins of the portal have been made (`Desk.open`). ``behind``: the proxy whose word on the reader counts."""
+    over = threading.Event()
+    threading.Thread(target=keep_running, args=[settings, over], daemon=True).start()
+    uvicorn.run(
+        application(Desk(settings)),
+        host="127.0.0.1",
+        port=port,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=behind is not None,
+        forwarded_allow_ips=behind,
+    )
