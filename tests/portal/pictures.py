@@ -71,7 +71,7 @@ def _take(page, file: Path) -> None:  # type: ignore[no-untyped-def]
     page.screenshot(path=file, full_page=True)
     with Image.open(file) as image:
         cut = image.crop((0, 0, image.width, min(image.height, TALLEST)))
-        cut.convert("P", palette=Image.Palette.ADAPTIVE, colors=64).save(file, optimize=True)
+        cut.convert("P", palette=Image.Palette.ADAPTIVE, colors=128).save(file, optimize=True)
     click.echo(f"{file.name}  {file.stat().st_size // 1000} kB")
 
 

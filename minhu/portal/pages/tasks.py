@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from minhu import database
 from minhu.errors import MinhuError, Refused
 from minhu.portal import jobs
 from minhu.portal.asking import Ask, desk_of, see, session_of
@@ -23,8 +24,17 @@ NUMBERS = ("revision",)
 
 
 def tasks(ask: Ask, problem: str | None = None) -> Response:
-    status, key = 400 if problem else 200, secrets.token_urlsafe(12)
-    return ask.page("tasks.html", status, jobs=jobs.own(ask.reads), problem=problem, key=key)
+    with database.connect(ask.reads) as connection:
+        scored = connection.execute("select distinct period, scheme_id from mart.score_run").fetchall()
+    return ask.page(
+        "tasks.html",
+        400 if problem else 200,
+        jobs=jobs.own(ask.reads),
+        problem=problem,
+        key=secrets.token_urlsafe(12),
+        periods=sorted({period for period, _ in scored}, reverse=True),
+        schemes=sorted({scheme for _, scheme in scored}),
+    )
 
 
 def task(ask: Ask) -> Response:
