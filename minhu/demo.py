@@ -17,6 +17,7 @@ from minhu.config import sync
 from minhu.database import logins
 from minhu.errors import MinhuError, Refused
 from minhu.feeds import Feed, load_feeds
+from minhu.glossary.decided import GROUP
 from minhu.glossary.delivered import GATE, LOAD_OUTCOME, RECORD
 from minhu.load import load_feed_day
 from minhu.progress import progress
@@ -35,14 +36,8 @@ PUBLISHED, PERIOD = f"{START:%Y-%m}", f"{LAST:%Y-%m}"
 MARK = "simulation.json"
 USER = "admin"
 """Of the demo alone: everybody's."""
-PEOPLE = (
-    ("kaoping", "evaluator", "考评：审批、裁定、录入"),
-    ("fuhe", "evaluator", "考评复核：第二个人"),
-    ("danwei", "unit", "承办单位：为什么失分，申诉"),
-    ("shenji", "auditor", "审计：质量、对账、溯源、证明"),
-    ("fenxi", "bi", "数据分析：读集市与接口"),
-)
-"""A login for each kind of person, and what it is for; engineers have `USER`."""
+PEOPLE = {"kaoping": "evaluator", "fuhe": "evaluator", "danwei": "unit", "shenji": "auditor", "fenxi": "bi"}
+"""A login for each kind of person, and its group; engineers have `USER`."""
 
 
 def run(settings: Settings, *, has_airflow: bool = True, open_pages: Callable[[], str | None] = lambda: None) -> None:
@@ -90,9 +85,9 @@ def run(settings: Settings, *, has_airflow: bool = True, open_pages: Callable[[]
             _say(f"  {line}")
     _say(f"\n用时 {time.monotonic() - began:.0f} 秒。接下来看（where to look next）：")
     _say(f"  门户       {(starting and pages) or '.venv/bin/minhu portal'}")
-    for name, _, what in PEOPLE:
+    for name, group in PEOPLE.items():
         if name in people:
-            _say(f"             {name:<8} {people[name]}  {what}")
+            _say(f"             {name:<8} {people[name]}  {GROUP.zh(group)}")
     if starting:
         _say(f"  Airflow    {starting.result()}  {_login(settings)}")
     _say(f"  质量报告   {settings.data_docs / 'index.html'}")
@@ -120,7 +115,7 @@ def _people(settings: Settings) -> dict[str, str]:
     told = {}
     with database.connect(settings) as connection:
         known = {login["name"] for login in logins.logins(connection)}
-        for name, group, _ in PEOPLE:
+        for name, group in PEOPLE.items():
             told[name] = settings.secret(f"demo-{name}")[:20]
             unit = _someone_who_lost_points(last_score(settings, PERIOD)) if group == "unit" else None
             if name not in known:

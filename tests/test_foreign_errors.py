@@ -191,6 +191,12 @@ SAID = [
     ("read", psycopg.errors.InsufficientPrivilege("s3cr3t"), Refused, "reader does not read the access log; ask"),
     ("compute anew", psycopg.errors.InsufficientPrivilege("s3cr3t"), Refused, "only the owner of the warehouse"),
     ("make login", psycopg.errors.DuplicateObject("s3cr3t"), Refused, "there is a login 'cases.csv' already"),
+    (
+        "make login",
+        psycopg.errors.InsufficientPrivilege("s3cr3t"),
+        Refused,
+        "user reader may not make or change logins",
+    ),
     ("make database", psycopg.errors.InsufficientPrivilege("s3cr3t"), Refused, "user reader may not make the database"),
     ("wait for loads", psycopg.errors.LockNotAvailable("s3cr3t"), Retryable, "did not end within 10 seconds"),
     ("gate", psycopg.errors.AdminShutdown("s3cr3t"), Retryable, "went away while a gate was judging"),

@@ -198,7 +198,7 @@ JOB_ACT = Kind(  # what is asked of a runner of the portal
         "revise": ("修订关账", "close a revision"),
         "publish": ("发布", "publish"),
         "verify": ("重算核验", "verify by computing anew"),
-        "export": ("整份导出", "export the whole"),
+        "export": ("导出", "export"),
         "simulate": ("草案测算", "try a draft scheme"),
         "report": ("审计月报", "monthly audit report"),
     },

@@ -320,6 +320,7 @@ def test_who_opens_sessions_does_nothing_else(city, logins):
             " and has_schema_privilege('portal_signin', pronamespace, 'usage')"
         ).fetchall()
     acts = ("open_session", "end_session", "waits", "note_failure", "forget_failures")
+    acts += ("enrol_factor", "factor_of", "use_step")
     assert {what for (what,) in may} == {f"calls portal.{act}" for act in acts}
     with database.connect(logins["signin"], autocommit=True) as signin:
         for login, token, lasts, told in (

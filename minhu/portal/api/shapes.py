@@ -144,7 +144,7 @@ class Given(BaseModel):
             {
                 "published_row": "R1-2546",
                 "grounds_code": "mis_dispatched",
-                "statement": "职责不属本单位",
+                "statement": "not this unit's duty",
                 "evidence_ref": "2026-17",
             }
         ]
