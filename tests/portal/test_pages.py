@@ -17,6 +17,7 @@ from minhu.portal.app import HEADERS
 from minhu.portal.pages.scores import View, _arranged
 from minhu.portal.shown import points
 from minhu.publish.stored_release import explain_release
+from minhu.warehouse.build import build
 from minhu.warehouse.reconcile import reconcile
 from tests.portal.conftest import MONTH, Browser, House
 from tests.publish import city as world
@@ -267,6 +268,19 @@ def test_a_file_holds_exactly_what_the_page_shows_and_is_logged(evaluator, house
     assert evaluator.get(f"{SCORES}/file?format=exe").status_code == 400
 
 
+def test_what_is_kept_of_a_release_is_read_anew_once_facts_are_newer(evaluator, house, monkeypatch):
+    evaluator.get(SCORES)
+    read_again = []
+    monkeypatch.setattr("minhu.portal.kept.read_report", lambda *asked, **how: read_again.append(asked) or 1 / 0)
+    assert evaluator.get(SCORES).status_code == 200 and read_again == []
+    reader = Browser(house.desk)
+    reader.sign_in(*house.credentials("bi"))
+    assert reader.get(SCORES).status_code == 403
+    build(house.city, full_refresh=True)
+    with pytest.raises(ZeroDivisionError):
+        evaluator.get(SCORES)
+
+
 def test_a_long_group_comes_in_pages_and_search_and_sort_are_of_all(house):
     units = [
         Unit(f"U{n:04}", f"第{n}街道办事处", None, Decimal(n % 100), None, None, None, None, ()) for n in range(1200)
@@ -389,7 +403,7 @@ def test_a_proof_says_what_is_proven_and_whose_hash_differs(browser, house):
 
 
 def test_what_breaks_tells_a_number_and_nothing_else(evaluator, monkeypatch, caplog):
-    monkeypatch.setattr("minhu.portal.pages.scores.read_report", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("minhu.portal.pages.scores.published", lambda *_, **__: 1 / 0)
     evaluator.raises = False
     answer = evaluator.get(SCORES)
     assert answer.status_code == 500 and "ZeroDivisionError" not in answer.text

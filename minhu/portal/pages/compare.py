@@ -5,6 +5,7 @@ from starlette.responses import Response
 from minhu.errors import Refused
 from minhu.export.read import read_report
 from minhu.portal.asking import Ask
+from minhu.portal.kept import published
 
 FEWEST, MOST = 2, 5
 
@@ -16,7 +17,10 @@ def compare(ask: Ask) -> Response:
     if not FEWEST <= len(codes) <= MOST:
         raise Refused(ask.said("请选两个到五个单位来比较。"))
     is_draft = ask.wanted("draft") is not None
-    report = read_report(ask.reads, period, scheme, revision=ask.number("revision"), is_draft=is_draft)
+    if is_draft:
+        report = read_report(ask.reads, period, scheme, is_draft=True)
+    else:
+        report = published(ask.reads, period, scheme or "", ask.number("revision"))
     found = [(group, unit) for group, unit in report.units() if unit.code in codes]
     if len(found) != len(codes):
         raise Refused(ask.said("所选单位中有的在本期没有得分。"))

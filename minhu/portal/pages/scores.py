@@ -13,6 +13,7 @@ from minhu.export import Asked, write
 from minhu.export.read import read_report
 from minhu.export.report import Group, Report, Unit, totals
 from minhu.portal.asking import Ask
+from minhu.portal.kept import published
 from minhu.portal.pages.home import newest
 from minhu.privacy import access_log
 from minhu.publish.standing import scores_before
@@ -134,9 +135,10 @@ def attachment(name: str) -> str:
 
 
 def _report(ask: Ask) -> Report:
-    is_draft = ask.wanted("draft") is not None
     scheme, period = ask.place("scheme"), ask.place("period")
-    return read_report(ask.reads, period, scheme, revision=ask.number("revision"), is_draft=is_draft)
+    if ask.wanted("draft") is not None:
+        return read_report(ask.reads, period, scheme, is_draft=True)
+    return published(ask.reads, period, scheme, ask.number("revision"))
 
 
 def _standing(report: Report) -> str:
