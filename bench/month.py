@@ -68,9 +68,10 @@ class Installation:
     def connect(self) -> psycopg.Connection:
         return psycopg.connect(self.address(), options="-c timezone=UTC")
 
-    def _python(self, *arguments: str, **more: str) -> subprocess.CompletedProcess:
-        world = {name: value for name, value in os.environ.items() if not name.startswith("MINHU_")}
-        world |= {
+    @property
+    def world(self) -> dict[str, str]:
+        """The environment in which its programs run."""
+        return {name: value for name, value in os.environ.items() if not name.startswith("MINHU_")} | {
             "PYTHONPATH": str(self.checkout),
             "MINHU_HOME": str(self.home),
             "MINHU_DROP": str(self.drop),
@@ -78,8 +79,12 @@ class Installation:
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "GX_ANALYTICS_ENABLED": "false",
         }
+
+    def _python(self, *arguments: str, **more: str) -> subprocess.CompletedProcess:
         program = [sys.executable, *arguments]
-        return subprocess.run(program, cwd=self.checkout, env=world | more, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            program, cwd=self.checkout, env=self.world | more, capture_output=True, text=True, check=False
+        )
 
 
 @contextmanager

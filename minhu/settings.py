@@ -77,17 +77,17 @@ class Settings:
     home: Path
     config: Path
     drop: Path
-    database_url: str | None
-    landing_zone: str | None = None
+    database_url: str | None = field(repr=False)  # it holds a password, as those below do
+    landing_zone: str | None = field(default=None, repr=False)
     """Where raw deliveries are kept instead of a folder of ``home``: another folder, or a URL that fsspec knows."""
-    lineage: str | None = None
+    lineage: str | None = field(default=None, repr=False)
     """Where OpenLineage events go: a file or an http(s) URL; none are made without it."""
     lineage_namespace: str = "minhu"
-    work_url: str | None = None
+    work_url: str | None = field(default=None, repr=False)
     """The database at ``database_url`` as the login of Airflow's tasks."""
-    airflow_url: str | None = None
+    airflow_url: str | None = field(default=None, repr=False)
     """The database that Airflow keeps, where ours is not embedded."""
-    broker_url: str | None = None
+    broker_url: str | None = field(default=None, repr=False)
     """The broker of CeleryExecutor; without one tasks run on the scheduler's machine."""
     login: str = "minhu_owner"
     """Whom commands enter the embedded server as; of no meaning where ``database_url`` is another."""

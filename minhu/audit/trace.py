@@ -20,7 +20,6 @@ from minhu.errors import MinhuError, Refused
 from minhu.glossary.cases import ANOMALY, EVENT_TYPE, LOST_REASON
 from minhu.glossary.delivered import ROW_OUTCOME, VERSION_OUTCOME
 from minhu.glossary.kind import Kind
-from minhu.load.store import store_of
 from minhu.schemes.plain import plain
 from minhu.schemes.words import rule_text
 from minhu.settings import Settings
@@ -140,6 +139,8 @@ def _with_gates(
 
 def is_landed(settings: Settings, sha256: str) -> bool | None:
     """Whether a landed file is still kept; None where the landing zone cannot be seen from here."""
+    from minhu.load.store import store_of  # here: what only reads facts need not carry what reads files
+
     try:
         if not settings.landing_url and not settings.landing.is_dir():
             return None

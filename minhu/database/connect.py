@@ -80,7 +80,7 @@ def _connection(settings: Settings, autocommit: bool, rows: RowFactory[Row]) -> 
         try:
             return _connect(_reached[settings], settings, autocommit, rows)
         except psycopg.OperationalError:
-            del _reached[settings]  # it may have been restarted elsewhere
+            _reached.pop(settings, None)  # it may have been restarted elsewhere
     with foreign.told("connect", what="the warehouse database"):
         target = url(settings)
         connection = _connect(target, settings, autocommit, rows)

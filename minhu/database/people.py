@@ -15,6 +15,7 @@ ASKS_FOR_A_PASSWORD = "scram-sha-256,md5,password"  # noqa: S105 - methods, as l
 """Where the server lets somebody in without one (trust, a certificate, the account of this process), that proves
 nothing of whoever typed the name. Directories (ldap, pam, radius) ask for it as ``password``."""
 LONGEST = 1000
+HAS_MANY = "too many connections for role"
 HOUSE = "minhu"
 """Logins that begin so are of the house, held by processes: they are nobody."""
 
@@ -41,7 +42,9 @@ def prove(settings: Settings, name: str, password: str) -> None:
     try:
         with foreign.told("sign in", name=name):
             psycopg.connect(at).close()
-    except Refused:
+    except Refused as refused:
+        if HAS_MANY in str(refused):  # said to whom the server has let in, of the sessions that he has already
+            return
         groups_of(settings, name)  # raises Retryable where it is the server that is away
         raise
 

@@ -4,6 +4,7 @@ A page changes nothing but by a form that comes from ourselves: the cookie is se
 makes (SameSite=Strict), and a POST says the origin it comes from.
 """
 
+import asyncio
 import logging
 import secrets
 from pathlib import Path
@@ -90,6 +91,9 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+SIGN_IN_AT_A_TIME = 2
+"""The others queue, for neither the threads nor the sessions of pages. The login that signs in has five sessions: two
+processes side by side stay within them."""
 FOR_ONE_READER = {"Cache-Control": "no-store"}
 
 
@@ -117,6 +121,7 @@ def application(desk: Desk) -> Starlette:
         },
     )
     app.state.desk = desk
+    app.state.door = asyncio.Semaphore(SIGN_IN_AT_A_TIME)
     return app
 
 

@@ -61,6 +61,10 @@ class Person:
     unit_names: tuple[str, ...] = ()
 
 
+class TriedTooOften(Retryable):
+    """Wrong passwords or codes, more than a slip of the hand: whoever comes has to wait."""
+
+
 @dataclass(frozen=True)
 class Halfway:
     """Somebody whose password was right: he has five minutes to show a code. ``secret``: for a phone to learn."""
@@ -92,7 +96,7 @@ class Desk:
         """Opens a session for who comes from ``address``; with the ``code`` of his phone where one is asked for.
 
         Raises Refused where the server does not let him in, there are no pages for his groups, or the code is missing
-        or wrong; Retryable where he, or his address, has to wait after wrong ones.
+        or wrong; TriedTooOften where he, or his address, has to wait after wrong ones.
         """
         entered = self.enter(name, password, address)
         if isinstance(entered, Session):
@@ -139,11 +143,11 @@ class Desk:
         return session
 
     def _wait(self, name: str, address: str) -> None:
-        """Raises Retryable while whoever comes by this name, or from there, has to wait."""
+        """Raises TriedTooOften while whoever comes by this name, or from there, has to wait."""
         with database.connect(self._door) as connection:
             waits = database.one(connection, "select portal.waits(%s, %s)", _who(name, address))[0]
         if waits and waits > timedelta():
-            raise Retryable(f"too many wrong passwords: wait {waits.seconds + 1} seconds")
+            raise TriedTooOften(f"too many wrong passwords: wait {waits.seconds + 1} seconds")
 
     def _failed(self, name: str, address: str) -> None:
         with database.connect(self._door) as connection:

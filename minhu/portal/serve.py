@@ -20,6 +20,7 @@ def serve(settings: Settings, port: int, behind: str | None = None) -> None:
         port=port,
         log_level="warning",
         server_header=False,
+        timeout_keep_alive=65,  # longer than readers look at a page: else it closes as they ask for the next
         proxy_headers=behind is not None,
         forwarded_allow_ips=behind,
     )

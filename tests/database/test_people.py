@@ -102,6 +102,15 @@ def test_a_login_has_the_rights_of_its_groups_while_it_may_log_in(city, password
     told(city, "revoke minhu_auditor from pro_li")
 
 
+def test_who_has_as_many_sessions_as_he_may_is_not_told_that_his_password_is_wrong(city, passwords):
+    with database.connect(city) as owner:
+        password = add_login(owner, "pro_busy", "auditor", connections=1)
+    with psycopg.connect(embedded.start(city).url("warehouse", roles.OWNER), user="pro_busy", password=password):
+        people.prove(city, "pro_busy", password)
+        with pytest.raises(Refused, match="does not let 'pro_busy' in"):
+            people.prove(city, "pro_busy", "wrong")
+
+
 def test_a_server_that_is_away_is_told_from_a_wrong_password(city, passwords):
     away = replace(city, database_url="postgresql://minhu_work:x@127.0.0.1:1/warehouse")
     with pytest.raises(Retryable):

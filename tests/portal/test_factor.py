@@ -93,7 +93,7 @@ def test_who_guesses_codes_waits(strict):
             strict.desk.finish(ticket, "000000")
         except Exception as error:
             told.add(type(error).__name__)
-    assert told == {"Refused", "Retryable"}
+    assert told == {"Refused", "TriedTooOften"}
 
 
 def test_a_ticket_is_no_session_and_nobody_makes_one(strict):

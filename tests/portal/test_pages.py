@@ -72,6 +72,11 @@ def test_a_wrong_password_says_nothing_of_who_there_is(browser, house):
     assert len(told) == 1
 
 
+def test_who_come_at_once_are_all_let_in(house):
+    told = Browser(house.desk).sign_in_at_once(*house.credentials("bi"), 40)
+    assert told == [303] * 40
+
+
 def test_who_guesses_waits_and_so_does_his_address(house):
     name, password = house.credentials("bi")
     answers = [Browser(house.desk).sign_in(name, f"guess {n}").status_code for n in range(8)]

@@ -6,7 +6,6 @@ from tempfile import TemporaryDirectory
 
 from starlette.responses import Response
 
-from minhu.audit.report import write_report
 from minhu.audit.sample import draw
 from minhu.audit.trace import trace as walk
 from minhu.audit.trace_text import sections
@@ -57,6 +56,8 @@ def sample(ask: Ask) -> Response:
 
 def report(ask: Ask) -> Response:
     """The audit report of a month as a file; it stands in the access log."""
+    from minhu.audit.report import write_report  # here: typesetting weighs as much as all other pages
+
     month, form = ask.wanted("month") or "", ask.wanted("format") or "html"
     if form not in ("html", "pdf"):
         raise Refused("the report is html or pdf")

@@ -6,9 +6,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from minhu.errors import Refused, Retryable
+from minhu.errors import Refused
 from minhu.portal.asking import COOKIE, desk_of, session_of
-from minhu.portal.desk import LASTS, Halfway, Session
+from minhu.portal.desk import LASTS, Halfway, Session, TriedTooOften
 from minhu.portal.factor import address
 from minhu.portal.shown import BACK, LANGUAGE, language, page, said, within
 
@@ -23,11 +23,12 @@ async def login(request: Request) -> Response:
     name, password = str(form.get("name", "")).strip(), str(form.get("password", ""))
     tell = said(language(request))
     try:
-        entered = await run_in_threadpool(desk_of(request).enter, name, password, address)
+        async with request.app.state.door:
+            entered = await run_in_threadpool(desk_of(request).enter, name, password, address)
     except Refused:
         why = tell("用户名或口令不对，或该用户不能使用本页面。忘记口令请联系管理员。")
         return page(request, "login.html", 403, back=back, name=name, why=why)
-    except Retryable as error:
+    except TriedTooOften as error:
         why = f"{tell('口令错误次数过多，请稍候再试。')} ({error})"
         return page(request, "login.html", 429, back=back, name=name, why=why)
     if isinstance(entered, Halfway):
@@ -41,11 +42,12 @@ async def code(request: Request) -> Response:
     ticket, shown = str(form.get("ticket", "")), str(form.get("code", ""))
     tell = said(language(request))
     try:
-        session = await run_in_threadpool(desk_of(request).finish, ticket, shown, _address(request))
+        async with request.app.state.door:
+            session = await run_in_threadpool(desk_of(request).finish, ticket, shown, _address(request))
     except Refused:
         why = tell("验证码不对、已用过，或已超过五分钟。请重新登录。")
         return page(request, "login.html", 403, back=back, name="", why=why)
-    except Retryable as error:
+    except TriedTooOften as error:
         why = f"{tell('口令错误次数过多，请稍候再试。')} ({error})"
         return page(request, "login.html", 429, back=back, name="", why=why)
     return _let_in(request, back, session)
