@@ -8,11 +8,21 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup demo test test-long bench bench-quick cluster moved soak lint format clean
+.PHONY: help setup browser demo test test-long bench bench-quick cluster moved soak lint format clean
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 setup: .venv/.ready  ## Make .venv from uv.lock
+	@$(HAS_CHROMIUM) || echo "The tests of pages need Chromium, too: make browser tells how."
+
+# The one thing that uv.lock does not bring. Root in a container gets it; nobody else's machine is changed.
+HAS_CHROMIUM := command -v "$${MINHU_CHROMIUM:-chromium}" >/dev/null
+browser:  ## Chromium for the tests of pages: Debian's
+	@$(HAS_CHROMIUM) || if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && apt-get install -qq --yes --no-install-recommends chromium; \
+	else \
+		echo "sudo apt-get install chromium, or MINHU_CHROMIUM=/path/to/chrome" >&2; \
+	fi
 
 .uv/.ready: uv-bootstrap.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
@@ -31,10 +41,10 @@ demo: setup  ## A month of a small city through the whole chain; safe to run twi
 # A worker for each core, with a server of its own; the tests of a file share what they set up, the longest come first.
 PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test: setup  ## A sample of everything, within minutes
+test: setup browser  ## A sample of everything, within minutes
 	$(PYTEST)
 
-test-long: setup  ## Everything, the long runs too
+test-long: setup browser  ## Everything, the long runs too
 	$(PYTEST) -m ""
 
 .bench/.ready: .uv/.ready bench/requirements.txt

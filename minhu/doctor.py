@@ -13,6 +13,8 @@ from typing import get_args
 import psutil
 
 from minhu import config, database
+from minhu.config.city import City
+from minhu.declaration import read_declaration
 from minhu.errors import MinhuError, Refused
 from minhu.glossary.watched import INCIDENT
 from minhu.load import key_ring, seal
@@ -38,7 +40,8 @@ class Check:
 def examine(settings: Settings) -> list[Check]:
     """Every check, in the order in which one depends on another. Starts the embedded server where it is used."""
     return [*_packages(), *_folders(settings), _guarded("configuration", lambda: _configuration(settings)),
-            _guarded("readings", lambda: _readings(settings)), _guarded("Chinese font", _chinese_font),
+            _guarded("readings", lambda: _readings(settings)), _guarded("pages", lambda: _pages(settings)),
+            _guarded("Chinese font", _chinese_font),
             _guarded("certificates", lambda: _certificates(settings)),
             *([_guarded("broker", lambda: _broker(settings))] if settings.broker_url else []),
             *_database(settings)]  # fmt: skip
@@ -131,6 +134,14 @@ def _readings(settings: Settings) -> str:
     newest = max(get_args(config.Readings.model_fields["edition"].annotation))
     is_newest = bool(held) and held[-1][1] == newest
     return told if is_newest else f"{told}; edition {newest} is there: `readings` of city.yml, docs/upgrading.md"
+
+
+def _pages(settings: Settings) -> str:
+    """Who shows a code of his phone beside the password."""
+    groups = read_declaration(City, settings.config / "city.yml").portal.second_factor
+    if "evaluator" in groups:
+        return f"{', '.join(groups)} sign in with a second factor"
+    return "who decides signs in by a password alone: `portal` of city.yml asks for a second factor"
 
 
 def _database(settings: Settings) -> Iterator[Check]:

@@ -39,6 +39,18 @@ def test_a_newer_edition_of_the_readings_is_told(scratch, tmp_path, declared, to
     assert found(scratch(config))["readings"].found == told
 
 
+@pytest.mark.parametrize(
+    ("groups", "told"),
+    [
+        ([], "who decides signs in by a password alone: `portal` of city.yml asks for a second factor"),
+        (["evaluator", "auditor"], "evaluator, auditor sign in with a second factor"),
+    ],
+)
+def test_whether_a_second_factor_is_asked_for_is_told(scratch, tmp_path, monkeypatch, groups, told):
+    monkeypatch.setitem(given.CITY, "portal", {"second_factor": groups})
+    assert found(scratch(given.config(tmp_path / "config")))["pages"].found == told
+
+
 def test_before_a_database_is_adopted_only_what_the_baseline_lacks_is_to_apply(scratch, before):
     assert found(scratch(template=before))["migrations"].found == f"to apply: {', '.join(ADDED)}"
 

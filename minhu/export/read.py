@@ -6,8 +6,12 @@ Both are stored in the same columns (``Stored``), so both are read by the same q
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from decimal import Decimal
+from functools import lru_cache
 
 import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
 from psycopg.rows import DictRow, dict_row
 
 from minhu import database
@@ -166,7 +170,9 @@ def _units(connection: psycopg.Connection[DictRow], stored: Stored) -> dict[str,
     """The units by peer group, with their indicators in the order of the scheme."""
     scheme, key = stored.run.scheme, stored.key | {"last_day": stored.run.period.last}
     measured = defaultdict(list)
-    for row in connection.execute(stored.sql(_MEASURED), key):
+    asked = connection.cursor()
+    asked.adapters.register_loader("numeric", _SharedNumber)
+    for row in asked.execute(stored.sql(_MEASURED), key):
         row["shrunken_value"] = row["shrunken_value"] if scheme.publication.shrunken else None
         measured[row.pop("unit_code")].append(Measured(**row))
     place = {one.code: at for at, one in enumerate(scheme.indicators)}
@@ -177,6 +183,18 @@ def _units(connection: psycopg.Connection[DictRow], stored: Stored) -> dict[str,
         shown = rank if scheme.publication.ranking else None
         groups[row.pop("peer_group")].append(Unit(**row, rank=shown, measured=parts))
     return groups
+
+
+class _SharedNumber(Loader):
+    """Numbers written alike are one object: targets and full points of a city are a few, its units' a thousand."""
+
+    def load(self, data: Buffer) -> Decimal:
+        return _number(bytes(data))
+
+
+@lru_cache(maxsize=20_000)
+def _number(written: bytes) -> Decimal:
+    return Decimal(written.decode())
 
 
 _SCORES = """

@@ -110,7 +110,7 @@ class Cost:
     sources: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Measured:
     """A unit, or a whole peer group, by one indicator. ``points`` is null where nothing was due.
 
@@ -138,7 +138,7 @@ class Measured:
         return None if self.points is None or self.points_max is None else self.points_max - self.points
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Unit:
     """A unit's line. ``reason``: why it is listed apart, neither banded nor ranked. ``rank`` is null unless shown.
 

@@ -15,7 +15,7 @@ from minhu.export.read import read_report
 from minhu.export.report import Report
 from minhu.settings import Settings
 
-MOST = 8
+MOST = 24
 LASTS = 300.0
 """Seconds, after which it is read anew whatever it is kept by."""
 Key = tuple[object, ...]

@@ -63,6 +63,8 @@ def environment(lang: Lang) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,  # a process goes on with the pages that it began with, also while it is upgraded
+        cache_size=-1,
         extensions=["jinja2.ext.i18n"],
     )
     tell = said(lang)

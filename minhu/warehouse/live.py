@@ -4,6 +4,7 @@ The usual is the mean of the same weekday of the four weeks before. Ages are ful
 the last day. Counts are of the facts and of `mart.agg_day`; nothing of a case is told.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -46,6 +47,15 @@ class Age:
 class OfUnit:
     unit_code: str
     unit_name: str
+    open: int
+    overdue: int
+
+
+@dataclass(frozen=True)
+class Left:
+    """What units have open at the end of ``day_on``, and what of it is past its limit."""
+
+    day_on: date
     open: int
     overdue: int
 
@@ -123,6 +133,16 @@ def live(settings: Settings) -> Live | None:
             areas=_rows(connection, _AREAS, asked, Area),
             categories=_rows(connection, _CATEGORIES, asked, Category),
         )
+
+
+def left(settings: Settings, last: date, units: Collection[str]) -> Left | None:
+    """What ``units`` had open at the end of ``last``, or of the last day before it that was counted.
+
+    None where no day was. A rate of a period that is over holds none of what falls due after it.
+    """
+    with database.connect(settings) as connection:
+        asked = {"last": last, "units": list(units)}
+        return next(iter(_rows(connection, _LEFT, asked, Left)), None)
 
 
 def _ages(connection: psycopg.Connection, asked: dict) -> tuple[Age, ...]:
@@ -219,6 +239,20 @@ where counted.grain = 'unit' and counted.unit_code is not null and counted.day_o
 group by counted.unit_code, units.unit_name
 order by overdue desc, open desc, unit_code
 limit %(units)s
+"""
+
+_LEFT = """
+select
+    day_on,
+    sum(open)::int as open,
+    sum(overdue)::int as overdue
+from mart.agg_day
+where
+    grain = 'unit'
+    and unit_code = any(%(units)s)
+    and day_on = (select max(reached.day_on) from mart.agg_day as reached where reached.day_on <= %(last)s)
+group by day_on
+having sum(open) is not null
 """
 
 _OF_WEEK = """

@@ -192,6 +192,21 @@ def test_the_scores_are_those_that_were_published(browser, house, group):
     assert shown == dict(published) and len(shown) == 2
 
 
+def test_beside_the_rates_stands_what_is_open_and_overdue(browser, house):
+    browser.sign_in(*house.credentials("auditor"))
+    told = words(read(browser.get(SCORES)).get_element_by_id("main"))
+    known = world.rows(
+        house.people["auditor"],
+        "select to_char(max(day_on), 'YYYY-MM-DD'), sum(open), sum(overdue) from mart.agg_day"
+        " join publish.unit_score using (unit_code) where grain = 'unit' and day_on ="
+        " (select max(day_on) from mart.agg_day where day_on < (period || '-01')::date + interval '1 month')",
+    )
+    day, still_open, overdue = known[0]
+    assert f"{day} 24:00，本组在办 {still_open} 件，其中超期 {overdue} 件" in told
+    browser.sign_in(*house.credentials("unit"))
+    assert "本组在办" not in words(read(browser.get(SCORES)).get_element_by_id("main"))
+
+
 def test_who_may_not_see_a_page_is_told_so_and_nothing_of_the_database(browser, house):
     browser.sign_in(*house.credentials("bi"))
     answer = browser.get(SCORES)

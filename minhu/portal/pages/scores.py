@@ -17,6 +17,7 @@ from minhu.portal.kept import published
 from minhu.portal.pages.home import newest
 from minhu.privacy import access_log
 from minhu.publish.standing import scores_before
+from minhu.warehouse.live import left
 
 AT_ONCE = 100
 """Units of a page. Sorting, search and files are of all of the group."""
@@ -95,6 +96,8 @@ def scores(ask: Ask) -> Response:
     units = _arranged(report, group, view, before) if group else []
     view = replace(view, count=len(units))
     start = (view.page - 1) * AT_ONCE
+    sees = set(ask.person.units) if ask.person.group == "unit" else None
+    of_all = [unit.code for unit in group.units] if group and sees is None else []
     return ask.page(
         "scores.html",
         report=report,
@@ -105,7 +108,8 @@ def scores(ask: Ask) -> Response:
         rules=dict(group.rules) if group else {},
         before_period=before_period,
         before=before,
-        sees=set(ask.person.units) if ask.person.group == "unit" else None,
+        sees=sees,
+        left=left(ask.reads, report.last, of_all) if of_all else None,
     )
 
 
