@@ -3,6 +3,7 @@
 Both are stored in the same columns (``Stored``), so both are read by the same queries.
 """
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -174,6 +175,7 @@ def _units(connection: psycopg.Connection[DictRow], stored: Stored) -> dict[str,
     asked.adapters.register_loader("numeric", _SharedNumber)
     for row in asked.execute(stored.sql(_MEASURED), key):
         row["shrunken_value"] = row["shrunken_value"] if scheme.publication.shrunken else None
+        row["code"] = sys.intern(row["code"])
         measured[row.pop("unit_code")].append(Measured(**row))
     place = {one.code: at for at, one in enumerate(scheme.indicators)}
     groups = defaultdict(list)

@@ -14,7 +14,7 @@ from lxml import html
 from minhu import database
 from minhu.export.report import Group, Unit
 from minhu.portal.app import HEADERS
-from minhu.portal.pages.scores import View, _arranged
+from minhu.portal.pages.scores import View, _arranged, has_initials
 from minhu.portal.shown import points
 from minhu.publish.stored_release import explain_release
 from minhu.warehouse.build import build
@@ -265,6 +265,12 @@ def test_the_scores_are_sorted_by_any_column_and_turned_round(evaluator):
 )
 def test_a_unit_is_found_by_name_code_and_initials(evaluator, typed, found):
     assert [name for name, _ in rows(evaluator.get(f"{SCORES}?q={typed}"))] == found
+
+
+@pytest.mark.parametrize("typed", ["zxx", "cxx", "xx", "a"])
+def test_a_character_of_several_readings_is_found_by_each(typed):
+    assert has_initials("长兴县A3局", typed)
+    assert not has_initials("长兴县A3局", typed[::-1] + "q")
 
 
 def test_a_file_holds_exactly_what_the_page_shows_and_is_logged(evaluator, house):

@@ -1,5 +1,6 @@
 """考评总览: who stands where and why, one peer group at a time; the files of exactly what is shown."""
 
+import os
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
@@ -196,7 +197,7 @@ def _arranged(report: Report, group: Group, view: View, before: dict[str, Decima
 
 def _value(unit: Unit, column: str, before: dict[str, Decimal]) -> Decimal | str | None:
     if column == "name":
-        return " ".join(_syllables(unit.name))
+        return " ".join(usual for usual, *_ in _readings(unit.name))
     if column == "score":
         return unit.score_100
     if column == "moved":
@@ -207,13 +208,23 @@ def _value(unit: Unit, column: str, before: dict[str, Decimal]) -> Decimal | str
 
 
 def _fits(unit: Unit, wanted: str) -> bool:
-    initials = "".join(syllable[:1] for syllable in _syllables(unit.name))
-    return wanted in unit.name.casefold() or wanted in unit.code.casefold() or wanted in initials
+    return wanted in unit.name.casefold() or wanted in unit.code.casefold() or has_initials(unit.name, wanted)
+
+
+def has_initials(name: str, wanted: str) -> bool:
+    """Whether the letters begin characters of the name that follow each other, each by any of its readings."""
+    letters = [{reading[:1] for reading in readings} for readings in _readings(name)]
+    return any(
+        all(letter in letters[first + at] for at, letter in enumerate(wanted))
+        for first in range(len(letters) - len(wanted) + 1)
+    )
 
 
 @lru_cache(maxsize=20_000)
-def _syllables(name: str) -> tuple[str, ...]:
-    """A name in pinyin without tones, a syllable for each character; what is no Chinese stays as it is."""
-    from pypinyin import lazy_pinyin
+def _readings(name: str) -> tuple[tuple[str, ...], ...]:
+    """Of each character its readings in pinyin without tones, the usual first; what is no Chinese stays as it is."""
+    os.environ.setdefault("PYPINYIN_NO_PHRASES", "1")  # they weigh 50 MB; who types letters is found by any reading
+    from pypinyin import Style, pinyin
 
-    return tuple(syllable.casefold() for syllable in lazy_pinyin(name))
+    told = pinyin(name, style=Style.NORMAL, heteronym=True)
+    return tuple(tuple(reading.casefold() for reading in readings) for readings in told)
