@@ -16,6 +16,7 @@ ASKS_FOR_A_PASSWORD = "scram-sha-256,md5,password"  # noqa: S105 - methods, as l
 nothing of whoever typed the name. Directories (ldap, pam, radius) ask for it as ``password``."""
 LONGEST = 1000
 HAS_MANY = "too many connections for role"
+"""A server that speaks another language says it otherwise: such a one is not let in, as with a wrong password."""
 HOUSE = "minhu"
 """Logins that begin so are of the house, held by processes: they are nobody."""
 

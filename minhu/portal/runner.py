@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import Popen
+from typing import TypeVar
 
 import psycopg
 from psycopg.rows import dict_row
@@ -32,6 +33,9 @@ log = logging.getLogger("minhu.portal.runner")
 Tell = Callable[[str], None]
 
 
+P = TypeVar("P", bound=jobs.Parameters)
+
+
 @dataclass(frozen=True)
 class Held:
     """A job that this process has claimed. ``work``: to compute; ``person``: to read, and to record, as its asker."""
@@ -41,6 +45,12 @@ class Held:
     parameters: jobs.Parameters
     work: Settings
     person: Settings
+
+    def asked(self, kind: type[P]) -> P:
+        """The parameters, as those of the act that is done."""
+        if not isinstance(self.parameters, kind):
+            raise TypeError(f"job {self.job.number} is {self.act}, and was given {type(self.parameters).__name__}")
+        return self.parameters
 
     @property
     def folder(self) -> Path:
@@ -130,7 +140,7 @@ def _beat(settings: Settings, job: Job, over: threading.Event) -> None:
 def _close(held: Held, note: Tell) -> dict:
     from minhu.publish import close
 
-    asked: jobs.Close = held.parameters  # type: ignore[assignment]
+    asked = held.asked(jobs.Close)
     made = close(held.work, asked.period, asked.scheme, is_early=asked.is_early, tell=note)
     return {"closing_id": made.closing_id}
 
@@ -138,7 +148,7 @@ def _close(held: Held, note: Tell) -> dict:
 def _revise(held: Held, note: Tell) -> dict:
     from minhu.publish import revise
 
-    asked: jobs.Revise = held.parameters  # type: ignore[assignment]
+    asked = held.asked(jobs.Revise)
     made = revise(held.work, asked.period, asked.scheme, why=asked.why, tell=note)
     return {"closing_id": made.closing_id}
 
@@ -146,7 +156,7 @@ def _revise(held: Held, note: Tell) -> dict:
 def _publish(held: Held, note: Tell) -> dict:
     from minhu.publish import publish
 
-    asked: jobs.Publish = held.parameters  # type: ignore[assignment]
+    asked = held.asked(jobs.Publish)
     made = publish(held.work, asked.period, asked.scheme, why=asked.why, tell=note)
     return {"release_id": made.release_id}
 
@@ -154,7 +164,7 @@ def _publish(held: Held, note: Tell) -> dict:
 def _verify(held: Held, note: Tell) -> dict:
     from minhu.publish import verify
 
-    asked: jobs.Verify = held.parameters  # type: ignore[assignment]
+    asked = held.asked(jobs.Verify)
     found = verify(replace(held.work, job=None), asked.period, asked.revision, asked.scheme, tell=note)
     return {
         "is_ok": found.is_ok,
@@ -169,7 +179,7 @@ def _verify(held: Held, note: Tell) -> dict:
 def _export(held: Held, note: Tell) -> dict:
     from minhu.export import Asked, export
 
-    asked: jobs.Export = held.parameters  # type: ignore[assignment]
+    asked = held.asked(jobs.Export)
     out = held.folder / f"{held.job.number}.{asked.form}"
     note("写文件")
     how = Asked(asked.form, revision=asked.revision, is_draft=asked.is_draft)
@@ -182,7 +192,7 @@ def _simulate(held: Held, note: Tell) -> dict:
     from minhu.schemes import read_scheme
     from minhu.scoring import what_if
 
-    asked: jobs.Simulate = held.parameters  # type: ignore[assignment]
+    asked = held.asked(jobs.Simulate)
     draft = held.folder / f"{held.job.number}.yml"
     draft.touch(mode=0o600)
     draft.write_text(asked.draft, encoding="utf-8")
@@ -197,7 +207,7 @@ def _simulate(held: Held, note: Tell) -> dict:
 def _report(held: Held, note: Tell) -> dict:
     from minhu.audit.report import write_report
 
-    asked: jobs.Report = held.parameters  # type: ignore[assignment]
+    asked = held.asked(jobs.Report)
     note("写审计月报")
     place = held.folder / f"report-{held.job.number}"
     place.mkdir(mode=0o700, exist_ok=True)

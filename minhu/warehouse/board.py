@@ -111,7 +111,7 @@ def board(settings: Settings, unit_code: str | None = None) -> Board | None:
             before=told["before"] if told["before"].days else None,
             year_ago=told["year_ago"] if told["year_ago"].days else None,
             hot=() if unit_code else _several(connection, _HOT, last, Hot),
-            backlogs=() if unit_code else _several(connection, _BACKLOGS, last, Backlog),
+            backlogs=() if unit_code else _several(connection, BACKLOGS, last | {"overdue": 1}, Backlog),
         )
 
 
@@ -175,7 +175,7 @@ order by intake desc, code
 limit %(most)s
 """
 
-_BACKLOGS = """
+BACKLOGS = """
 select
     counted.unit_code,
     coalesce(units.unit_name, counted.unit_code) as unit_name,
@@ -187,8 +187,14 @@ left join mart.dim_unit as units
         counted.unit_code = units.unit_code
         and units.valid_from <= %(last)s
         and (units.valid_to is null or units.valid_to > %(last)s)
-where counted.grain = 'unit' and counted.unit_code is not null and counted.day_on = %(last)s and counted.overdue > 0
+where
+    counted.grain = 'unit'
+    and counted.unit_code is not null
+    and counted.day_on = %(last)s
+    and counted.open > 0
+    and counted.overdue >= %(overdue)s
 group by counted.unit_code, units.unit_name
 order by overdue desc, open desc, unit_code
 limit %(most)s
 """
+"""The ``most`` units with what they have open on ``last``, of which at least ``overdue`` are past their limit."""

@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 
 from minhu import database
 from minhu.settings import Settings
-from minhu.warehouse.board import WEEK
+from minhu.warehouse.board import BACKLOGS, WEEK, Backlog
 
 WEEKS = 4
 MOST_UNITS, MOST_CATEGORIES = 15, 12
@@ -39,14 +39,6 @@ class Age:
 
     from_days: int
     below_days: int | None
-    open: int
-    overdue: int
-
-
-@dataclass(frozen=True)
-class OfUnit:
-    unit_code: str
-    unit_name: str
     open: int
     overdue: int
 
@@ -87,7 +79,7 @@ class Live:
     built_at: datetime | None
     hours: tuple[Hour, ...]
     ages: tuple[Age, ...]
-    units: tuple[OfUnit, ...]
+    units: tuple[Backlog, ...]
     areas: tuple[Area, ...]
     categories: tuple[Category, ...]
 
@@ -121,7 +113,8 @@ def live(settings: Settings) -> Live | None:
             "earlier": reaches_on - 2 * WEEK,
             "ends_at": reaches_on + timedelta(days=1),
             "days": [reaches_on - back * WEEK for back in range(WEEKS + 1)],
-            "units": MOST_UNITS,
+            "overdue": 0,
+            "most": MOST_UNITS,
             "categories": MOST_CATEGORIES,
         }
         return Live(
@@ -129,7 +122,7 @@ def live(settings: Settings) -> Live | None:
             built_at,
             hours=_rows(connection, _HOURS, asked, Hour),
             ages=_ages(connection, asked),
-            units=_rows(connection, _UNITS, asked, OfUnit),
+            units=_rows(connection, BACKLOGS, asked, Backlog),
             areas=_rows(connection, _AREAS, asked, Area),
             categories=_rows(connection, _CATEGORIES, asked, Category),
         )
@@ -221,24 +214,6 @@ where
     and duty.dispatched_at < (%(ends_at)s::timestamp at time zone mart.city_zone())
     and duty.unit_role = 'lead'
 group by days
-"""
-
-_UNITS = """
-select
-    counted.unit_code,
-    coalesce(units.unit_name, counted.unit_code) as unit_name,
-    sum(counted.open)::int as open,
-    sum(counted.overdue)::int as overdue
-from mart.agg_day as counted
-left join mart.dim_unit as units
-    on
-        counted.unit_code = units.unit_code
-        and units.valid_from <= %(last)s
-        and (units.valid_to is null or units.valid_to > %(last)s)
-where counted.grain = 'unit' and counted.unit_code is not null and counted.day_on = %(last)s and counted.open > 0
-group by counted.unit_code, units.unit_name
-order by overdue desc, open desc, unit_code
-limit %(units)s
 """
 
 _LEFT = """

@@ -1,7 +1,9 @@
 """The application that programs ask, of one installation."""
 
 from fastapi import FastAPI
+from starlette.middleware.base import RequestResponseEndpoint
 from starlette.requests import Request
+from starlette.responses import Response
 
 from minhu.portal.api import calling, routes
 from minhu.portal.desk import Desk
@@ -31,7 +33,7 @@ def api(desk: Desk) -> FastAPI:
     app.include_router(routes.router)
 
     @app.middleware("http")
-    async def numbered(request: Request, following):  # type: ignore[no-untyped-def]
+    async def numbered(request: Request, following: RequestResponseEndpoint) -> Response:
         answer = await following(request)
         answer.headers[calling.NUMBER] = calling.number_of(request)
         return answer
@@ -44,5 +46,5 @@ def api(desk: Desk) -> FastAPI:
         told["security"] = [{"key": []}]
         return told
 
-    app.openapi = described  # type: ignore[method-assign]
+    app.openapi = described  # type: ignore[method-assign]  # as FastAPI says to extend it
     return app

@@ -189,7 +189,7 @@ def _arranged(report: Report, group: Group, view: View, before: dict[str, Decima
     told = {unit.code: _value(unit, view.sort, before) for unit in found}
     known = sorted(
         (unit for unit in found if told[unit.code] is not None),
-        key=lambda unit: told[unit.code],  # type: ignore[arg-type,return-value]
+        key=lambda unit: told[unit.code],  # type: ignore[arg-type,return-value]  # none is None here
         reverse=view.is_down,
     )
     return known + [unit for unit in found if told[unit.code] is None]
