@@ -27,7 +27,7 @@ from minhu.scoring.law import LAW, write_law
 from minhu.settings import Settings
 from minhu.warehouse import dbt
 from minhu.warehouse.apply import replace_rows
-from minhu.warehouse.build import FACTS
+from minhu.warehouse.applying import FACTS
 from minhu.warehouse.comments import comment_columns
 
 RESULTS = ("score_run", "fct_unit_indicator", "fct_unit_score", "fct_evidence")

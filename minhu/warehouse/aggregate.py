@@ -8,8 +8,6 @@ A *cell* is a grain with its members: the whole city, one unit, one unit's cases
 nothing but zeros is not there. Rows beyond the reach of the data tell what falls due then; what is open there is null.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 
 import psycopg
@@ -60,31 +58,39 @@ _ALL = f"array{list(GRAINS)}"
 """So that a day is found by the index of grain and day."""
 
 
-@contextmanager
-def kept_in_step(connection: psycopg.Connection, build_id: int, *, anew: bool) -> Iterator[None]:
-    """Within, the facts of touched cases are replaced and the build is finished; then the counts follow.
+class Counts:
+    """The counts on the connection that applies a build: ``before`` its facts take their place, and ``after``.
 
     ``anew``: all of them are counted again, as they are where there are none yet, the data reach less far, or
     what they rest on has changed.
     """
-    reached, stood_on = _reach_of_last(connection), _stands_on(connection)
-    anew = anew or reached is None
-    connection.execute(_MOVED)
-    if not anew:
-        _count(connection, "-", _OF_TOUCHED)
-    yield
-    reaches = database.one(connection, "select max(reaches_on) from mart.freshness")[0]
-    stands_on = _stands_on(connection)
-    if reached and (reaches is None or reaches < reached or stands_on != stood_on):
-        anew = True
-    if anew:
-        reached = None
-        connection.execute("truncate moved")
-        connection.execute("delete from mart.agg_day")
-        connection.execute("delete from mart.agg_week")
-    _count(connection, "+", "" if anew else _OF_TOUCHED)
-    _add(connection, reached=reached, reaches=reaches, begins=stands_on[0])
-    connection.execute("update audit.build set reaches_on = %s where build_id = %s", [reaches, build_id])
+
+    def __init__(self, connection: psycopg.Connection, *, anew: bool) -> None:
+        self._connection, self._anew = connection, anew
+
+    def before(self) -> None:
+        """What the touched cases count for as they stand."""
+        self._reached, self._stood_on = _reach_of_last(self._connection), _stands_on(self._connection)
+        self._anew = self._anew or self._reached is None
+        self._connection.execute(_MOVED)
+        if not self._anew:
+            _count(self._connection, "-", "mart", _OF_TOUCHED)
+
+    def after(self, build_id: int) -> None:
+        """The difference to what they count for now, added; ``build_id`` has succeeded."""
+        connection, reached = self._connection, self._reached
+        reaches = database.one(connection, "select max(reaches_on) from mart.freshness")[0]
+        stands_on = _stands_on(connection)
+        if self._anew or (reached and (reaches is None or reaches < reached or stands_on != self._stood_on)):
+            reached = None
+            connection.execute("truncate moved")
+            connection.execute("delete from mart.agg_day")
+            connection.execute("delete from mart.agg_week")
+            _count(connection, "+", "mart")
+        else:
+            _count(connection, "+", "build")  # what was built is of the touched cases, and all of theirs
+        _add(connection, reached=reached, reaches=reaches, begins=stands_on[0])
+        connection.execute("update audit.build set reaches_on = %s where build_id = %s", [reaches, build_id])
 
 
 def _reach_of_last(connection: psycopg.Connection) -> date | None:
@@ -159,9 +165,9 @@ duty as materialized (
         coalesce(duty.is_closed_on_time, false)::integer as closed_on_time,
         case when duty.end_reason = 'returned' then (duty.ended_at at time zone zone.name)::date end as returned_on,
         (duty.reworked_at at time zone zone.name)::date as reworked_on
-    from mart.fct_timeliness as duty
+    from {facts}.fct_timeliness as duty
     {of_duties}
-    left join mart.fct_case as cases on duty.case_id = cases.case_id
+    left join {facts}.fct_case as cases on duty.case_id = cases.case_id
     cross join zone
     cross join lateral (select (duty.dispatched_at at time zone zone.name)::date as opened_on) as opened
     where duty.unit_role = 'lead'
@@ -202,7 +208,7 @@ def _moving(source: str, day: str, places: dict[str, str], **flows: str) -> str:
 _FLOW = " union all ".join(
     (
         _moving(
-            "mart.fct_case as cases {of_cases} cross join zone",
+            "{facts}.fct_case as cases {of_cases} cross join zone",
             _BY_DAY.format("cases.received_at"),
             _OF_CASE,
             intake="1",
@@ -218,7 +224,7 @@ _FLOW = " union all ".join(
         _moving("duty where returned_on is not null", "returned_on", _PLACES, returned="1"),
         _moving("duty where reworked_on is not null", "reworked_on", _PLACES, reworked="1"),
         _moving(
-            "mart.fct_satisfaction as calls {of_calls} left join mart.fct_case as cases"
+            "{facts}.fct_satisfaction as calls {of_calls} left join {facts}.fct_case as cases"
             " on calls.case_id = cases.case_id cross join zone",
             _BY_DAY.format("calls.called_at"),
             _OF_CALL,
@@ -233,11 +239,15 @@ _FLOW = " union all ".join(
 _TABLES = {"of_cases": "cases", "of_duties": "duty", "of_calls": "calls"}
 
 
-def _count(connection: psycopg.Connection, sign: str, of_touched: str) -> None:
-    """Inserts into ``moved`` what the facts count for now, by the finest grains, with this sign."""
-    only = {of: of_touched.format(table=table) for of, table in _TABLES.items()}
+def _count(connection: psycopg.Connection, sign: str, facts: str, of_touched: str = "") -> None:
+    """Inserts into ``moved`` what the facts of this schema count for now, by the finest grains, with this sign."""
+    only = {of: of_touched.format(table=table) for of, table in _TABLES.items()} | {"facts": facts}
     counted = _COUNTED.format(
-        of_duties=only["of_duties"], dimensions=_names(_DIMENSIONS), flows=_names(_FLOWS), flow=_FLOW.format(**only)
+        of_duties=only["of_duties"],
+        facts=facts,
+        dimensions=_names(_DIMENSIONS),
+        flows=_names(_FLOWS),
+        flow=_FLOW.format(**only),
     )
     summed = " union all ".join(_summed(grain, sign) for grain in GRAINS if grain not in _FINER)
     # Cells are few and their rows many, which the planner cannot know: hashed, a month takes half the time of sorted.

@@ -1,8 +1,8 @@
 """A build: takes the accepted batches, computes the facts of the cases they touch, applies them in one transaction.
 
     lock → choose (batches, decisions, configuration, touched cases: one transaction)
-         → dbt build into schema build, tests
-         → apply (one transaction: touched cases leave mart, their new rows enter, the counts of boards follow, success
+         → dbt build into schema build, tests; beside it, table by table
+           apply (one transaction: touched cases leave mart, their new rows enter, the counts of boards follow, success
            is recorded)
 
 A batch accepted meanwhile, or a decision made, waits for the next build. A build that fails leaves nothing for readers,
@@ -26,18 +26,10 @@ from minhu.errors import Refused, Retryable
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.settings import Settings
 from minhu.warehouse import aggregate, dbt, readings, resume
-from minhu.warehouse.apply import replace_rows
+from minhu.warehouse.applying import Applying
 from minhu.warehouse.comments import comment_columns
 from minhu.warehouse.steps import Steps
 from minhu.warehouse.touch import touch
-
-FACTS = ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation", "fct_exclusion", "fct_event")
-EVIDENCE = ("orphan", "lifecycle_anomaly", "event_version")  # of schema audit, replaced with the facts
-DIMENSIONS = ("dim_unit", "dim_unit_name", "unit_succession", "dim_feed", "dim_category", "dim_area", "dim_date")
-_TOUCHED = "case_id in (select case_id from build.touched_case where is_rebuilt)"
-_STALE = {"fct_violation": f"case_id is null or {_TOUCHED}"}  # found on no case: few, written anew by every build
-
-_IN_ORDER = {"fct_event": "case_id, event_id"}  # the most rows, read by case: written by case in half the time
 
 
 class BuildFailed(Refused):
@@ -114,25 +106,37 @@ def _build(settings: Settings, full_refresh: bool) -> BuildResult:
             with beside(lambda: dbt.manifest(settings, variables), "dbt"):  # the run need not wait for it
                 _touch(connection, build_id, last, version, full_refresh)
                 done = resume.take_over(connection, build_id)
-        with database.connect(settings, autocommit=True) as notes, steps.of("models"):
-            run = dbt.run(settings, "tag:facts", variables, lambda node: _record(notes, build_id, node), done)
-        with database.connect(settings) as connection:
-            for node in run.nodes:
-                _record(connection, build_id, node)
+        with (
+            database.connect(settings, autocommit=True) as notes,
+            database.connect(settings) as connection,
+            Applying(connection) as applying,
+        ):
+            counts = aggregate.Counts(connection, anew=full_refresh)
+            applying.begin(lambda: _before_tables(connection, counts))
+
+            def finished(node: dbt.NodeResult) -> None:
+                if node.status == "success":
+                    applying.made(node.node)
+                _record(notes, build_id, node)
+
+            with steps.of("models"):
+                run = dbt.run(settings, "tag:facts", variables, finished, done)
+            with database.connect(settings) as after:  # the database may have been away when a node finished
+                for node in run.nodes:
+                    _record(after, build_id, node)
+                if not run.is_ok:
+                    _finish(after, build_id, "failed", run.complaint)
             if not run.is_ok:
-                _finish(connection, build_id, "failed", run.complaint)
-        if not run.is_ok:
-            failure = BuildInterrupted if run.is_outage else BuildFailed
-            raise failure(f"build {build_id} failed and changed nothing: {run.complaint}")
-        with database.connect(settings) as connection:
+                failure = BuildInterrupted if run.is_outage else BuildFailed
+                raise failure(f"build {build_id} failed and changed nothing: {run.complaint}")
             database.assert_unbroken(held)
-            with steps.of("counts"), aggregate.kept_in_step(connection, build_id, anew=full_refresh):
-                with steps.of("apply"):
-                    connection.execute(_LOOK_UP)
-                    rows = _apply(connection)
-                with steps.of("feed_scores"):
-                    connection.execute("select audit.score_feeds(%s)", [build_id])
-                    _finish(connection, build_id, "succeeded", None)
+            with steps.of("apply"):
+                rows = applying.finish()
+            with steps.of("feed_scores"):
+                connection.execute("select audit.score_feeds(%s)", [build_id])
+                _finish(connection, build_id, "succeeded", None)
+            with steps.of("counts"):
+                counts.after(build_id)
             with steps.of("comments"):
                 comment_columns(connection, settings, variables)
                 tell_changes(connection)
@@ -229,14 +233,9 @@ select %(build_id)s, kind, decision_id from audit.decision_to_build
 """
 
 
-def _apply(connection: psycopg.Connection) -> dict[str, int]:
-    rows = {
-        table: replace_rows(connection, table, _STALE.get(table, _TOUCHED), in_order_of=_IN_ORDER.get(table))
-        for table in FACTS
-    }
-    for table in EVIDENCE:
-        replace_rows(connection, table, _TOUCHED, schema="audit")
-    return rows | {table: replace_rows(connection, table, "true") for table in DIMENSIONS}
+def _before_tables(connection: psycopg.Connection, counts: aggregate.Counts) -> None:
+    connection.execute(_LOOK_UP)
+    counts.before()
 
 
 def _record(connection: psycopg.Connection, build_id: int, node: dbt.NodeResult) -> None:

@@ -393,7 +393,8 @@ def _environment(settings: Settings) -> Iterator[None]:
         "DBT_ENV_SECRET_MINHU_PASSWORD": str(at.password or ""),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "PGTZ": settings.timezone,
-        "PGOPTIONS": f"-c role={role}" if role else "",  # a `set role` would be gone with the first rollback
+        # what one run reads is described well enough by a few thousand rows; a `set role` would be gone with a rollback
+        "PGOPTIONS": " ".join(["-c default_statistics_target=25", *([f"-c role={role}"] if role else [])]),
     }
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)

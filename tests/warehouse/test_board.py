@@ -1,6 +1,7 @@
 """`agg_day` and `agg_week` against the facts counted in Python, after builds that change what lies behind and ahead."""
 
 from collections import Counter, defaultdict
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from minhu import database
-from minhu.warehouse.aggregate import GRAINS, kept_in_step
+from minhu.warehouse.aggregate import GRAINS, Counts
 from tests.publish import city as world
 from tests.publish.city import login, rows
 from tests.scoring.city import City
@@ -169,13 +170,21 @@ def reach(city: City, day: date) -> None:
     city.run("insert into audit.build (config_version, code_version, status) values (1, 'test', 'running')")
 
 
+@contextmanager
 def build(city: City, touched: list[str], *, anew: bool = False):
-    """What a build does around the facts of these cases."""
+    """What a build does around the facts of these cases, which are in ``mart`` and as built at the end of the block."""
     city.run("truncate build.touched_case")
+    keys = [f"k{key}" for key in touched]
     for key in touched:
         city.insert("build.touched_case", case_id=f"k{key}", feed_code="h1", case_no=key, is_rebuilt=True)
     [number] = database.one(city.connection, "select max(build_id) from audit.build")
-    return kept_in_step(city.connection, number, anew=anew)
+    counts = Counts(city.connection, anew=anew)
+    counts.before()
+    yield
+    for fact in ("fct_case", "fct_timeliness", "fct_satisfaction"):
+        city.run(f"drop table if exists build.{fact}")
+        city.run(f"create table build.{fact} as select * from mart.{fact} where case_id = any(%(of)s)", {"of": keys})
+    counts.after(number)
 
 
 def done(city: City) -> None:

@@ -5,7 +5,8 @@ import pytest
 from minhu.scoring import score
 from minhu.scoring.score import RESULTS
 from minhu.warehouse import dbt
-from minhu.warehouse.build import DIMENSIONS, EVIDENCE, FACTS, BuildFailed, build
+from minhu.warehouse.applying import DIMENSIONS, EVIDENCE, FACTS
+from minhu.warehouse.build import BuildFailed, build
 from tests.warehouse import test_build, test_readers
 from tests.warehouse.test_build import case, facts, load, query
 

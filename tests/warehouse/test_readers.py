@@ -10,8 +10,7 @@ from minhu import database
 from minhu.database import logins
 from minhu.errors import Refused
 from minhu.scoring import score
-from minhu.warehouse import build as build_module
-from minhu.warehouse import dbt
+from minhu.warehouse import applying, dbt
 from minhu.warehouse.build import build
 from tests.warehouse import test_build
 from tests.warehouse.test_build import case, event, facts, load, query, query_nothing
@@ -194,7 +193,7 @@ def test_a_reader_sees_the_facts_of_one_build_only(city, reader, monkeypatch):
         "select (select count(*) from mart.fct_case), (select count(*) from mart.fct_timeliness),"
         " (select counted from own.on_time), (select max(return_count) from mart.fct_case)"
     )
-    real, looks = build_module.replace_rows, []
+    real, looks = applying.replace_rows, []
 
     def replace_and_look(*arguments, **more):
         rows = real(*arguments, **more)
@@ -203,7 +202,7 @@ def test_a_reader_sees_the_facts_of_one_build_only(city, reader, monkeypatch):
 
     load(city, "cases", [case(3), case(1, 主要内容="再次来电")], day=13)
     load(city, "events", [event(1, "RETURN_GRANT", "12 11:00:00")], day=13)
-    monkeypatch.setattr(build_module, "replace_rows", replace_and_look)
+    monkeypatch.setattr(applying, "replace_rows", replace_and_look)
     with database.connect(city, autocommit=True) as glancing:
         glancing.execute("set role minhu_bi; reset role")
         old = glancing.execute(across).fetchone()

@@ -13,6 +13,7 @@ import pytest
 from minhu import database
 from minhu.errors import Refused, Retryable
 from minhu.settings import PROJECT_ROOT
+from minhu.warehouse import applying
 from minhu.warehouse import build as build_module
 from minhu.warehouse.build import BuildFailed, BuildInterrupted, build
 from minhu.warehouse.dbt import DbtRun, NodeResult
@@ -171,7 +172,7 @@ def test_a_build_that_failed_after_its_last_node_only_applies(city, monkeypatch)
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(build_module, "replace_rows", fail)
+        patch.setattr(applying, "replace_rows", fail)
         with pytest.raises(OSError, match="disk full"):
             build(city)
     result = build(city)

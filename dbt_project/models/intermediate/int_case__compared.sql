@@ -25,8 +25,6 @@ calls as (
         cases.is_rebuilt,
         cases.caller_id,
         cases.received_at,
-        cases.batch_id,
-        cases.row_number,
         cases.category_code,
         cases.address,
         cases.longitude,
@@ -53,10 +51,6 @@ pairs as (
         later.case_id,
         earlier.case_id as earlier_case_id,
         step.steps_back,
-        later.batch_id,
-        later.row_number,
-        earlier.batch_id as earlier_batch_id,
-        earlier.row_number as earlier_row_number,
         coalesce(
             case
                 when rules.category_level is null then later.category_code = earlier.category_code
@@ -130,11 +124,7 @@ final as (
         min_similarity,
         steps_back,
         is_same_category,
-        place_basis,
-        batch_id,
-        row_number,
-        earlier_batch_id,
-        earlier_row_number
+        place_basis
     from reached
     where steps_back <= settled_steps_back or settled_steps_back is null
 )

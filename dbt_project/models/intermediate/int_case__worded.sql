@@ -18,20 +18,17 @@ rules as (
 compared as (
     select
         repeat_rule,
-        case_id,
-        batch_id,
-        row_number
+        case_id
     from pairs
     union
     select
         repeat_rule,
-        earlier_case_id,
-        earlier_batch_id,
-        earlier_row_number
+        earlier_case_id
     from pairs
 ),
 
--- The matter stands at the beginning; of a long text nearly every character occurs in any other.
+-- The matter stands at the beginning; of a long text nearly every character occurs in any other. Records are looked up,
+-- for few are compared of all that there are.
 final as (
     select
         compared.repeat_rule,
@@ -39,9 +36,18 @@ final as (
         {{ each_letter("left(" ~ letters_of(said) ~ ", 200)") }} as letters
     from compared
     cross join rules
-    inner join {{ ref('stg_case_content') }} as content
-        -- one key: of three the planner expects a single row, and loops
-        on compared.batch_id || '|' || compared.row_number = content.batch_id || '|' || content.row_number
+    inner join {{ ref('int_case__winning') }} as cases on compared.case_id = cases.case_id
+    cross join
+        lateral (  -- noqa: ST05
+            select records.said
+            from {{ ref('stg_case_content') }} as records
+            where
+                records.feed_code = cases.feed_code
+                and records.case_no = cases.case_no
+                and records.batch_id = cases.batch_id
+                and records.row_number = cases.row_number
+            limit 1  -- noqa: AM09
+        ) as content
 )
 
 select * from final
