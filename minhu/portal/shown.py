@@ -21,6 +21,7 @@ from minhu.glossary import cases, decided, delivered, law
 from minhu.glossary.columns import COLUMN
 from minhu.glossary.kind import Kind, Lang
 from minhu.portal import drawn
+from minhu.portal.answers import answer
 from minhu.portal.desk import Person
 from minhu.schemes.words import limit
 
@@ -82,7 +83,7 @@ def environment(lang: Lang) -> Environment:
         "or_dash": lambda value: "—" if value is None or value == "" else value,
         "plainly": lambda number: f"{number:,}" if isinstance(number, int) else bare(number),
         "arrows": arrows,
-        "refusal": lambda text: f"{tell('系统的答复：')}{text}" if lang == "zh" and text.isascii() else text,
+        "refusal": lambda text: answer(text, lang) or f"{tell('系统的答复：')}{text}",
     }
     made.globals |= KINDS
     made.globals |= {

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from minhu.errors import MinhuError, NotSignedIn, Retryable
+from minhu.portal.answers import answer
 from minhu.portal.asking import COOKIE
 from minhu.portal.desk import Desk, Person, Session
 from minhu.settings import Settings
@@ -51,14 +52,17 @@ class TooOften(Exception):
 
 
 class Problem(BaseModel):
-    """What went wrong (RFC 9457). ``detail`` is the system's own word; ``instance`` finds it in the log."""
+    """What went wrong (RFC 9457). ``detail`` is the system's own word, ``detail_zh`` the same in Chinese where there is
+    one; ``instance`` finds it in the log.
+    """
 
     type: str = Field(examples=["about:blank"])
     title: str = Field(examples=["The request was refused"])
     title_zh: str = Field(examples=["请求被拒绝"])
     status: int = Field(examples=[400])
     code: str = Field(examples=["refused"])
-    detail: str = Field(examples=["2026-13 is no period; write a month as 2026-10"])
+    detail: str = Field(examples=["there is no release 7"])
+    detail_zh: str | None = Field(examples=["没有发布 7"])
     instance: str = Field(examples=["5f1c0e77a9b2"])
 
 
@@ -116,7 +120,14 @@ def problem(request: Request, code: str, detail: str, headers: dict[str, str] | 
     status, title, title_zh = PROBLEMS[code]
     number = number_of(request)
     told = Problem(
-        type="about:blank", title=title, title_zh=title_zh, status=status, code=code, detail=detail, instance=number
+        type="about:blank",
+        title=title,
+        title_zh=title_zh,
+        status=status,
+        code=code,
+        detail=answer(detail, "en") or detail,
+        detail_zh=answer(detail, "zh"),
+        instance=number,
     )
     return JSONResponse(
         told.model_dump(), status, {NUMBER: number} | (headers or {}), media_type="application/problem+json"
