@@ -164,6 +164,7 @@ PAGES: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("/feeds", "报送", frozenset({"evaluator", "auditor", "engineer"})),
     ("/quality", "质量", frozenset({"evaluator", "auditor", "engineer"})),
     ("/audit", "审计", frozenset({"auditor"})),
+    ("/people", "人员", frozenset({"auditor", "engineer"})),
     ("/help", "帮助", frozenset({"evaluator", "auditor", "unit", "bi", "engineer"})),
 )
 """What stands in the head of each page, and for whom: a help to find things. What may be seen the database decides."""

@@ -195,7 +195,16 @@ EVERY = {
         *("/feeds/h1", "/quality", "/account", "/api/docs", "/help"),
         f"/compare?scheme=linan&period={MONTH}&unit=U1&unit=U2",
     ],
-    "auditor": ["/audit", f"/audit/reconcile?date={MONTH}-31", TRACE, SAMPLE, PROOF, "/audit/access", "/feeds/builds"],
+    "auditor": [
+        "/audit",
+        f"/audit/reconcile?date={MONTH}-31",
+        TRACE,
+        SAMPLE,
+        PROOF,
+        "/audit/access",
+        "/feeds/builds",
+        "/people",
+    ],
     "unit": ["/", UNIT, CASE, "/inbox"],
 }
 

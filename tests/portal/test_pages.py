@@ -12,6 +12,7 @@ import pytest
 from lxml import html
 
 from minhu import database
+from minhu.database import logins
 from minhu.export.report import Group, Unit
 from minhu.portal.app import HEADERS
 from minhu.portal.pages.scores import View, _arranged, has_initials
@@ -89,6 +90,11 @@ def test_who_guesses_waits_and_so_does_his_address(house):
     assert Browser(house.desk).sign_in(name, password).status_code == 303
     for n in range(30):
         Browser(house.desk).sign_in(f"somebody_{n}", "guess")
+    with database.connect(house.city) as connection:  # ten more: what he waits now, no machine is too slow to see
+        connection.execute(
+            "insert into portal.failure (of_hash) select of_hash from portal.failure cross join generate_series(1, 10)"
+            " group by of_hash, generate_series having count(*) > 20"
+        )
     assert Browser(house.desk).sign_in(*house.credentials("auditor")).status_code == 429
     with database.connect(house.city) as connection:
         connection.execute("delete from portal.failure")
@@ -126,9 +132,9 @@ ROOMS = {
     "evaluator": {"/", "/scores", SCORES, UNIT, OTHER, "/cases", CASE, "/inbox", "/inbox/enter/exclude"}
     | {"/inbox/enter/file_appeal", "/inbox/enter/waive", "/feeds", "/feeds/h1", "/quality", "/help"},
     "auditor": {"/", "/scores", SCORES, UNIT, OTHER, "/cases", CASE, "/feeds", "/feeds/h1", "/feeds/builds", "/quality"}
-    | {"/audit", "/audit/reconcile", "/audit/access", TRACE, SAMPLE, PROOF, "/help"},
+    | {"/audit", "/audit/reconcile", "/audit/access", TRACE, SAMPLE, PROOF, "/people", "/help"},
     "unit": {"/", "/scores", SCORES, UNIT, "/cases", CASE, "/inbox", "/inbox/enter/file_appeal", "/help"},
-    "engineer": {"/", "/feeds", "/feeds/h1", "/feeds/builds", "/quality", "/help"},
+    "engineer": {"/", "/feeds", "/feeds/h1", "/feeds/builds", "/quality", "/people", "/help"},
     "bi": {"/", "/help"},
 }
 EVERY = sorted(set().union(*ROOMS.values()))
@@ -435,3 +441,24 @@ def test_what_breaks_tells_a_number_and_nothing_else(evaluator, monkeypatch, cap
     assert answer.status_code == 500 and "ZeroDivisionError" not in answer.text
     number = re.search("[0-9a-f]{8}", words(read(answer).xpath("//p[@role='alert']")[0]))[0]
     assert any(number in record.getMessage() for record in caplog.records)
+
+
+def test_who_reviews_rights_sees_each_login_with_what_it_comes_in_by(browser, house):
+    browser.sign_in(*house.credentials("auditor"))
+    of_units = read(browser.get("/people?group=unit")).xpath("//table")[0]
+    rows = {words(row[0]): words(row) for row in of_units.xpath(".//tbody/tr")}
+    told = rows[house.credentials("unit")[0]]
+    assert "市城管局" in told and "能作决定，尚无第二重验证" in told
+    assert house.credentials("auditor")[0] not in rows
+    whole = read(browser.get("/people"))
+    with database.connect(house.city) as connection:
+        known = {one["name"] for one in logins.logins(connection) if one["group"] in ROOMS}
+    assert {words(cell).split()[0] for cell in whole.xpath("//table")[0].xpath(".//tbody//th")} == known
+    rights = {words(row[0]): words(row) for row in whole.xpath("//section//tbody/tr")}
+    assert "提出申诉" in rights["承办单位"] and "提出申诉" not in rights["审计"]
+
+
+def test_a_password_and_a_token_are_on_no_page_of_people(browser, house):
+    browser.sign_in(*house.credentials("engineer"))
+    told = browser.get("/people").text
+    assert house.credentials("auditor")[1] not in told and browser.cookie not in told

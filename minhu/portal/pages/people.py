@@ -1,0 +1,28 @@
+"""人员与权限: whose each login is and what it comes in by; what each group may read and do. Changed at the terminal."""
+
+from psycopg.rows import dict_row
+from starlette.responses import Response
+
+from minhu import database
+from minhu.database.logins import rights
+from minhu.portal.asking import Ask
+
+DECIDING = ("evaluator", "unit")
+"""Groups whose acts count: who belongs to one signs in with a second factor."""
+
+
+def people(ask: Ask) -> Response:
+    with database.connect(ask.reads) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        logins = cursor.execute("select * from portal.people()").fetchall()
+        names = dict(connection.execute("select unit_code, unit_name from mart.dim_unit where valid_to is null"))
+        groups = [one for one in rights(connection) if one["group"] in {login["belongs_to"] for login in logins}]
+    for login in logins:
+        login["decides"] = login["belongs_to"] in DECIDING
+    wanted = ask.wanted("group")
+    return ask.page(
+        "people.html",
+        logins=[one for one in logins if wanted in (None, one["belongs_to"])],
+        names=names,
+        rights=groups,
+        wanted=wanted,
+    )
