@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from minhu.errors import MinhuError, NotSignedIn, Retryable
 from minhu.portal.api.app import PREFIX, api
+from minhu.portal.api.calling import problem
 from minhu.portal.asking import COOKIE, NoPage, Page, asked
 from minhu.portal.desk import Desk
 from minhu.portal.pages import (
@@ -96,6 +97,8 @@ HEADERS = {
 SIGN_IN_AT_A_TIME = 2
 """The others queue, for neither the threads nor the sessions of pages. The login that signs in has five sessions: two
 processes side by side stay within them."""
+MOST = 1 << 20
+"""Bytes of a body."""
 FOR_ONE_READER = {"Cache-Control": "no-store"}
 
 
@@ -112,7 +115,12 @@ def application(desk: Desk) -> Starlette:
             Mount(PREFIX, api(desk)),
             Mount("/static", StaticFiles(directory=STATIC), name="static"),
         ],
-        middleware=[Middleware(GZipMiddleware), Middleware(WithHeaders), Middleware(OnlyOurForms)],
+        middleware=[
+            Middleware(GZipMiddleware),
+            Middleware(WithHeaders),
+            Middleware(OnlyOurForms),
+            Middleware(OnlySoMuch),
+        ],
         exception_handlers={
             MinhuError: _refused,
             NoPage: _not_allowed,
@@ -125,6 +133,39 @@ def application(desk: Desk) -> Starlette:
     app.state.desk = desk
     app.state.door = asyncio.Semaphore(SIGN_IN_AT_A_TIME)
     return app
+
+
+class OnlySoMuch:
+    """Refuses a body that no form and no call of ours has: by what it says of itself, and by what comes."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        told = dict(scope["headers"]).get(b"content-length", b"0")
+        came = 0 if told.isdigit() and int(told[:20]) <= MOST else MOST + 1
+
+        async def count() -> Message:
+            nonlocal came
+            message = await receive()
+            came += len(message.get("body", b""))
+            return message if came <= MOST else {"type": "http.disconnect"}
+
+        async def answer(message: Message) -> None:
+            if came <= MOST:
+                await send(message)
+
+        if came <= MOST:
+            try:
+                await self.app(scope, count, answer)
+            except Exception:
+                if came <= MOST:
+                    raise
+        if came > MOST:
+            await _too_much(Request(scope))(scope, receive, send)
 
 
 class WithHeaders:
@@ -185,6 +226,13 @@ def _not_allowed(request: Request, error: Exception) -> Response:
 def _not_there(request: Request, error: Exception) -> Response:
     tell = said(language(request))
     return _told(request, 404, tell("没有这一页"), tell("地址有误，或这一周期还没有结果。"))
+
+
+def _too_much(request: Request) -> Response:
+    if request.url.path.startswith(f"{PREFIX}/"):
+        return problem(request, "too_much", "a body has up to 1 MB")
+    tell = said(language(request))
+    return _told(request, 413, tell("内容过大"), tell("一次至多提交 1 MB。"))
 
 
 def _broken(request: Request, error: Exception) -> Response:

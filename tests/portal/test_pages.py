@@ -14,13 +14,14 @@ from lxml import html
 from minhu import database
 from minhu.database import logins
 from minhu.export.report import Group, Unit
+from minhu.portal.api.app import PREFIX
 from minhu.portal.app import HEADERS
 from minhu.portal.pages.scores import View, _arranged, has_initials
 from minhu.portal.shown import points
 from minhu.publish.stored_release import explain_release
 from minhu.warehouse.build import build
 from minhu.warehouse.reconcile import reconcile
-from tests.portal.conftest import MONTH, Browser, House
+from tests.portal.conftest import MONTH, ORIGIN, Browser, House
 from tests.publish import city as world
 
 SCORES = f"/scores/linan/{MONTH}"
@@ -98,6 +99,30 @@ def test_who_guesses_waits_and_so_does_his_address(house):
     assert Browser(house.desk).sign_in(*house.credentials("auditor")).status_code == 429
     with database.connect(house.city) as connection:
         connection.execute("delete from portal.failure")
+
+
+async def parts(size: int):
+    """A body that does not say how much is to come."""
+    for _ in range(size >> 16):
+        yield b"x" * (1 << 16)
+
+
+@pytest.mark.parametrize("path", ["/login", "/language", f"{PREFIX}/sessions"])
+def test_nobody_sends_more_than_a_form_has(browser, path):
+    """Before anybody is asked who he is; what is said of the size is not believed, and nothing waits for the rest."""
+    for body, told in (
+        ({"content": b"x" * (3 << 20)}, {}),
+        ({"content": parts(3 << 20)}, {}),
+        ({"content": b"x"}, {"content-length": "99999999999999999999999"}),
+        ({"content": b"x"}, {"content-length": "-1"}),
+        ({"files": {"file": ("bomb.zip", b"0" * (3 << 20))}}, {}),
+    ):
+        kind = {} if "files" in body else {"content-type": "application/json"}
+        if path in ("/login", "/language") and "files" not in body:
+            kind = {"content-type": "application/x-www-form-urlencoded"}
+        answer = browser.send(path, headers={"origin": ORIGIN} | kind | told, **body)
+        assert answer.status_code == 413, (path, told)
+    assert "1 MB" in answer.text
 
 
 def test_a_form_of_another_site_does_nothing(browser, house):
@@ -448,7 +473,7 @@ def test_who_reviews_rights_sees_each_login_with_what_it_comes_in_by(browser, ho
     of_units = read(browser.get("/people?group=unit")).xpath("//table")[0]
     rows = {words(row[0]): words(row) for row in of_units.xpath(".//tbody/tr")}
     told = rows[house.credentials("unit")[0]]
-    assert "市城管局" in told and "能作决定，尚无第二重验证" in told
+    assert "城管局" in told and "能作决定，尚无第二重验证" in told
     assert house.credentials("auditor")[0] not in rows
     whole = read(browser.get("/people"))
     with database.connect(house.city) as connection:

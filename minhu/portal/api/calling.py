@@ -73,6 +73,7 @@ PROBLEMS = {
     "not_so": (405, "Not by this method", "不支持此方法"),
     "refused": (400, "The request was refused", "请求被拒绝"),
     "unfit": (422, "A part of the request does not fit", "请求的一部分不合要求"),
+    "too_much": (413, "The body is larger than any that is expected", "请求内容过大"),
     "too_often": (429, "Too many requests", "请求过于频繁"),
     "not_now": (503, "Try again later", "请稍后再试"),
     "broken": (500, "Something broke", "程序出错"),

@@ -70,6 +70,7 @@ WRONG: dict[int | str, dict[str, Any]] = {
         (400, "Refused, with why"),
         (401, "No key, or one that has ended"),
         (403, "Not for this group"),
+        (413, "The body is too large"),
         (422, "A part does not fit"),
         (429, "Too many at once"),
         (503, "Try again later"),

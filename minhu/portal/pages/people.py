@@ -14,7 +14,7 @@ DECIDING = ("evaluator", "unit")
 def people(ask: Ask) -> Response:
     with database.connect(ask.reads) as connection, connection.cursor(row_factory=dict_row) as cursor:
         logins = cursor.execute("select * from portal.people()").fetchall()
-        names = dict(connection.execute("select unit_code, unit_name from mart.dim_unit where valid_to is null"))
+        units = connection.execute("select unit_code, unit_name from mart.dim_unit where valid_to is null").fetchall()
         groups = [one for one in rights(connection) if one["group"] in {login["belongs_to"] for login in logins}]
     for login in logins:
         login["decides"] = login["belongs_to"] in DECIDING
@@ -22,7 +22,7 @@ def people(ask: Ask) -> Response:
     return ask.page(
         "people.html",
         logins=[one for one in logins if wanted in (None, one["belongs_to"])],
-        names=names,
+        names=dict(units),
         rights=groups,
         wanted=wanted,
     )
