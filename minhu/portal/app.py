@@ -224,6 +224,8 @@ def _not_allowed(request: Request, error: Exception) -> Response:
 
 
 def _not_there(request: Request, error: Exception) -> Response:
+    if request.url.path.startswith(f"{PREFIX}/"):  # a path with a line break in it comes by here
+        return problem(request, "not_there", "see /api/docs")
     tell = said(language(request))
     return _told(request, 404, tell("没有这一页"), tell("地址有误，或这一周期还没有结果。"))
 

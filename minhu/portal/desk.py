@@ -62,7 +62,11 @@ class Person:
 
 
 class TriedTooOften(Retryable):
-    """Wrong passwords or codes, more than a slip of the hand: whoever comes has to wait."""
+    """Wrong passwords or codes, more than a slip of the hand: whoever comes has to wait, for so many seconds."""
+
+    def __init__(self, told: str, seconds: int) -> None:
+        super().__init__(told)
+        self.seconds = seconds
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,8 @@ class Desk:
         with database.connect(self._door) as connection:
             waits = database.one(connection, "select portal.waits(%s, %s)", _who(name, address))[0]
         if waits and waits > timedelta():
-            raise TriedTooOften(f"too many wrong passwords: wait {waits.seconds + 1} seconds")
+            seconds = int(waits.total_seconds()) + 1
+            raise TriedTooOften(f"too many wrong passwords: wait {seconds} seconds", seconds)
 
     def _failed(self, name: str, address: str) -> None:
         with database.connect(self._door) as connection:

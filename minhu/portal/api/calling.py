@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from minhu.errors import MinhuError, NotSignedIn, Retryable
 from minhu.portal.answers import answer
 from minhu.portal.asking import COOKIE
-from minhu.portal.desk import Desk, Person, Session
+from minhu.portal.desk import Desk, Person, Session, TriedTooOften
 from minhu.settings import Settings
 
 log = logging.getLogger("minhu.portal")
@@ -149,6 +149,8 @@ def refused(request: Request, error: Exception) -> Response:
     match error:
         case NotSignedIn():
             return problem(request, "not_signed_in", str(error), {"WWW-Authenticate": "Bearer"})
+        case TriedTooOften():
+            return problem(request, "too_often", str(error), {"Retry-After": str(error.seconds)})
         case Retryable():
             return problem(request, "not_now", str(error), {"Retry-After": "5"})
         case TooOften():
@@ -157,6 +159,8 @@ def refused(request: Request, error: Exception) -> Response:
             return problem(request, "not_allowed", "the database does not let this login do it")
         case RequestValidationError():
             return problem(request, "unfit", "; ".join(_told(one) for one in error.errors()))
+        case HTTPException(status_code=400):
+            return problem(request, "unfit", "the body cannot be read: it is JSON in UTF-8")
         case HTTPException(status_code=404):
             return problem(request, "not_there", "see /api/docs")
         case HTTPException(status_code=405):

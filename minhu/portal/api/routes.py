@@ -70,6 +70,7 @@ WRONG: dict[int | str, dict[str, Any]] = {
         (400, "Refused, with why"),
         (401, "No key, or one that has ended"),
         (403, "Not for this group"),
+        (404, "There is no such address"),
         (413, "The body is too large"),
         (422, "A part does not fit"),
         (429, "Too many at once"),
@@ -367,10 +368,14 @@ def findings(request: Request, asked: Asked) -> Response:
     return page(request, assess.listing(asked.reads, "findings"), None, None)
 
 
-@router.get("/dictionary", tags=["quality"], response_class=PlainTextResponse)
-def metric_dictionary(asked: Asked) -> PlainTextResponse:
+class Markdown(PlainTextResponse):
+    media_type = "text/markdown"
+
+
+@router.get("/dictionary", tags=["quality"], response_class=Markdown)
+def metric_dictionary(asked: Asked) -> Markdown:
     """What the measures and the columns of `mart` mean, as Markdown."""
-    return PlainTextResponse(dictionary(), media_type="text/markdown; charset=utf-8")
+    return Markdown(dictionary())
 
 
 @router.get("/words", tags=["quality"], response_model=Page[Words])
