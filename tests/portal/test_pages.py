@@ -473,9 +473,10 @@ def test_who_reviews_rights_sees_each_login_with_what_it_comes_in_by(browser, ho
     of_units = read(browser.get("/people?group=unit")).xpath("//table")[0]
     rows = {words(row[0]): words(row) for row in of_units.xpath(".//tbody/tr")}
     told = rows[house.credentials("unit")[0]]
-    assert "城管局" in told and "能作决定，尚无第二重验证" in told
+    assert "城管局" in told and "仅密码" in told
     assert house.credentials("auditor")[0] not in rows
     whole = read(browser.get("/people"))
+    assert "能作决定，尚无第二重验证" in words(whole.xpath("//tbody/tr")[0]), "who decides comes first"
     with database.connect(house.city) as connection:
         known = {one["name"] for one in logins.logins(connection) if one["group"] in ROOMS}
     assert {words(cell).split()[0] for cell in whole.xpath("//table")[0].xpath(".//tbody//th")} == known

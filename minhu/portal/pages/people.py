@@ -7,8 +7,9 @@ from minhu import database
 from minhu.database.logins import rights
 from minhu.portal.asking import Ask
 
-DECIDING = ("evaluator", "unit")
-"""Groups whose acts count: who belongs to one signs in with a second factor."""
+DECIDING = ("evaluator",)
+"""Whose acts decide over points: who belongs to it signs in with a second factor."""
+IN_ORDER = ("evaluator", "unit", "auditor", "engineer", "bi")
 
 
 def people(ask: Ask) -> Response:
@@ -18,6 +19,8 @@ def people(ask: Ask) -> Response:
         groups = [one for one in rights(connection) if one["group"] in {login["belongs_to"] for login in logins}]
     for login in logins:
         login["decides"] = login["belongs_to"] in DECIDING
+    logins.sort(key=lambda one: (one["is_of_the_portal"], IN_ORDER.index(one["belongs_to"]), one["login"]))
+    groups.sort(key=lambda one: IN_ORDER.index(one["group"]))
     wanted = ask.wanted("group")
     return ask.page(
         "people.html",
