@@ -4,8 +4,17 @@ They live in schema ``assess``. Its functions check an act and record it; this p
 reads what stands. Who acts is the login of the connection and nothing else: ``MINHU_DATABASE_URL`` says whose it is.
 """
 
-from minhu.assess.acts import case_id, record, record_file
+from minhu.assess.acts import case_id, record, record_file, record_table, try_table
 from minhu.assess.listing import LISTINGS, listing
 from minhu.assess.waiting import waiting
 
-__all__ = ["LISTINGS", "case_id", "listing", "record", "record_file", "waiting"]
+__all__ = [
+    "LISTINGS",
+    "case_id",
+    "listing",
+    "record",
+    "record_file",
+    "record_table",
+    "try_table",
+    "waiting",
+]

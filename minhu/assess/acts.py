@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 
 from minhu import database
-from minhu.assess.files import Problem, read_rows, refusal
+from minhu.assess.files import Problem, read_rows, read_table, refusal
 from minhu.errors import Refused, foreign
 from minhu.glossary.cases import LEFT_OUT
 from minhu.privacy.line import mask_line
@@ -37,21 +37,51 @@ def record(settings: Settings, act: str, **given: object) -> int:
 
 
 def record_file(settings: Settings, act: str, path: Path) -> list[int]:
-    """Does ``act`` for every row of a CSV file, or for none; returns the ids.
+    """Does ``act`` for every row of a CSV or workbook, or for none; returns the ids.
 
     Raises Refused with every wrong row: its line, column, what is wrong and how to mend it.
     """
-    rows, problems, ids = *read_rows(act, path), []
+    rows, problems = read_rows(act, path)
+    return _record(settings, act, path.name, rows, problems)
+
+
+def record_table(settings: Settings, act: str, name: str, content: bytes) -> list[int]:
+    """As `record_file`, of what somebody sent under this name."""
+    rows, problems = read_table(act, name, content)
+    return _record(settings, act, name, rows, problems)
+
+
+def try_table(settings: Settings, act: str, name: str, content: bytes) -> tuple[list[tuple[int, dict]], list[Problem]]:
+    """What `record_table` would enter, each row with its line, and what is wrong with the others.
+
+    The database is asked, as whoever sends it, in a transaction that is undone. Raises Refused where it cannot be read.
+    """
+    rows, problems = read_table(act, name, content)
+    with database.connect(settings) as connection, connection.transaction(force_rollback=True):
+        _, refused = _each(connection, act, rows)
+    wrong = {problem.line for problem in refused}
+    return [(line, row) for line, row in rows if line not in wrong], [*problems, *refused]
+
+
+def _record(
+    settings: Settings, act: str, name: str, rows: list[tuple[int, dict]], problems: list[Problem]
+) -> list[int]:
     with database.connect(settings) as connection, connection.transaction():
-        for line, row in rows:
-            try:
-                with connection.transaction():  # a savepoint: the rows after a wrong one are tried too
-                    ids.append(_call(connection, act, row))
-            except Refused as error:
-                problems.append(Problem(line, None, str(error)))
-        if problems:
-            raise refusal(path, problems)
+        ids, refused = _each(connection, act, rows)
+        if problems or refused:
+            raise refusal(name, [*problems, *refused])
     return ids
+
+
+def _each(connection: psycopg.Connection, act: str, rows: list[tuple[int, dict]]) -> tuple[list[int], list[Problem]]:
+    ids, problems = [], []
+    for line, row in rows:
+        try:
+            with connection.transaction():  # a savepoint: the rows after a wrong one are tried too
+                ids.append(_call(connection, act, row))
+        except Refused as error:
+            problems.append(Problem(line, None, str(error)))
+    return ids, problems
 
 
 def _call(connection: psycopg.Connection, act: str, given: dict[str, object]) -> int:

@@ -1,21 +1,26 @@
-"""What people enter: a CSV with one act per row, its header in Chinese or by our names; or the fields of a form."""
+"""What people enter: a CSV or workbook with one act per row, its header in Chinese or by our names; or one form."""
 
 import csv
 import io
 import re
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from minhu.errors import Refused
+from minhu.errors import Refused, foreign
+from minhu.glossary.cases import LEFT_OUT, VIOLATION
 from minhu.glossary.columns import HANDED_IN
+from minhu.glossary.kind import Kind
 from minhu.schemes.period import Period
-from minhu.text_file import read_text
+from minhu.text_file import decoded
 
 SHOWN = 20
 """So many wrong rows are told; a file with the wrong layout has more."""
+UNPACKED = 50_000_000
+"""Bytes that a workbook unpacks to at most."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,11 @@ def _code(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
         raise ValueError("is no code; write letters, digits, . _ or - and no blank")
     return text
+
+
+def _one_of(kind: Kind) -> Callable[[str], str]:
+    """A code, or what one of this kind is called in Chinese."""
+    return lambda text: next((code for code in kind if kind.zh(code) == text), None) or _code(text)
 
 
 def _codes(text: str) -> list[str] | None:
@@ -102,7 +112,7 @@ def _points(text: str) -> Decimal:
 
 def _yes(text: str) -> bool:
     if text not in ("是", "否", "yes", "no", "true", "false"):
-        raise ValueError("is neither 是 nor 否")
+        raise ValueError("is neither yes nor no")
     return text in ("是", "yes", "true")
 
 
@@ -131,28 +141,28 @@ LAYOUTS = {
         Column("reason"),
         Column("evidence_ref"),
     ),
-}
-
-
-FORMS = LAYOUTS | {
     "exclude": (
         Column("feed_code", _code),
         Column("case_no"),
         Column("assignment_id", _code, is_required=False),
         Column("indicator_codes", _codes, is_required=False),
-        Column("reason_code", _code),
+        Column("reason_code", _one_of(LEFT_OUT)),
         Column("reason"),
         Column("evidence_ref", is_required=False),
     ),
     "enter_violation": (
         Column("unit_code", _code),
-        Column("violation_code", _code),
+        Column("violation_code", _one_of(VIOLATION)),
         Column("found_at", _moment),
         Column("feed_code", _code, is_required=False),
         Column("case_no", is_required=False),
         Column("reason"),
         Column("evidence_ref", is_required=False),
     ),
+}
+"""What a file enters, one act per row."""
+
+FORMS = LAYOUTS | {
     "waive": (
         Column("rule_id", _code),
         Column("feed_code", _code, is_required=False),
@@ -194,47 +204,79 @@ def read_form(act: str, fields: Mapping[str, str]) -> dict[str, object]:
         elif column.is_required:
             problems.append(f"{column.name_zh} is blank; it must be filled")
     if problems:
-        raise Refused("; ".join(problems))
+        raise Refused("\n".join(problems))
     return row
 
 
 def read_rows(act: str, path: Path) -> tuple[list[tuple[int, dict]], list[Problem]]:
-    """The rows of the file, each with its line, and what is wrong with the others.
+    """`read_table` of a file."""
+    with foreign.told("read text", file=path):
+        content = path.read_bytes()
+    return read_table(act, path.name, content)
 
-    Raises Refused when the file cannot be read or its header lacks or knows more than the layout of ``act``.
+
+def read_table(act: str, name: str, content: bytes) -> tuple[list[tuple[int, dict]], list[Problem]]:
+    """The rows of a file of this name, each with its line, and what is wrong with the others.
+
+    Raises Refused when it cannot be read or its header lacks or knows more than the layout of ``act``.
     """
     columns = LAYOUTS[act]
-    reader = csv.reader(io.StringIO(read_text(path), newline=""), strict=True)
-    rows, problems, line = [], [], 2
-    try:
-        places = _places(path, columns, next(reader, []))
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                wrong, row = _read(columns, places, cells, line)
-                problems += wrong
-                if not wrong:
-                    rows.append((line, row))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise refusal(
-            path, [Problem(line, None, f"is no CSV ({error}); quote what holds a comma or a quote")]
-        ) from None
+    table = _sheet(name, content) if content.startswith(b"PK\x03\x04") else _lines(name, content)
+    rows, problems = [], []
+    places = _places(name, columns, next(table, (1, []))[1])
+    for line, cells in table:
+        if any(cell.strip() for cell in cells):
+            wrong, row = _read(columns, places, cells, line)
+            problems += wrong
+            if not wrong:
+                rows.append((line, row))
     if not rows and not problems:
-        raise Refused(f"{path.name}: holds no row below its header")
+        raise Refused(f"{name}: holds no row below its header")
     return rows, problems
 
 
-def refusal(path: Path, problems: list[Problem]) -> Refused:
+def _lines(name: str, content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Each row of a CSV with the line that it begins on."""
+    reader, line = csv.reader(io.StringIO(decoded(content, name), newline=""), strict=True), 1
+    try:
+        for cells in reader:
+            yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise refusal(
+            name, [Problem(line, None, f"is no CSV ({error}); quote what holds a comma or a quote")]
+        ) from None
+
+
+def _sheet(name: str, content: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Each row of a workbook's first sheet, as its cells are shown."""
+    import fastexcel
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            size = sum(part.file_size for part in packed.infolist())
+        if size > UNPACKED:
+            raise Refused(f"{name}: unpacks to more than {UNPACKED // 1_000_000} MB; it holds more than rows to enter")
+        grid = fastexcel.read_excel(content).load_sheet(
+            0, header_row=None, skip_rows=0, dtypes="string", dtype_coercion="coerce"
+        )
+    except (zipfile.BadZipFile, fastexcel.FastExcelError):
+        raise Refused(f"{name}: is no workbook that can be read; save it as .xlsx again") from None
+    told = [[str(cell or "") for cell in row] for row in grid.to_polars().rows()]
+    width = max((place for place, cell in enumerate(told[0], 1) if cell.strip()), default=0) if told else 0
+    for line, cells in enumerate(told, 1):
+        yield line, cells if any(cell.strip() for cell in cells[width:]) else cells[:width]
+
+
+def refusal(name: str, problems: list[Problem]) -> Refused:
     """All that is wrong, in one error: nothing of the file was entered."""
     told = sorted(problems, key=lambda problem: problem.line)
     more = [f"and {len(told) - SHOWN} more"] if len(told) > SHOWN else []
     lines = [*map(str, told[:SHOWN]), *more]
-    return Refused(
-        f"{path.name}: nothing was entered; mend and send it again\n" + "\n".join(f"  {one}" for one in lines)
-    )
+    return Refused(f"{name}: nothing was entered; mend and send it again\n" + "\n".join(f"  {one}" for one in lines))
 
 
-def _places(path: Path, columns: tuple[Column, ...], header: list[str]) -> dict[str, int]:
+def _places(name: str, columns: tuple[Column, ...], header: list[str]) -> dict[str, int]:
     """Where each column stands."""
     known = {label: column.name for column in columns for label in (column.name, column.name_zh)}
     names = [known.get(label.strip()) for label in header]
@@ -248,7 +290,7 @@ def _places(path: Path, columns: tuple[Column, ...], header: list[str]) -> dict[
     elif len(set(names)) < len(names):
         wrong = "has a column twice"
     if wrong:
-        raise Refused(f"{path.name}: line 1: the header {wrong}; the columns are {layout}")
+        raise Refused(f"{name}: line 1: the header {wrong}; the columns are {layout}")
     return {name: place for place, name in enumerate(names) if name}
 
 

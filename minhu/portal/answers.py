@@ -20,7 +20,9 @@ _FILLED = re.compile(r"%([0-9])")
 
 
 def answer(told: str, lang: Lang) -> str | None:
-    """``told`` in this language; none where only another one is known."""
+    """``told`` in this language, line by line; none where only another one is known."""
+    if "\n" in told:
+        return "\n".join(answer(line, lang) or line for line in told.split("\n"))
     if both := _BOTH.fullmatch(told):
         return both[lang]
     if lang == "en":

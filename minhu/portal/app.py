@@ -40,6 +40,7 @@ from minhu.portal.pages import (
     people,
     quality,
     scores,
+    several,
     tasks,
     units,
 )
@@ -61,6 +62,8 @@ PAGES: tuple[tuple[str, Page, tuple[str, ...]], ...] = (
     ("/inbox", inbox.inbox, READ),
     ("/inbox/do/{act}", inbox.decide, SEND),
     ("/inbox/enter/{act}", inbox.enter, READ + SEND),
+    ("/inbox/sheet/{act}", several.sheet, READ),
+    ("/inbox/several/{act}", several.several, SEND),
     ("/live", live.live, READ),
     ("/jobs", tasks.tasks, READ),
     ("/jobs/ask/{act}", tasks.start, SEND),

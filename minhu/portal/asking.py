@@ -87,7 +87,10 @@ def asked(page: Page) -> Callable[[Request], object]:
     @wraps(page)
     async def answer(request: Request) -> Response:
         form = await request.form() if request.method == "POST" else FormData()
-        return await run_in_threadpool(_answer, request, form)
+        try:
+            return await run_in_threadpool(_answer, request, form)
+        finally:
+            await form.close()
 
     def _answer(request: Request, form: FormData) -> Response:
         session, desk = session_of(request), desk_of(request)

@@ -26,6 +26,7 @@ from minhu.portal.desk import Person
 from minhu.schemes.words import limit
 
 HERE = Path(__file__).parent
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 LANGUAGE = "lang"
 """The cookie of the language; Chinese without it."""
 BACK = "back"

@@ -1,10 +1,15 @@
 """A file of acts says what it means, or its lines are told with what is wrong."""
 
+import io
+import zipfile
 from datetime import datetime
 
+import fastexcel
 import pytest
+import xlsxwriter
 
-from minhu.assess.files import LAYOUTS, read_rows, refusal
+from minhu.assess.blank_sheet import blank_sheet
+from minhu.assess.files import LAYOUTS, read_rows, read_table, refusal
 from minhu.errors import Refused
 
 HEADER = "考核办法,考核周期,单位代码,指标代码,分值,理由,佐证材料\n"
@@ -57,7 +62,7 @@ def test_a_missing_file_is_refused(tmp_path):
 
 def test_of_very_many_wrong_rows_the_first_are_told(tmp_path):
     _, problems = read(tmp_path, HEADER + ROW.replace("-2", "two") * 30)
-    told = str(refusal(tmp_path / "points.csv", problems)).splitlines()
+    told = str(refusal("points.csv", problems)).splitlines()
     assert len(told) == 22 and told[-1] == "  and 10 more"
 
 
@@ -76,4 +81,68 @@ def test_a_yes_is_a_yes_and_codes_are_parted_by_any_comma(tmp_path):
     assert problems == [] and row["is_whole_case"] is True and row["indicator_codes"] == ["a", "b", "c"]
     assert row["dispatched_at"] == datetime(2026, 10, 12, 9)
     path.write_text(f"{header}\n{','.join(cells).replace('是', '也许')}\n", encoding="utf-8")
-    assert "neither 是 nor 否" in str(read_rows("file_appeal", path)[1][0])
+    assert "is neither yes nor no" in str(read_rows("file_appeal", path)[1][0])
+
+
+def workbook(*rows: list) -> bytes:
+    made = io.BytesIO()
+    book = xlsxwriter.Workbook(made, {"in_memory": True})
+    sheet = book.add_worksheet()
+    for line, cells in enumerate(rows):
+        for place, cell in enumerate(cells):
+            sheet.write(line, place, cell)
+    book.close()
+    return made.getvalue()
+
+
+def test_a_workbook_says_the_same_as_a_csv(tmp_path):
+    head, row = HEADER.strip().split(","), ROW.strip().split(",")
+    row[4] = -2  # a number of the sheet's own
+    rows, problems = read_table("enter_manual_point", "points.xlsx", workbook(head, row, [], row))
+    assert problems == [] and [line for line, _ in rows] == [2, 4]
+    assert rows[0][1] == read(tmp_path, HEADER + ROW)[0][0][1]
+
+
+def test_a_cell_beside_the_header_is_told(tmp_path):
+    head, row = HEADER.strip().split(","), ROW.strip().split(",")
+    rows, problems = read_table("enter_manual_point", "points.xlsx", workbook(head, [*row, "", "aside"]))
+    assert rows == [] and str(problems[0]) == "line 2: has 9 cells where the header has 7; quote commas"
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"PK\x03\x04 no workbook", "is no workbook that can be read"),
+        (workbook(), "line 1: the header lacks"),
+        (workbook(["x"]), "line 1: the header lacks"),
+    ],
+)
+def test_what_is_no_workbook_is_refused(content, told):
+    with pytest.raises(Refused, match=told):
+        read_table("enter_manual_point", "points.xlsx", content)
+
+
+def test_a_workbook_that_unpacks_to_more_than_anybody_enters_is_not_unpacked(monkeypatch):
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("xl/worksheets/sheet1.xml", b"0" * 60_000_000)
+    monkeypatch.setattr("fastexcel.read_excel", lambda *_: pytest.fail("it was unpacked"))
+    assert len(bomb.getvalue()) < 100_000
+    with pytest.raises(Refused, match="unpacks to more than 50 MB"):
+        read_table("enter_manual_point", "points.xlsx", bomb.getvalue())
+
+
+@pytest.mark.parametrize("act", LAYOUTS)
+def test_the_blank_sheet_is_one_that_is_read(act):
+    [[_, *heads]] = [
+        [None, *row] for row in fastexcel.read_excel(blank_sheet(act)).load_sheet(0, header_row=None).to_polars().rows()
+    ]
+    assert heads == [column.name_zh for column in LAYOUTS[act]]
+    with pytest.raises(Refused, match="holds no row below its header"):
+        read_table(act, "blank.xlsx", blank_sheet(act))
+
+
+def test_a_word_that_the_list_of_the_sheet_offers_is_its_code():
+    head = ["热线代码", "工单编号", "理由类别", "理由"]
+    rows, _ = read_table("exclude", "out.xlsx", workbook(head, ["h1", "20261012000123", "错派", "x"]))
+    assert (rows[0][1]["reason_code"], rows[0][1]["case_no"]) == ("mis_dispatched", "20261012000123")

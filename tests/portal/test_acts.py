@@ -2,12 +2,14 @@
 
 import pytest
 
+from minhu.assess.blank_sheet import blank_sheet
 from minhu.portal.pages.units import case_path
 from minhu.publish import publish, revise
 from minhu.publish.life import find_cases
 from minhu.publish.stored_release import explain_release
 from minhu.warehouse.build import build
-from tests.portal.conftest import MONTH, Browser, House
+from tests.assess.test_files import workbook
+from tests.portal.conftest import MONTH, ORIGIN, Browser, House
 from tests.portal.test_pages import read, words
 from tests.publish import city as world
 from tests.publish.city import UNWITNESSED, login
@@ -53,7 +55,7 @@ def test_an_appeal_goes_from_a_row_of_the_page_to_a_revision(house, enter):
     unit = enter("unit")
     page = read(unit.get(f"/units/U1/{MONTH}"))
     link = page.xpath("//a[starts-with(@href, '/inbox/enter/file_appeal')]/@href")[0]
-    form = read(unit.get(link)).forms[-1]
+    form = form_of(read(unit.get(link)), "enter/file_appeal")
     row = fields(form)["published_row"]
     assert row.startswith("R1-")
     told = fields(form) | {"grounds_code": "mis_dispatched", "statement": "职责不属本单位", "evidence_ref": "2026-17"}
@@ -100,7 +102,7 @@ def test_what_is_refused_is_said_beside_the_form_and_what_was_typed_stays(house,
     assert answer.status_code == 400
     page = read(answer)
     assert page.xpath("//*[@role='alert']")[0].text.strip()
-    assert fields(page.forms[-1])["statement"] == "职责不属本单位"
+    assert fields(form_of(page, "enter/file_appeal"))["statement"] == "职责不属本单位"
     answer = unit.post("/inbox/enter/file_appeal", {"published_row": "R1-1"})
     assert answer.status_code == 400 and "情况说明" in words(read(answer).xpath("//*[@role='alert']")[0])
 
@@ -166,3 +168,57 @@ def test_a_unit_does_by_hand_nothing_that_it_may_not(house, enter, act):
 def test_a_case_is_reached_by_any_number(house):
     [found] = find_cases(house.people["auditor"], world.case(7, "")["工单编号"])
     assert case_path(found) == f"/cases/h1/{found.case_no}"
+
+
+HEAD = ["热线代码", "工单编号", "理由类别", "理由"]
+
+
+def test_several_are_tried_first_and_entered_whole(house, enter):
+    """A wrong row is told with its line, and nothing is entered; the page of the trial carries the file on."""
+    evaluator = enter("evaluator")
+    page = read(evaluator.get("/inbox/enter/exclude"))
+    blank = evaluator.get(page.xpath("//a[contains(@href, '/inbox/sheet/')]/@href")[0])
+    assert blank.content == blank_sheet("exclude") or len(blank.content) == len(blank_sheet("exclude"))
+    good = [["h1", world.case(no, "")["工单编号"], "法定渠道办理", f"另循法定渠道 {no}"] for no in (6, 7)]
+    before = world.rows(house.people["auditor"], "select count(*) from assess.exclusion")
+
+    def sent(*rows: list) -> object:
+        file = {"file": ("剔除.xlsx", workbook(HEAD, *rows))}
+        return evaluator.send("/inbox/several/exclude", files=file, headers={"origin": ORIGIN})
+
+    tried = sent(*good, ["h1", "nobody-told-of-it", "法定渠道办理", "x"], ["h1", good[0][1], "", "x"])
+    assert tried.status_code == 400
+    told = [[words(cell) for cell in row] for row in read(tried).xpath("//section[1]//tbody/tr")]
+    assert told == [["4", "—", "该热线没有这个工单编号"], ["5", "理由类别", "“理由类别”须填写"]]
+    assert read(tried).xpath("//form[contains(@action, 'several')]") == []
+    tried = sent(*good)
+    assert tried.status_code == 200
+    assert [words(row[0]) for row in read(tried).xpath("//section//tbody/tr")] == ["2", "3"]
+    assert world.rows(house.people["auditor"], "select count(*) from assess.exclusion") == before, (
+        "a trial enters nothing"
+    )
+    form = form_of(read(tried), "several")
+    done(evaluator.post(form.action, fields(form)), "exclude")
+    entered = world.rows(
+        house.people["auditor"], "select reason from assess.exclusion order by exclusion_id desc limit 2"
+    )
+    assert [reason for (reason,) in entered] == ["另循法定渠道 7", "另循法定渠道 6"]
+    again = evaluator.post(form.action, fields(form))
+    assert again.status_code == 400 and "同样的内容已剔除" in again.text
+
+
+def test_what_is_sent_instead_of_a_file_is_told(house, enter):
+    evaluator = enter("evaluator")
+    for form, told in (
+        ({}, "请选择文件"),
+        ({"content": "no base64"}, "请选择文件"),
+        ({"name": "x.csv", "content": "eA=="}, "第 1 行表头"),
+        ({"name": "x.xlsx", "content": "UEsDBA=="}, "不是可读的工作簿"),
+    ):
+        answer = evaluator.post("/inbox/several/exclude", form)
+        assert answer.status_code == 400 and told in words(read(answer)), form
+    file = {"file": ("big.csv", b"x" * 600_000)}
+    answer = evaluator.send("/inbox/several/exclude", files=file, headers={"origin": ORIGIN})
+    assert answer.status_code == 400 and "文件至多 500 kB" in answer.text
+    assert enter("unit").post("/inbox/several/exclude", {}).status_code == 400
+    assert enter("auditor").get("/inbox/sheet/exclude").status_code == 403

@@ -31,7 +31,6 @@ OF_MACHINES = {
     "minhu.quality.gx": "the configuration of rules",
     "minhu.quality.rules": "the configuration of rules",
     "minhu.schemes.trial": "files beside a scheme, for the command line",
-    "minhu.text_file": "files of the command line",
     "minhu.feeds": "declarations of feeds, for the command line",
 }
 """Modules that are loaded with the portal and whose answers its pages never give."""
@@ -82,6 +81,18 @@ def of_ours() -> Iterator[tuple[str, str]]:
                         yield name, text
 
 
+def of_what_is_entered() -> Iterator[str]:
+    """What `minhu.assess.files` says of a cell, behind the name of its column, and of a row."""
+    for node in ast.walk(ast.parse((PROJECT_ROOT / "minhu/assess/files.py").read_text(encoding="utf-8"))):
+        match node:
+            case ast.Raise(exc=ast.Call(func=ast.Name(id="ValueError"), args=[said])):
+                yield f"% {sentence(said)}"
+            case ast.Call(func=ast.Name(id="Problem"), args=[_, ast.Constant(value=None), said]):
+                yield sentence(said)
+            case ast.Call(func=ast.Name(id="Problem"), args=[_, _, ast.Constant(value=said)]):
+                yield f"% {said}"
+
+
 def sentence(said: ast.expr) -> str | None:
     match said:
         case ast.Constant(value=str(text)):
@@ -97,7 +108,7 @@ def wanted() -> set[str]:
         for module, text in of_ours()
         if text in SAID_BY_HAND or not any(f"{module}.".startswith(f"{left_out}.") for left_out in OF_MACHINES)
     }
-    every = (ours | of_the_database()) - NOT_ON_PAGES
+    every = (ours | of_the_database() | set(of_what_is_entered())) - NOT_ON_PAGES
     return {text for text in every if not re.search("[\u4e00-\u9fff]", text)}
 
 

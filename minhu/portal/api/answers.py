@@ -16,12 +16,12 @@ from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response
 
 from minhu.errors import Refused
+from minhu.portal.shown import XLSX
 from minhu.privacy import access_log
 from minhu.settings import Settings
 
 Row = TypeVar("Row")
 MOST = 1000
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 CSV = "text/csv"
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

@@ -40,6 +40,7 @@ from minhu.portal.api.shapes import (
     Words,
 )
 from minhu.portal.runner import file_of
+from minhu.portal.shown import XLSX
 from minhu.publish import listed, verify
 from minhu.publish.close import Release
 from minhu.publish.diff import Diff, diff, list_releases
@@ -57,9 +58,7 @@ FILES: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
             "text/csv": {"schema": {"type": "string"}},
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {
-                "schema": {"type": "string", "format": "binary"}
-            },
+            XLSX: {"schema": {"type": "string", "format": "binary"}},
         }
     },
     304: {"description": "It is what you have (If-None-Match)."},

@@ -14,13 +14,13 @@ from minhu.portal.asking import Ask
 from minhu.portal.pages.home import newest
 from minhu.portal.pages.scores import attachment
 from minhu.portal.pages.units import case_path
+from minhu.portal.shown import XLSX
 from minhu.privacy import access_log
 from minhu.publish import verify
 from minhu.warehouse.reconcile import as_xlsx, reconcile
 
 MOST_DRAWN = 500
 MOST_ENTRIES = 500
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def audit(ask: Ask) -> Response:

@@ -11,12 +11,12 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from minhu import assess
-from minhu.assess.files import FORMS, Column, read_form
+from minhu.assess.blank_sheet import ONE_OF
+from minhu.assess.files import FORMS, LAYOUTS, Column, read_form
 from minhu.errors import Refused
-from minhu.glossary.cases import LEFT_OUT, VIOLATION
+from minhu.glossary.cases import LEFT_OUT
 from minhu.glossary.columns import HANDED_IN
 from minhu.glossary.decided import ACT
-from minhu.glossary.kind import Kind
 from minhu.portal.asking import Ask, see
 from minhu.publish.close import Closing, list_closings
 from minhu.publish.diff import Diff, show_closing
@@ -30,7 +30,6 @@ ENTERS = {
 DECIDES = ("approve", "decide_appeal", "withdraw_appeal", "release_batch")
 LONG = ("statement", "reason")
 OPEN = ("filed", "overdue")
-KINDS: dict[str, Kind] = {"reason_code": LEFT_OUT, "grounds_code": LEFT_OUT, "violation_code": VIOLATION}
 KINDS_OF_DAYS = {"expires_on": "date", "found_at": "datetime-local", "dispatched_at": "datetime-local"}
 
 
@@ -120,6 +119,7 @@ def enter(ask: Ask) -> Response:
         title=getattr(ACT[act], ask.lang),
         fields=[_field(ask, one, typed) for one in columns],
         problem=problem,
+        takes_files=act in LAYOUTS,
     )
 
 
@@ -138,7 +138,7 @@ class Field:
 
 
 def _field(ask: Ask, column: Column, typed: dict[str, str]) -> Field:
-    kind = KINDS.get(column.name)
+    kind = ONE_OF.get(column.name)
     options = [(code, getattr(word, ask.lang)) for code, word in kind.items()] if kind else []
     shape = "choice" if options else "long" if column.name in LONG else KINDS_OF_DAYS.get(column.name, "text")
     label = getattr(HANDED_IN[column.name], ask.lang)

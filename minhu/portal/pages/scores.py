@@ -16,6 +16,7 @@ from minhu.export.report import Group, Report, Unit, totals
 from minhu.portal.asking import Ask
 from minhu.portal.kept import published
 from minhu.portal.pages.home import newest
+from minhu.portal.shown import XLSX
 from minhu.privacy import access_log
 from minhu.publish.standing import scores_before
 from minhu.warehouse.live import left
@@ -23,7 +24,7 @@ from minhu.warehouse.live import left
 AT_ONCE = 100
 """Units of a page. Sorting, search and files are of all of the group."""
 FORMS = {
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "xlsx": XLSX,
     "csv": "text/csv; charset=utf-8",
     "pdf": "application/pdf",
 }
