@@ -1,5 +1,7 @@
 -- The characters of each case that is compared, each once: those of its text, without masked numbers and words that say
--- nothing. A table of its own, so that the planner knows how many there are before it joins them.
+-- nothing. A table of its own, so that the planner knows how many there are before it joins them. Of all records few are
+-- compared: they are looked up.
+{{ config(pre_hook="set local random_page_cost = 1.1") }}
 {% set fillers = "rules.fillers ->> compared.repeat_rule" %}
 {% set said = "regexp_replace(" ~ without_masks('content.said') ~ ", " ~ fillers ~ ", '', 'g')" %}
 with pairs as (
@@ -27,8 +29,7 @@ compared as (
     from pairs
 ),
 
--- The matter stands at the beginning; of a long text nearly every character occurs in any other. Records are looked up,
--- for few are compared of all that there are.
+-- The matter stands at the beginning; of a long text nearly every character occurs in any other.
 final as (
     select
         compared.repeat_rule,
@@ -37,17 +38,12 @@ final as (
     from compared
     cross join rules
     inner join {{ ref('int_case__winning') }} as cases on compared.case_id = cases.case_id
-    cross join
-        lateral (  -- noqa: ST05
-            select records.said
-            from {{ ref('stg_case_content') }} as records
-            where
-                records.feed_code = cases.feed_code
-                and records.case_no = cases.case_no
-                and records.batch_id = cases.batch_id
-                and records.row_number = cases.row_number
-            limit 1  -- noqa: AM09
-        ) as content
+    inner join {{ ref('stg_case_content') }} as content
+        on
+            cases.feed_code = content.feed_code
+            and cases.case_no = content.case_no
+            and cases.batch_id = content.batch_id
+            and cases.row_number = content.row_number
 )
 
 select * from final
