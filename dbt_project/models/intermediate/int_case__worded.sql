@@ -1,6 +1,6 @@
 -- The characters of each case that is compared, each once: those of its text, without masked numbers and words that say
--- nothing. A table of its own, so that the planner knows how many there are before it joins them. Of all records few are
--- compared: they are looked up.
+-- nothing. A table of its own, so that the planner knows how many there are before it joins them. Few records are
+-- compared of all that there are: they are looked up.
 {{ config(pre_hook="set local random_page_cost = 1.1") }}
 {% set fillers = "rules.fillers ->> compared.repeat_rule" %}
 {% set said = "regexp_replace(" ~ without_masks('content.said') ~ ", " ~ fillers ~ ", '', 'g')" %}
