@@ -19,9 +19,9 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 from starlette.middleware.sessions import SessionMiddleware
 
 from minhu.airflow_users import page
-from minhu.airflow_users.oidc import Provider
 from minhu.airflow_users.rights import may_enter
 from minhu.database import people
+from minhu.database.sign_on import Provider
 from minhu.errors import MinhuError, Refused
 from minhu.settings import Settings
 

@@ -22,9 +22,10 @@ from jwt import ExpiredSignatureError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from minhu.airflow_users import door, oidc
+from minhu.airflow_users import door
 from minhu.airflow_users.rights import FRESH, may, may_enter
 from minhu.database import people
+from minhu.database.sign_on import Provider
 from minhu.services.airflow_api import ACCOUNT
 from minhu.settings import Settings
 
@@ -140,7 +141,7 @@ class Manager(BaseAuthManager[Person]):
                 log=_log,
                 home=get_cookie_path(),
                 base=_base(),
-                provider=oidc.Provider.from_env(),
+                provider=Provider.from_env(),
                 secret=conf.get("api", "secret_key"),
             )
         )

@@ -6,6 +6,7 @@ makes (SameSite=Strict), and a POST says the origin it comes from.
 
 import asyncio
 import logging
+import os
 import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,16 +15,19 @@ from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from minhu.database.sign_on import Provider
 from minhu.errors import MinhuError, NotSignedIn, Retryable
 from minhu.portal.api.app import PREFIX, api
 from minhu.portal.api.calling import problem
 from minhu.portal.asking import COOKIE, NoPage, Page, asked
+from minhu.portal.desk import KEY as COOKIE_KEY
 from minhu.portal.desk import Desk
 from minhu.portal.pages import (
     account,
@@ -105,12 +109,13 @@ MOST = 1 << 20
 FOR_ONE_READER = {"Cache-Control": "no-store"}
 
 
-def application(desk: Desk) -> Starlette:
-    """The portal of one installation, whose logins ``desk.open`` has made."""
+def application(desk: Desk, sign_on: Provider | None = None) -> Starlette:
+    """The portal of one installation, whose logins ``desk.open`` has made. ``sign_on``: the city's own."""
     app = Starlette(
         routes=[
             Route("/login", entry.login, methods=["GET", "POST"]),
             Route("/login/code", entry.code, methods=["POST"]),
+            *(_sign_on_routes(desk) if sign_on else ()),
             Route("/logout", entry.logout, methods=["POST"]),
             Route("/language", entry.change_language, methods=["POST"]),
             Route("/jobs/{number:int}/events", tasks.events),
@@ -134,8 +139,26 @@ def application(desk: Desk) -> Starlette:
         },
     )
     app.state.desk = desk
+    app.state.sign_on = sign_on
     app.state.door = asyncio.Semaphore(SIGN_IN_AT_A_TIME)
     return app
+
+
+def _sign_on_routes(desk: Desk) -> tuple[Route, ...]:
+    """What is kept on the way there and back lies in a cookie of its own, signed, for ten minutes."""
+    kept = Middleware(
+        SessionMiddleware,
+        secret_key=f"sign-on {desk.settings.secret(COOKIE_KEY)}",
+        session_cookie="minhu_sign_on",
+        max_age=600,
+        path=entry.SIGN_ON,
+        same_site="lax",
+        https_only=os.environ.get("MINHU_PORTAL_URL", "").startswith("https:"),
+    )
+    return (
+        Route(entry.SIGN_ON, entry.leave, middleware=[kept]),
+        Route(f"{entry.SIGN_ON}/callback", entry.come_back, middleware=[kept]),
+    )
 
 
 class OnlySoMuch:

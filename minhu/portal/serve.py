@@ -4,6 +4,7 @@ import threading
 
 import uvicorn
 
+from minhu.database.sign_on import Provider
 from minhu.portal.app import application
 from minhu.portal.desk import Desk
 from minhu.portal.runner import keep_running
@@ -15,7 +16,7 @@ def serve(settings: Settings, port: int, behind: str | None = None) -> None:
     over = threading.Event()
     threading.Thread(target=keep_running, args=[settings, over], daemon=True).start()
     uvicorn.run(
-        application(Desk(settings)),
+        application(Desk(settings), Provider.from_env()),
         host="127.0.0.1",
         port=port,
         log_level="warning",

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 import sqlalchemy
+from starlette.applications import Starlette
 
 from minhu import database
 from minhu.config import sync
@@ -41,8 +42,8 @@ class House:
 class Browser:
     """Keeps its cookies; ``get`` and ``post`` follow no redirection."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._app = application(desk)
+    def __init__(self, desk: Desk, app: Starlette | None = None) -> None:
+        self._app = app or application(desk)
         self._cookies = httpx.Cookies()
         self.raises = True
         """Whether what breaks inside breaks the test; else the page that tells so is answered."""

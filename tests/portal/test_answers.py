@@ -22,6 +22,7 @@ OF_MACHINES = {
     "minhu.database.embedded": "starting the server",
     "minhu.database.logins": "the command line makes logins",
     "minhu.database.migrate": "migrating",
+    "minhu.database.sign_on": "the log: pages say it in words of their own",
     "minhu.paper.fonts": "fonts of the machine, which doctor tells first",
     "minhu.portal.factor": "a key of the machine",
     "minhu.publish.access_log_chain": "the command line verifies",

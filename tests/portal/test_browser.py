@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 import pytest
 import uvicorn
 
+from minhu.database.sign_on import Provider
 from minhu.portal.app import application
+from tests.idp import SECRET, Idp
 from tests.portal.conftest import MONTH, House
 from tests.portal.test_pages import CASE, PROOF, SAMPLE, SCORES, TRACE, UNIT
 
@@ -25,13 +27,13 @@ WIDTHS = (360, 768, 1440)
 
 
 @contextmanager
-def served(house: House) -> Iterator[str]:
+def served(house: House, sign_on: Provider | None = None) -> Iterator[str]:
     """The portal on a port of its own; its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = uvicorn.Server(
-        uvicorn.Config(application(house.desk), host="127.0.0.1", port=port, log_level="error", lifespan="off")
+        uvicorn.Config(application(house.desk, sign_on), host="127.0.0.1", port=port, log_level="error", lifespan="off")
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -107,6 +109,24 @@ def visit(chromium, address, house) -> Iterator[object]:
     for context, visitor in opened:
         assert visitor.complaints == []
         context.close()
+
+
+def test_who_signs_on_at_another_site_is_in(chromium, house):
+    """Sent on from another site a browser keeps our cookie to itself; who comes back from there is in all the same."""
+    idp = Idp()
+    idp.says = {"preferred_username": house.credentials("auditor")[0]}
+    way = Provider.from_env({"MINHU_OIDC_URL": idp.url, "MINHU_OIDC_SECRET": SECRET})
+    context = chromium.new_context(locale="zh-CN")
+    with served(house, way) as address:
+        there = address.replace("127.0.0.1", "localhost")
+        page = context.new_page()
+        page.goto(f"{there}/audit")
+        page.get_by_role("link", name="用统一身份认证登录").click()
+        page.get_by_role("link", name="that is me").click()
+        page.wait_for_url(f"{there}/audit")
+        assert page.get_by_role("heading", level=1).inner_text() == "审计"
+    context.close()
+    idp.close()
 
 
 def test_a_unit_sees_why_it_lost_points_and_appeals(visit):

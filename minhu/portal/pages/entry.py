@@ -1,4 +1,7 @@
-"""Signing in and out, and the language."""
+"""Signing in and out, by a login or by the city's own sign-on; and the language."""
+
+import logging
+import os
 
 import segno
 from markupsafe import Markup
@@ -6,19 +9,22 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from minhu.errors import Refused
+from minhu.errors import MinhuError, Refused
 from minhu.portal.asking import COOKIE, desk_of, session_of
 from minhu.portal.desk import LASTS, Halfway, Session, TriedTooOften
 from minhu.portal.factor import address
 from minhu.portal.shown import BACK, LANGUAGE, language, page, said, within
 
 A_YEAR = 365 * 24 * 3600
+SIGN_ON = "/login/oidc"
+
+log = logging.getLogger("minhu.portal")
 
 
 async def login(request: Request) -> Response:
     back = within(request.query_params.get(BACK))
     if request.method == "GET":
-        return page(request, "login.html", back=back, name="", why=None)
+        return _page(request, back)
     form, address = await request.form(), _address(request)
     name, password = str(form.get("name", "")).strip(), str(form.get("password", ""))
     tell = said(language(request))
@@ -27,13 +33,58 @@ async def login(request: Request) -> Response:
             entered = await run_in_threadpool(desk_of(request).enter, name, password, address)
     except Refused:
         why = tell("用户名或口令不对，或该用户不能使用本页面。忘记口令请联系管理员。")
-        return page(request, "login.html", 403, back=back, name=name, why=why)
+        return _page(request, back, 403, why, name)
     except TriedTooOften as error:
         why = f"{tell('口令错误次数过多，请稍候再试。')} ({error})"
-        return page(request, "login.html", 429, back=back, name=name, why=why)
+        return _page(request, back, 429, why, name)
     if isinstance(entered, Halfway):
         return _ask_for_code(request, back, entered.ticket, entered.login, entered.secret)
     return _let_in(request, back, entered)
+
+
+async def leave(request: Request) -> Response:
+    """To the city's own sign-on, which sends the browser back."""
+    request.session["back"] = within(request.query_params.get(BACK))
+    try:
+        return await request.app.state.sign_on.start(request, f"{_home(request)}{SIGN_ON}/callback")
+    except MinhuError as away:
+        log.warning("%s", away)
+        tell = said(language(request))
+        return _page(request, request.session["back"], 503, tell("统一身份认证暂时不能使用，请用用户名和口令登录。"))
+
+
+async def come_back(request: Request) -> Response:
+    """With what the sign-on says of who it is. The database says what he may, and whether a code is asked for, too."""
+    back, tell = within(request.session.get("back")), said(language(request))
+    try:
+        name = await request.app.state.sign_on.finish(request)
+    except MinhuError as wrong:
+        log.warning("%s", wrong)
+        return _page(request, back, 403, tell("统一身份认证没有确认您的身份，请重试，或用用户名和口令登录。"))
+    finally:
+        request.session.clear()
+    try:
+        async with request.app.state.door:
+            entered = await run_in_threadpool(desk_of(request).enter_known, name)
+    except Refused as refused:
+        log.warning("the sign-on names %r: %s", name, refused)
+        return _page(request, back, 403, tell("统一身份认证确认的人没有可用的登录账号，请联系管理员。"))
+    if isinstance(entered, Halfway):
+        return _ask_for_code(request, back, entered.ticket, entered.login, entered.secret)
+    # Sent on from another site the browser would keep our cookie to itself: this page asks for the next one anew.
+    answer = page(request, "welcome.html", back=back)
+    _keep(request, answer, COOKIE, entered.cookie, round(LASTS.total_seconds()))
+    return answer
+
+
+def _home(request: Request) -> str:
+    """Where people find the portal: as it was told, or as this one came."""
+    return (os.environ.get("MINHU_PORTAL_URL") or str(request.base_url)).rstrip("/")
+
+
+def _page(request: Request, back: str, status: int = 200, why: str | None = None, name: str = "") -> Response:
+    sign_on = SIGN_ON if request.app.state.sign_on else None
+    return page(request, "login.html", status, back=back, name=name, why=why, sign_on=sign_on)
 
 
 async def code(request: Request) -> Response:
@@ -46,10 +97,10 @@ async def code(request: Request) -> Response:
             session = await run_in_threadpool(desk_of(request).finish, ticket, shown, _address(request))
     except Refused:
         why = tell("验证码不对、已用过，或已超过五分钟。请重新登录。")
-        return page(request, "login.html", 403, back=back, name="", why=why)
+        return _page(request, back, 403, why)
     except TriedTooOften as error:
         why = f"{tell('口令错误次数过多，请稍候再试。')} ({error})"
-        return page(request, "login.html", 429, back=back, name="", why=why)
+        return _page(request, back, 429, why)
     return _let_in(request, back, session)
 
 
