@@ -196,6 +196,28 @@ def test_the_language_is_switched_and_stays(visit):
     assert reader.page.evaluate("document.documentElement.lang") == "en"
 
 
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (3840, 2160)])
+def test_a_wall_shows_all_of_itself_and_can_be_read_from_afar(visit, width, height):
+    """Nobody scrolls a wall: nothing lies below its edge, and its words grow with it."""
+    wall = visit("bi", width)
+    wall.page.set_viewport_size({"width": width, "height": height})
+    wall.go("/live?wall=1")
+    below = "(of => of.scrollHeight - of.clientHeight)(document.getElementById('wall'))"
+    assert wall.page.evaluate(below) <= 0
+    sizes = "[...document.querySelectorAll('#wall th, #wall td')].map(e => parseFloat(getComputedStyle(e).fontSize))"
+    assert min(wall.page.evaluate(sizes)) >= height / 80
+
+
+def test_what_is_printed_is_the_page_without_what_is_pressed(visit):
+    evaluator = visit("evaluator")
+    evaluator.page.emulate_media(media="print")
+    for path in (SCORES, UNIT, CASE):
+        evaluator.go(path)
+        shown = evaluator.page.locator("main table").first
+        assert shown.is_visible() and shown.bounding_box()["height"] > 50, path
+        assert evaluator.page.locator("button:visible, input:visible, nav:visible, footer:visible").count() == 0, path
+
+
 def test_a_wall_keeps_what_it_shows_and_tries_again(visit, address):
     wall = visit("bi", 1920)
     wall.go("/live?wall=1")
