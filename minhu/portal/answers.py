@@ -17,12 +17,16 @@ _BOTH = re.compile(r"(?P<zh>.*?[\u4e00-\u9fff].*?) / (?P<en>[A-Za-z0-9%'].*)")
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
 _LATIN = re.compile(r"[A-Za-z]")
 _FILLED = re.compile(r"%([0-9])")
+_LONGEST = 2_000
+"""Letters of a line: in longer ones somebody may have laid out what takes long to compare."""
 
 
 def answer(told: str, lang: Lang) -> str | None:
     """``told`` in this language, line by line; none where only another one is known."""
     if "\n" in told:
         return "\n".join(answer(line, lang) or line for line in told.split("\n"))
+    if len(told) > _LONGEST:
+        return told if lang == "en" else None
     if both := _BOTH.fullmatch(told):
         return both[lang]
     if lang == "en":

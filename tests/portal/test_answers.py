@@ -5,6 +5,7 @@ import importlib
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -142,6 +143,13 @@ def test_what_is_said_in_both_languages_is_shown_in_one():
     told = "没有代码为 市城管局 的单位 / no unit has the code 市城管局"
     assert answer(told, "zh") == "没有代码为 市城管局 的单位"
     assert answer(told, "en") == "no unit has the code 市城管局"
+
+
+def test_what_somebody_laid_out_to_take_long_takes_none():
+    began = time.monotonic()
+    for form in chinese():
+        assert answer(form.replace("%", form) * 200, "zh") is None
+    assert time.monotonic() - began < 20
 
 
 def test_what_nobody_translated_is_told_as_it_is():
