@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from minhu.errors import MinhuError
+from minhu.errors.foreign import TABLE
 from minhu.portal.answers import answer, chinese
 from minhu.settings import PROJECT_ROOT
 
@@ -95,6 +96,14 @@ def of_what_is_entered() -> Iterator[str]:
                 yield f"% {said}"
 
 
+def of_others() -> Iterator[str]:
+    """What is said for what the database raises where somebody asks or acts."""
+    for doing in ("act", "compute anew", "connect", "read", "read citizens' data", "session", "unbroken"):
+        for row in TABLE[doing]:
+            if (told := re.sub(r"\{[^}]*\}", "%", row.says)).strip("%"):
+                yield told
+
+
 def sentence(said: ast.expr) -> str | None:
     match said:
         case ast.Constant(value=str(text)):
@@ -110,7 +119,7 @@ def wanted() -> set[str]:
         for module, text in of_ours()
         if text in SAID_BY_HAND or not any(f"{module}.".startswith(f"{left_out}.") for left_out in OF_MACHINES)
     }
-    every = (ours | of_the_database() | set(of_what_is_entered())) - NOT_ON_PAGES
+    every = (ours | of_the_database() | set(of_what_is_entered()) | set(of_others())) - NOT_ON_PAGES
     return {text for text in every if not re.search("[\u4e00-\u9fff]", text)}
 
 

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from minhu.portal.api import calling, routes
+from minhu.portal.api.client import client
 from minhu.portal.desk import Desk
 
 PREFIX = "/api/v1"
@@ -27,6 +28,7 @@ def api(desk: Desk) -> FastAPI:
         servers=[{"url": PREFIX}],
         exception_handlers=calling.HANDLERS,
         separate_input_output_schemas=False,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.desk = desk
     app.state.buckets = calling.Buckets()
@@ -37,6 +39,11 @@ def api(desk: Desk) -> FastAPI:
         answer = await following(request)
         answer.headers[calling.NUMBER] = calling.number_of(request)
         return answer
+
+    @app.get("/client.py", include_in_schema=False)
+    def of_python() -> Response:
+        """A client in one file, for whoever looks: it holds nothing but what the description says."""
+        return Response(client(app.openapi()), media_type="text/x-python; charset=utf-8")
 
     made = app.openapi
 
