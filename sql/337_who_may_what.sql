@@ -38,9 +38,11 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
             select max(told.opened_at) from portal.session as told
             where told.login = member.rolname and told.role_oid = member.oid
         )
-    from pg_auth_members as membership
-    inner join pg_roles as grp on membership.roleid = grp.oid
-    inner join pg_roles as member on membership.member = member.oid
+    from pg_roles as member
+    inner join pg_roles as grp
+        on
+            grp.rolname in ('minhu_bi', 'minhu_evaluator', 'minhu_auditor', 'minhu_unit', 'minhu_engineer')
+            and pg_has_role(member.oid, grp.oid, 'usage')
     left join lateral (
         select told.name, told.office from assess.person as told
         where assess.person_of(told.login) = assess.person_of(member.rolname::text)
@@ -56,9 +58,10 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
             and told.expires_at > clock_timestamp()
     ) as keys
     where
-        grp.rolname in ('minhu_bi', 'minhu_evaluator', 'minhu_auditor', 'minhu_unit', 'minhu_engineer')
-        and member.rolcanlogin
-        and membership.inherit_option
+        member.rolcanlogin
+        and not member.rolsuper
+        and member.rolname !~ '^minhu'
+        and (member.rolvaliduntil is null or member.rolvaliduntil > clock_timestamp())
     order by 2, 1
 $$;
 comment on function portal.people is

@@ -17,6 +17,10 @@ FREE_TEXT = ("statement", "reason")
 """What people write in their own words: it may name a citizen, so it is masked before it leaves this process."""
 
 
+MOST = 500
+"""Rows of a file that somebody sends: until all are tried or entered, other decisions wait."""
+
+
 CODES = ("grounds_code", "reason_code")
 APPEALS = ("file_appeal", "decide_appeal")
 MOMENTS = ("dispatched_at", "found_at")
@@ -47,7 +51,7 @@ def record_file(settings: Settings, act: str, path: Path) -> list[int]:
 
 def record_table(settings: Settings, act: str, name: str, content: bytes) -> list[int]:
     """As `record_file`, of what somebody sent under this name."""
-    rows, problems = read_table(act, name, content)
+    rows, problems = read_table(act, name, content, MOST)
     return _record(settings, act, name, rows, problems)
 
 
@@ -56,7 +60,7 @@ def try_table(settings: Settings, act: str, name: str, content: bytes) -> tuple[
 
     The database is asked, as whoever sends it, in a transaction that is undone. Raises Refused where it cannot be read.
     """
-    rows, problems = read_table(act, name, content)
+    rows, problems = read_table(act, name, content, MOST)
     with database.connect(settings) as connection, connection.transaction(force_rollback=True):
         _, refused = _each(connection, act, rows)
     wrong = {problem.line for problem in refused}

@@ -1,7 +1,6 @@
 """A file of acts says what it means, or its lines are told with what is wrong."""
 
 import io
-import zipfile
 from datetime import datetime
 
 import fastexcel
@@ -122,14 +121,32 @@ def test_what_is_no_workbook_is_refused(content, told):
         read_table("enter_manual_point", "points.xlsx", content)
 
 
-def test_a_workbook_that_unpacks_to_more_than_anybody_enters_is_not_unpacked(monkeypatch):
-    bomb = io.BytesIO()
-    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as packed:
-        packed.writestr("xl/worksheets/sheet1.xml", b"0" * 60_000_000)
-    monkeypatch.setattr("fastexcel.read_excel", lambda *_: pytest.fail("it was unpacked"))
-    assert len(bomb.getvalue()) < 100_000
-    with pytest.raises(Refused, match="unpacks to more than 50 MB"):
-        read_table("enter_manual_point", "points.xlsx", bomb.getvalue())
+def test_a_workbook_that_asks_for_all_memory_there_is_takes_nobody_along():
+    """Two cells at the corners of a sheet: seventeen thousand million empty ones between them."""
+    with pytest.raises(Refused, match="is no workbook that can be read"):
+        read_table("enter_manual_point", "points.xlsx", corners())
+
+
+def corners() -> bytes:
+    made = io.BytesIO()
+    book = xlsxwriter.Workbook(made, {"in_memory": True})
+    sheet = book.add_worksheet()
+    sheet.write(0, 0, "x")
+    sheet.write(1_048_575, 16_383, "x")
+    book.close()
+    return made.getvalue()
+
+
+def test_a_file_of_more_rows_than_are_entered_at_a_time_is_refused():
+    content = (HEADER + ROW * 6).encode()
+    assert len(read_table("enter_manual_point", "points.csv", content, 6)[0]) == 6
+    with pytest.raises(Refused, match="holds more than 5 rows"):
+        read_table("enter_manual_point", "points.csv", content, 5)
+
+
+def test_a_character_that_no_text_has_is_told(tmp_path):
+    _, problems = read(tmp_path, HEADER + ROW.replace("通报", "通\0报"))
+    assert "holds a character that no text has" in str(problems[0])
 
 
 @pytest.mark.parametrize("act", LAYOUTS)

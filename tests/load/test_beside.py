@@ -16,6 +16,7 @@ import pytest
 from minhu import database
 from minhu.load import LoadResult, batch, load_file
 from minhu.settings import PROJECT_ROOT
+from minhu.warehouse import applying
 from minhu.warehouse import build as building
 from minhu.warehouse.build import build
 from tests import given
@@ -104,7 +105,7 @@ def meanwhile(monkeypatch) -> Callable:
     """Has something happen in the next build before ``step``: choosing is over at ``touch``, nothing applied yet."""
 
     def happen(step: str, action: Callable[[], object]) -> None:
-        module, name = (building.dbt, "run") if step == "run" else (building, step)
+        module, name = {"run": building.dbt, "replace_rows": applying}.get(step, building), step
         real = getattr(module, name)
 
         def once(*arguments, **how):
@@ -217,7 +218,7 @@ def test_loads_gates_and_builds_in_any_order_take_each_batch_once(city, loads, m
     order.append(waiting.popitem()[1].commit())  # the later one first
     for _ in range(3):
         anything(8)
-        for step in ("_choose", "touch", "run", "_apply"):
+        for step in ("_choose", "touch", "run", "replace_rows"):
             meanwhile(step, lambda: anything(draw.randint(1, 3)))
         build(city)
     is_left = True

@@ -1,5 +1,7 @@
 """What people do on pages: each act in place, as himself, with the next person's word where two are needed."""
 
+import base64
+
 import pytest
 
 from minhu.assess.blank_sheet import blank_sheet
@@ -8,7 +10,7 @@ from minhu.publish import publish, revise
 from minhu.publish.life import find_cases
 from minhu.publish.stored_release import explain_release
 from minhu.warehouse.build import build
-from tests.assess.test_files import workbook
+from tests.assess.test_files import corners, workbook
 from tests.portal.conftest import MONTH, ORIGIN, Browser, House
 from tests.portal.test_pages import read, words
 from tests.publish import city as world
@@ -214,6 +216,7 @@ def test_what_is_sent_instead_of_a_file_is_told(house, enter):
         ({"content": "no base64"}, "请选择文件"),
         ({"name": "x.csv", "content": "eA=="}, "第 1 行表头"),
         ({"name": "x.xlsx", "content": "UEsDBA=="}, "不是可读的工作簿"),
+        ({"name": "x.xlsx", "content": base64.b64encode(corners()).decode()}, "不是可读的工作簿"),
     ):
         answer = evaluator.post("/inbox/several/exclude", form)
         assert answer.status_code == 400 and told in words(read(answer)), form
@@ -222,3 +225,17 @@ def test_what_is_sent_instead_of_a_file_is_told(house, enter):
     assert answer.status_code == 400 and "文件至多 500 kB" in answer.text
     assert enter("unit").post("/inbox/several/exclude", {}).status_code == 400
     assert enter("auditor").get("/inbox/sheet/exclude").status_code == 403
+
+
+def test_who_presses_twice_enters_a_violation_once(house, enter):
+    evaluator = enter("evaluator")
+    head, row = ["单位代码", "问题类型", "认定时间", "理由"], ["U1", "逾期处置", "2026-10-13 09:00", "督查通报第 9 期"]
+    tried = evaluator.send(
+        "/inbox/several/enter_violation", files={"file": ("督查.xlsx", workbook(head, row))}, headers={"origin": ORIGIN}
+    )
+    form = form_of(read(tried), "several")
+    done(evaluator.post(form.action, fields(form)), "enter_violation")
+    again = evaluator.post(form.action, fields(form))
+    assert again.status_code == 400 and "同样的内容已录入，即效能督查认定" in again.text
+    standing = "select count(*) from assess.violation where reason = '督查通报第 9 期'"
+    assert world.rows(house.people["auditor"], standing) == [(1,)]

@@ -136,14 +136,19 @@ def test_what_is_filled_in_is_told_in_both():
         assert max(Counter(places).values(), default=1) == 1, english
 
 
+def second_of_two(english: str) -> set[int]:
+    places = [at.start() for at in re.finditer("%", english)]
+    return {number for number, at in enumerate(places, 1) if at - 1 in places}
+
+
 @pytest.mark.parametrize("english", sorted(chinese()))
 def test_each_is_found_by_what_it_says(english):
     """Also with names that are Chinese; and none is taken for another."""
     values = iter(f"值{number}" for number in range(1, 10))
     told = re.sub("%", lambda _: next(values), english)
-    expected = re.sub(r"%([0-9])", r"值\1", chinese()[english])
-    if "%%" in english:
-        return  # two that stand together are told apart by nothing
+    # of two that stand together the second has all
+    together = {f"%{at}": "".join(f"值{n}" for n in (at - 1, at)) for at in second_of_two(english)}
+    expected = re.sub(r"%[0-9]", lambda at: together.get(at[0], f"值{at[0][1]}"), chinese()[english])
     assert answer(told, "zh") == expected
     assert answer(told, "en") == told
 
@@ -152,13 +157,19 @@ def test_what_is_said_in_both_languages_is_shown_in_one():
     told = "没有代码为 市城管局 的单位 / no unit has the code 市城管局"
     assert answer(told, "zh") == "没有代码为 市城管局 的单位"
     assert answer(told, "en") == "no unit has the code 市城管局"
+    named = "no unit is called '城管 / cg'; give its code or a name from the register"
+    assert answer(named, "en") == named, "what is filled in is no second language"
 
 
 def test_what_somebody_laid_out_to_take_long_takes_none():
+    """Of every form its own parts again and again, up to the letters that are looked at, and beyond them."""
     began = time.monotonic()
     for form in chinese():
-        assert answer(form.replace("%", form) * 200, "zh") is None
-    assert time.monotonic() - began < 20
+        parts = [part for part in form.split("%") if part]
+        for text in (parts[0] + "".join(parts) * 200, form.replace("%", form), "\n".join([form] * 100)):
+            for length in (1_999, 2_001, 1_000_000):
+                answer((text * (length // len(text) + 1))[:length], "zh")
+    assert time.monotonic() - began < 30
 
 
 def test_what_nobody_translated_is_told_as_it_is():

@@ -38,7 +38,10 @@ class Refused(Exception):
 '''
 _ASKING = '''
 class Minhu:
-    """One installation, asked with one key. ``patience``: seconds that an answer may take."""
+    """One installation, asked with one key. ``patience``: seconds that an answer may take.
+
+    A list gives all its rows; ``limit`` says how many are fetched at a time.
+    """
 
     def __init__(self, address: str, key: str, *, patience: float = 60) -> None:
         self._address, self._key, self._patience = address.rstrip("/") + "{server}", key, patience
@@ -46,7 +49,7 @@ class Minhu:
     def _ask(
         self, method: str, path: str, asked: dict[str, Any] | None = None, body: object = None
     ) -> bytes:
-        """Raises Refused. Where there are too many questions it waits as long as it is told to, three times."""
+        """Raises Refused. Where there are too many questions it waits as it is told to, up to 30 s, twice."""
         told = {{name: value for name, value in (asked or {{}}).items() if value is not None}}
         url = self._address + path + (f"?{{urllib.parse.urlencode(told)}}" if told else "")
         headers = {{"Authorization": f"Bearer {{self._key}}", "Accept": "application/json"}}
@@ -62,7 +65,8 @@ class Minhu:
             except urllib.error.HTTPError as error:
                 with error:
                     if error.code == 429 and left:
-                        time.sleep(float(error.headers.get("Retry-After") or 1))
+                        told_to = error.headers.get("Retry-After") or "1"
+                        time.sleep(min(30.0, float(told_to)) if told_to.isdigit() else 1)
                         continue
                     text = error.read()
                 try:
@@ -188,4 +192,4 @@ def _parts(path: str) -> Iterator[str]:
 
 def _doc(text: str) -> str:
     told = " ".join(text.split()).replace("\\", "\\\\").replace('"""', "'''")
-    return f'"""{told}"""'
+    return f'"""{told}{" " if told.endswith(chr(34)) else ""}"""'

@@ -63,7 +63,7 @@ def several(ask: Ask) -> Response:
         base64.b64encode(content).decode(),
         [getattr(HANDED_IN[code], ask.lang) for code in used],
         [(line, [_cell(ask, code, row.get(code)) for code in used]) for line, row in rows[:SHOWN]],
-        [_told(ask, one) for one in sorted(problems, key=lambda one: one.line)],
+        [_told(ask, one) for one in sorted(problems, key=lambda one: one.line)][:SHOWN],
     )
     title = getattr(ACT[act], ask.lang)
     return ask.page("several.html", 400 if problems else 200, act=act, title=title, trial=trial, count=len(rows))
