@@ -125,7 +125,7 @@ def test_neither_of_the_two_speaks_for_the_unit(logins):
             judge(logins["gu"], kind, number)
     for act, given in (
         ("exclude", {"case_id": case, "indicator_codes": ["sign_on_time"], **WHY}),
-        ("enter_violation", {"unit_code": "D7", **FOUND}),
+        ("enter_violation", {"unit_code": "D7", **FOUND, "reason": "another report"}),
         ("revoke_violation", {"violation_id": found, "reason": "x"}),
         ("revoke_exclusion", {"exclusion_id": f"decision:{by_others}", "reason": "x"}),
     ):
