@@ -194,18 +194,9 @@ FORMS = LAYOUTS | {
 
 def read_form(act: str, fields: Mapping[str, str]) -> dict[str, object]:
     """The arguments of ``act`` from a form's fields, blank ones left out. Raises Refused with all that is wrong."""
-    row, problems = {}, []
-    for column in FORMS[act]:
-        text = fields.get(column.name, "").strip()
-        if text:
-            try:
-                row[column.name] = column.read(text)
-            except ValueError as error:
-                problems.append(f"{column.name_zh} {error}")
-        elif column.is_required:
-            problems.append(f"{column.name_zh} is blank; it must be filled")
-    if problems:
-        raise Refused("\n".join(problems))
+    row, wrong = _understood(FORMS[act], lambda column: fields.get(column.name, ""))
+    if wrong:
+        raise Refused("\n".join(f"{column.name_zh} {what}" for column, what in wrong))
     return row
 
 
@@ -229,14 +220,14 @@ def read_table(
     rows: list[tuple[int, dict]] = []
     problems: list[Problem] = []
     places = _places(name, columns, next(table, (1, []))[1])
-    for line, cells in table:
-        if any(cell.strip() for cell in cells):
-            if most and len(rows) + len(problems) >= most:
-                raise Refused(f"{name}: holds more than {most} rows: send it in parts")
-            wrong, row = _read(columns, places, cells, line)
-            problems += wrong
-            if not wrong:
-                rows.append((line, row))
+    filled = ((line, cells) for line, cells in table if any(cell.strip() for cell in cells))
+    for number, (line, cells) in enumerate(filled, 1):
+        if most and number > most:
+            raise Refused(f"{name}: holds more than {most} rows: send it in parts")
+        wrong, row = _read(columns, places, cells, line)
+        problems += wrong
+        if not wrong:
+            rows.append((line, row))
     if not rows and not problems:
         raise Refused(f"{name}: holds no row below its header")
     return rows, problems
@@ -316,16 +307,24 @@ def _read(
 ) -> tuple[list[Problem], dict[str, object]]:
     if len(cells) != len(places):
         return [Problem(line, None, f"has {len(cells)} cells where the header has {len(places)}; quote commas")], {}
-    problems, row = [], {}
+    row, wrong = _understood(columns, lambda column: cells[places[column.name]] if column.name in places else "")
+    return [Problem(line, column.header, what) for column, what in wrong], row
+
+
+def _understood(
+    columns: tuple[Column, ...], written: Callable[[Column], str]
+) -> tuple[dict[str, object], list[tuple[Column, str]]]:
+    """What is written in each column, blank ones left out; and of which columns what is wrong."""
+    row, wrong = {}, []
     for column in columns:
-        text = cells[places[column.name]].strip() if column.name in places else ""
+        text = written(column).strip()
         if "\0" in text:
-            problems.append(Problem(line, column.header, "holds a character that no text has; type it again"))
+            wrong.append((column, "holds a character that no text has; type it again"))
         elif text:
             try:
                 row[column.name] = column.read(text)
             except ValueError as error:
-                problems.append(Problem(line, column.header, str(error)))
+                wrong.append((column, str(error)))
         elif column.is_required:
-            problems.append(Problem(line, column.header, "is blank; it must be filled"))
-    return problems, row
+            wrong.append((column, "is blank; it must be filled"))
+    return row, wrong

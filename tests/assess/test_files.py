@@ -140,6 +140,8 @@ def corners() -> bytes:
 def test_a_file_of_more_rows_than_are_entered_at_a_time_is_refused():
     content = (HEADER + ROW * 6).encode()
     assert len(read_table("enter_manual_point", "points.csv", content, 6)[0]) == 6
+    wrong = (HEADER + ROW.replace("-2", "two").replace("exam", "") * 6).encode()
+    assert len(read_table("enter_manual_point", "points.csv", wrong, 6)[1]) == 12, "two things wrong are one row"
     with pytest.raises(Refused, match="holds more than 5 rows"):
         read_table("enter_manual_point", "points.csv", content, 5)
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from minhu.errors import MinhuError, Refused
+from minhu.portal.answers import answer
 from minhu.portal.asking import COOKIE, desk_of, session_of
 from minhu.portal.desk import LASTS, Halfway, Session, TriedTooOften
 from minhu.portal.factor import address
@@ -35,7 +36,7 @@ async def login(request: Request) -> Response:
         why = tell("用户名或口令不对，或该用户不能使用本页面。忘记口令请联系管理员。")
         return _page(request, back, 403, why, name)
     except TriedTooOften as error:
-        why = f"{tell('口令错误次数过多，请稍候再试。')} ({error})"
+        why = f"{tell('口令错误次数过多，请稍候再试。')} ({answer(str(error), language(request))})"
         return _page(request, back, 429, why, name)
     if isinstance(entered, Halfway):
         return _ask_for_code(request, back, entered.ticket, entered.login, entered.secret)
@@ -72,9 +73,9 @@ async def come_back(request: Request) -> Response:
     if isinstance(entered, Halfway):
         return _ask_for_code(request, back, entered.ticket, entered.login, entered.secret)
     # Sent on from another site the browser would keep our cookie to itself: this page asks for the next one anew.
-    answer = page(request, "welcome.html", back=back)
-    _keep(request, answer, COOKIE, entered.cookie, round(LASTS.total_seconds()))
-    return answer
+    welcome = page(request, "welcome.html", back=back)
+    _keep(request, welcome, COOKIE, entered.cookie, round(LASTS.total_seconds()))
+    return welcome
 
 
 def _home(request: Request) -> str:
@@ -99,7 +100,7 @@ async def code(request: Request) -> Response:
         why = tell("验证码不对、已用过，或已超过五分钟。请重新登录。")
         return _page(request, back, 403, why)
     except TriedTooOften as error:
-        why = f"{tell('口令错误次数过多，请稍候再试。')} ({error})"
+        why = f"{tell('口令错误次数过多，请稍候再试。')} ({answer(str(error), language(request))})"
         return _page(request, back, 429, why)
     return _let_in(request, back, session)
 
