@@ -35,7 +35,7 @@ from minhu.errors import MinhuError, Retryable
 from minhu.feeds import Delivery, Feed, load_feeds
 from minhu.feeds.formats import Csv
 from minhu.feeds.sources.dated import dated
-from minhu.load.store import sha256_of, store_of
+from minhu.landing.store import sha256_of, store_of
 from minhu.services.airflow_api import FINISHED
 from minhu.settings import PROJECT_ROOT, Settings
 from minhu.simulate import write_city

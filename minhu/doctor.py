@@ -17,8 +17,9 @@ from minhu.config.city import City
 from minhu.declaration import read_declaration
 from minhu.errors import MinhuError, Refused
 from minhu.glossary.watched import INCIDENT
-from minhu.load import key_ring, seal
-from minhu.load.store import store_of
+from minhu.landing import seal
+from minhu.landing.store import store_of
+from minhu.load import key_ring
 from minhu.services import workers
 from minhu.settings import Settings
 from minhu.watch.certificates import SOON, of_certificates, servers

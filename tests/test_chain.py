@@ -13,8 +13,8 @@ from bench import moved
 from bench.counting import count_records
 from minhu import database
 from minhu.feeds import load_feeds
+from minhu.landing.land import opened
 from minhu.load import LoadResult, load_feed_day
-from minhu.load.land import opened
 from minhu.quality import judge_arrivals, judge_release
 from minhu.scoring import explain, score
 from minhu.simulate import write_city

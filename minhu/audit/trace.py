@@ -139,7 +139,7 @@ def _with_gates(
 
 def is_landed(settings: Settings, sha256: str) -> bool | None:
     """Whether a landed file is still kept; None where the landing zone cannot be seen from here."""
-    from minhu.load.store import store_of  # here: what only reads facts need not carry what reads files
+    from minhu.landing.store import store_of  # here: what only reads facts need not carry what reads files
 
     try:
         if not settings.landing_url and not settings.landing.is_dir():

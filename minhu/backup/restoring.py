@@ -12,7 +12,7 @@ from minhu.backup.manifest import Means, digest, measured, print_of, read
 from minhu.backup.programs import as_superuser, run
 from minhu.database import embedded, physical
 from minhu.errors import Refused
-from minhu.load.store import store_of
+from minhu.landing.store import store_of
 from minhu.publish.access_log_chain import check_log
 from minhu.publish.chain import check_chain
 from minhu.settings import Settings

@@ -13,7 +13,7 @@ from minhu.backup.manifest import MANIFEST, digest, measured, print_of
 from minhu.backup.programs import as_superuser, run
 from minhu.database import physical
 from minhu.errors import Refused, foreign
-from minhu.load.store import Folder, sha256_of, store_of
+from minhu.landing.store import Folder, sha256_of, store_of
 from minhu.settings import Settings
 
 Tell = Callable[[str], None]

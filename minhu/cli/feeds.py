@@ -65,7 +65,7 @@ def feeds_new(settings: Settings, code: str, file: Path) -> None:
 @click.pass_obj
 def feeds_preview(settings: Settings, feed: str, file: Path, delivery: str | None, as_json: bool) -> None:
     """Show what loading FILE would do, before anything is loaded. Exits 1 when it would be refused."""
-    from minhu.load import read_feed
+    from minhu.feeds import read_feed
     from minhu.load.preview import preview
     from minhu.load.preview_text import render
 
@@ -106,8 +106,8 @@ def feeds_contract(settings: Settings, feed: str) -> None:
     """Print a feed's contract in the Open Data Contract Standard."""
     import yaml
 
+    from minhu.feeds import read_feed
     from minhu.feeds.contract_files import as_odcs
-    from minhu.load import read_feed
 
     click.echo(yaml.safe_dump(as_odcs(read_feed(settings, feed)), allow_unicode=True, sort_keys=False), nl=False)
 

@@ -40,9 +40,9 @@ def load(
 ) -> None:
     """Load what a feed delivered: every row staged, rejected, duplicate or not taken, in one transaction."""
     from minhu import database
-    from minhu.feeds import Feed, readable_feeds
-    from minhu.load import LoadResult, load_feed_day, load_file, read_feed
-    from minhu.load.begun import yesterday
+    from minhu.feeds import Feed, read_feed, readable_feeds
+    from minhu.feeds.begun import yesterday
+    from minhu.load import LoadResult, load_feed_day, load_file
     from minhu.load.failures import undeclared
 
     if (feed is None) == (not every) or (every and (file or delivery)):

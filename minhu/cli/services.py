@@ -98,8 +98,8 @@ def worker(settings: Settings, ping: bool) -> None:
         return
     from minhu import config
     from minhu.feeds import load_feeds
+    from minhu.landing.store import store_of
     from minhu.load.key_ring import assert_holds_all
-    from minhu.load.store import store_of
 
     sources = {delivery.source.type for feed in load_feeds(settings.config) for delivery in feed.deliveries}
     workers.assert_complete(settings, has_drop_folders="drop_folder" in sources)

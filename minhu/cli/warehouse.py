@@ -70,9 +70,12 @@ def callers_frequent(
     show(frequent(settings, why, since=first, until=last, at_least=at_least), as_json, COLUMNS)
 
 
+COLUMNS_OF_LOGINS = ["name", "group", "person", "units", "feeds", "statement_timeout", "is_portal"]
+
+
 @minhu.group()
 def logins() -> None:
-    """Logins for people and tools: who reads, who decides, who speaks for a unit."""
+    """Logins for people and tools: who reads, who decides, who speaks for a unit, who sends."""
 
 
 @logins.command("list", epilog=example("minhu logins list --json"))
@@ -84,7 +87,7 @@ def logins_list(settings: Settings, as_json: bool) -> None:
     from minhu.database import logins
 
     with database.connect(settings) as connection:
-        show(logins.logins(connection), as_json, ["name", "group", "person", "units", "statement_timeout", "is_portal"])
+        show(logins.logins(connection), as_json, COLUMNS_OF_LOGINS)
 
 
 @logins.command("rights", epilog=example("minhu logins rights", "minhu logins rights --json"))
@@ -112,17 +115,19 @@ def logins_rights(settings: Settings, as_json: bool) -> None:
         "minhu logins add pages_of_units --group unit --portal",
         "minhu logins add sign_in --group signin",
         "minhu logins add li_gong --group engineer",
+        "minhu logins add water_sends --group sender --feed h12345 --feed water_supply",
     ),
 )
 @click.argument("name")
 @click.option(
     "--group",
-    type=click.Choice(["bi", "evaluator", "auditor", "unit", "signin", "engineer"]),
+    type=click.Choice(["bi", "evaluator", "auditor", "unit", "signin", "engineer", "sender"]),
     required=True,
     help="What it may do.",
 )
 @click.option("--timeout", default="60s", show_default=True, help="How long one statement may run.")
 @click.option("--unit", help="Code of the unit that a login of the group unit speaks for.")
+@click.option("--feed", "feeds", multiple=True, help="Code of a feed that a login of the group sender posts for.")
 @click.option("--portal", is_flag=True, help="For the connections of the portal that people of this group ask through.")
 @click.option("--connections", type=click.IntRange(1, 40), help="Sessions at a time; 10, bi 20, the portal's 30.")
 @click.pass_obj
@@ -132,10 +137,13 @@ def logins_add(
     group: str,
     timeout: str,
     unit: str | None,
+    feeds: tuple[str, ...],
     portal: bool,
     connections: int | None,
 ) -> None:
     """Make a login. bi and auditor only read, evaluator also decides, unit files appeals of its unit.
+
+    sender posts the deliveries of its feeds to the portal (a `source` of `type: push`) and sees what became of them.
 
     engineer reads what holds no words of citizens, and runs what is in Airflow, where auditors and evaluators look and
     others do not enter. They log in there with this name and password.
@@ -146,12 +154,37 @@ def logins_add(
     Its password is shown once and kept nowhere.
     """
     from minhu import database
+    from minhu.config import sync
     from minhu.database import logins
 
     database.migrate(settings)
+    if feeds:
+        sync(settings)  # a feed that was declared just now is known, too
     with database.connect(settings) as connection:
-        password = logins.add_login(connection, name, group, timeout, unit, is_portal=portal, connections=connections)
+        password = logins.add_login(
+            connection, name, group, timeout, unit, feeds=feeds, is_portal=portal, connections=connections
+        )
     click.echo(f"{name}: {password}")
+
+
+@logins.command(
+    "sends",
+    epilog=example("minhu logins sends water_sends h12345", "minhu logins sends water_sends h12345 --off"),
+)
+@click.argument("name")
+@click.argument("feed")
+@click.option("--off", is_flag=True, help="No longer.")
+@click.pass_obj
+def logins_sends(settings: Settings, name: str, feed: str, off: bool) -> None:
+    """Say that a login of the group sender posts the deliveries of FEED."""
+    from minhu import database
+    from minhu.config import sync
+    from minhu.database import logins
+
+    sync(settings)
+    with database.connect(settings, autocommit=True) as connection:
+        logins.sends_for(connection, name, feed, is_active=not off)
+    click.echo(f"{name} {'no longer sends' if off else 'sends'} for {feed}")
 
 
 @logins.command("identify", epilog=example("minhu logins identify ping --method cert --as 'CN=ping,O=考核办'"))

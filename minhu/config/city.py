@@ -159,7 +159,7 @@ class AppealTerms(Declared):
 class PortalTerms(Declared):
     """``second_factor``: the groups whose people show a code of their phone, too; who decides, unless told."""
 
-    second_factor: tuple[Literal["evaluator", "auditor", "unit", "engineer", "bi"], ...] = ("evaluator",)
+    second_factor: tuple[Literal["evaluator", "auditor", "unit", "engineer", "bi", "sender"], ...] = ("evaluator",)
 
 
 class City(Declared):

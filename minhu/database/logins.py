@@ -7,6 +7,7 @@
 | ``auditor`` | `mart`, `audit`, `config`, `assess`, `publish` | |
 | ``unit`` | its appeals, all published results, the cases behind its own | files and withdraws its unit's appeals |
 | ``engineer`` | `mart`, `audit`, `config`, `assess`, `publish` | what Airflow runs, and when |
+| ``sender`` | what it has posted, where its feeds stand | posts the deliveries of its feeds |
 | ``signin`` | | opens and ends the sessions of the portal, for people of the groups above |
 
 A login of the portal belongs to a group too: it may what that group may, for whoever ``portal.begin`` has verified.
@@ -16,6 +17,7 @@ Nobody writes a table: deciding is calling a function of `assess` or `publish`.
 
 import re
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -26,8 +28,8 @@ from minhu.database.connect import one
 from minhu.errors import Refused, foreign
 from minhu.glossary.decided import ACT
 
-GROUPS = ("bi", "evaluator", "auditor", "unit", "signin", "engineer")
-SEES = {"evaluator": "mart, assess", "unit": "assess", "signin": "portal"}
+GROUPS = ("bi", "evaluator", "auditor", "unit", "signin", "engineer", "sender")
+SEES = {"evaluator": "mart, assess", "unit": "assess", "signin": "portal", "sender": "portal"}
 """Search paths other than `mart`. These groups record what they do, so their sessions are not read-only."""
 TIMEOUT = "60s"
 CONNECTIONS = {"bi": 20, "signin": 5}
@@ -41,6 +43,7 @@ def add_login(
     timeout: str = TIMEOUT,
     unit: str | None = None,
     *,
+    feeds: Sequence[str] = (),
     is_portal: bool = False,
     connections: int | None = None,
     password: str | None = None,
@@ -49,7 +52,8 @@ def add_login(
 
     ``password``: a new one unless given.
     ``timeout``: how long one statement may run, as PostgreSQL writes it (``60s``, ``5min``). ``unit``: code of the unit
-    that a login of the group ``unit`` speaks for. ``is_portal``: the portal's connections for people of that group use
+    that a login of the group ``unit`` speaks for. ``feeds``: codes of those whose deliveries a login of the group
+    ``sender`` posts. ``is_portal``: the portal's connections for people of that group use
     it; by itself it is nobody. ``connections``: how many sessions it has at a time; see `CONNECTIONS`.
     """
     if is_portal and group == "signin":
@@ -58,6 +62,8 @@ def add_login(
         raise Refused("a login of the portal speaks for no unit: whoever signs in does")
     if (group == "unit" and not is_portal) != (unit is not None):
         raise Refused("a login of the group unit speaks for one unit, and no other login does: name it with --unit")
+    if (group == "sender" and not is_portal) != bool(feeds):
+        raise Refused("a login of the group sender posts for feeds, and no other login does: name them with --feed")
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name) or name.startswith(("pg_", "minhu")):
         raise Refused(f"{name!r} is no name for a login: small letters, digits and _, not beginning with pg_ or minhu")
     if not re.fullmatch(r"[1-9][0-9]{0,5}(ms|s|min|h)", timeout):
@@ -84,12 +90,20 @@ def add_login(
     connection.execute(sql.SQL("alter role {} set search_path = {}").format(login, path))
     if unit:
         _speaks_for(connection, name, unit, is_active=True)
+    for feed in feeds:
+        sends_for(connection, name, feed)
     return password
 
 
 def _speaks_for(connection: psycopg.Connection, name: str, unit: str, *, is_active: bool) -> None:
     with foreign.told("act", user=connection.info.user, act="assess.set_unit_login"):
         connection.execute("select assess.set_unit_login(%s, %s, %s)", [name, unit, is_active])
+
+
+def sends_for(connection: psycopg.Connection, name: str, feed: str, *, is_active: bool = True) -> None:
+    """Says that the login ``name`` of the group ``sender`` posts the deliveries of a feed, or no longer."""
+    with foreign.told("act", user=connection.info.user, act="assess.set_sender"):
+        connection.execute("select assess.set_sender(%s, %s, %s)", [name, feed, is_active])
 
 
 def identify(connection: psycopg.Connection, name: str, method: str, identity: str, *, is_active: bool = True) -> None:
@@ -221,14 +235,15 @@ def drop_login(connection: psycopg.Connection, name: str) -> None:
 
 
 def logins(connection: psycopg.Connection) -> list[dict]:
-    """name, group, person (the login that stands for him), units (codes with a space between), statement_timeout and
-    is_portal of every login of a group.
+    """name, group, person (the login that stands for him), units and feeds (codes with a space between),
+    statement_timeout and is_portal of every login of a group.
     """
     rows = connection.execute(
         "select member.rolname, substr(grp.rolname, 7), coalesce((select person"
         "   from assess.same_person_in_force where login = member.rolname), member.rolname),"
         " coalesce((select string_agg(unit_code, ' ' order by unit_code)"
-        "   from assess.unit_login_in_force where login = member.rolname), ''), coalesce("
+        "   from assess.unit_login_in_force where login = member.rolname), ''),"
+        " array_to_string(assess.feeds_of(member.rolname::text), ' '), coalesce("
         "   (select split_part(setting, '=', 2) from pg_db_role_setting cross join unnest(setconfig) as setting"
         "    where setrole = member.oid and setdatabase = 0 and setting like 'statement\\_timeout=%%'), ''),"
         " exists (select from pg_auth_members as other where other.member = member.oid"
@@ -238,5 +253,5 @@ def logins(connection: psycopg.Connection) -> list[dict]:
         " where grp.rolname = any(%s) and member.rolcanlogin and membership.inherit_option order by 1",
         [[f"minhu_{group}" for group in GROUPS]],
     ).fetchall()
-    names = ("name", "group", "person", "units", "statement_timeout", "is_portal")
+    names = ("name", "group", "person", "units", "feeds", "statement_timeout", "is_portal")
     return [dict(zip(names, row, strict=True)) for row in rows]

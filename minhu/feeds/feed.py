@@ -29,7 +29,7 @@ from minhu.feeds.names import fold
 from minhu.feeds.sources import Source
 from minhu.feeds.time_formats import right_format
 from minhu.glossary.delivered import RECORD
-from minhu.settings import city_timezone
+from minhu.settings import Settings, city_timezone
 
 FeedCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,30}$")]
 DeliveryName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,30}$")]
@@ -400,6 +400,14 @@ class Feed(Declared):
                 return delivery
         offered = ", ".join(delivery.name for delivery in self.deliveries)
         raise BadDeclaration(f"the feed {self.code} has no delivery {name!r}; it has {offered}")
+
+
+def read_feed(settings: Settings, feed_code: str) -> Feed:
+    """The feed of this code. Raises BadDeclaration where there is none, or as `load_feed`."""
+    path = settings.config / "feeds" / f"{feed_code}.yml"
+    if not path.is_file():
+        raise BadDeclaration(f"there is no feed {feed_code!r}: {path} does not exist; see `minhu feeds list`")
+    return load_feed(path)
 
 
 def load_feed(path: Path) -> Feed:

@@ -157,6 +157,7 @@ ACT = Kind(  # what a login may call; the name of the function
         "ask_for_bundle": ("申请审计包", "ask for bundles"),
         "allow_bundle": ("准许审计包", "allow bundles"),
         "take_bundle": ("取出审计包", "take bundles"),
+        "post_delivery": ("报送交付", "post deliveries"),
         "open_session": ("开启门户会话", "open sessions of the portal"),
         "end_session": ("结束门户会话", "end sessions of the portal"),
         "make_key": ("生成程序密钥", "make keys for programs"),
@@ -201,6 +202,7 @@ JOB_ACT = Kind(  # what is asked of a runner of the portal
         "export": ("导出", "export"),
         "simulate": ("草案测算", "try a draft scheme"),
         "report": ("审计月报", "monthly audit report"),
+        "deliver": ("报送", "delivery"),
     },
 )
 JOB_STATE = Kind(
@@ -221,6 +223,7 @@ GROUP = Kind(  # who a login belongs to
         "unit": ("承办单位", "unit"),
         "bi": ("数据分析", "analyst"),
         "engineer": ("数据工程", "engineer"),
+        "sender": ("报送", "sender"),
         "signin": ("门户登录", "sign-in of the portal"),
     },
 )

@@ -14,24 +14,24 @@ from typing import Any
 import psycopg
 
 from minhu import database, lineage
-from minhu.errors import BadDeclaration, BadDelivery, MinhuError
-from minhu.feeds import Delivery, Feed, load_feed
+from minhu.errors import BadDelivery, MinhuError
+from minhu.feeds import Delivery, Feed, read_feed
+from minhu.feeds.begun import assert_begun, today
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door
 from minhu.feeds.formats import read
 from minhu.feeds.sources.dated import date_in
 from minhu.feeds.sources.fetch import fetch
 from minhu.feeds.sources.fetched import Fetched, NotFetched, Wanted, named
+from minhu.landing.land import land, landed_file, opened
+from minhu.landing.store import private_folder
 from minhu.load import batch, failures
 from minhu.load.ahead import ahead
 from minhu.load.batch import LoadResult, Source, not_landed, now
-from minhu.load.begun import assert_begun, today
 from minhu.load.key_ring import key_in_use, record_key
-from minhu.load.land import land, landed_file, opened
-from minhu.load.store import private_folder
 from minhu.settings import Settings
 
-__all__ = ["LoadResult", "load_delivery", "load_feed_day", "load_fetched", "load_file", "read_feed", "replay"]
+__all__ = ["LoadResult", "load_delivery", "load_feed_day", "load_fetched", "load_file", "replay"]
 
 
 def load_delivery(
@@ -76,13 +76,6 @@ def load_feed_day(
     """Every delivery of a feed for one date, or ``only`` one. What fails with one keeps no other from loading."""
     at_work, chosen = settings.at_work, (feed.delivery(only),) if only else feed.deliveries
     return [result for delivery in chosen for result in _load_delivery(at_work, feed, delivery, business_date)]
-
-
-def read_feed(settings: Settings, feed_code: str) -> Feed:
-    path = settings.config / "feeds" / f"{feed_code}.yml"
-    if not path.is_file():
-        raise BadDeclaration(f"there is no feed {feed_code!r}: {path} does not exist; see `minhu feeds list`")
-    return load_feed(path)
 
 
 def replay(settings: Settings, batch_id: int) -> LoadResult:

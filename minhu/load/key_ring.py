@@ -23,8 +23,8 @@ import pyrage
 
 from minhu import database
 from minhu.errors import Refused, foreign
-from minhu.load import seal
-from minhu.load.store import store_of
+from minhu.landing import seal
+from minhu.landing.store import store_of
 from minhu.privacy import keys
 from minhu.privacy.access_log import reading
 from minhu.services.airflow_home import LOG_KEY

@@ -23,7 +23,7 @@ from minhu import config, database
 from minhu.declaration import read_declaration
 from minhu.feeds import load_feeds
 from minhu.feeds.feed import Retention
-from minhu.load.store import STRAY_AFTER, Store, sha256_of, store_of
+from minhu.landing.store import STRAY_AFTER, Store, sha256_of, store_of
 from minhu.settings import Settings
 
 LOCK_PRUNE = "minhu:prune"

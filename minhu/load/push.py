@@ -1,58 +1,93 @@
-"""Deliveries that a sender posts: taken whole, loaded at once. The caller has checked who the sender is.
+"""Deliveries that a sender posts: taken whole, loaded by the door that every file comes through.
 
-The sender hears of success only after the commit. One who hears nothing sends again; the same content is loaded once.
+The caller has checked who the sender is. He hears of success only after the commit; one who hears nothing sends again,
+and the same content is loaded once.
 """
 
+from dataclasses import asdict, replace
 from datetime import date
+from pathlib import Path
 
 from minhu import database
-from minhu.errors import Refused
-from minhu.feeds.sources import Push
+from minhu.feeds.posted import posted, told_name
 from minhu.feeds.sources.fetched import Fetched, named
-from minhu.load import LoadResult, load_fetched, read_feed
+from minhu.landing.land import opened
+from minhu.load import LoadResult, load_fetched
 from minhu.load.batch import not_landed
 from minhu.load.failures import recorded
-from minhu.load.store import private_folder
+from minhu.load.preview import Preview, preview
 from minhu.settings import Settings
-
-_LONGEST_NAME = 100
 
 
 def receive(
     settings: Settings,
     feed_code: str,
     delivery: str,
-    body: bytes,
+    body: Path,
     business_date: date,
     declared_rows: int | None = None,
     name: str = "delivery",
 ) -> LoadResult:
     """Loads ``body`` as a file of the delivery. ``declared_rows``: the sender's count; a gap holds the batch.
 
-    Raises Refused when the delivery is not declared as pushed or too large, BadDelivery as `load_file`.
+    Raises Refused when the delivery is not declared as pushed, TooLarge, BadDelivery as `load_file`.
     """
     settings = settings.at_work
-    feed = read_feed(settings, feed_code)
-    declared = feed.delivery(delivery)
-    if not isinstance(declared.source, Push):
-        raise Refused(f"{feed_code}/{delivery} is not posted: its source is {declared.source.type}")
-    told = f"push:{_told(name)}"
+    of = posted(settings, feed_code, delivery)
+    told = f"push:{told_name(name)}"
     with (
-        recorded(settings, not_landed(feed, declared, business_date, named(told, feed, declared))),
-        private_folder(settings, "fetching") as folder,
+        recorded(settings, not_landed(of.feed, of.delivery, business_date, named(told, of.feed, of.delivery))),
         database.connect(settings, autocommit=True) as connection,
     ):
-        if len(body) > declared.source.max_mb * 1_000_000:
-            raise Refused(
-                f"{feed_code}/{delivery}: more than {declared.source.max_mb:g} MB at once; send smaller parts"
-            )
-        path = folder / "body"
-        path.write_bytes(body)
-        fetched = Fetched(path, told, declared_rows)
-        return load_fetched(connection, settings, feed, declared, business_date, fetched)
+        of.check(body.stat().st_size)
+        fetched = Fetched(body, told, declared_rows)
+        return load_fetched(connection, settings, of.feed, of.delivery, business_date, fetched)
 
 
-def _told(name: str) -> str:
-    """The name that the sender gave, without folders and what does not print."""
-    last = name.replace("\\", "/").rpartition("/")[2]
-    return "".join(letter for letter in last if letter.isprintable())[:_LONGEST_NAME] or "delivery"
+def try_out(settings: Settings, feed_code: str, delivery: str, body: Path, name: str = "delivery") -> Preview:
+    """What `receive` would make of ``body``; nothing is written. What other batches decide is not known here."""
+    of = posted(settings, feed_code, delivery)
+    return replace(preview(settings, of.feed, of.delivery, body), file=told_name(name))
+
+
+def receive_landed(
+    settings: Settings,
+    feed_code: str,
+    delivery: str,
+    sha256: str,
+    business_date: date,
+    declared_rows: int | None = None,
+    name: str = "delivery",
+) -> LoadResult:
+    """As `receive`, of what has landed already."""
+    with opened(settings, sha256, f"{feed_code}/{delivery} {told_name(name)}") as body:
+        return receive(settings, feed_code, delivery, body, business_date, declared_rows, name)
+
+
+def try_landed(settings: Settings, feed_code: str, delivery: str, sha256: str, name: str = "delivery") -> Preview:
+    """As `try_out`, of what has landed already."""
+    with opened(settings, sha256, f"{feed_code}/{delivery} {told_name(name)}") as body:
+        return try_out(settings, feed_code, delivery, body, name)
+
+
+def summary(tried: Preview) -> dict:
+    """What a sender is told of a trial: counts, and where to look; of no value more than a preview shows."""
+    told = asdict(tried)
+    return {name: told[name] for name in _TOLD} | {
+        "missing_columns": list(tried.drift.missing_columns) if tried.drift else [],
+        "new_columns": list(tried.drift.new_columns) if tried.drift else [],
+    }
+
+
+_TOLD = (
+    "verdict",
+    "reasons",
+    "rows",
+    "staged",
+    "duplicates",
+    "filtered",
+    "rejected",
+    "notes",
+    "unknown_units",
+    "unknown_categories",
+)

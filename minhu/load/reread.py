@@ -15,15 +15,16 @@ from psycopg import sql
 
 from minhu import database
 from minhu.errors import BadDelivery, MinhuError
+from minhu.feeds import read_feed
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.feeds.door import Door
 from minhu.feeds.formats import read
 from minhu.hashing import file_sha256
-from minhu.load import batch, read_feed
+from minhu.landing.land import landed_file
+from minhu.landing.store import store_of
+from minhu.load import batch
 from minhu.load.batch import Batch, Source, now
 from minhu.load.key_ring import key_in_use, record_key
-from minhu.load.land import landed_file
-from minhu.load.store import store_of
 from minhu.privacy.keys import key_id
 from minhu.settings import Settings
 

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,9 +25,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from minhu.database.sign_on import Provider
 from minhu.errors import MinhuError, NotSignedIn, Retryable
+from minhu.feeds.posted import TooLarge
 from minhu.portal.api.app import PREFIX, api
 from minhu.portal.api.calling import problem
-from minhu.portal.asking import COOKIE, NoPage, Page, asked
+from minhu.portal.asking import COOKIE, Ask, NoPage, Page, asked
 from minhu.portal.desk import KEY as COOKIE_KEY
 from minhu.portal.desk import Desk
 from minhu.portal.pages import (
@@ -42,6 +44,7 @@ from minhu.portal.pages import (
     live,
     manual,
     people,
+    push,
     quality,
     scores,
     several,
@@ -73,6 +76,9 @@ PAGES: tuple[tuple[str, Page, tuple[str, ...]], ...] = (
     ("/jobs/ask/{act}", tasks.start, SEND),
     ("/jobs/{number:int}", tasks.task, READ),
     ("/jobs/{number:int}/file", tasks.file, READ),
+    ("/push", push.push, READ),
+    ("/push/receipts/{number:int}", push.receipt, READ + SEND),
+    ("/push/to/{feed}/{delivery}", push.send, READ + SEND),
     ("/feeds", feeds.feeds, READ),
     ("/feeds/builds", feeds.builds, READ),
     ("/feeds/{code}", feeds.feed, READ),
@@ -91,6 +97,9 @@ PAGES: tuple[tuple[str, Page, tuple[str, ...]], ...] = (
     ("/api/docs", manual.manual, READ),
 )
 """Every page that needs somebody to have signed in."""
+LARGER: dict[str, Callable[[Ask], int]] = {"/push/to/{feed}/{delivery}": push.most}
+"""How many bytes come to a page that takes files; it says so once it knows who sends."""
+COUNT_THEMSELVES = ("/push/to/", f"{PREFIX}/deliveries/")
 STATIC = Path(__file__).parent / "static"
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self'; object-src 'none';"
@@ -119,7 +128,7 @@ def application(desk: Desk, sign_on: Provider | None = None) -> Starlette:
             Route("/logout", entry.logout, methods=["POST"]),
             Route("/language", entry.change_language, methods=["POST"]),
             Route("/jobs/{number:int}/events", tasks.events),
-            *(Route(path, asked(one), methods=list(methods)) for path, one, methods in PAGES),
+            *(Route(path, asked(one, LARGER.get(path)), methods=list(methods)) for path, one, methods in PAGES),
             Mount(PREFIX, api(desk)),
             Mount("/static", StaticFiles(directory=STATIC), name="static"),
         ],
@@ -162,13 +171,16 @@ def _sign_on_routes(desk: Desk) -> tuple[Route, ...]:
 
 
 class OnlySoMuch:
-    """Refuses a body that no form and no call of ours has: by what it says of itself, and by what comes."""
+    """Refuses a body that no form and no call of ours has: by what it says of itself, and by what comes.
+
+    What takes files counts by itself, once it knows who sends and how much may come.
+    """
 
     def __init__(self, app: ASGIApp):
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["path"].startswith(COUNT_THEMSELVES):
             await self.app(scope, receive, send)
             return
         told = dict(scope["headers"]).get(b"content-length", b"0")
@@ -240,7 +252,8 @@ def _refused(request: Request, error: Exception) -> Response:
         answer.delete_cookie(COOKIE)
         return answer
     tell = said(language(request))
-    return _told(request, 503 if isinstance(error, Retryable) else 400, tell("没有办到"), str(error))
+    status = 503 if isinstance(error, Retryable) else 413 if isinstance(error, TooLarge) else 400
+    return _told(request, status, tell("没有办到"), str(error))
 
 
 def _not_allowed(request: Request, error: Exception) -> Response:

@@ -1,21 +1,25 @@
 """Who asks: the session of a request, and settings with which every function of the house works as that person."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.types import Message, Receive
 
 from minhu.errors import Refused
+from minhu.feeds.posted import TooLarge
 from minhu.glossary.kind import Lang
 from minhu.portal import shown
 from minhu.portal.desk import Desk, Person, Session
 from minhu.settings import Settings
 
 COOKIE = "minhu"
+AROUND = 10_000
+"""Bytes of a form around the file in it."""
 
 
 @dataclass(frozen=True)
@@ -78,28 +82,51 @@ class NoPage(Exception):
 Page = Callable[[Ask], Response]
 
 
-def asked(page: Page) -> Callable[[Request], object]:
+def asked(page: Page, most: Callable[[Ask], int] | None = None) -> Callable[[Request], object]:
     """A page for people who have signed in; it runs in a thread, since the database is asked there.
 
-    Raises NotSignedIn where the session has ended.
+    ``most``: bytes of a body that is larger than others, by whoever sends it and where; nothing is read before that is
+    known. Raises NotSignedIn where the session has ended, TooLarge.
     """
 
     @wraps(page)
     async def answer(request: Request) -> Response:
-        form = await request.form() if request.method == "POST" else FormData()
+        if request.method != "POST":
+            return await run_in_threadpool(lambda: page(_ask(request)))
+        ask, limit = await run_in_threadpool(_before_reading, request)
+        form = await (request if limit is None else Request(request.scope, _counted(request.receive, limit))).form()
         try:
-            return await run_in_threadpool(_answer, request, form)
+            return await run_in_threadpool(page, replace(ask, form=form))
         finally:
             await form.close()
 
-    def _answer(request: Request, form: FormData) -> Response:
-        session, desk = session_of(request), desk_of(request)
-        request.state.person = person = desk.person(session)
-        if not shown.has_room(person, request.url.path):
-            raise NoPage
-        return page(Ask(request, desk, session, person, form))
+    def _before_reading(request: Request) -> tuple[Ask, int | None]:
+        ask = _ask(request)
+        return ask, most(ask) if most else None
 
     return answer
+
+
+def _ask(request: Request) -> Ask:
+    session, desk = session_of(request), desk_of(request)
+    request.state.person = person = desk.person(session)
+    if not shown.has_room(person, request.url.path):
+        raise NoPage
+    return Ask(request, desk, session, person, FormData())
+
+
+def _counted(receive: Receive, most: int) -> Receive:
+    came = 0
+
+    async def count() -> Message:
+        nonlocal came
+        message = await receive()
+        came += len(message.get("body", b""))
+        if came > most + AROUND:
+            raise TooLarge(f"more than {most / 1_000_000:g} MB at once; send smaller parts")
+        return message
+
+    return count
 
 
 def desk_of(request: Request) -> Desk:

@@ -22,7 +22,7 @@ from minhu.errors import NotSignedIn, Refused, Retryable
 from minhu.portal.factor import Factors
 from minhu.settings import Asker, Job, Settings
 
-GROUPS = ("evaluator", "auditor", "unit", "engineer", "bi")
+GROUPS = ("evaluator", "auditor", "unit", "engineer", "bi", "sender")
 """Whose pages there are. Who belongs to several comes as the first of these that he belongs to."""
 SIGNIN = "signin"
 LASTS = timedelta(hours=8)

@@ -5,7 +5,7 @@ An act is one of `ACTS`, with parameters of its own shape; the database keeps no
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from psycopg.rows import class_row
@@ -68,6 +68,19 @@ class Report(Parameters):
     form: Literal["html", "pdf"]
 
 
+class Deliver(Parameters):
+    """Bytes that have landed, for a delivery; asked for by `minhu.portal.posting`."""
+
+    feed: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+    delivery: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+    business_date: date
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Field(ge=0)]
+    rows: int | None = Field(default=None, ge=0)
+    is_trial: bool = False
+
+
 ACTS: dict[str, type[Parameters]] = {
     "close": Close,
     "revise": Revise,
@@ -76,6 +89,7 @@ ACTS: dict[str, type[Parameters]] = {
     "export": Export,
     "simulate": Simulate,
     "report": Report,
+    "deliver": Deliver,
 }
 
 

@@ -1,4 +1,4 @@
-"""`python -m minhu.portal.runner`: does the jobs that wait, one after the other, and ends.
+"""`python -m minhu.portal.runner [deliveries]`: does the jobs of a lane that wait, one after the other, and ends.
 
 A job is claimed with a secret of this process and kept by saying every few seconds that it is under way; one whose
 runner is dead is claimed again. What it computes it computes as `minhu_work`; what it reads for somebody it reads as
@@ -73,11 +73,11 @@ def file_of(settings: Settings, result: dict) -> Path:
     return path
 
 
-def run_one(desk: Desk) -> bool:
-    """Does the oldest job that waits; False where there is none."""
+def run_one(desk: Desk, *, is_delivery: bool = False) -> bool:
+    """Does the oldest job of its lane that waits; False where there is none."""
     claim = secrets.token_urlsafe(24)
     with database.connect(desk.settings, rows=dict_row) as connection:
-        row = connection.execute("select * from portal.claim_job(%s)", [claim]).fetchone()
+        row = connection.execute("select * from portal.claim_job(%s, %s)", [claim, is_delivery]).fetchone()
     if row is None:
         return False
     job = Job(row["job_id"], claim)
@@ -107,7 +107,8 @@ def _do(desk: Desk, job: Job, row: dict) -> None:
         result = DOES[held.act](held, note)
         _end(desk.settings, job, "done", None, result)  # where the act has not ended it already
     except MinhuError as error:
-        _end(desk.settings, job, "refused", str(error), None)
+        batch_id = getattr(error, "batch_id", None)
+        _end(desk.settings, job, "refused", str(error), {"batch_id": batch_id} if batch_id else None)
     except (psycopg.errors.RaiseException, psycopg.errors.InsufficientPrivilege) as error:
         _end(desk.settings, job, "refused", str(error).partition("\n")[0], None)
     except Exception:
@@ -221,6 +222,18 @@ def _report(held: Held, note: Tell) -> dict:
     return {"file": out.name, "name": file.name}
 
 
+def _deliver(held: Held, note: Tell) -> dict:
+    from minhu.load.push import receive_landed, summary, try_landed
+
+    asked = held.asked(jobs.Deliver)
+    note("试读" if asked.is_trial else "载入")
+    if asked.is_trial:
+        return {"trial": summary(try_landed(held.work, asked.feed, asked.delivery, asked.sha256, asked.name))}
+    of = asked.feed, asked.delivery, asked.sha256, asked.business_date
+    made = receive_landed(held.work, *of, asked.rows, asked.name)
+    return {"outcome": made.outcome, "batch_id": made.batch_id}
+
+
 DOES: dict[str, Callable[[Held, Tell], dict]] = {
     "close": _close,
     "revise": _revise,
@@ -229,31 +242,38 @@ DOES: dict[str, Callable[[Held, Tell], dict]] = {
     "export": _export,
     "simulate": _simulate,
     "report": _report,
+    "deliver": _deliver,
 }
 
 
 # The runner
 
 
+LANES = (False, True)
+"""Whether what is posted is loaded: beside what takes long, never behind it."""
+
+
 def keep_running(settings: Settings, over: threading.Event) -> None:
-    """Starts a runner whenever a job waits and none of this process's is at work, until ``over``."""
-    running: Popen[bytes] | None = None
+    """Starts a runner of a lane whenever a job waits there and none of this process's is at work, until ``over``."""
+    running: dict[bool, Popen[bytes]] = {}
     while not over.wait(LOOKS):
-        if running and running.poll() is None:
-            continue
-        try:
-            with database.connect(settings) as connection:
-                waits = database.one(connection, "select portal.job_waits()")[0]
-        except (MinhuError, psycopg.Error):
-            continue  # the database is away; the next look finds it
-        if waits:
-            running = Popen([sys.executable, "-m", "minhu.portal.runner"])
+        for is_delivery in LANES:
+            if is_delivery in running and running[is_delivery].poll() is None:
+                continue
+            try:
+                with database.connect(settings) as connection:
+                    waits = database.one(connection, "select portal.job_waits(%s)", [is_delivery])[0]
+            except (MinhuError, psycopg.Error):
+                continue  # the database is away; the next look finds it
+            if waits:
+                lane = ["deliveries"] if is_delivery else []
+                running[is_delivery] = Popen([sys.executable, "-m", "minhu.portal.runner", *lane])
 
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    desk = Desk(Settings.from_env())
-    while run_one(desk):
+    desk, is_delivery = Desk(Settings.from_env()), sys.argv[1:] == ["deliveries"]
+    while run_one(desk, is_delivery=is_delivery):
         pass
 
 

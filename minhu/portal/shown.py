@@ -137,6 +137,7 @@ KINDS: dict[str, Kind] = {
     "build_step": delivered.BUILD_STEP,
     "decision_state": decided.DECISION_STATE,
     "delivery_state": delivered.DELIVERY_STATE,
+    "door_mend": delivered.DOOR_MEND,
     "door_reason": delivered.DOOR_REASON,
     "event_type": cases.EVENT_TYPE,
     "funnel": law.FUNNEL_FLAG,
@@ -145,9 +146,12 @@ KINDS: dict[str, Kind] = {
     "job_act": decided.JOB_ACT,
     "job_state": decided.JOB_STATE,
     "left_out": cases.LEFT_OUT,
+    "load_outcome": delivered.LOAD_OUTCOME,
     "not_ranked": law.NOT_RANKED,
     "on_failure": delivered.ON_FAILURE,
+    "preview": delivered.PREVIEW,
     "quality_part": delivered.QUALITY_PART,
+    "record": delivered.RECORD,
     "request_type": cases.REQUEST_TYPE,
     "severity": delivered.SEVERITY,
     "subject_words": decided.SUBJECT_OF_APPROVAL,
@@ -156,17 +160,18 @@ KINDS: dict[str, Kind] = {
 """The words of codes, by the names under which templates ask for them."""
 
 PAGES: tuple[tuple[str, str, frozenset[str]], ...] = (
-    ("/", "首页", frozenset({"evaluator", "auditor", "unit", "bi", "engineer"})),
+    ("/", "首页", frozenset({"evaluator", "auditor", "unit", "bi", "engineer", "sender"})),
     ("/live", "态势", frozenset({"evaluator", "auditor", "bi", "engineer"})),
     ("/scores", "考评", frozenset({"evaluator", "auditor", "unit"})),
     ("/cases", "诉求件", frozenset({"evaluator", "auditor", "unit"})),
     ("/inbox", "待办", frozenset({"evaluator", "unit"})),
     ("/jobs", "任务", frozenset({"evaluator", "auditor"})),
     ("/feeds", "报送", frozenset({"evaluator", "auditor", "engineer"})),
+    ("/push", "送数", frozenset({"sender"})),
     ("/quality", "质量", frozenset({"evaluator", "auditor", "engineer"})),
     ("/audit", "审计", frozenset({"auditor"})),
     ("/people", "人员", frozenset({"auditor", "engineer"})),
-    ("/help", "帮助", frozenset({"evaluator", "auditor", "unit", "bi", "engineer"})),
+    ("/help", "帮助", frozenset({"evaluator", "auditor", "unit", "bi", "engineer", "sender"})),
 )
 """What stands in the head of each page, and for whom: a help to find things. What may be seen the database decides."""
 

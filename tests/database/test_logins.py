@@ -96,7 +96,7 @@ def test_the_list_tells_group_and_limit(login, warehouse):
     login("auditor", timeout="5min")
     with database.connect(warehouse) as owner:
         found = [one for one in logins.logins(owner) if one["name"] == "reader_auditor_0"]
-    told = {"name": "reader_auditor_0", "group": "auditor", "units": "", "statement_timeout": "5min"}
+    told = {"name": "reader_auditor_0", "group": "auditor", "units": "", "feeds": "", "statement_timeout": "5min"}
     told |= {"person": "reader_auditor_0"}
     assert found == [told | {"is_portal": False}]
 

@@ -55,7 +55,7 @@ class Step:
 
 STEPS = (
     Step("before fetch", "before", "minhu.load:fetch", _PULLED, second=()),
-    Step("before fetch", "before", "minhu.load.push:private_folder", ("push",)),
+    Step("before fetch", "before", "minhu.load.push:named", ("push",)),
     Step("in fetch", "before", "minhu.feeds.sources.drop:_settled", ("drop",)),
     Step("in fetch", "before", "asyncssh:SFTPClientFile.read", ("sftp",), (2, 3, 4), ()),
     Step("in fetch", "half_copied", "fsspec.implementations.local:LocalFileSystem.get_file", ("object",)),
@@ -66,7 +66,7 @@ STEPS = (
     Step("after fetch", "before", "minhu.load.push:load_fetched", ("push",)),
     Step("before landing", "before", "minhu.load:land"),
     Step("in landing", "half_landed", "shutil:copyfileobj"),
-    Step("before its place in the landing zone", "before", "minhu.load.store:Folder.keep"),
+    Step("before its place in the landing zone", "before", "minhu.landing.store:Folder.keep"),
     Step("after landing", "after", "minhu.load:land"),
     Step("before reading", "before", "minhu.feeds.formats.read:read_parts"),
     Step("in reading", "at_part", "minhu.feeds.formats.read:read_parts", calls=(2, 3, 4), second=()),
@@ -92,7 +92,7 @@ STEPS = (
     Step("at the end", "after", "minhu.load:load_fetched", _PULLED),
     Step("at the end", "after", "minhu.load.push:load_fetched", ("push",)),
 )
-START = {kind: f"minhu.{'load.push' if kind == 'push' else 'load'}:read_feed" for kind in KINDS}
+START = {kind: "minhu.load.push:posted" if kind == "push" else "minhu.load:read_feed" for kind in KINDS}
 """Where a loader begins that is killed at any moment of its life."""
 
 
@@ -272,13 +272,8 @@ def _load(order: dict) -> list:
     paths = {name: Path(kept[name]) for name in ("home", "config", "drop")}
     settings = Settings(**paths, database_url=kept["database_url"])
     if order["kind"] == "push":
-        return [receive(settings, "h1", "cases", _read(order["body"]), DAY, name="cases.csv")]
+        return [receive(settings, "h1", "cases", Path(order["body"]), DAY, name="cases.csv")]
     return load_delivery("h1", "cases", DAY, settings=settings)
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
 
 
 # -- where a loader stands still ---------------------------------------------------------------------------------------

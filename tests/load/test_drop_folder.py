@@ -6,8 +6,9 @@ import pytest
 
 from minhu import database
 from minhu.errors import BadDeclaration, BadDelivery, Refused
+from minhu.feeds import read_feed
 from minhu.feeds.sources.dated import date_in, dated
-from minhu.load import load_delivery, load_feed_day, load_file, read_feed
+from minhu.load import load_delivery, load_feed_day, load_file
 from tests import given
 
 DAY = date(2026, 10, 12)

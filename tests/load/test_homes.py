@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from minhu import database, doctor
 from minhu.cli import minhu
 from minhu.errors import BadDelivery, Refused, Retryable
+from minhu.landing.store import store_of
 from minhu.load import key_ring, load_file, replay
 from minhu.load.key_ring import assert_may_load, export_keys, import_keys, key_in_use, rotate
-from minhu.load.store import store_of
 from minhu.privacy import keys
 from minhu.privacy.access_log import entries
 from minhu.settings import PROJECT_ROOT

@@ -15,9 +15,10 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from minhu import database
 from minhu.errors import BadDelivery, Refused, Retryable
-from minhu.load import load_file, replay, seal
-from minhu.load.land import land, opened
-from minhu.load.store import STRAY_AFTER, private_folder, store_of
+from minhu.landing import seal
+from minhu.landing.land import land, opened
+from minhu.landing.store import STRAY_AFTER, private_folder, store_of
+from minhu.load import load_file, replay
 from minhu.settings import PROJECT_ROOT, Settings
 from tests import given
 
@@ -283,7 +284,7 @@ def test_landing_and_opening_a_large_encrypted_file_needs_little_memory(tmp_path
             file.write(os.urandom(1 << 20))
     measure = (
         "import resource, sys; from pathlib import Path; from minhu.settings import Settings;"
-        "from minhu.load.land import land, opened;"
+        "from minhu.landing.land import land, opened;"
         "s = Settings.from_env(); before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
         "landed = land(s, Path(sys.argv[1]));\n"
         "with opened(s, landed.sha256) as path: assert path.stat().st_size == landed.bytes\n"
@@ -302,7 +303,7 @@ def on_a_full_disk(tmp_path, key, statement, *arguments):
         "import resource, signal, sys; from pathlib import Path; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
         "from minhu.settings import Settings; from minhu.errors import Retryable;"
-        "from minhu.load.land import land, opened\n"
+        "from minhu.landing.land import land, opened\n"
         f"try:\n    {statement}\n"
         "except Retryable as error: print(error)"
     )

@@ -14,9 +14,9 @@ from minhu import config, database
 from minhu.cli import minhu
 from minhu.errors import BadDeclaration, BadDelivery
 from minhu.feeds.contract_files import json_schema
+from minhu.landing.store import store_of
 from minhu.load import load_file, replay
 from minhu.load.prune import Pruned, prune, read_terms
-from minhu.load.store import store_of
 from minhu.warehouse.build import build
 from minhu.warehouse.reconcile import reconcile
 from tests import given
@@ -173,7 +173,9 @@ def test_a_file_of_no_batch_goes_by_its_own_age(city):
 def test_killed_between_record_and_deletion_the_next_run_deletes(city, monkeypatch):
     load(city, "cases", [{}])
     age(city, 101)
-    monkeypatch.setattr("minhu.load.store.Folder.remove", lambda self, name: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(
+        "minhu.landing.store.Folder.remove", lambda self, name: (_ for _ in ()).throw(KeyboardInterrupt)
+    )
     with pytest.raises(KeyboardInterrupt):
         prune(city)
     monkeypatch.undo()

@@ -8,7 +8,8 @@ import pytest
 
 from minhu import database
 from minhu.errors import BadDelivery
-from minhu.load import load_delivery, load_file, read_feed, replay
+from minhu.feeds import read_feed
+from minhu.load import load_delivery, load_file, replay
 from minhu.load.preview import preview
 from tests import given
 from tests.feeds.cases import CASES, FEED, NAMES, A, row, text, zipped

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import copytree
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ from minhu.portal.app import application
 from minhu.portal.desk import GROUPS, SIGNIN, Desk
 from minhu.publish import close, publish
 from minhu.settings import Settings
+from minhu.warehouse.build import build
 from tests import given
 from tests.publish import city as world
 from tests.publish.city import UNWITNESSED, login
@@ -84,15 +86,16 @@ class Browser:
             return answer
 
 
-GROUP = ("evaluator", "auditor", "unit", "bi", "engineer")
+GROUP = ("evaluator", "auditor", "unit", "bi", "engineer", "sender")
+POSTED = given.CASES | {"name": "posted", "source": {"type": "push", "max_mb": 2}}
+"""What its sender posts."""
 
 
 def people(city: Settings, prefix: str) -> dict[str, Settings]:
-    """A login of each group; the unit's speaks for U1."""
-    names = {"evaluator": "shen", "auditor": "wu", "unit": "u1", "bi": "bi", "engineer": "gao"}
-    return {
-        group: login(city, f"{prefix}_{names[group]}", group, unit="U1" if group == "unit" else None) for group in GROUP
-    }
+    """A login of each group; the unit's speaks for U1, the sender's posts for the feed p1."""
+    names = {"evaluator": "shen", "auditor": "wu", "unit": "u1", "bi": "bi", "engineer": "gao", "sender": "song"}
+    of = {"unit": {"unit": "U1"}, "sender": {"feeds": ["p1"]}}
+    return {group: login(city, f"{prefix}_{names[group]}", group, **of.get(group, {})) for group in GROUP}
 
 
 @contextmanager
@@ -108,18 +111,24 @@ def opened(city: Settings, home: Path, prefix: str, known: dict[str, Settings]) 
 
 @pytest.fixture(scope="module")
 def house(scratch, tmp_path_factory) -> Iterator[House]:
-    city = world.make(scratch, tmp_path_factory.mktemp("house"))
+    beside = [given.feed(code, role="response", deliveries=[POSTED]) for code in ("p1", "p2")]
+    city = world.make(scratch, tmp_path_factory.mktemp("house"), beside=beside)
+    for feed in beside:
+        world.deliver(city, [], feed=feed["code"], delivery="posted")
+    build(city)
     known = people(city, "house")
     world.judge(known["evaluator"], close(city, MONTH))
     publish(city, MONTH, why=UNWITNESSED)
-    with opened(city, tmp_path_factory.mktemp("house-home"), "house", known) as made:
+    home = tmp_path_factory.mktemp("house-home")
+    copytree(city.home / "secrets", home / "secrets")  # another home of the same city: one key writes
+    with opened(city, home, "house", known) as made:
         yield made
 
 
 @pytest.fixture
 def bare(scratch, tmp_path_factory) -> Iterator[House]:
     """A city that has written its configuration, and nothing of which was ever sent."""
-    feeds = [given.feed("h1", deliveries=[given.CASES])]
+    feeds = [given.feed("h1", deliveries=[given.CASES]), given.feed("p1", role="response", deliveries=[POSTED])]
     city = scratch(given.config(tmp_path_factory.mktemp("bare") / "config", feeds, units=world.UNITS))
     sync(city)
     with opened(city, tmp_path_factory.mktemp("bare-home"), "bare", people(city, "bare")) as made:

@@ -34,7 +34,12 @@ OF_MACHINES = {
     "minhu.quality.gx": "the configuration of rules",
     "minhu.quality.rules": "the configuration of rules",
     "minhu.schemes.trial": "files beside a scheme, for the command line",
-    "minhu.feeds": "declarations of feeds, for the command line",
+    **dict.fromkeys(
+        (f"minhu.feeds.{name}" for name in ("arrival", "canonical", "feed", "formats", "names", "sources")),
+        "declarations of feeds, for the command line",
+    ),
+    "minhu.feeds.time_formats": "declarations of feeds, for the command line",
+    "minhu.landing": "keys and disks of the machine, which doctor tells first",
 }
 """Modules that are loaded with the portal and whose answers its pages never give."""
 SAID_BY_HAND = {

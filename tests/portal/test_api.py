@@ -19,18 +19,19 @@ from tests.portal.conftest import GROUP, MONTH, Browser, House
 from tests.portal.test_pages import NUMBER
 from tests.publish import city as world
 
+READERS = set(GROUP) - {"sender"}
 OF = f"scheme=linan&period={MONTH}"
 SEES = {
     "/me": set(GROUP),
     "/keys": set(GROUP),
     "/schemes": {"evaluator", "auditor", "unit", "engineer"},
-    "/periods": set(GROUP),
-    f"/scores?{OF}": set(GROUP),
-    f"/indicators?{OF}": set(GROUP),
-    f"/evidence?{OF}&unit=U1": set(GROUP),
-    "/releases": set(GROUP),
-    f"/verification/linan/{MONTH}": set(GROUP),
-    "/units": set(GROUP),
+    "/periods": READERS,
+    f"/scores?{OF}": READERS,
+    f"/indicators?{OF}": READERS,
+    f"/evidence?{OF}&unit=U1": READERS,
+    "/releases": READERS,
+    f"/verification/linan/{MONTH}": READERS,
+    "/units": READERS,
     f"/units/U1/{MONTH}": {"evaluator", "auditor", "unit", "engineer"},
     f"/units/U2/{MONTH}": {"evaluator", "auditor", "engineer"},
     f"/cases?number={NUMBER[:12]}": {"evaluator", "auditor", "unit", "engineer"},
@@ -45,6 +46,9 @@ SEES = {
     "/decisions": set(GROUP),
     "/dictionary": set(GROUP),
     "/words": set(GROUP),
+    "/deliveries": {"sender"},
+    "/receipts": {"sender"},
+    "/receipts/1": set(),  # nothing was posted
     "/jobs": set(GROUP),
     "/jobs/999": set(),  # it is nobody's
     "/jobs/999/file": set(),

@@ -1,6 +1,6 @@
 """A small city from real files, so that what is published can be computed anew; and its people."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -49,13 +49,15 @@ def make(
     scheme: Callable[[str], str] = str,
     zone: str | None = None,
     more: str = "",
+    beside: Sequence[dict] = (),
 ) -> Settings:
     """Two departments, the example scheme, changed by ``scheme``, the cases of October; built, not scored.
 
-    ``zone``: the city's time zone; the files tell its local time. ``more``: what else its `city.yml` says.
+    ``zone``: the city's time zone; the files tell its local time. ``more``: what else its `city.yml` says. ``beside``:
+    feeds of which nothing came.
     """
     calendar = (PROJECT_ROOT / "config" / "calendar.csv").read_text(encoding="utf-8")
-    feeds = [given.feed("h1", deliveries=[given.CASES, given.EVENTS, given.CALLBACKS])]
+    feeds = [given.feed("h1", deliveries=[given.CASES, given.EVENTS, given.CALLBACKS]), *beside]
     where = given.config(folder / "config", feeds, units=UNITS, calendar=calendar)
     with (where / "city.yml").open("a", encoding="utf-8") as file:
         file.write(f"timezone: {zone}\n{more}" if zone else more)
@@ -88,28 +90,28 @@ def judge(who: Settings, closing: Closing | int, verdict: str = "approved") -> i
 _FILES = 0
 
 
-def deliver(city: Settings, rows: list[dict], day: date = LAST, delivery: str = "cases") -> int:
+def deliver(city: Settings, rows: list[dict], day: date = LAST, delivery: str = "cases", feed: str = "h1") -> int:
     """Loads the rows as one file and accepts the batch as the gate would; returns its id.
 
     Events and callbacks are given by our names of columns.
     """
     global _FILES
     _FILES += 1
-    path = city.drop / "h1" / f"{delivery}_{_FILES}.csv"
-    given.case_file(path, rows) if delivery == "cases" else given.csv_file(path, rows)
-    loaded = load_file("h1", delivery, path, day, settings=city)
+    path = city.drop / feed / f"{delivery}_{_FILES}.csv"
+    given.case_file(path, rows) if delivery in ("cases", "posted") else given.csv_file(path, rows)
+    loaded = load_file(feed, delivery, path, day, settings=city)
     assert loaded.rejected == 0
     with database.connect(city) as connection:
         connection.execute("update audit.batch set status = 'accepted' where batch_id = %s", [loaded.batch_id])
     return loaded.batch_id
 
 
-def login(city: Settings, name: str, group: str, unit: str | None = None) -> Settings:
+def login(city: Settings, name: str, group: str, unit: str | None = None, feeds: Sequence[str] = ()) -> Settings:
     """The city as a login of the group reaches it; made anew, since a login belongs to the whole server."""
     with database.connect(city, autocommit=True) as owner:
         if owner.execute("select 1 from pg_roles where rolname = %s", [name]).fetchone():
             logins.drop_login(owner, name)
-        password = logins.add_login(owner, name, group, unit=unit)
+        password = logins.add_login(owner, name, group, unit=unit, feeds=feeds)
     url = sqlalchemy.make_url(city.database_url).set(username=name, password=password)
     return replace(city, database_url=url.render_as_string(hide_password=False))
 

@@ -112,6 +112,7 @@ ACTS: dict[str, set[str]] = {
     "logins drop r_shen": set(),
     f"logins key r_gu {'0' * 64}": set(),
     "logins identify eve --method cert --as x": set(),
+    "logins sends eve h1": set(),
     "logins same eve eve2": set(),
     "logins forget-factor eve": set(),
     "logins name eve x": set(),

@@ -57,7 +57,7 @@ def load(city, ssh, web, waits, tmp_path, monkeypatch):
             if kind == "file":
                 load_file("real", "cases", tmp_path / f"{DAY:%Y%m%d}", DAY, settings=city)
             elif kind == "push":
-                receive(city, "real", "cases", case.data, DAY)
+                receive(city, "real", "cases", tmp_path / f"{DAY:%Y%m%d}", DAY)
             else:
                 load_delivery("real", "cases", DAY, settings=city)
         except MinhuError:

@@ -24,7 +24,7 @@ from minhu import database
 from minhu.audit.bundle.contents import FORMAT, MANIFEST, PARTS, REPEATS, SLICED
 from minhu.database.temporary import temporary
 from minhu.errors import Refused, foreign
-from minhu.load import seal
+from minhu.landing import seal
 from minhu.publish.chain import Finding, check_alone
 from minhu.publish.close import Release, find_release
 from minhu.publish.code import code_version

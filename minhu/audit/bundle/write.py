@@ -23,7 +23,7 @@ from minhu import database
 from minhu.audit.bundle.contents import FORMAT, IN_FORCE, MANIFEST, PARTS, SLICED, TAKEN, TAKEN_MARK, TIMEZONE
 from minhu.audit.bundle.requests import BundleRequest, find_request
 from minhu.errors import foreign
-from minhu.load import seal
+from minhu.landing import seal
 from minhu.publish.close import Release, read_releases
 from minhu.publish.code import code_version
 from minhu.schemes.plain import plain

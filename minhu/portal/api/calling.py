@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from minhu.errors import MinhuError, NotSignedIn, Retryable
+from minhu.feeds.posted import TooLarge
 from minhu.portal.answers import answer
 from minhu.portal.asking import COOKIE
 from minhu.portal.desk import Desk, Person, Session, TriedTooOften
@@ -165,6 +166,8 @@ def refused(request: Request, error: Exception) -> Response:
             return problem(request, "not_there", "see /api/docs")
         case HTTPException(status_code=405):
             return problem(request, "not_so", "see /api/docs", dict(error.headers or {}))
+        case TooLarge():
+            return problem(request, "too_much", str(error))
         case MinhuError():
             return problem(request, "refused", str(error))
         case _:

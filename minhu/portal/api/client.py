@@ -54,11 +54,10 @@ class Minhu:
         url = self._address + path + (f"?{{urllib.parse.urlencode(told)}}" if told else "")
         headers = {{"Authorization": f"Bearer {{self._key}}", "Accept": "application/json"}}
         if body is not None:
-            headers["Content-Type"] = "application/json"
+            headers["Content-Type"] = "application/octet-stream" if isinstance(body, bytes) else "application/json"
+        sent = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         for left in (2, 1, 0):
-            request = urllib.request.Request(
-                url, None if body is None else json.dumps(body).encode(), headers, method=method
-            )
+            request = urllib.request.Request(url, sent, headers, method=method)
             try:
                 with urllib.request.urlopen(request, timeout=self._patience) as answer:
                     return cast(bytes, answer.read())
@@ -141,9 +140,11 @@ def _method(path: str, method: str, one: Mapping[str, Any]) -> Iterator[str]:
     given = [of for of in one.get("parameters", ()) if of["name"] != "after"]
     must = [of for of in given if of.get("required")]
     may = [of for of in given if not of.get("required")]
-    body = one.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    sent = one.get("requestBody", {}).get("content", {})
+    body = sent.get("application/json", {}).get("schema")
+    octets = "application/octet-stream" in sent
     words = ["self", *(f"{of['name']}: {_type(of['schema'])}" for of in must)]
-    words += [f"body: {_type(body)}"] if body else []
+    words += [f"body: {'bytes' if octets else _type(body)}"] if body or octets else []
     words += ["*"] if may else []
     words += [f"{of['name']}: {_may(of)} = None" for of in may]
     [done] = [answer for code, answer in one["responses"].items() if code.startswith("2")]
@@ -160,7 +161,7 @@ def _method(path: str, method: str, one: Mapping[str, Any]) -> Iterator[str]:
     asked = ", ".join(f'"{of["name"]}": {of["name"]}' for of in given if of["in"] == "query")
     yield f"\n    def {one['operationId']}({', '.join(words)}) -> {kind}:"
     yield f"        {_doc(one['description'])}"
-    call = f'self._ask("{method.upper()}", {at}, {{{asked}}}{", body" if body else ""})'
+    call = f'self._ask("{method.upper()}", {at}, {{{asked}}}{", body" if body or octets else ""})'
     if page:
         yield f"        return self._rows({at}, {{{asked}}})"
     elif kind == "None":

@@ -1,12 +1,14 @@
 """What can be asked, and told. Every route asks one function of the house; what a login may, the database decides."""
 
+import asyncio
 import hashlib
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from psycopg.rows import dict_row
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
 from minhu import assess, database
 from minhu.assess.files import FORMS, read_form
@@ -14,8 +16,8 @@ from minhu.errors import Refused
 from minhu.glossary import cases as of_cases
 from minhu.glossary import columns, decided, delivered, law
 from minhu.glossary.kind import Kind
-from minhu.portal import jobs
-from minhu.portal.api.answers import After, Limit, Page, after, one, page
+from minhu.portal import jobs, posting
+from minhu.portal.api.answers import After, Limit, Page, after, one, page, plainly
 from minhu.portal.api.calling import Asked, Problem
 from minhu.portal.api.shapes import (
     Appeal,
@@ -381,6 +383,85 @@ def metric_dictionary(asked: Asked) -> Markdown:
 def words(request: Request, asked: Asked) -> Response:
     """What every code is called, in Chinese and English."""
     return page(request, _WORDS, None, None)
+
+
+# What senders post
+
+OCTETS: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+LONGEST_WAIT = 30
+LOOKS = 0.5
+"""Seconds between two looks of a sender who waits for his receipt."""
+
+
+@router.get("/deliveries", tags=["deliveries"], response_model=Page[posting.Offer])
+def offers(request: Request, asked: Asked) -> Response:
+    """The deliveries that you may post."""
+    return page(request, posting.offers(asked.reads), None, None)
+
+
+@router.post(
+    "/deliveries/{feed}/{delivery}",
+    tags=["deliveries"],
+    status_code=202,
+    response_model=posting.Receipt,
+    openapi_extra=OCTETS,
+)
+async def post_delivery(
+    request: Request,
+    asked: Asked,
+    feed: Text,
+    delivery: Text,
+    business_date: date,
+    name: Annotated[str, Query(min_length=1, max_length=100, pattern=r"^[^\x00]+$", examples=["20261031.csv"])],
+    rows: Annotated[int | None, Query(ge=0, le=2**53, description="Your count: if it differs, it is held.")] = None,
+    trial: Annotated[bool, Query(description="Only tell what a load would do.")] = False,
+    wait: Annotated[int, Query(ge=0, le=LONGEST_WAIT, description="Seconds to wait for what comes of it.")] = 0,
+) -> Response:
+    """Post the file of a delivery as it is, for its business date. The same bytes for the same date are loaded once;
+    who hears nothing posts again. `Content-Digest: sha-256=:…:` (RFC 9530) is compared. The receipt tells what came
+    of it.
+    """
+    of = await run_in_threadpool(posting.one_to_post, asked.reads, feed, delivery)
+    of.check(int(request.headers.get("content-length", "0")))
+    landed = await posting.take(of, asked.desk.settings, request.stream(), request.headers.get("content-digest"))
+
+    def post() -> int:
+        return posting.post(asked.acts, of, landed, business_date, name, rows, is_trial=trial)
+
+    number = await run_in_threadpool(post)
+    found = await run_in_threadpool(posting.receipt, asked.reads, number)
+    for _ in range(int(wait / LOOKS)):
+        if found.is_over:
+            break
+        await asyncio.sleep(LOOKS)
+        found = await run_in_threadpool(posting.receipt, asked.reads, number)
+    return JSONResponse(plainly(found), 202, {"Location": f"{request.scope['root_path']}/receipts/{number}"})
+
+
+@router.get("/receipts", tags=["deliveries"], response_model=Page[posting.Receipt])
+def receipts(
+    request: Request,
+    asked: Asked,
+    limit: Limit = 100,
+    following: Annotated[After, Query(alias="after")] = None,
+) -> Response:
+    """What became of what you have posted, the newest first."""
+    keys = after(following, 1)
+    if keys and not (keys[0].isascii() and keys[0].isdecimal() and len(keys[0]) < 17):
+        raise Refused("after is the `next` of the page before, as it was told")
+    told = posting.receipts(asked.reads, limit, int(keys[0]) if keys else None)
+    return page(request, told, limit, lambda last: (str(last.receipt),))
+
+
+@router.get("/receipts/{number}", tags=["deliveries"], response_model=posting.Receipt)
+def receipt(request: Request, asked: Asked, number: Number) -> Response:
+    """A receipt of yours: whether it was loaded, which rows were rejected and why."""
+    return one(request, posting.receipt(asked.reads, number))
 
 
 # What people decide

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from minhu.portal.asking import Ask
 from minhu.portal.pages.inbox import gather
+from minhu.portal.pages.push import push
 from minhu.publish.close import Release
 from minhu.publish.diff import list_releases
 from minhu.publish.standing import Scored, standing
@@ -15,6 +16,8 @@ NEWEST = 6
 
 
 def home(ask: Ask) -> Response:
+    if ask.person.group == "sender":
+        return push(ask)
     own = ask.person.units[0] if ask.person.units else None
     found = board(ask.reads, own) if ask.person.group != "unit" or own else None
     released = newest(ask) if ask.person.group in ("evaluator", "auditor", "unit") else None

@@ -9,7 +9,7 @@ from minhu.portal.asking import Ask
 
 DECIDING = ("evaluator",)
 """Whose acts decide over points: who belongs to it signs in with a second factor."""
-IN_ORDER = ("evaluator", "unit", "auditor", "engineer", "bi")
+IN_ORDER = ("evaluator", "unit", "auditor", "engineer", "bi", "sender")
 
 
 def people(ask: Ask) -> Response:

@@ -1,7 +1,7 @@
 """Landing: every delivery is kept as it came, under its sha256, before anything reads it.
 
-``land`` keeps a file, ``opened`` gives its plain bytes back on the local disk, wherever it lies (``minhu.load.store``)
-and whether it is encrypted or not (``minhu.load.seal``): the name of the landed file tells. ``landed_file`` is a
+``land`` keeps a file, ``opened`` gives its plain bytes back on the local disk, wherever it lies (`minhu.landing.store`)
+and whether it is encrypted or not (`minhu.landing.seal`): the name of the landed file tells. ``landed_file`` is a
 person's way to them, and is logged.
 """
 
@@ -17,8 +17,8 @@ import psycopg
 
 from minhu import database
 from minhu.errors import BadDelivery, Refused, foreign
-from minhu.load import seal
-from minhu.load.store import Store, name_of, private_folder, store_of
+from minhu.landing import seal
+from minhu.landing.store import Store, name_of, private_folder, store_of
 from minhu.privacy.access_log import reading
 from minhu.privacy.file_names import told
 from minhu.settings import Settings

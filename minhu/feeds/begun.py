@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from minhu.errors import Refused
-from minhu.feeds import Feed
+from minhu.feeds.feed import Feed
 
 
 def today(feed: Feed) -> date:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from minhu.errors import Retryable, foreign
-from minhu.load import seal
+from minhu.landing import seal
 from minhu.settings import Settings
 
 STRAY_AFTER = 24 * 3600
