@@ -211,7 +211,8 @@ begin
     );
 end
 $$;
-comment on function portal.post_delivery is 'Asks that the landed bytes of a delivery be loaded, or tried; its receipt.';
+comment on function portal.post_delivery is
+'Asks that the landed bytes of a delivery be loaded, or tried; its receipt.';
 
 create or replace function portal.stands(of_job portal.job) returns text
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
@@ -298,8 +299,9 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select
         told.feed_code, coalesce(feeds.feed_name, told.feed_code), told.delivery, told.business_date, told.state,
         told.since, told.due_at, told.is_late, told.reason
-    from audit.deliveries(own_deliveries.first_date, least(own_deliveries.last_date, own_deliveries.first_date + 31))
-        as told
+    from audit.deliveries(
+        own_deliveries.first_date, least(own_deliveries.last_date, own_deliveries.first_date + 31)
+    ) as told
     left join mart.dim_feed as feeds on told.feed_code = feeds.feed_code
     where told.feed_code = any((select portal.own_feeds())::text[])
     order by told.business_date desc, told.feed_code, told.delivery
@@ -368,7 +370,8 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     order by told.job_id desc
     limit own_receipts.most
 $$;
-comment on function portal.own_receipts is 'What became of the deliveries that whoever asks has posted, the newest first.';
+comment on function portal.own_receipts is
+'What became of the deliveries that whoever asks has posted, the newest first.';
 create index job_deliveries on portal.job (asked_by, job_id) where act = 'deliver';
 
 drop function portal.people();
