@@ -312,8 +312,8 @@ create function portal.own_receipts(most integer default 50, before bigint defau
 returns table (
     receipt bigint, feed_code text, delivery text, business_date date, name text, sha256 text, bytes bigint,
     declared_rows bigint, is_trial boolean, posted_at timestamptz, finished_at timestamptz, state text, why text,
-    outcome text, batch_id bigint, batch_status text, reason_code text, batch_reason text, received bigint, staged bigint,
-    duplicates bigint, filtered bigint, rejected bigint, rejected_by jsonb, trial jsonb
+    outcome text, batch_id bigint, batch_status text, reason_code text, batch_reason text, received bigint,
+    staged bigint, duplicates bigint, filtered bigint, rejected bigint, rejected_by jsonb, trial jsonb
 )
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select
