@@ -5,6 +5,9 @@ import gzip
 import io
 import json
 import re
+import signal
+import subprocess
+import sys
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -632,7 +635,9 @@ def count_apart(name: str, data: bytes) -> int | None:
     return sum(map(bool, map(str.strip, data.decode("utf-8-sig").split("\n")))) if name == "lines" else None
 
 
-MUTANTS = {"name": st.sampled_from(list(SEEDS)), "mutations": st.lists(MUTATION, min_size=1, max_size=4)}
+MUTATIONS = st.lists(MUTATION, min_size=1, max_size=4)
+MUTANTS = {"name": st.sampled_from(list(SEEDS)), "mutations": MUTATIONS}
+MANY = {"name": st.sampled_from([name for name in SEEDS if name != "parquet"]), "mutations": MUTATIONS}
 ON_DISK = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
@@ -644,9 +649,42 @@ def test_a_damaged_file_is_read_in_full_or_refused(name, mutations, tmp_path):
 
 @pytest.mark.long
 @settings(max_examples=20_000, deadline=None, suppress_health_check=ON_DISK)
-@given(**MUTANTS)
+@given(**MANY)
 def test_many_damaged_files_are_read_in_full_or_refused(name, mutations, tmp_path):
     check_mutant(name, mutations, tmp_path)
+
+
+@pytest.mark.long
+@settings(max_examples=400, deadline=None, suppress_health_check=ON_DISK)
+@given(mutations=MUTATIONS)
+def test_many_damaged_parquet_files_are_read_in_full_or_refused(mutations, tmp_path):
+    """Fewer: each is read by a process of its own."""
+    check_mutant("parquet", mutations, tmp_path)
+
+
+def test_a_file_that_would_take_all_memory_ends_nobody(tmp_path):
+    """One bit is wrong: the decoder asks for 2^61 bytes, and its process is gone."""
+    format, seed = SEEDS["parquet"]
+    wrong = bytearray(seed)
+    wrong[68] ^= 1
+    told = subprocess.run(
+        [sys.executable, "-c", "import sys, io, polars; polars.read_parquet(io.BytesIO(sys.stdin.buffer.read()))"],
+        input=bytes(wrong),
+        capture_output=True,
+        check=False,
+    )
+    assert told.returncode == -signal.SIGABRT, "polars reads this one now: find another, or decode here again"
+    with pytest.raises(BadDelivery) as refused:
+        frame_of(bytes(wrong), format, tmp_path)
+    assert refused.value.code == "UNREADABLE"
+
+
+def test_a_small_file_of_many_rows_is_refused(tmp_path):
+    many = io.BytesIO()
+    pl.DataFrame({"a": pl.repeat(0, 10_000_000, dtype=pl.Int8, eager=True)}).write_parquet(many)
+    with pytest.raises(BadDelivery) as refused:
+        frame_of(many.getvalue(), Parquet(type="parquet", max_bytes=100_000_000), tmp_path)
+    assert refused.value.code == "TOO_LARGE" and len(many.getvalue()) < 100_000
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=ON_DISK)

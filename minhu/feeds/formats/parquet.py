@@ -1,7 +1,13 @@
-"""Parquet → a frame of text: times as ISO with their zone, structs dotted, lists as JSON."""
+"""Parquet → a frame of text: times as ISO with their zone, structs dotted, lists as JSON.
 
-import io
+It is decoded by a process of its own, of bounded memory: one bit wrong in what a file says of itself makes the decoder
+ask for more memory than there is, which ends the process that asks.
+"""
+
 import json
+import os
+import subprocess
+import sys
 
 import polars as pl
 
@@ -9,23 +15,59 @@ from minhu.errors import BadDelivery
 from minhu.feeds.formats import Parquet
 from minhu.feeds.formats.common import Aside, header
 
-_DAMAGE = (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError)
+_BASE = 2 << 30
+"""Bytes of addresses that the decoder takes for itself."""
+_CELL = 16
+"""Bytes that a cell takes as text, however short."""
+_TOO_LARGE = 3
+_DECODE = f"""
+import io, resource, sys
+most = int(sys.argv[1])
+for limit, top in ((resource.RLIMIT_AS, {_BASE} + 3 * most), (resource.RLIMIT_CORE, 0)):
+    resource.setrlimit(limit, (top, top))
+import polars
+data = io.BytesIO(sys.stdin.buffer.read())
+rows = polars.scan_parquet(data).select(polars.len()).collect().item()
+if rows * len(polars.read_parquet_schema(data)) * {_CELL} > most:
+    sys.exit({_TOO_LARGE})
+frame = polars.read_parquet(data)
+if frame.estimated_size() > most:
+    sys.exit({_TOO_LARGE})
+frame.write_ipc(sys.stdout.buffer)
+"""
 
 
 def read_parquet(data: bytes, format: Parquet, aside: Aside) -> pl.DataFrame:
-    try:
-        frame = pl.read_parquet(io.BytesIO(data))
-    except _DAMAGE:
-        raise BadDelivery(
-            "UNREADABLE",
-            "not a Parquet file that can be read: it is damaged or cut short, or holds types that no reader"
-            " here knows; ask the sender to send it again, with text, numbers and times only",
-        ) from None
+    """Raises BadDelivery UNREADABLE; TOO_LARGE for what unpacks to more than declared."""
+    frame = _decoded(data, format)
     columns = [flat for column in frame.iter_columns() for flat in _flatten(column)]
     names = header(column.name for column in columns)
     return pl.DataFrame(
         [_text(column, at).alias(name) for at, (column, name) in enumerate(zip(columns, names, strict=True), start=1)]
     )
+
+
+def _decoded(data: bytes, format: Parquet) -> pl.DataFrame:
+    told = subprocess.run(
+        [sys.executable, "-I", "-c", _DECODE, str(format.max_bytes)],
+        input=data,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={"POLARS_MAX_THREADS": "1", "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", "")},
+        check=False,
+    )
+    if told.returncode == _TOO_LARGE:
+        raise BadDelivery(
+            "TOO_LARGE",
+            f"the file unpacks to more than {format.max_bytes} bytes; mend format.max_bytes if that is right",
+        )
+    if told.returncode:
+        raise BadDelivery(
+            "UNREADABLE",
+            "not a Parquet file that can be read: it is damaged or cut short, or holds types that no reader"
+            " here knows; ask the sender to send it again, with text, numbers and times only",
+        )
+    return pl.read_ipc(told.stdout)
 
 
 def _flatten(column: pl.Series) -> list[pl.Series]:
