@@ -1,12 +1,14 @@
 """Recording: one act, or all acts of a file in one transaction."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import psycopg
 
 from minhu import database
+from minhu.assess.attachments import SUBJECTS, attach_by, media_type
 from minhu.assess.files import Problem, read_rows, read_table, refusal
 from minhu.errors import Refused, foreign
 from minhu.glossary.cases import LEFT_OUT
@@ -36,8 +38,18 @@ def record(settings: Settings, act: str, **given: object) -> int:
 
     ``given``: the arguments by name; those that are None are left to their defaults.
     """
+    return record_attached(settings, act, given, ())
+
+
+def record_attached(settings: Settings, act: str, given: dict[str, object], files: Sequence[tuple[str, bytes]]) -> int:
+    """As `record`, with names and bytes of what is attached to it: all of it stands, or nothing."""
+    for _, content in files:
+        media_type(content)
     with database.connect(settings) as connection:
-        return _call(connection, act, given)
+        number = _call(connection, act, given)
+        for name, content in files:
+            attach_by(connection, SUBJECTS[act], number, name, content)
+        return number
 
 
 def record_file(settings: Settings, act: str, path: Path) -> list[int]:

@@ -176,6 +176,74 @@ def appeals_list(settings: Settings, as_json: bool, **wanted: str | None) -> Non
 
 
 @minhu.group(cls=Commands)
+def attachments() -> None:
+    """Attachments (附件) of appeals and decisions: PDF, JPG, PNG or OFD."""
+
+
+subject_argument = click.argument("kind", type=click.Choice(["appeal", "exclusion", "manual_point", "violation"]))
+
+
+@attachments.command("add", epilog=example("minhu attachments add appeal 7 proof.pdf"))
+@subject_argument
+@click.argument("number", type=int)
+@click.argument("files", type=click.Path(path_type=Path, dir_okay=False), nargs=-1, required=True)
+@click.pass_obj
+def attachments_add(settings: Settings, kind: str, number: int, files: tuple[Path, ...]) -> None:
+    """Attach FILES to an appeal of your unit, or to a decision, that still waits; all of them, or none."""
+    from minhu import assess
+    from minhu.errors import foreign
+
+    read = []
+    for file in files:
+        with foreign.told("read text", file=file):
+            read.append((file.name, file.read_bytes()))
+    made = assess.attach(settings, kind, number, read)
+    click.echo(f"附件 {'、'.join(map(str, made))} 已附上")
+
+
+@attachments.command("list", epilog=example("minhu attachments list appeal 7 --json"))
+@subject_argument
+@click.argument("number", type=int)
+@as_json_option
+@click.pass_obj
+def attachments_list(settings: Settings, kind: str, number: int, as_json: bool) -> None:
+    """List what is attached to an appeal or a decision."""
+    from minhu import assess
+
+    found = [one.summary() for one in assess.attachments(settings, [(kind, number)])]
+    show(found, as_json, "attachment_id name media_type bytes added_by added_at removed_at".split())
+
+
+@attachments.command("take", epilog=example("minhu attachments take 3 --out proof.pdf"))
+@click.argument("attachment_id", type=int)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to; its own name unless given.")
+@click.pass_obj
+def attachments_take(settings: Settings, attachment_id: int, out: Path | None) -> None:
+    """Save an attachment as a file, readable by you alone. That you took it stands in the access log first."""
+    from minhu import assess
+    from minhu.errors import foreign
+
+    name, content = assess.take(settings, attachment_id)
+    path = out or Path(name)
+    with foreign.told("write file", file=path):
+        path.touch(mode=0o600, exist_ok=out is not None)
+        path.write_bytes(content)
+    click.echo(f"{path}: {len(content):,} bytes")
+
+
+@attachments.command("remove", epilog=example("minhu attachments remove 3 --reason '误附他人材料'"))
+@click.argument("attachment_id", type=int)
+@reason_option
+@click.pass_obj
+def attachments_remove(settings: Settings, attachment_id: int, reason: str) -> None:
+    """Delete the content of an attachment that should not be there; that it was there stays."""
+    from minhu import assess
+
+    assess.detach(settings, attachment_id, reason)
+    click.echo(f"附件 {attachment_id} 的内容已删去")
+
+
+@minhu.group(cls=Commands)
 def exclusions() -> None:
     """Exclusions (剔除): what counts for nobody, and why."""
 

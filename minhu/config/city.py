@@ -162,6 +162,13 @@ class PortalTerms(Declared):
     second_factor: tuple[Literal["evaluator", "auditor", "unit", "engineer", "bi", "sender"], ...] = ("evaluator",)
 
 
+class CityRetention(Retention):
+    """The city's: for every feed that says nothing else, and for what belongs to none."""
+
+    attachment_days: Annotated[int, Field(ge=1)] | None = None
+    """What people attach to appeals and decisions, once it is decided."""
+
+
 class City(Declared):
     """Whose warehouse this is, and the hours in which its offices work."""
 
@@ -190,7 +197,7 @@ class City(Declared):
     schemes: tuple[str, ...] | None = None
     """The schemes that score this city, by id; the other files in ``schemes/`` can be tried and compared. All unless
     given."""
-    retention: Retention = Retention()
+    retention: CityRetention = CityRetention()
     gaming: tuple[Gaming, ...] = ()
     """What auditors are shown, by date."""
     feed_quality: tuple[FeedQuality, ...] = ()

@@ -109,10 +109,14 @@ _TO_WORK = (
 
 
 def one(
-    asked: psycopg.Connection[Row] | psycopg.Cursor[Row], query: QueryNoTemplate, given: Params | None = None
+    asked: psycopg.Connection[Row] | psycopg.Cursor[Row],
+    query: QueryNoTemplate,
+    given: Params | None = None,
+    *,
+    binary: bool = False,
 ) -> Row:
-    """The first row of a query that always gives one."""
-    row = asked.execute(query, given).fetchone()
+    """The first row of a query that always gives one. ``binary``: bytes come as they are, not as digits."""
+    row = asked.execute(query, given, binary=binary).fetchone()
     if row is None:
         raise LookupError("a query that always gives a row gave none")
     return row

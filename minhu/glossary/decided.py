@@ -157,6 +157,9 @@ ACT = Kind(  # what a login may call; the name of the function
         "ask_for_bundle": ("申请审计包", "ask for bundles"),
         "allow_bundle": ("准许审计包", "allow bundles"),
         "take_bundle": ("取出审计包", "take bundles"),
+        "attach": ("附上材料", "attach documents"),
+        "detach": ("删去附件", "remove attachments"),
+        "ask_for_attachment": ("取用附件", "take attachments"),
         "post_delivery": ("报送交付", "post deliveries"),
         "open_session": ("开启门户会话", "open sessions of the portal"),
         "end_session": ("结束门户会话", "end sessions of the portal"),
@@ -215,6 +218,15 @@ JOB_STATE = Kind(
         "failed": ("出错", "broke"),
     },
 )
+MEDIA_TYPE = Kind(  # what is attached, by its bytes
+    "media_type",
+    {
+        "application/pdf": ("PDF 文件", "PDF"),
+        "image/jpeg": ("JPG 图片", "JPG"),
+        "image/png": ("PNG 图片", "PNG"),
+        "application/ofd": ("OFD 文件", "OFD"),
+    },
+)
 GROUP = Kind(  # who a login belongs to
     "group",
     {
@@ -242,6 +254,7 @@ ACCESS = Kind(  # what the access log tells of
         "rejected_rows": ("读取拒收行", "rejected rows read"),
         "frequent_callers": ("查询高频来电人", "frequent callers read"),
         "case_text": ("阅读工单文本", "text of a case read"),
+        "attachment": ("取用附件", "attachment taken"),
         "bundle_request": ("申请审计包", "bundle asked for"),
         "bundle_allowance": ("准许审计包", "bundle allowed"),
         "bundle": ("取出审计包", "bundle taken"),

@@ -2,6 +2,8 @@
 
 - A **landed file** goes when every batch that refers to it is older than its feed's ``landed_days``.
 - **Rejected rows** go when their batch is older than ``rejected_days``.
+- An **attachment** of an appeal or a decision loses its content after ``attachment_days``, once that is decided; what
+  it was and when it went stay (``assess.attachment_removal``).
 - A row of staging goes when its batch is older than ``identical_days`` and it is an **identical version in between**:
   the version of the record before it and the one after it say the same, and all three are of accepted, built batches
   whose delivery is no snapshot. The first version of such a run stays, since the facts name it as their source, and
@@ -28,7 +30,7 @@ from minhu.settings import Settings
 
 LOCK_PRUNE = "minhu:prune"
 DAY = 24 * 3600
-LANDED, REJECTED, IDENTICAL = "landed_file", "rejected_rows", "identical_rows"
+LANDED, REJECTED, IDENTICAL, ATTACHMENT = "landed_file", "rejected_rows", "identical_rows", "attachment"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def read_terms(settings: Settings) -> Terms:
     return Terms(city, {feed.code: feed.retention_under(city) for feed in load_feeds(settings.config)})
 
 
-STEPS = ("landed files", "rejected rows", "case_record", "case_event", "callback")
+STEPS = ("landed files", "attachments", "rejected rows", "case_record", "case_event", "callback")
 
 
 def prune(
@@ -81,6 +83,11 @@ def prune(
     with database.held(settings, LOCK_PRUNE), database.connect(settings, autocommit=True) as connection:
         gone += _landed(connection, store_of(settings), terms, dry_run)
         advance(STEPS[0])
+        if (kept := terms.days("attachment_days")) is not None:
+            with connection.transaction(force_rollback=dry_run):
+                count = database.one(connection, _ATTACHMENTS, {"days": kept})[0]
+            gone += [Pruned(ATTACHMENT, None, count, kept)] if count else []
+        advance(STEPS[1])
         for step, name, statement in (
             ("rejected rows", "rejected_days", _REJECTED),
             *((table, "identical_days", _identical(table)) for table in ("case_record", "case_event", "callback")),
@@ -141,6 +148,33 @@ def _is_past(store: Store, name: str, batches: list[tuple], terms: Terms) -> boo
     age = store.age(name)
     return age is None or age > STRAY_AFTER
 
+
+_ATTACHMENTS = """
+with past as (
+    select told.attachment_id
+    from assess.attachment as told
+    where
+        told.added_at < clock_timestamp() - %(days)s * interval '1 day'
+        and case told.subject_kind
+            when 'appeal' then exists (select from assess.appeal_decision as one where one.appeal_id = told.subject_id)
+            else exists (
+                select from assess.approval as one
+                where one.subject_kind = told.subject_kind and one.subject_id = told.subject_id::text
+            )
+        end
+),
+gone as (
+    delete from restricted.attachment_content as kept using past
+    where kept.attachment_id = past.attachment_id
+    returning kept.attachment_id
+),
+told as (
+    insert into assess.attachment_removal (attachment_id, reason)
+    select attachment_id, format('kept for %%s days', %(days)s) from gone
+    returning attachment_id
+)
+select count(*) from told
+"""
 
 _RECORDED = """,
 recorded as (

@@ -33,6 +33,7 @@ from minhu.portal.desk import KEY as COOKIE_KEY
 from minhu.portal.desk import Desk
 from minhu.portal.pages import (
     account,
+    attached,
     audit,
     cases,
     compare,
@@ -69,6 +70,9 @@ PAGES: tuple[tuple[str, Page, tuple[str, ...]], ...] = (
     ("/inbox", inbox.inbox, READ),
     ("/inbox/do/{act}", inbox.decide, SEND),
     ("/inbox/enter/{act}", inbox.enter, READ + SEND),
+    ("/inbox/attach/{kind}/{number:int}", attached.attach, SEND),
+    ("/inbox/detach/{number:int}", attached.detach, SEND),
+    ("/attachments/{number:int}", attached.take, READ),
     ("/inbox/sheet/{act}", several.sheet, READ),
     ("/inbox/several/{act}", several.several, SEND),
     ("/live", live.live, READ),
@@ -97,9 +101,13 @@ PAGES: tuple[tuple[str, Page, tuple[str, ...]], ...] = (
     ("/api/docs", manual.manual, READ),
 )
 """Every page that needs somebody to have signed in."""
-LARGER: dict[str, Callable[[Ask], int]] = {"/push/to/{feed}/{delivery}": push.most}
+LARGER: dict[str, Callable[[Ask], int]] = {
+    "/push/to/{feed}/{delivery}": push.most,
+    "/inbox/enter/{act}": inbox.most,
+    "/inbox/attach/{kind}/{number:int}": attached.most,
+}
 """How many bytes come to a page that takes files; it says so once it knows who sends."""
-COUNT_THEMSELVES = ("/push/to/", f"{PREFIX}/deliveries/")
+COUNT_THEMSELVES = ("/push/to/", "/inbox/enter/", "/inbox/attach/", f"{PREFIX}/deliveries/", f"{PREFIX}/attachments/")
 STATIC = Path(__file__).parent / "static"
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self'; object-src 'none';"

@@ -147,6 +147,7 @@ KINDS: dict[str, Kind] = {
     "job_state": decided.JOB_STATE,
     "left_out": cases.LEFT_OUT,
     "load_outcome": delivered.LOAD_OUTCOME,
+    "media_type": decided.MEDIA_TYPE,
     "not_ranked": law.NOT_RANKED,
     "on_failure": delivered.ON_FAILURE,
     "preview": delivered.PREVIEW,
@@ -158,6 +159,12 @@ KINDS: dict[str, Kind] = {
     "unit_role": cases.UNIT_ROLE,
 }
 """The words of codes, by the names under which templates ask for them."""
+
+
+def saved_as(name: str) -> str:
+    """The header by which a browser saves a file under this name."""
+    return f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+
 
 PAGES: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("/", "首页", frozenset({"evaluator", "auditor", "unit", "bi", "engineer", "sender"})),
@@ -176,10 +183,19 @@ PAGES: tuple[tuple[str, str, frozenset[str]], ...] = (
 """What stands in the head of each page, and for whom: a help to find things. What may be seen the database decides."""
 
 
+_BESIDE = {"/units": "/scores", "/compare": "/scores", "/attachments": "/cases", "/api": "/help", "/account": "/help"}
+
+
 def has_room(person: Person, path: str) -> bool:
     """Whether the page belongs to a room of the person's group; what has no name in the head goes with what has."""
     room = f"/{path.split('/')[1]}"
-    room = {"/units": "/scores", "/compare": "/scores", "/api": "/help", "/account": "/help"}.get(room, room)
+    room = {
+        "/units": "/scores",
+        "/compare": "/scores",
+        "/api": "/help",
+        "/account": "/help",
+        "/attachments": "/cases",
+    }.get(room, room)
     return any(path == room and person.group in groups for path, _, groups in PAGES)
 
 

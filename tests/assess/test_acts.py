@@ -13,6 +13,9 @@ from tests.assess.given import WHY, appeal, own, rows
 from tests.scenarios.city import confirm, login_of
 
 TABLES = (
+    "attachment",
+    "attachment_removal",
+    "sender",
     "unit_login",
     "appeal",
     "appeal_decision",
@@ -26,12 +29,16 @@ TABLES = (
 )
 ACTS = {  # who may call what; the owner may call everything
     "bi": set(),
-    "auditor": {"state_of_grant"},
-    "unit": {"file_appeal", "withdraw_appeal", "own_units", "own_unit_codes", "codes_of", "state_of_grant"},
+    "auditor": {"state_of_grant", "feeds_of", "ask_for_attachment", "read_attachment"},
+    "unit": {
+        "file_appeal", "withdraw_appeal", "own_units", "own_unit_codes", "codes_of", "state_of_grant",
+        "attach", "detach", "ask_for_attachment", "read_attachment",
+    },
     "evaluator": {
         "own_units", "codes_of", "state_of_grant", "file_appeal", "withdraw_appeal", "decide_appeal", "exclude",
         "revoke_exclusion", "enter_manual_point", "revoke_manual_point", "enter_violation", "revoke_violation",
         "approve", "waive", "revoke_waiver", "waive_delivery", "revoke_delivery_waiver", "release_batch",
+        "attach", "detach", "ask_for_attachment", "read_attachment", "feeds_of",
     },
 }  # fmt: skip
 CHANGED = {
@@ -40,6 +47,8 @@ CHANGED = {
     "person": "name",
     "appeal": "statement",
     "decided_by_one": "kind",
+    "attachment": "name",
+    "sender": "login",
 }
 POINT = {
     "scheme_id": "exam",

@@ -189,7 +189,7 @@ def test_killed_between_record_and_deletion_the_next_run_deletes(city, monkeypat
 
 def test_a_feed_may_keep_longer_or_shorter_than_the_city(make):
     city = make(retention={"landed_days": 300})
-    assert read_terms(city).feeds["h1"].model_dump() == RETENTION | {"landed_days": 300}
+    assert read_terms(city).feeds["h1"].model_dump() == RETENTION | {"landed_days": 300, "attachment_days": None}
     for feed in ("h1", "h2"):
         load(city, "cases", [{"工单编号": feed}], feed=feed)
     age(city, 101)

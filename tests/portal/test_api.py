@@ -49,6 +49,8 @@ SEES = {
     "/deliveries": {"sender"},
     "/receipts": {"sender"},
     "/receipts/1": set(),  # nothing was posted
+    "/attachments/appeal/1": {"evaluator", "auditor", "unit", "engineer"},
+    "/attachments/1": set(),  # nothing is attached
     "/jobs": set(GROUP),
     "/jobs/999": set(),  # it is nobody's
     "/jobs/999/file": set(),

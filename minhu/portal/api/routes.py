@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from datetime import date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from psycopg.rows import dict_row
@@ -11,8 +11,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
 from minhu import assess, database
+from minhu.assess.attachments import MOST, Attachment
 from minhu.assess.files import FORMS, read_form
 from minhu.errors import Refused
+from minhu.feeds.posted import TooLarge
 from minhu.glossary import cases as of_cases
 from minhu.glossary import columns, decided, delivered, law
 from minhu.glossary.kind import Kind
@@ -42,7 +44,7 @@ from minhu.portal.api.shapes import (
     Words,
 )
 from minhu.portal.runner import file_of
-from minhu.portal.shown import XLSX
+from minhu.portal.shown import XLSX, saved_as
 from minhu.publish import listed, verify
 from minhu.publish.close import Release
 from minhu.publish.diff import Diff, diff, list_releases
@@ -87,6 +89,7 @@ Code = Annotated[str, Query(max_length=100, pattern=r"^[^\x00]+$", examples=["li
 Maybe = Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]+$")]
 Revision = Annotated[int | None, Query(ge=1, le=10_000, description="The newest unless given.", examples=[None])]
 Number = Annotated[int, Path(ge=1, le=2**53)]
+Subject = Annotated[Literal["appeal", "exclusion", "manual_point", "violation"], Path()]
 
 
 # Who asks
@@ -495,6 +498,44 @@ def decide(asked: Asked, act: Text, given: Given) -> Recorded:
     else:
         number = assess.record(asked.acts, act, **fields)
     return Recorded(act=act, number=number)
+
+
+@router.get("/attachments/{subject}/{number}", tags=["decisions"], response_model=Page[Attachment])
+def attachments(request: Request, asked: Asked, subject: Subject, number: Number) -> Response:
+    """What is attached to an appeal or a decision, without its content."""
+    return page(request, assess.attachments(asked.reads, [(subject, number)]), None, None)
+
+
+@router.post("/attachments/{subject}/{number}", tags=["decisions"], status_code=201, openapi_extra=OCTETS)
+async def attach(
+    request: Request,
+    asked: Asked,
+    subject: Subject,
+    number: Number,
+    name: Annotated[str, Query(min_length=1, max_length=200, pattern=r"^[^\x00]+$", examples=["证明.pdf"])],
+) -> Recorded:
+    """Attach a PDF, JPG, PNG or OFD of up to 10 MB to an appeal or a decision that waits: the body is the file."""
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > MOST:
+            raise TooLarge(f"an attachment has up to {MOST >> 20} MB")
+    files = [(name, bytes(content))]
+    [made] = await run_in_threadpool(assess.attach, asked.acts, subject, number, files)
+    return Recorded(act="attach", number=made)
+
+
+@router.get(
+    "/attachments/{number}",
+    tags=["decisions"],
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {}}}},
+)
+def attachment(asked: Asked, number: Number) -> Response:
+    """The content of an attachment; that you took it stands in the access log."""
+    name, content = assess.take(asked.acts, number)
+    headers = {"Content-Disposition": saved_as(name)}
+    return Response(content, media_type="application/octet-stream", headers=headers)
 
 
 # What takes long

@@ -12,9 +12,8 @@ from minhu.audit.trace_text import sections
 from minhu.errors import Refused
 from minhu.portal.asking import Ask
 from minhu.portal.pages.home import newest
-from minhu.portal.pages.scores import attachment
 from minhu.portal.pages.units import case_path
-from minhu.portal.shown import XLSX
+from minhu.portal.shown import XLSX, saved_as
 from minhu.privacy import access_log
 from minhu.publish import verify
 from minhu.warehouse.reconcile import as_xlsx, reconcile
@@ -32,7 +31,7 @@ def reconciled(ask: Ask) -> Response:
     statement = reconcile(ask.reads, on)
     if ask.wanted("format") == "xlsx":
         access_log.record_export(ask.acts, f"reconciliation {on}")
-        headers = {"Content-Disposition": attachment(f"reconcile-{on}.xlsx")}
+        headers = {"Content-Disposition": saved_as(f"reconcile-{on}.xlsx")}
         return Response(as_xlsx(statement), media_type=XLSX, headers=headers)
     return ask.page("reconcile.html", statement=statement, on=on, before=on - timedelta(days=1))
 
@@ -66,7 +65,7 @@ def report(ask: Ask) -> Response:
         file = next(one for one in written.files if one.suffix == f".{form}")
         content = file.read_bytes()
     kind = "application/pdf" if form == "pdf" else "text/html; charset=utf-8"
-    return Response(content, media_type=kind, headers={"Content-Disposition": attachment(file.name)})
+    return Response(content, media_type=kind, headers={"Content-Disposition": saved_as(file.name)})
 
 
 def proof(ask: Ask) -> Response:

@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
 
+from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
 from minhu import assess
+from minhu.assess.attachments import MOST, SUBJECTS, Attachment
 from minhu.assess.blank_sheet import ONE_OF
 from minhu.assess.files import FORMS, LAYOUTS, Column, read_form
 from minhu.errors import Refused
 from minhu.glossary.cases import LEFT_OUT
 from minhu.glossary.columns import HANDED_IN
 from minhu.glossary.decided import ACT
-from minhu.portal.asking import Ask, see
+from minhu.portal.asking import AROUND, Ask, see
 from minhu.publish.close import Closing, list_closings
 from minhu.publish.diff import Diff, show_closing
 from minhu.quality import list_held, release_batch
@@ -43,6 +45,18 @@ class Inbox:
     held: list[dict] = field(default_factory=list)
     findings: list[dict] = field(default_factory=list)
     decided: list[dict] = field(default_factory=list)
+    attached: dict[tuple[str, int], list[Attachment]] = field(default_factory=dict)
+    """By the kind and number of what it belongs to."""
+
+    @property
+    def anchors(self) -> set[str]:
+        """The cards of the page, by their names: what another has decided meanwhile has none any more."""
+        return {
+            *(f"closing-{closing.closing_id}" for closing, _ in self.closings),
+            *(f"appeal-{one['appeal_id']}" for one in self.appeals),
+            *(f"{one['subject_kind']}-{one['subject_id']}" for one in self.unconfirmed),
+            *(f"batch-{one['batch_id']}" for one in self.held),
+        }
 
 
 def gather(ask: Ask) -> Inbox:
@@ -50,13 +64,14 @@ def gather(ask: Ask) -> Inbox:
     pending = [one for one in appeals if one["state"] in OPEN]
     decided = sorted((one for one in appeals if one["state"] not in OPEN), key=lambda one: -one["appeal_id"])[:20]
     if ask.person.group != "evaluator":
-        return Inbox(appeals=pending, decided=decided)
+        return Inbox(appeals=pending, decided=decided, attached=_attached(ask, pending, decided, []))
     awaiting = [one for one in list_closings(ask.reads) if one.state == "awaits_approval"]
     newest = {(one.scheme_id, one.period): one for one in sorted(awaiting, key=lambda one: one.closing_id)}
+    unconfirmed = assess.listing(ask.reads, "unconfirmed")
     return Inbox(
         closings=[show_closing(ask.reads, one.closing_id) for one in newest.values()],
         appeals=pending,
-        unconfirmed=assess.listing(ask.reads, "unconfirmed"),
+        unconfirmed=unconfirmed,
         held=list_held(ask.reads),
         findings=[
             one
@@ -64,17 +79,30 @@ def gather(ask: Ask) -> Inbox:
             if one["severity"] == "warning" and one["waiver_id"] is None
         ],
         decided=decided,
+        attached=_attached(ask, pending, decided, unconfirmed),
     )
 
 
-def inbox(ask: Ask, problem: str | None = None) -> Response:
-    done = ask.wanted("done")
+def _attached(
+    ask: Ask, pending: list[dict], decided: list[dict], unconfirmed: list[dict]
+) -> dict[tuple[str, int], list[Attachment]]:
+    subjects = [("appeal", one["appeal_id"]) for one in (*pending, *decided)]
+    subjects += [(one["subject_kind"], int(one["subject_id"])) for one in unconfirmed]
+    found: dict[tuple[str, int], list[Attachment]] = {}
+    for one in assess.attachments(ask.reads, subjects) if subjects else ():
+        found.setdefault((one.subject_kind, one.subject_id), []).append(one)
+    return found
+
+
+def inbox(ask: Ask, problem: str | None = None, at: str | None = None) -> Response:
+    done, found = ask.wanted("done"), gather(ask)
+    at = at or ask.written("at")
     return ask.page(
         "inbox.html",
         400 if problem else 200,
-        found=gather(ask),
+        found=found,
         problem=problem,
-        at=ask.written("at"),
+        at=at if at in found.anchors else None,
         typed=dict(ask.form),
         done=done if done in ACT else None,
         enters=[(act, getattr(ACT[act], ask.lang)) for act in ENTERS.get(ask.person.group, ())],
@@ -106,7 +134,10 @@ def enter(ask: Ask) -> Response:
         raise Refused(f"nothing is entered by the name of {act!r} here")
     if ask.request.method == "POST":
         try:
-            assess.record(ask.acts, act, **read_form(act, _fields(ask)))
+            given, files = _fields(ask), files_of(ask) if act in SUBJECTS else []
+            if files and "evidence_ref" in {one.name for one in FORMS[act]} and not given.get("evidence_ref"):
+                given["evidence_ref"] = ask.said("见附件")
+            assess.record_attached(ask.acts, act, read_form(act, given), files)
             return see(f"/inbox?done={act}")
         except Refused as error:
             problem = str(error)
@@ -120,11 +151,23 @@ def enter(ask: Ask) -> Response:
         fields=[_field(ask, one, typed) for one in columns],
         problem=problem,
         takes_files=act in LAYOUTS,
+        takes_attachments=act in SUBJECTS,
     )
 
 
 _HIDDEN = {"unit": ("unit_code", "assignment_id")}
 """What a unit need not say: it speaks for itself."""
+
+
+def most(ask: Ask) -> int:
+    """Bytes of a form of an act: those of what is attached."""
+    return 3 * MOST if ask.place("act") in SUBJECTS else AROUND
+
+
+def files_of(ask: Ask) -> list[tuple[str, bytes]]:
+    """Names and bytes of what a form attaches. A field of files that was left empty brings none."""
+    sent = [one for one in ask.form.getlist("attachment") if isinstance(one, UploadFile) and one.filename]
+    return [(str(one.filename), one.file.read(MOST + 1)) for one in sent]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from minhu.export.report import Group, Report, Unit, totals
 from minhu.portal.asking import Ask
 from minhu.portal.kept import published
 from minhu.portal.pages.home import newest
-from minhu.portal.shown import XLSX
+from minhu.portal.shown import XLSX, saved_as
 from minhu.privacy import access_log
 from minhu.publish.standing import scores_before
 from minhu.warehouse.live import left
@@ -132,12 +132,7 @@ def file(ask: Ask) -> Response:
     about = f"{report.scheme_id} {report.period} {_standing(report)} {form} {group.code} {len(units)} units"
     access_log.record_export(ask.acts, about)
     name = f"{report.period}-{report.scheme_id}-{group.code}.{form}"
-    return Response(content, media_type=FORMS[form], headers={"Content-Disposition": attachment(name)})
-
-
-def attachment(name: str) -> str:
-    """The header by which a browser saves a file under this name."""
-    return f"attachment; filename*=UTF-8''{quote(name, safe='')}"
+    return Response(content, media_type=FORMS[form], headers={"Content-Disposition": saved_as(name)})
 
 
 def _report(ask: Ask) -> Report:

@@ -21,8 +21,7 @@ from minhu.glossary.decided import ACT
 from minhu.portal.answers import answer
 from minhu.portal.asking import Ask, see
 from minhu.portal.pages.inbox import ENTERS
-from minhu.portal.pages.scores import attachment
-from minhu.portal.shown import XLSX
+from minhu.portal.shown import XLSX, saved_as
 
 MOST = 500_000
 """Bytes of a file: some thousand rows."""
@@ -45,7 +44,7 @@ class Trial:
 def sheet(ask: Ask) -> Response:
     """The workbook to fill in."""
     act = _act(ask)
-    name = attachment(f"{getattr(ACT[act], ask.lang)}.xlsx")
+    name = saved_as(f"{getattr(ACT[act], ask.lang)}.xlsx")
     return Response(blank_sheet(act), media_type=XLSX, headers={"Content-Disposition": name})
 
 

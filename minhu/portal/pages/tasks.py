@@ -12,8 +12,8 @@ from minhu import database
 from minhu.errors import MinhuError, Refused
 from minhu.portal import jobs
 from minhu.portal.asking import Ask, desk_of, see, session_of
-from minhu.portal.pages.scores import attachment
 from minhu.portal.runner import file_of
+from minhu.portal.shown import saved_as
 
 EVERY = 1.0
 """Seconds between two looks at the row of a job, of each browser that watches it."""
@@ -59,7 +59,7 @@ def file(ask: Ask) -> Response:
     """What a job of one's own has written."""
     told = jobs.one(ask.reads, _number(ask)).result or {}
     path = file_of(ask.desk.settings, told)
-    return FileResponse(path, headers={"Content-Disposition": attachment(str(told.get("name") or path.name))})
+    return FileResponse(path, headers={"Content-Disposition": saved_as(str(told.get("name") or path.name))})
 
 
 async def events(request: Request) -> Response:
