@@ -16,6 +16,7 @@ from pathlib import Path
 from minhu.errors import Refused, foreign
 from minhu.glossary.cases import LEFT_OUT, VIOLATION
 from minhu.glossary.columns import HANDED_IN
+from minhu.glossary.decided import REMARK_STATE
 from minhu.glossary.kind import Kind
 from minhu.schemes.period import Period
 from minhu.text_file import decoded
@@ -188,6 +189,16 @@ FORMS = LAYOUTS | {
         Column("reason"),
     ),
     "release_batch": (Column("batch_id", _whole), Column("reason")),
+    "open_feedback": (Column("closing_id", _whole),),
+    "remark": (
+        Column("closing_id", _whole),
+        Column("unit_code", _code, is_required=False),
+        Column("indicator_code", _code, is_required=False),
+        Column("feed_code", _code, is_required=False),
+        Column("case_no", is_required=False),
+        Column("statement"),
+    ),
+    "answer_remark": (Column("remark_id", _whole), Column("outcome", _one_of(REMARK_STATE)), Column("reason")),
 }
 """What can be entered one by one: the fields of each act's form."""
 

@@ -175,6 +175,17 @@ LISTINGS = {
         where of_two.state = 'awaits'
         order by of_two.made_at, subject_kind, subject_id
     """,
+    "remarks": """
+        select told.remark_id, told.state, told.closing_id, told.scheme_id, told.period, told.unit_code,
+            told.indicator_code, cases.feed_code, cases.case_no, told.statement, told.filed_by, told.filed_at,
+            told.reason, told.answered_by, told.answered_at
+        from assess.remark_state as told
+        left join mart.fct_case as cases on cases.case_id = told.case_id
+        where (%(period)s::text is null or told.period = %(period)s)
+            and (%(unit)s::text is null or told.unit_code = %(unit)s)
+            and (%(state)s::text is null or told.state = %(state)s)
+        order by told.remark_id
+    """,
     "approvals": """
         select approval_id, subject_kind, subject_id, verdict, reason, approved_by, approved_at
         from assess.approval

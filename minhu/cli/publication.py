@@ -275,6 +275,81 @@ def closings_list(settings: Settings, period: str | None, as_json: bool) -> None
 
 
 @minhu.group(cls=Commands)
+def feedback() -> None:
+    """What units look at before a period is published for the first time (核对), and what they say of it."""
+
+
+@feedback.command("list", epilog=example("minhu feedback list --json"))
+@as_json_option
+@click.pass_obj
+def feedback_list(settings: Settings, as_json: bool) -> None:
+    """List the closings that were opened to units: until when, how many remarks, how many unanswered."""
+    from minhu.publish.feedback import feedback as opened
+
+    columns = "closing_id scheme_id period opened_by opened_at ends_at is_published remarks unanswered"
+    show([one.summary() for one in opened(settings)], as_json, columns.split())
+
+
+@feedback.command("open", epilog=example("minhu feedback open 12"))
+@click.argument("closing_id", type=int)
+@click.pass_obj
+def feedback_open(settings: Settings, closing_id: int) -> None:
+    """Open a closing to units, each its own numbers, for the working days that city.yml says.
+
+    It is not published before they are over. Only what was never published is opened; a revision tells what it moves.
+    """
+    from minhu import assess
+
+    assess.record(settings, "open_feedback", closing_id=closing_id)
+    click.echo(f"关账 {closing_id} 已开放给各单位核对")
+
+
+@feedback.command("remarks", epilog=example("minhu feedback remarks --period 2026-10 --state unanswered"))
+@click.option("--period")
+@click.option("--unit", help="Code of a unit.")
+@click.option("--state", type=click.Choice(["unanswered", "accepted_remark", "stays_as_it_is"]))
+@as_json_option
+@click.pass_obj
+def feedback_remarks(settings: Settings, as_json: bool, **wanted: str | None) -> None:
+    """List the remarks: all of them, or those of your unit."""
+    from minhu import assess
+
+    columns = "remark_id state closing_id unit_code indicator_code feed_code case_no statement reason"
+    show(assess.listing(settings, "remarks", **wanted), as_json, columns.split())
+
+
+@feedback.command(
+    "remark", epilog=example("minhu feedback remark 12 --statement '第 3 行应为协办' --indicator close_on_time")
+)
+@click.argument("closing_id", type=int)
+@click.option("--statement", required=True, help="What is wrong; phone and ID numbers are masked.")
+@click.option("--unit", "unit_code", help="Code of the unit; that of your login unless given.")
+@click.option("--indicator", "indicator_code", help="Which indicator, by its code.")
+@click.option("--case", "case", nargs=2, metavar="FEED CASE_NO", help="Which case.")
+@click.pass_obj
+def feedback_remark(settings: Settings, closing_id: int, case: tuple[str, str] | None, **given: str | None) -> None:
+    """Say what your unit finds wrong with its own numbers. It moves no score by itself."""
+    from minhu import assess
+
+    of_case = {"feed_code": case[0], "case_no": case[1]} if case else {}
+    made = assess.record(settings, "remark", closing_id=closing_id, **given, **of_case)
+    click.echo(f"核对意见 {made} 已提出")
+
+
+@feedback.command("answer", epilog=example("minhu feedback answer 3 stays_as_it_is --reason '该件在时限内未办结'"))
+@click.argument("remark_id", type=int)
+@click.argument("outcome", type=click.Choice(["accepted_remark", "stays_as_it_is"]))
+@click.option("--reason", required=True, help="What will be done, or why it stays.")
+@click.pass_obj
+def feedback_answer(settings: Settings, remark_id: int, outcome: str, reason: str) -> None:
+    """Answer a remark. What is right about it is mended by an act of its own; then the period is closed again."""
+    from minhu import assess
+
+    assess.record(settings, "answer_remark", remark_id=remark_id, outcome=outcome, reason=reason)
+    click.echo(f"核对意见 {remark_id} 已答复")
+
+
+@minhu.group(cls=Commands)
 def releases() -> None:
     """What was published: every period, every revision."""
 
@@ -299,10 +374,13 @@ def releases_list(settings: Settings, as_json: bool) -> None:
 def releases_show(settings: Settings, period: str, revision: int | None, scheme_id: str | None, as_json: bool) -> None:
     """Show a published result: who stands for it, and the score of every unit."""
     from minhu.publish import show_release
+    from minhu.publish.feedback import looked
+    from minhu.schemes.plain import plain
 
     release, scores = show_release(settings, period, revision, scheme_id)
+    told = looked(settings, release.release_id)
     if as_json:
-        _show_json(release.as_json() | {"units": scores})
+        _show_json(release.as_json() | {"feedback": plain(told) if told else None, "units": scores})
         return
     columns = "peer_group unit_code unit_name raw_points score_100 assessed_points band rank_in_group not_ranked_reason"
     click.echo(
@@ -311,6 +389,8 @@ def releases_show(settings: Settings, period: str, revision: int | None, scheme_
         f"{f'，{release.why}' if release.why else ''}\n"
         f"哈希 {release.hash}"
     )
+    if told:
+        click.echo(f"发布前交各单位核对，提出意见 {told.remarks} 条，发布时未答复 {told.unanswered} 条")
     show(scores, as_json=False, columns=[name for name in columns.split() if scores and name in scores[0]])
 
 

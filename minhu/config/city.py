@@ -143,8 +143,8 @@ class QualityTerms(Declared):
 
 
 class AppealTerms(Declared):
-    """Until when appeals are filed and decided. For filing the entry in force on the day of publication holds, for
-    deciding that of the day of filing.
+    """Until when appeals are filed and decided, and units look before the publication. For filing the entry in force on
+    the day of publication holds, for deciding that of the day of filing, for looking that of the day of opening.
     """
 
     valid_from: date
@@ -153,6 +153,9 @@ class AppealTerms(Declared):
     out, without an end."""
     appeal_decide_workdays: int | None = Field(default=None, ge=1)
     """An appeal is to be decided by 24:00 of this working day after its filing; left out, it has no term."""
+    feedback_workdays: int | None = Field(default=None, ge=1)
+    """A closed period that is opened to units is with them until 24:00 of this working day after it was opened; left
+    out, none is opened."""
     example: bool = False
 
 

@@ -130,5 +130,8 @@ HANDED_IN = Kind(  # columns of the files that people fill in: a head in Chinese
         "verdict": ("意见", "Verdict"),
         "content_hash": ("内容哈希", "Content hash"),
         "batch_id": ("批次", "Batch"),
+        "closing_id": ("关账", "Closing"),
+        "remark_id": ("核对意见", "Remark"),
+        "outcome": ("答复", "Answer"),
     },
 )

@@ -144,6 +144,9 @@ ACT = Kind(  # what a login may call; the name of the function
         "revoke_violation": ("撤销效能问题", "revoke violations"),
         "enter_manual_point": ("录入人工计分", "enter points by hand"),
         "revoke_manual_point": ("撤销人工计分", "revoke points by hand"),
+        "open_feedback": ("开放核对", "open periods to units"),
+        "remark": ("提出核对意见", "remark on own numbers"),
+        "answer_remark": ("答复核对意见", "answer remarks"),
         "approve": ("审批与复核", "approve and confirm"),
         "waive": ("豁免检查", "waive checks"),
         "revoke_waiver": ("撤销豁免", "revoke waivers"),
@@ -216,6 +219,14 @@ JOB_STATE = Kind(
         "done": ("完成", "done"),
         "refused": ("未办成", "not done"),
         "failed": ("出错", "broke"),
+    },
+)
+REMARK_STATE = Kind(
+    "remark_state",
+    {
+        "unanswered": ("待答复", "unanswered"),
+        "accepted_remark": ("采纳，将更正", "right, will be mended"),
+        "stays_as_it_is": ("已说明，不更正", "explained, stays as it is"),
     },
 )
 MEDIA_TYPE = Kind(  # what is attached, by its bytes

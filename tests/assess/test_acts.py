@@ -13,6 +13,9 @@ from tests.assess.given import WHY, appeal, own, rows
 from tests.scenarios.city import confirm, login_of
 
 TABLES = (
+    "feedback",
+    "remark",
+    "remark_answer",
     "attachment",
     "attachment_removal",
     "sender",
@@ -32,13 +35,14 @@ ACTS = {  # who may call what; the owner may call everything
     "auditor": {"state_of_grant", "feeds_of", "ask_for_attachment", "read_attachment"},
     "unit": {
         "file_appeal", "withdraw_appeal", "own_units", "own_unit_codes", "codes_of", "state_of_grant",
-        "attach", "detach", "ask_for_attachment", "read_attachment",
+        "attach", "detach", "ask_for_attachment", "read_attachment", "remark", "opened_rests_on_point",
     },
     "evaluator": {
         "own_units", "codes_of", "state_of_grant", "file_appeal", "withdraw_appeal", "decide_appeal", "exclude",
         "revoke_exclusion", "enter_manual_point", "revoke_manual_point", "enter_violation", "revoke_violation",
         "approve", "waive", "revoke_waiver", "waive_delivery", "revoke_delivery_waiver", "release_batch",
         "attach", "detach", "ask_for_attachment", "read_attachment", "feeds_of",
+        "open_feedback", "answer_remark",
     },
 }  # fmt: skip
 CHANGED = {
@@ -49,6 +53,8 @@ CHANGED = {
     "decided_by_one": "kind",
     "attachment": "name",
     "sender": "login",
+    "feedback": "opened_by",
+    "remark": "statement",
 }
 POINT = {
     "scheme_id": "exam",

@@ -91,10 +91,10 @@ POSTED = given.CASES | {"name": "posted", "source": {"type": "push", "max_mb": 2
 """What its sender posts."""
 
 
-def people(city: Settings, prefix: str) -> dict[str, Settings]:
-    """A login of each group; the unit's speaks for U1, the sender's posts for the feed p1."""
+def people(city: Settings, prefix: str, feed: str = "p1") -> dict[str, Settings]:
+    """A login of each group; the unit's speaks for U1, the sender's posts for ``feed``."""
     names = {"evaluator": "shen", "auditor": "wu", "unit": "u1", "bi": "bi", "engineer": "gao", "sender": "song"}
-    of = {"unit": {"unit": "U1"}, "sender": {"feeds": ["p1"]}}
+    of = {"unit": {"unit": "U1"}, "sender": {"feeds": [feed]}}
     return {group: login(city, f"{prefix}_{names[group]}", group, **of.get(group, {})) for group in GROUP}
 
 

@@ -158,11 +158,11 @@ def test_every_answer_has_its_headers_and_asks_nothing_of_others(evaluator, path
 
 
 ROOMS = {
-    "evaluator": {"/", "/scores", SCORES, UNIT, OTHER, "/cases", CASE, "/inbox", "/inbox/enter/exclude"}
+    "evaluator": {"/", "/scores", SCORES, UNIT, OTHER, "/cases", CASE, "/inbox", "/feedback", "/inbox/enter/exclude"}
     | {"/inbox/enter/file_appeal", "/inbox/enter/waive", "/feeds", "/feeds/h1", "/quality", "/help"},
     "auditor": {"/", "/scores", SCORES, UNIT, OTHER, "/cases", CASE, "/feeds", "/feeds/h1", "/feeds/builds", "/quality"}
-    | {"/audit", "/audit/reconcile", "/audit/access", TRACE, SAMPLE, PROOF, "/people", "/help"},
-    "unit": {"/", "/scores", SCORES, UNIT, "/cases", CASE, "/inbox", "/inbox/enter/file_appeal", "/help"},
+    | {"/audit", "/audit/reconcile", "/audit/access", TRACE, SAMPLE, PROOF, "/people", "/feedback", "/help"},
+    "unit": {"/", "/feedback", "/scores", SCORES, UNIT, "/cases", CASE, "/inbox", "/inbox/enter/file_appeal", "/help"},
     "engineer": {"/", "/feeds", "/feeds/h1", "/feeds/builds", "/quality", "/people", "/help"},
     "bi": {"/", "/help"},
     "sender": {"/", "/push", "/push/to/p1/posted", "/help"},

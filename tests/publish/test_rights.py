@@ -52,6 +52,8 @@ READS: dict[str, set[str]] = {
     "closings list": {"evaluator", "auditor", "unit"},
     "closings show 2": {"evaluator", "auditor"},
     "appeals list": {"evaluator", "auditor", "unit"},
+    "feedback list": {"evaluator", "auditor", "unit"},
+    "feedback remarks": {"evaluator", "auditor", "unit"},
     "attachments list appeal 1": {"evaluator", "auditor", "unit"},
     "exclusions list": {"evaluator", "auditor"},
     "manual-points list": {"evaluator", "auditor"},
@@ -109,6 +111,9 @@ ACTS: dict[str, set[str]] = {
     "replay 1": set(),
     "prune": set(),
     f"score {MONTH}": set(),
+    "feedback open 1": set(),  # it is published
+    "feedback remark 1 --statement x": set(),  # it is not open
+    "feedback answer 1 stays_as_it_is --reason x": set(),  # nobody remarked
     "attachments add exclusion 1 {out}/none.pdf": set(),  # there is no such file
     "attachments take 1": set(),  # nothing is attached
     "attachments remove 1 --reason x": set(),
@@ -256,7 +261,8 @@ def test_whatever_a_unit_may_select_has_a_policy_or_is_for_everybody(people):
         "mart.freshness", "mart.fct_backlog_day",  # numbers of feeds; a view, with the rights of who asks
         "assess.decided_by_one",  # numbers alone
         # views, with the rights of who asks
-        "assess.appeal_state", "assess.attachment_state", "publish.evidence_of_release", "publish.row_of_release",
+        "assess.appeal_state", "assess.attachment_state",
+        "assess.feedback_state", "assess.remark_state", "publish.evidence_of_release", "publish.row_of_release",
     }  # fmt: skip
     bare = world.rows(
         people["auditor"],

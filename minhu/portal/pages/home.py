@@ -9,6 +9,7 @@ from minhu.portal.pages.inbox import gather
 from minhu.portal.pages.push import push
 from minhu.publish.close import Release
 from minhu.publish.diff import list_releases
+from minhu.publish.feedback import feedback
 from minhu.publish.standing import Scored, standing
 from minhu.warehouse.board import Board, board
 
@@ -86,6 +87,13 @@ def _moved(ask: Ask, now: int, before: int) -> str:
 
 def _waiting(ask: Ask) -> list[tuple[str, str]]:
     """What this person can decide, in words, with the page where it is decided."""
+    if ask.person.group == "unit":
+        return [
+            (ask.said("{period} 的结果待核对").format(period=one.period), f"/feedback/{one.closing_id}/{code}")
+            for one in feedback(ask.reads)
+            if not one.is_over and not one.is_published
+            for code in ask.person.units
+        ]
     if ask.person.group != "evaluator":
         return []
     found = gather(ask)
@@ -96,8 +104,11 @@ def _waiting(ask: Ask) -> list[tuple[str, str]]:
         "held": ask.said("{count} 个批次被扣留"),
         "findings": ask.said("{count} 条警告未处置"),
     }
-    return [
+    waits = [
         (texts[what].format(count=count), f"/inbox#{what}" if what != "findings" else "/quality#findings")
         for what in texts
         if (count := len(getattr(found, what)))
     ]
+    if unanswered := sum(one.unanswered for one in feedback(ask.reads) if not one.is_published):
+        waits.append((ask.said("{count} 条核对意见待答复").format(count=unanswered), "/feedback#remarks"))
+    return waits

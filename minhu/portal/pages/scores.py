@@ -18,6 +18,7 @@ from minhu.portal.kept import published
 from minhu.portal.pages.home import newest
 from minhu.portal.shown import XLSX, saved_as
 from minhu.privacy import access_log
+from minhu.publish.feedback import looked
 from minhu.publish.standing import scores_before
 from minhu.warehouse.live import left
 
@@ -112,6 +113,7 @@ def scores(ask: Ask) -> Response:
         before=before,
         sees=sees,
         left=left(ask.reads, report.last, of_all) if of_all else None,
+        looked=looked(ask.reads, report.release.release_id) if report.release else None,
     )
 
 

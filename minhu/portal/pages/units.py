@@ -19,6 +19,8 @@ from minhu.scoring.explanation import Cost, Explanation, IndicatorPart
 MOST = 20
 """Rows of an indicator that the page opens with."""
 DEAREST = 8
+BESIDE: dict[str, object] = {"appeals": None, "may_appeal": False, "back": None, "closing": None}
+"""What stands beside a score that is neither published nor opened to its unit: nothing."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,13 @@ def own(ask: Ask) -> Response:
 
 def unit(ask: Ask) -> Response:
     found = _explained(ask)
+    appeals = assess.listing(ask.reads, "appeals", period=found.period, unit=found.unit_code)
+    back = f"/scores/{found.scheme_id}/{found.period}?{urlencode(_of_view(found))}"
+    return show(ask, found, appeals=appeals, back=back, may_appeal=ask.person.group in ("unit", "evaluator"))
+
+
+def show(ask: Ask, found: Explanation, status: int = 200, **more: object) -> Response:
+    """The page of a unit's score, published or not. ``more``: what stands beside it."""
     told = standing(ask.reads, found.unit_code, found.scheme_id, found.period, found.revision)
     steps, full = _steps(found)
     costs = [(step.part, cost) for step in steps for cost in step.part.costs]
@@ -48,6 +57,7 @@ def unit(ask: Ask) -> Response:
     here = ask.request.url
     return ask.page(
         "unit.html",
+        status,
         found=found,
         steps=steps,
         full=full,
@@ -58,13 +68,11 @@ def unit(ask: Ask) -> Response:
         quartiles=told.quartiles,
         scored=told.scored,
         middle=middle,
-        appeals=assess.listing(ask.reads, "appeals", period=found.period, unit=found.unit_code),
         only=ask.wanted("indicator"),
         most=MOST,
         rows_of=lambda code: f"{here.path}?{here.include_query_params(indicator=code).query}#{code}",
         case_path=case_path,
-        may_appeal=ask.person.group in ("unit", "evaluator"),
-        back=f"/scores/{found.scheme_id}/{found.period}?{urlencode(_of_view(found))}",
+        **(BESIDE | more),
     )
 
 
