@@ -117,6 +117,9 @@ using (unit_code = any((select assess.own_unit_codes())::text[]));
 create policy own_rows on assess.remark_answer for select to minhu_unit
 using (remark_id in (select own.remark_id from assess.remark as own));
 
+select audit.let_the_house_in(given)
+from unnest(array['assess.feedback', 'assess.remark', 'assess.remark_answer']::regclass[]) as given;
+
 -- What a unit sees of it: its own rows, and nobody else's score.
 create policy opened on publish.closing for select to minhu_unit
 using (closing_id in (select told.closing_id from assess.feedback as told));
