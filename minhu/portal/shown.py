@@ -185,20 +185,20 @@ PAGES: tuple[tuple[str, str, frozenset[str]], ...] = (
 """What stands in the head of each page, and for whom: a help to find things. What may be seen the database decides."""
 
 
-_BESIDE = {"/units": "/scores", "/compare": "/scores", "/attachments": "/cases", "/api": "/help", "/account": "/help"}
+_BESIDE = {
+    "/units": "/scores",
+    "/compare": "/scores",
+    "/schemes": "/scores",
+    "/attachments": "/cases",
+    "/api": "/help",
+    "/account": "/help",
+}
 
 
 def has_room(person: Person, path: str) -> bool:
     """Whether the page belongs to a room of the person's group; what has no name in the head goes with what has."""
     room = f"/{path.split('/')[1]}"
-    room = {
-        "/units": "/scores",
-        "/compare": "/scores",
-        "/api": "/help",
-        "/account": "/help",
-        "/attachments": "/cases",
-    }.get(room, room)
-    return any(path == room and person.group in groups for path, _, groups in PAGES)
+    return any(path == _BESIDE.get(room, room) and person.group in groups for path, _, groups in PAGES)
 
 
 def rooms_of(person: Person) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ import pytest
 from lxml import html
 
 from minhu import database
+from minhu.config import sync
 from minhu.database import logins
 from minhu.export.report import Group, Unit
 from minhu.portal.api.app import PREFIX
@@ -20,6 +21,9 @@ from minhu.portal.app import HEADERS
 from minhu.portal.pages.scores import View, _arranged, has_initials
 from minhu.portal.shown import points
 from minhu.publish.stored_release import explain_release
+from minhu.schemes.scheme import load_scheme
+from minhu.schemes.words import scoring_rule
+from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
 from minhu.warehouse.reconcile import reconcile
 from tests.portal.conftest import MONTH, ORIGIN, Browser, House
@@ -157,12 +161,16 @@ def test_every_answer_has_its_headers_and_asks_nothing_of_others(evaluator, path
         assert answer.headers["cache-control"] == "no-store"
 
 
+LAWS = {"/schemes", "/schemes/linan"}
 ROOMS = {
     "evaluator": {"/", "/scores", SCORES, UNIT, OTHER, "/cases", CASE, "/inbox", "/feedback", "/inbox/enter/exclude"}
+    | LAWS
     | {"/inbox/enter/file_appeal", "/inbox/enter/waive", "/feeds", "/feeds/h1", "/quality", "/help"},
     "auditor": {"/", "/scores", SCORES, UNIT, OTHER, "/cases", CASE, "/feeds", "/feeds/h1", "/feeds/builds", "/quality"}
-    | {"/audit", "/audit/reconcile", "/audit/access", TRACE, SAMPLE, PROOF, "/people", "/feedback", "/help"},
-    "unit": {"/", "/feedback", "/scores", SCORES, UNIT, "/cases", CASE, "/inbox", "/inbox/enter/file_appeal", "/help"},
+    | {"/audit", "/audit/reconcile", "/audit/access", TRACE, SAMPLE, PROOF, "/people", "/feedback", "/help"}
+    | LAWS,
+    "unit": {"/", "/feedback", "/scores", SCORES, UNIT, "/cases", CASE, "/inbox", "/inbox/enter/file_appeal", "/help"}
+    | LAWS,
     "engineer": {"/", "/feeds", "/feeds/h1", "/feeds/builds", "/quality", "/people", "/help"},
     "bi": {"/", "/help"},
     "sender": {"/", "/push", "/push/to/p1/posted", "/help"},
@@ -207,7 +215,9 @@ def test_a_city_with_nothing_in_it_has_all_its_pages(bare):
     for group in ROOMS:
         browser = Browser(bare.desk)
         assert browser.sign_in(*bare.credentials(group)).status_code == 303
-        for path in sorted(ROOMS[group] - {SCORES, UNIT, OTHER, CASE, TRACE, SAMPLE, PROOF, "/feeds/h1"}):
+        for path in sorted(
+            ROOMS[group] - {SCORES, UNIT, OTHER, CASE, TRACE, SAMPLE, PROOF, "/feeds/h1", "/schemes/linan"}
+        ):
             answer = browser.get(path)
             assert answer.status_code == 200, (group, path)
             assert "None" not in answer.text, (group, path)
@@ -494,3 +504,32 @@ def test_a_password_and_a_token_are_on_no_page_of_people(browser, house):
     browser.sign_in(*house.credentials("engineer"))
     told = browser.get("/people").text
     assert house.credentials("auditor")[1] not in told and browser.cookie not in told
+
+
+def test_a_scheme_is_told_in_words_and_its_versions_are_compared(house, browser):
+    browser.sign_in(*house.credentials("unit"))
+    page = read(browser.get("/schemes/linan"))
+    told = words(page.get_element_by_id("main"))
+    file = PROJECT_ROOT / "config" / "schemes" / "linan.yml"
+    scheme = load_scheme(house.city.config / "schemes" / "linan.yml")
+    for one in scheme.indicators:
+        for group in scheme.peer_groups:
+            if one.scores(group.code):
+                assert scoring_rule(one, group.code, scheme.valid_from) in told or scheme.changes, one.code
+    assert scheme.legal_basis[0].title in told and scheme.scheme_version in told
+    assert not page.xpath("//select[@id='from']"), "there is no other version yet"
+    text = file.read_text(encoding="utf-8")
+    changed = text.replace("title: ", "title: 新版", 1)
+    (house.city.config / "schemes" / "linan.yml").write_text(changed, encoding="utf-8")
+    sync(house.city)
+    try:
+        page = read(browser.get("/schemes/linan"))
+        assert page.xpath("//select[@id='from']/option/@value") == [scheme.scheme_version]
+        told = words(read(browser.get(f"/schemes/linan?from={scheme.scheme_version}")).get_element_by_id("changes"))
+        assert "新版" in told and "改为" in told
+        assert "已更替" in words(read(browser.get(f"/schemes/linan?version={scheme.scheme_version}")))
+    finally:
+        (house.city.config / "schemes" / "linan.yml").write_text(text, encoding="utf-8")
+        sync(house.city)
+    assert browser.get("/schemes/nothing").status_code == 400
+    assert browser.get("/schemes/linan?version=x").status_code == 400
