@@ -195,7 +195,7 @@ declare
     what text := encode(sha256(convert_to(post_delivery.parameters::text, 'UTF8')), 'hex');
     time_of text;
 begin
-    perform pg_advisory_xact_lock(hashtextextended('minhu:posted:' || what, 0));
+    perform audit.hold('minhu:posted');
     if (post_delivery.parameters ->> 'is_trial')::boolean then
         time_of := gen_random_uuid()::text;
     else
@@ -214,6 +214,7 @@ $$;
 comment on function portal.post_delivery is
 'Asks that the landed bytes of a delivery be loaded, or tried; its receipt.';
 
+-- A delivery was received when its receipt was given: who signs out after that has not taken it back.
 create or replace function portal.stands(of_job portal.job) returns text
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select case
@@ -223,7 +224,7 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
         when not portal.may_ask(of_job.act, of_job.asked_by) then 'who asked may not do this any more'
         when of_job.act = 'deliver' and not of_job.parameters ->> 'feed' = any(assess.feeds_of(of_job.asked_by))
             then 'who asked may not do this any more'
-        when exists (
+        when of_job.act <> 'deliver' and exists (
             select from portal.session as open where open.session_id = of_job.session_id and open.ended_at is not null
         ) then 'the session that asked was ended'
         when exists (

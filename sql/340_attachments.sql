@@ -75,6 +75,31 @@ using (unit_code = any((select assess.own_unit_codes())::text[]));
 create policy own_rows on assess.attachment_removal for select to minhu_unit
 using (attachment_id in (select own.attachment_id from assess.attachment as own));
 
+-- A grant that a second person rejected leaves the appeal open; what was revoked before it was judged waits no more.
+create function assess.is_decided(subject_kind text, subject_id bigint) returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select case is_decided.subject_kind
+        when 'appeal' then exists (
+            select from assess.standing_appeal_decision as one where one.appeal_id = is_decided.subject_id
+        )
+        else exists (
+            select from assess.approval as one
+            where one.subject_kind = is_decided.subject_kind and one.subject_id = is_decided.subject_id::text
+        ) or case is_decided.subject_kind
+            when 'exclusion' then exists (
+                select from assess.exclusion as one where one.revokes_exclusion_id = is_decided.subject_id
+            )
+            when 'violation' then exists (
+                select from assess.violation as one where one.revokes_violation_id = is_decided.subject_id
+            )
+            else exists (
+                select from assess.manual_point as one where one.revokes_manual_point_id = is_decided.subject_id
+            )
+        end
+    end
+$$;
+comment on function assess.is_decided is 'Whether a verdict stands over an appeal or a decision.';
+
 -- Whose decision it would move, while it waits: nothing is attached to what is decided.
 create function assess.attach(
     subject_kind text, subject_id bigint, name text, media_type text, content bytea
@@ -84,14 +109,13 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
     of_unit text;
     is_there boolean;
-    is_decided boolean;
     digest text := encode(sha256(attach.content), 'hex');
     written bigint;
 begin
+    perform audit.hold('minhu:assess');
     if attach.subject_kind = 'appeal' then
-        select appeal.unit_code, decision.decision_id is not null into of_unit, is_decided
+        select appeal.unit_code into of_unit
         from assess.appeal
-        left join assess.appeal_decision as decision on decision.appeal_id = appeal.appeal_id
         where
             appeal.appeal_id = attach.subject_id
             and (
@@ -108,17 +132,11 @@ begin
             when 'violation' then exists (select from assess.violation where violation_id = attach.subject_id)
             else false
         end;
-        is_decided := exists (
-            select from assess.approval
-            where
-                approval.subject_kind = attach.subject_kind
-                and approval.subject_id = attach.subject_id::text
-        );
     end if;
     if not is_there then
         raise exception 'there is no % % that you may attach to', attach.subject_kind, attach.subject_id;
     end if;
-    if is_decided then
+    if assess.is_decided(attach.subject_kind, attach.subject_id) then
         raise exception 'the % % is decided: nothing is attached to it any more', attach.subject_kind,
             attach.subject_id;
     end if;
@@ -136,7 +154,6 @@ begin
     ) then
         raise exception 'an attachment is a PDF, JPG, PNG or OFD by its bytes';
     end if;
-    perform pg_advisory_xact_lock(hashtextextended('minhu:attach', attach.subject_id));
     select told.attachment_id into written
     from assess.attachment as told
     where
@@ -170,11 +187,28 @@ comment on function assess.attach is 'Attaches a document to an appeal or a deci
 create function assess.detach(attachment_id bigint, reason text) returns bigint
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
+declare
+    wanted assess.attachment;
+    is_auditor boolean := pg_has_role(assess.asking_login()::name, 'minhu_auditor', 'member');
 begin
-    perform from assess.attachment as told
-    where told.attachment_id = detach.attachment_id and (told.added_by = assess.acting() or assess.is_assessor());
+    perform audit.hold('minhu:assess');
+    select told.* into wanted
+    from assess.attachment as told
+    where
+        told.attachment_id = detach.attachment_id
+        and (
+            is_auditor
+            or (
+                told.added_by = assess.acting()
+                and (assess.is_assessor() or told.unit_code in (select own from assess.own_units() as own))
+            )
+        );
     if not found then
         raise exception 'there is no attachment % that you may remove', detach.attachment_id;
+    end if;
+    if not is_auditor and assess.is_decided(wanted.subject_kind, wanted.subject_id) then
+        raise exception 'the % % is decided: what it rests on is removed by an auditor alone', wanted.subject_kind,
+            wanted.subject_id;
     end if;
     delete from restricted.attachment_content as kept where kept.attachment_id = detach.attachment_id;
     if not found then
@@ -185,7 +219,8 @@ begin
     return detach.attachment_id;
 end
 $$;
-comment on function assess.detach is 'Deletes the content of an attachment that is none; that it was there stays.';
+comment on function assess.detach is
+'Deletes the content of what one attached, until it is decided; then an auditor''s act. That it was there stays.';
 
 alter table audit.access_log drop constraint access_log_subject_check;
 alter table audit.access_log add constraint access_log_subject_check check (subject in (
@@ -277,8 +312,10 @@ select audit.let_the_house_in(given)
 from unnest(array['assess.attachment', 'assess.attachment_removal']::regclass[]) as given;
 
 revoke execute on function
-assess.attach, assess.detach, assess.ask_for_attachment, assess.read_attachment
+assess.is_decided, assess.attach, assess.detach, assess.ask_for_attachment, assess.read_attachment
 from public;
-grant execute on function assess.attach, assess.detach to minhu_evaluator, minhu_unit;
+grant execute on function assess.is_decided to minhu_work;
+grant execute on function assess.attach to minhu_evaluator, minhu_unit;
+grant execute on function assess.detach to minhu_evaluator, minhu_unit, minhu_auditor;
 grant execute on function assess.ask_for_attachment, assess.read_attachment
 to minhu_evaluator, minhu_auditor, minhu_unit;

@@ -71,6 +71,16 @@ left join assess.remark_answer as answer on remark.remark_id = answer.remark_id;
 comment on view assess.remark_state is
 'state: unanswered, accepted_remark (will be mended), stays_as_it_is.';
 
+create function publish.is_closed_again(of_closing bigint) returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select exists (
+        select from publish.closing as this
+        inner join publish.closing as later on this.scheme_id = later.scheme_id and this.period = later.period
+        where this.closing_id = of_closing and later.closing_id > this.closing_id
+    )
+$$;
+comment on function publish.is_closed_again is 'Whether another closing of the same period came after this one.';
+
 -- Of each opened closing: until when, whether it still stands, and the remarks that whoever asks may see.
 create view assess.feedback_state with (security_invoker = true) as
 with told as (
@@ -95,6 +105,7 @@ select
     feedback.ends_at,
     feedback.ends_at <= clock_timestamp() as is_over,
     release.release_id is not null as is_published,
+    publish.is_closed_again(feedback.closing_id) as is_replaced,
     coalesce(told.remarks, 0) as remarks,
     coalesce(told.unanswered, 0) as unanswered
 from assess.feedback
@@ -123,11 +134,24 @@ from unnest(array['assess.feedback', 'assess.remark', 'assess.remark_answer']::r
 -- What a unit sees of it: its own rows, and nobody else's score.
 create policy opened on publish.closing for select to minhu_unit
 using (closing_id in (select told.closing_id from assess.feedback as told));
-create policy opened on publish.frozen_row for select to minhu_unit
-using (
-    closing_id in (select told.closing_id from assess.feedback as told)
-    and data ->> 'unit_code' = any((select assess.own_unit_codes())::text[])
-);
+create function publish.opened_rows(of_closing bigint)
+returns table (kind text, data jsonb)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select frozen.kind, frozen.data - array['rank_in_group', 'listed_on']
+    from publish.frozen_row as frozen
+    where
+        frozen.closing_id = of_closing
+        and (
+            assess.is_assessor()
+            or pg_has_role(assess.asking_login()::name, 'minhu_auditor', 'member')
+            or (
+                frozen.data ->> 'unit_code' = any((select assess.own_unit_codes())::text[])
+                and exists (select from assess.feedback as told where told.closing_id = of_closing)
+            )
+        )
+$$;
+comment on function publish.opened_rows is
+'The frozen rows of a closing that whoever asks may look at, without a place: that tells of others.';
 create function assess.opened_rests_on_point(of_point bigint) returns boolean
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select exists (
@@ -150,7 +174,7 @@ declare
     until timestamptz := assess.term_of_appeals('feedback_workdays', clock_timestamp());
     written bigint;
 begin
-    perform pg_advisory_xact_lock(hashtextextended('minhu:publish', 0));
+    perform audit.hold('minhu:publish');
     select known.* into closed from publish.closing as known where known.closing_id = open_feedback.closing_id;
     if not found then
         raise exception 'there is no closing %', coalesce(open_feedback.closing_id::text, '(none)');
@@ -204,7 +228,7 @@ declare
     of_unit text := coalesce(remark.unit_code, case when cardinality(own) = 1 then own[1] end);
     written bigint;
 begin
-    perform pg_advisory_xact_lock(hashtextextended('minhu:publish', 0));
+    perform audit.hold('minhu:publish');
     if of_unit is null or not of_unit = any(own) then
         raise exception 'the login % does not speak for the unit %', assess.acting(),
             coalesce(quote_literal(remark.unit_code), '(none)');
@@ -217,13 +241,12 @@ begin
         raise exception 'closing % was open to units until %', opened.closing_id,
             to_char(opened.ends_at at time zone mart.city_zone(), 'YYYY-MM-DD HH24:MI');
     end if;
-    if exists (
-        select from publish.closing as this
-        inner join publish.closing as later on this.scheme_id = later.scheme_id and this.period = later.period
-        where this.closing_id = opened.closing_id and later.closing_id > this.closing_id
-    ) then
+    if publish.is_closed_again(opened.closing_id) then
         raise exception 'closing % was closed again since: its numbers are not those that will be published',
             opened.closing_id;
+    end if;
+    if length(btrim(remark.statement)) > 2000 then
+        raise exception 'a remark has up to 2000 letters';
     end if;
     if not exists (
         select from publish.frozen_row as frozen
@@ -265,7 +288,7 @@ create function assess.answer_remark(remark_id bigint, outcome text, reason text
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
-    perform pg_advisory_xact_lock(hashtextextended('minhu:publish', 0));
+    perform audit.hold('minhu:publish');
     if not exists (select from assess.remark as known where known.remark_id = answer_remark.remark_id) then
         raise exception 'there is no remark %', coalesce(answer_remark.remark_id::text, '(none)');
     end if;
@@ -286,12 +309,26 @@ comment on function assess.answer_remark is 'Answers a remark: it will be mended
 create function publish.refuse_while_units_look() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
-    until timestamptz;
+    looked record;
 begin
-    select told.ends_at into until from assess.feedback as told where told.closing_id = new.closing_id;
-    if until > clock_timestamp() then
-        raise exception 'closing % is open to units until %: it is published after that', new.closing_id,
-            to_char(until at time zone mart.city_zone(), 'YYYY-MM-DD HH24:MI');
+    if new.revision > 1 then
+        return new;
+    end if;
+    select told.closing_id, told.ends_at into looked
+    from assess.feedback as told
+    inner join publish.closing on told.closing_id = closing.closing_id
+    where closing.scheme_id = new.scheme_id and closing.period = new.period
+    order by told.ends_at desc
+    limit 1;
+    if looked.ends_at > clock_timestamp() then
+        raise exception 'closing % is open to units until %: it is published after that', looked.closing_id,
+            to_char(looked.ends_at at time zone mart.city_zone(), 'YYYY-MM-DD HH24:MI');
+    end if;
+    if looked.closing_id is not null
+        and not exists (select from assess.feedback as told where told.closing_id = new.closing_id)
+    then
+        raise exception 'units looked at closing %, not at closing %: open that to them, too', looked.closing_id,
+            new.closing_id;
     end if;
     return new;
 end
@@ -303,24 +340,32 @@ create function publish.feedback_of(of_release bigint)
 returns table (opened_at timestamptz, ends_at timestamptz, remarks bigint, unanswered bigint)
 language sql stable security definer set search_path = pg_catalog, pg_temp as $$
     select
-        told.opened_at,
-        told.ends_at,
+        min(told.opened_at),
+        max(told.ends_at),
         count(remark.remark_id),
         count(remark.remark_id) filter (where answer.remark_id is null or answer.answered_at > release.published_at)
     from publish.release
-    inner join assess.feedback as told on release.closing_id = told.closing_id
+    inner join publish.closing
+        on
+            release.scheme_id = closing.scheme_id
+            and release.period = closing.period
+            and release.revision = closing.revision
+            and closing.closing_id <= release.closing_id
+    inner join assess.feedback as told on closing.closing_id = told.closing_id
     left join assess.remark on told.closing_id = remark.closing_id
     left join assess.remark_answer as answer on remark.remark_id = answer.remark_id
     where release.release_id = of_release
-    group by told.opened_at, told.ends_at
+    group by release.release_id
 $$;
 comment on function publish.feedback_of is
 'Whether units looked before a release, how many remarks they made, how many were unanswered when it was published.';
 
 revoke execute on function
-assess.open_feedback, assess.remark, assess.answer_remark, assess.opened_rests_on_point, publish.feedback_of,
-publish.refuse_while_units_look
+publish.opened_rows, publish.is_closed_again, publish.feedback_of, publish.refuse_while_units_look,
+assess.open_feedback, assess.remark, assess.answer_remark, assess.opened_rests_on_point
 from public;
 grant execute on function assess.open_feedback, assess.answer_remark to minhu_evaluator;
+grant execute on function publish.opened_rows, publish.is_closed_again
+to minhu_evaluator, minhu_auditor, minhu_unit;
 grant execute on function assess.remark, assess.opened_rests_on_point to minhu_unit;
 grant execute on function publish.feedback_of to minhu_evaluator, minhu_auditor, minhu_unit, minhu_bi, minhu_work;

@@ -97,7 +97,7 @@ def attach_by(connection: psycopg.Connection, subject_kind: str, subject_id: int
     given = {
         "subject_kind": subject_kind,
         "subject_id": subject_id,
-        "name": file_names.told(name.replace("\\", "/").rpartition("/")[2])[-_LONGEST:] or "attachment",
+        "name": file_names.told(name.replace("\\", "/").rpartition("/")[2])[-_LONGEST:].strip() or "attachment",
         "media_type": media_type(content),
         "content": content,
     }
@@ -105,8 +105,12 @@ def attach_by(connection: psycopg.Connection, subject_kind: str, subject_id: int
 
 
 def detach(settings: Settings, number: int, reason: str) -> int:
-    """Deletes the content of one that should not be there; that it was there stays. Raises Refused."""
+    """Deletes the content of one that should not be there; that it was there stays.
+
+    Until it is decided who attached it does so, then an auditor alone. Raises Refused.
+    """
     with database.connect(settings) as connection:
+        may_write(connection)
         return database.act(connection, "assess.detach", {"attachment_id": number, "reason": mask_line(reason)})
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from minhu.errors import Refused
 from minhu.feeds.feed import Delivery, Feed, read_feed
 from minhu.feeds.sources import Push
+from minhu.privacy import file_names
 from minhu.settings import Settings
 
 _LONGEST_NAME = 100
@@ -43,6 +44,5 @@ def most_of(source: Push) -> int:
 
 
 def told_name(name: str) -> str:
-    """The name that the sender gave, without folders and what does not print."""
-    last = name.replace("\\", "/").rpartition("/")[2]
-    return "".join(letter for letter in last if letter.isprintable())[:_LONGEST_NAME] or "delivery"
+    """The name that the sender gave, without folders, and what may be a citizen's in it hidden."""
+    return file_names.told(name.replace("\\", "/").rpartition("/")[2])[:_LONGEST_NAME] or "delivery"

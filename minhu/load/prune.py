@@ -155,13 +155,7 @@ with past as (
     from assess.attachment as told
     where
         told.added_at < clock_timestamp() - %(days)s * interval '1 day'
-        and case told.subject_kind
-            when 'appeal' then exists (select from assess.appeal_decision as one where one.appeal_id = told.subject_id)
-            else exists (
-                select from assess.approval as one
-                where one.subject_kind = told.subject_kind and one.subject_id = told.subject_id::text
-            )
-        end
+        and assess.is_decided(told.subject_kind, told.subject_id)
 ),
 gone as (
     delete from restricted.attachment_content as kept using past

@@ -50,6 +50,13 @@ class Ask:
         """A part of the path."""
         return self.request.path_params[name]
 
+    def place_number(self, name: str) -> int:
+        """A number in the path. Raises Refused where it is larger than any of ours."""
+        number = int(self.request.path_params[name])
+        if number >= 2**53:
+            raise Refused(f"{name} is a whole number, from 1 on")
+        return number
+
     def wanted(self, name: str) -> str | None:
         """A word of the query; None where there is none."""
         return (self.request.query_params.get(name) or "").strip() or None

@@ -6,6 +6,7 @@ every file comes through. Whose feed it is the database says, before a byte is r
 
 import base64
 import binascii
+import hashlib
 from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,7 +17,7 @@ from psycopg.types.json import Jsonb
 from starlette.concurrency import run_in_threadpool
 
 from minhu import database
-from minhu.errors import BadDeclaration, Refused
+from minhu.errors import BadDeclaration, Refused, foreign
 from minhu.feeds.begun import assert_begun
 from minhu.feeds.feed import Feed, read_feed
 from minhu.feeds.posted import Posted, most_of, posted, told_name
@@ -126,11 +127,16 @@ def own_feeds(reads: Settings) -> list[str]:
         return database.one(connection, "select portal.own_feeds()")[0] or []
 
 
-def one_to_post(reads: Settings, feed_code: str, delivery: str) -> Posted:
-    """A delivery that whoever asks may post. Raises Refused where he may not, whatever feeds there are."""
+def one_to_post(reads: Settings, feed_code: str, delivery: str, business_date: date | None = None) -> Posted:
+    """A delivery that whoever asks may post. Raises Refused where he may not, whatever feeds there are, and for a date
+    to come.
+    """
     if feed_code not in own_feeds(reads):
         raise Refused(f"nothing of the feed {feed_code!r} is yours to send")
-    return posted(reads, feed_code, delivery)
+    of = posted(reads, feed_code, delivery)
+    if business_date:
+        assert_begun(of.feed, business_date)
+    return of
 
 
 async def take(of: Posted, settings: Settings, body: AsyncIterable[bytes], digest: str | None = None) -> Landed:
@@ -139,13 +145,17 @@ async def take(of: Posted, settings: Settings, body: AsyncIterable[bytes], diges
     Raises TooLarge where it is larger than declared, Refused where it is not what its sender says, Retryable where it
     cannot be kept.
     """
-    expected = _sha256_of(digest)
-    with private_folder(settings, "posting") as folder:
+    expected, told = _sha256_of(digest), hashlib.sha256()
+    with (
+        foreign.told("landing", name=of.delivery.name, where=settings.transit),
+        private_folder(settings, "posting") as folder,
+    ):
         path, size, waiting = folder / "body", 0, bytearray()
         with path.open("wb") as file:
             async for chunk in body:
                 size += len(chunk)
                 of.check(size)
+                told.update(chunk)
                 waiting += chunk
                 if len(waiting) >= AT_A_TIME:
                     await run_in_threadpool(file.write, bytes(waiting))
@@ -153,10 +163,9 @@ async def take(of: Posted, settings: Settings, body: AsyncIterable[bytes], diges
             await run_in_threadpool(file.write, bytes(waiting))
         if not size:
             raise Refused("nothing was sent: the body is empty")
-        landed = await run_in_threadpool(land, settings, path)
-    if expected and landed.sha256 != expected:
-        raise Refused("what came is not what was sent, by its sha-256: send it again")
-    return landed
+        if expected and told.hexdigest() != expected:
+            raise Refused("what came is not what was sent, by its sha-256: send it again")
+        return await run_in_threadpool(land, settings, path)
 
 
 def post(

@@ -20,7 +20,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from minhu import database
-from minhu.errors import MinhuError, Refused
+from minhu.errors import MinhuError, Refused, Retryable
 from minhu.portal import jobs
 from minhu.portal.desk import Desk
 from minhu.settings import Job, Settings
@@ -106,6 +106,10 @@ def _do(desk: Desk, job: Job, row: dict) -> None:
         )
         result = DOES[held.act](held, note)
         _end(desk.settings, job, "done", None, result)  # where the act has not ended it already
+    except Retryable as error:
+        if row["act"] != "deliver":
+            _end(desk.settings, job, "refused", str(error), None)
+        log.warning("job %s: %s", job.number, error)  # a delivery is claimed again in a minute, up to five times
     except MinhuError as error:
         batch_id = getattr(error, "batch_id", None)
         _end(desk.settings, job, "refused", str(error), {"batch_id": batch_id} if batch_id else None)

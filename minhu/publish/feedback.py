@@ -36,8 +36,15 @@ class Feedback:
     ends_at: datetime
     is_over: bool
     is_published: bool
+    is_replaced: bool
+    """It was closed again: these numbers will not be published."""
     remarks: int
     unanswered: int
+
+    @property
+    def is_open(self) -> bool:
+        """Whether units may still remark on it."""
+        return not (self.is_over or self.is_published or self.is_replaced)
 
     def summary(self) -> dict:
         return plain(self)
@@ -82,7 +89,7 @@ def explain_closing(settings: Settings, closing_id: int, unit: str) -> Explanati
         if not connection.execute(stored.sql(_HAS_UNIT), stored.key | {"unit": code}).fetchone():
             raise Refused(f"closing {closing_id} holds no score of the unit {code}")
         (found,) = explain_units(connection, stored, [code])
-        return replace(found, shows_ranks=False, rank_in_group=None, ranked_in_group=0)
+        return replace(found, shows_ranks=False, ranked_in_group=0)
 
 
 def _stored(connection: psycopg.Connection[DictRow], closing_id: int) -> Stored:
@@ -93,9 +100,9 @@ def _stored(connection: psycopg.Connection[DictRow], closing_id: int) -> Stored:
     data, period, starts_at, ends_at, as_of, build_id, config_version = row
     run = Run(Scheme.from_entry(data), Period.parse(period), starts_at, ends_at, as_of, build_id, config_version)
     rows = (
-        "(select told.* from publish.frozen_row as frozen"
+        "(select told.* from publish.opened_rows(%(closing_id)s) as frozen"
         " cross join lateral jsonb_populate_record(null::publish.{kind}, frozen.data) as told"
-        " where frozen.closing_id = %(closing_id)s and frozen.kind = '{kind}')"
+        " where frozen.kind = '{kind}')"
     )
     return Stored(
         run,

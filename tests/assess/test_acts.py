@@ -32,7 +32,7 @@ TABLES = (
 )
 ACTS = {  # who may call what; the owner may call everything
     "bi": set(),
-    "auditor": {"state_of_grant", "feeds_of", "ask_for_attachment", "read_attachment"},
+    "auditor": {"state_of_grant", "feeds_of", "ask_for_attachment", "read_attachment", "detach"},
     "unit": {
         "file_appeal", "withdraw_appeal", "own_units", "own_unit_codes", "codes_of", "state_of_grant",
         "attach", "detach", "ask_for_attachment", "read_attachment", "remark", "opened_rests_on_point",

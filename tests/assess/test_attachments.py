@@ -82,6 +82,7 @@ def people(city):
         "other": world.login(city, "att_u2", "unit", unit="U2"),
         "evaluator": world.login(city, "att_shen", "evaluator"),
         "second": world.login(city, "att_zhou", "evaluator"),
+        "third": world.login(city, "att_lu", "evaluator"),
         "auditor": world.login(city, "att_wu", "auditor"),
     }
 
@@ -173,6 +174,28 @@ def test_what_should_not_be_there_goes_and_that_it_was_there_stays(people, appea
     assert one.removed_by == "att_u1" and "13800001111" not in one.removed_why
     with pytest.raises(Refused, match="gone already"):
         assess.take(people["evaluator"], number)
+
+
+def test_what_a_verdict_rests_on_is_removed_by_an_auditor_alone(people, appeal):
+    number = attach(people["unit"], "appeal", appeal)
+    with pytest.raises(Refused, match="that you may remove"):
+        assess.detach(people["evaluator"], number, "不需要")
+    given = {"appeal_id": appeal, "reason_code": "mis_dispatched", "reason": "证据不足"}
+    assess.record(people["second"], "decide_appeal", decision="denied", **given)
+    for who in ("unit", "evaluator"):
+        with pytest.raises(Refused, match="remove"):
+            assess.detach(people[who], number, "误附")
+    assert assess.detach(people["auditor"], number, "内有他人信息") == number
+
+
+def test_an_appeal_whose_grant_was_rejected_is_open_for_more(people, appeal):
+    given = {"appeal_id": appeal, "reason_code": "mis_dispatched", "reason": "属实", "decision": "granted"}
+    assess.record(people["second"], "decide_appeal", **given)
+    with pytest.raises(Refused, match="is decided"):
+        attach(people["unit"], "appeal", appeal)
+    verdict = {"subject_kind": "appeal", "subject_id": str(appeal), "verdict": "rejected", "reason": "不属实"}
+    assess.record(people["third"], "approve", **verdict)
+    assert attach(people["unit"], "appeal", appeal)
 
 
 def test_a_name_says_nothing_of_a_citizen(people, appeal):

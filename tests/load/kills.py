@@ -61,7 +61,6 @@ STEPS = (
     Step("in fetch", "half_copied", "fsspec.implementations.local:LocalFileSystem.get_file", ("object",)),
     Step("in fetch", "half_received", "httpx:Response.iter_bytes", ("rest", "open311"), (1, 2, 3)),
     Step("in fetch", "before", "minhu.feeds.sources.sql:_hash", ("sql",), (1, 70, 200)),
-    Step("in fetch", "half_written", "pathlib:Path.write_bytes", ("push",)),
     Step("after fetch", "before", "minhu.load:load_fetched", _PULLED),
     Step("after fetch", "before", "minhu.load.push:load_fetched", ("push",)),
     Step("before landing", "before", "minhu.load:land"),
@@ -348,15 +347,6 @@ def _half_copied(arrive: Callable, real: Callable) -> Callable:
     return step
 
 
-def _half_written(arrive: Callable, real: Callable) -> Callable:
-    def step(path, data):
-        real(path, data[: len(data) // 2])
-        arrive()
-        return real(path, data)
-
-    return step
-
-
 def _half_landed(arrive: Callable, real: Callable) -> Callable:
     def step(given, copy, *size):
         copy.write(given.read(1 << 12))
@@ -389,7 +379,6 @@ _HOOKS = {
     "at_end": _at_end,
     "half_received": _half_received,
     "half_copied": _half_copied,
-    "half_written": _half_written,
     "half_landed": _half_landed,
     "committing": _committing,
     "before_move": _before_move,

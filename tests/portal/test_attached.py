@@ -90,6 +90,16 @@ def test_to_nothing_else_is_anything_attached(enter, path):
     assert answer.status_code == 400
 
 
+def test_nobody_without_a_key_has_a_body_read(house):
+    async def endless():
+        raise AssertionError("it was read")
+        yield b""
+
+    stranger = Program(house, "unit.guessed")
+    answer = stranger.ask("/attachments/appeal/1?name=a", "POST", content=endless())
+    assert answer.status_code == 401
+
+
 def test_another_site_has_nothing_attached(enter):
     files = {"attachment": ("a.pdf", PDF)}
     answer = enter("unit").send("/inbox/attach/appeal/1", files=files, headers={"origin": "https://evil.example"})

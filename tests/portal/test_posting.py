@@ -10,7 +10,8 @@ import pytest
 
 from minhu import database
 from minhu.database import logins
-from minhu.errors import MinhuError
+from minhu.errors import MinhuError, Retryable
+from minhu.landing.land import land
 from minhu.portal import jobs, posting, runner
 from tests import given
 from tests.portal.conftest import ORIGIN, Browser, House
@@ -223,8 +224,6 @@ def test_who_may_no_longer_send_is_not_loaded(house, tmp_path, key):
     acts, reads = house.desk.asks(session, reads=False), house.desk.asks(session)
     of = posting.one_to_post(reads, "p1", "posted")
     path = given.case_file(tmp_path / "body.csv", [{"工单编号": "61"}])
-    from minhu.landing.land import land
-
     number = posting.post(acts, of, land(house.city, path), date(2026, 11, 9), "a.csv")
     with database.connect(house.city, autocommit=True) as owner:
         logins.sends_for(owner, name, "p1", is_active=False)
@@ -233,6 +232,52 @@ def test_who_may_no_longer_send_is_not_loaded(house, tmp_path, key):
     assert (found.state, found.batch_id) == ("refused", None) and "may not" in str(found.why)
     with pytest.raises(MinhuError):
         posting.one_to_post(reads, "p1", "posted")
+
+
+def test_who_signs_out_has_not_taken_back_what_he_posted(house, tmp_path):
+    session = house.desk.sign_in(*house.credentials("sender"))
+    acts, reads = house.desk.asks(session, reads=False), house.desk.asks(session)
+    of = posting.one_to_post(reads, "p1", "posted")
+    path = given.case_file(tmp_path / "body.csv", [{"工单编号": "81"}])
+    number = posting.post(acts, of, land(house.desk.settings, path), date(2026, 11, 9), "b.csv")
+    house.desk.sign_out(session)
+    run(house)
+    again = house.desk.sign_in(*house.credentials("sender"))
+    assert posting.receipt(house.desk.asks(again), number).outcome == "loaded"
+
+
+def test_what_cannot_be_loaded_now_is_claimed_again(house, sender, tmp_path, monkeypatch):
+    content = body({"工单编号": "91"}, folder=tmp_path)
+    number = post(sender, content, to=f"{TO}&name=again.csv").json()["receipt"]
+    with monkeypatch.context() as away:
+        away.setattr("minhu.load.push.receive_landed", raising(Retryable("the disk is full")))
+        assert runner.run_one(house.desk, is_delivery=True)
+    assert sender.ask(f"/receipts/{number}").json()["state"] == "running", "it is nobody's refusal"
+    assert not runner.run_one(house.desk, is_delivery=True), "not at once"
+    with database.connect(house.city) as owner:
+        owner.execute("update portal.job set heard_at = heard_at - interval '61 seconds' where job_id = %s", [number])
+    run(house)
+    assert sender.ask(f"/receipts/{number}").json()["outcome"] == "loaded"
+
+
+def raising(error: Exception):
+    def raises(*given, **more):
+        raise error
+
+    return raises
+
+
+def test_a_name_of_a_file_says_nothing_of_a_citizen(house, sender, tmp_path):
+    content = body({"工单编号": "95"}, folder=tmp_path)
+    answer = post(sender, content, to=f"{TO}&name={quote('王小明13800001111.csv')}")
+    assert "王小明" not in answer.json()["name"] and "13800001111" not in answer.json()["name"]
+    run(house)
+
+
+def test_a_number_that_is_none_of_ours_is_refused(house):
+    browser = Browser(house.desk)
+    browser.sign_in(*house.credentials("sender"))
+    assert browser.get(f"/push/receipts/{10**20}").status_code == 400
 
 
 def test_a_long_job_keeps_no_delivery_waiting(house, key, sender, tmp_path):

@@ -75,8 +75,13 @@ def test_a_unit_sees_its_own_numbers_as_they_were_closed_and_nobody_elses(city, 
     assert not found.shows_ranks and found.rank_in_group is None, "its place tells of others"
     with pytest.raises(Refused, match="own units"):
         explain_closing(people["u1"], closing, "U2")
-    of_all = rows(people["fb_wu"], "select count(*) from publish.frozen_row where data ->> 'unit_code' = 'U1'")
-    assert rows(people["u1"], "select count(*) from publish.frozen_row") == of_all
+    own = "select kind, data from publish.opened_rows(%s) where data ->> 'unit_code' = 'U1' order by kind, data::text"
+    assert rows(people["u1"], own, closing) == rows(people["fb_wu"], own, closing) != []
+    others = "select count(*) from publish.opened_rows(%s) where data ->> 'unit_code' is distinct from 'U1'"
+    assert rows(people["u1"], others, closing) == [(0,)] != rows(people["fb_wu"], others, closing)
+    places = "select count(*) from publish.opened_rows(%s) where data ?| array['rank_in_group', 'listed_on']"
+    assert rows(people["u1"], places, closing) == [(0,)], "a place tells of others"
+    assert rows(people["u1"], "select count(*) from publish.frozen_row") == [(0,)]
     assert rows(people["u1"], "select 1 from publish.unit_score") == []
 
 
@@ -107,6 +112,7 @@ def test_a_unit_remarks_and_only_itself_and_who_judges_reads_it(people, closing)
         ("u1", {"unit_code": "U2"}, "does not speak for"),
         ("u1", {"indicator_code": "reply_quality"}, "does not score"),
         ("u1", {"statement": " "}, "情况说明"),
+        ("u1", {"statement": "行" * 2001}, "2000 letters"),
         ("fb_shen", {"unit_code": "U1"}, "fb_shen"),
     ],
 )
@@ -157,6 +163,7 @@ def test_a_revision_is_not_opened_and_what_is_closed_again_is_remarked_on_no_mor
     world.login(city, "fb_an", "evaluator")
     first = close(city, MONTH).closing_id
     assess.record(shen, "open_feedback", closing_id=first)
+    assess.record(unit, "remark", closing_id=first, statement="有误")
     world.deliver(city, [world.case(50, "城管局", **world.IN_TIME)])
     build(city)
     second = close(city, MONTH).closing_id
@@ -166,10 +173,17 @@ def test_a_revision_is_not_opened_and_what_is_closed_again_is_remarked_on_no_mor
         assess.record(unit, "remark", closing_id=second, statement="有误")
     with pytest.raises(Refused, match="may look at"):
         explain_closing(unit, second, "U1")
+    assert [(one.is_open, one.is_replaced) for one in feedback(unit)] == [(False, True)]
+    world.judge(shen, second)
+    with pytest.raises(Refused, match=f"closing {first} is open to units until"):
+        publish(city, MONTH, why=UNWITNESSED)
+    ends_now(city)
+    with pytest.raises(Refused, match=f"not at closing {second}"):
+        publish(city, MONTH, why=UNWITNESSED)
     assess.record(shen, "open_feedback", closing_id=second)
     ends_now(city)
-    world.judge(shen, second)
-    publish(city, MONTH, why=UNWITNESSED)
+    release = publish(city, MONTH, why=UNWITNESSED)
+    assert looked(unit, release.release_id).remarks == 1, "what was said of the first closing is told, too"
     with pytest.raises(Refused, match="published already"):
         assess.record(shen, "open_feedback", closing_id=first)
 

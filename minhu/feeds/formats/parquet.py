@@ -6,6 +6,7 @@ ask for more memory than there is, which ends the process that asks.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -20,10 +21,13 @@ _BASE = 2 << 30
 _CELL = 16
 """Bytes that a cell takes as text, however short."""
 _TOO_LARGE = 3
+_SECONDS = 300
+"""Of a core; a file that takes longer is one of millions of rows, or made to take long."""
 _DECODE = f"""
 import io, resource, sys
 most = int(sys.argv[1])
-for limit, top in ((resource.RLIMIT_AS, {_BASE} + 3 * most), (resource.RLIMIT_CORE, 0)):
+limits = (resource.RLIMIT_AS, {_BASE} + 3 * most), (resource.RLIMIT_CPU, {_SECONDS}), (resource.RLIMIT_CORE, 0)
+for limit, top in limits:
     resource.setrlimit(limit, (top, top))
 import polars
 data = io.BytesIO(sys.stdin.buffer.read())
@@ -56,7 +60,7 @@ def _decoded(data: bytes, format: Parquet) -> pl.DataFrame:
         env={"POLARS_MAX_THREADS": "1", "LD_LIBRARY_PATH": os.environ.get("LD_LIBRARY_PATH", "")},
         check=False,
     )
-    if told.returncode == _TOO_LARGE:
+    if told.returncode in (_TOO_LARGE, -signal.SIGXCPU, -signal.SIGKILL):
         raise BadDelivery(
             "TOO_LARGE",
             f"the file unpacks to more than {format.max_bytes} bytes; mend format.max_bytes if that is right",

@@ -429,7 +429,7 @@ async def post_delivery(
     who hears nothing posts again. `Content-Digest: sha-256=:…:` (RFC 9530) is compared. The receipt tells what came
     of it.
     """
-    of = await run_in_threadpool(posting.one_to_post, asked.reads, feed, delivery)
+    of = await run_in_threadpool(posting.one_to_post, asked.reads, feed, delivery, business_date)
     of.check(int(request.headers.get("content-length", "0")))
     landed = await posting.take(of, asked.desk.settings, request.stream(), request.headers.get("content-digest"))
 
@@ -515,6 +515,7 @@ async def attach(
     name: Annotated[str, Query(min_length=1, max_length=200, pattern=r"^[^\x00]+$", examples=["证明.pdf"])],
 ) -> Recorded:
     """Attach a PDF, JPG, PNG or OFD of up to 10 MB to an appeal or a decision that waits: the body is the file."""
+    await run_in_threadpool(lambda: asked.person)  # nobody's body is kept in memory
     content = bytearray()
     async for chunk in request.stream():
         content += chunk

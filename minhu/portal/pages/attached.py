@@ -16,7 +16,7 @@ def most(ask: Ask) -> int:
 
 def attach(ask: Ask) -> Response:
     """Attaches what the form brings, all of it or nothing; refused, the inbox comes back with why."""
-    kind, number = ask.place("kind"), int(ask.place("number"))
+    kind, number = ask.place("kind"), ask.place_number("number")
     if kind not in SUBJECTS.values():
         raise Refused(f"nothing is attached to {kind!r}")
     try:
@@ -31,7 +31,7 @@ def attach(ask: Ask) -> Response:
 
 def detach(ask: Ask) -> Response:
     try:
-        assess.detach(ask.acts, int(ask.place("number")), ask.written("reason") or "")
+        assess.detach(ask.acts, ask.place_number("number"), ask.written("reason") or "")
     except Refused as error:
         return inbox(ask, str(error))
     return see("/inbox?done=detach")
@@ -39,5 +39,5 @@ def detach(ask: Ask) -> Response:
 
 def take(ask: Ask) -> Response:
     """The file, to be saved and never shown here; that it was taken is logged before."""
-    name, content = assess.take(ask.acts, int(ask.place("number")))
+    name, content = assess.take(ask.acts, ask.place_number("number"))
     return Response(content, media_type="application/octet-stream", headers={"Content-Disposition": saved_as(name)})

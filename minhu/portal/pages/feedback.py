@@ -61,7 +61,7 @@ def decide(ask: Ask) -> Response:
 
 def unit(ask: Ask) -> Response:
     """A unit's own numbers as they were closed, marked as not published, and what it remarks on them."""
-    closing, code, problem = int(ask.place("closing")), ask.place("code"), None
+    closing, code, problem = ask.place_number("closing"), ask.place("code"), None
     if ask.request.method == "POST":
         fields = {name: value for name, value in ask.form.items() if isinstance(value, str)}
         try:

@@ -91,7 +91,7 @@ def _waiting(ask: Ask) -> list[tuple[str, str]]:
         return [
             (ask.said("{period} 的结果待核对").format(period=one.period), f"/feedback/{one.closing_id}/{code}")
             for one in feedback(ask.reads)
-            if not one.is_over and not one.is_published
+            if one.is_open
             for code in ask.person.units
         ]
     if ask.person.group != "evaluator":

@@ -56,7 +56,7 @@ def send(ask: Ask) -> Response:
 
 def receipt(ask: Ask) -> Response:
     """What became of something posted; what was only tried is loaded from here."""
-    number = int(ask.place("number"))
+    number = ask.place_number("number")
     if ask.request.method == "POST":
         return see(f"/push/receipts/{posting.post_tried(ask.acts, ask.reads, number)}")
     return ask.page("receipt.html", one=posting.receipt(ask.reads, number))

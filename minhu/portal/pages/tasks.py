@@ -90,4 +90,4 @@ async def events(request: Request) -> Response:
 
 
 def _number(ask: Ask) -> int:
-    return int(ask.place("number"))
+    return ask.place_number("number")
