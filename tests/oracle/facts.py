@@ -66,10 +66,12 @@ def name_callbacks(city: City, told_rows: list[dict]) -> None:
     answers = ("contact_code", "resolution_code", "satisfaction_scale", "satisfaction_code")
     names = defaultdict(list)
     for row in sorted(told_rows, key=lambda row: row["callback_id"], reverse=True):
-        names[row["case_id"], row["called_at"], *(row[name] for name in answers)].append(row["callback_id"])
+        told = (row["case_id"], row["called_at"], row["reach_code"], *(row[name] for name in answers))
+        names[told].append(row["callback_id"])
     for root, matter in city.matters.items():
         for call in matter.callbacks:
-            waiting = names[case_id(root), call["row"]["called_at"], *(call["row"][name] for name in answers)]
+            row = call["row"]
+            waiting = names[case_id(root), row["called_at"], City.reach(row), *(row[name] for name in answers)]
             call["name"] = waiting.pop() if waiting else None
 
 
