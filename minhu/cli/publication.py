@@ -284,10 +284,10 @@ def feedback() -> None:
 @click.pass_obj
 def feedback_list(settings: Settings, as_json: bool) -> None:
     """List the closings that were opened to units: until when, how many remarks, how many unanswered."""
-    from minhu.publish.feedback import feedback as opened
+    from minhu.publish.feedback import feedback as looks
 
     columns = "closing_id scheme_id period opened_by opened_at ends_at is_published remarks unanswered"
-    show([one.summary() for one in opened(settings)], as_json, columns.split())
+    show([one.summary() for one in looks(settings)], as_json, columns.split())
 
 
 @feedback.command("open", epilog=example("minhu feedback open 12"))

@@ -13,13 +13,13 @@ from minhu.portal.pages.units import show
 from minhu.publish.close import list_closings
 from minhu.publish.diff import list_releases
 from minhu.publish.feedback import explain_closing
-from minhu.publish.feedback import feedback as opened
+from minhu.publish.feedback import feedback as looks
 
 DECIDES = ("open_feedback", "answer_remark")
 
 
 def feedback(ask: Ask, problem: str | None = None) -> Response:
-    found = opened(ask.reads)
+    found = looks(ask.reads)
     evaluates = ask.person.group == "evaluator"
     done = ask.wanted("done")
     return ask.page(
@@ -71,7 +71,7 @@ def unit(ask: Ask) -> Response:
         except Refused as error:
             problem = str(error)
     told = explain_closing(ask.reads, closing, code)
-    of = next((one for one in opened(ask.reads) if one.closing_id == closing), None)
+    of = next((one for one in looks(ask.reads) if one.closing_id == closing), None)
     remarks = assess.listing(ask.reads, "remarks", period=told.period, unit=code)
     return show(
         ask,
