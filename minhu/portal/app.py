@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
+from psycopg.errors import DataError, InsufficientPrivilege, ReadOnlySqlTransaction
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -156,6 +156,7 @@ def application(desk: Desk, sign_on: Provider | None = None) -> Starlette:
         exception_handlers={
             MinhuError: _refused,
             NoPage: _not_allowed,
+            DataError: _not_kept,
             InsufficientPrivilege: _not_allowed,
             ReadOnlySqlTransaction: _not_allowed,
             404: _not_there,
@@ -275,6 +276,12 @@ def _not_allowed(request: Request, error: Exception) -> Response:
     """Where it was the database, its own words name its tables: they are of no use to a reader."""
     tell = said(language(request))
     return _told(request, 403, tell("不能查看"), tell("您所在的用户组不能查看这一页。"))
+
+
+def _not_kept(request: Request, error: Exception) -> Response:
+    """What was typed holds what no field of the database takes; its own words might repeat it."""
+    tell = said(language(request))
+    return _told(request, 400, tell("没有办到"), tell("填写的内容含有不能保存的字符，或数字超出范围。"))
 
 
 def _not_there(request: Request, error: Exception) -> Response:

@@ -296,3 +296,26 @@ def test_too_many_requests_are_told_when_to_come_again(key):
 
 def test_every_problem_is_told_in_both_languages():
     assert all(title.isascii() and not zh.isascii() for _, title, zh in PROBLEMS.values())
+
+
+def test_what_cannot_be_kept_is_the_callers_fault(house, key):
+    program = key("unit", may_decide=True)
+    session = house.desk.sign_in(*house.credentials("unit"))
+    asked = {"authorization": f"Bearer {session.cookie}"}
+    answer = Program(house, session.cookie).ask("/keys", "POST", json={"name": "a\x00b"}, headers=asked)
+    assert answer.status_code == 422 and "\x00" not in answer.text
+    given = {"fields": {"closing_id": "1", "statement": "a\x00b"}}
+    assert program.ask("/decisions/remark", "POST", json=given).status_code == 422
+
+
+def test_what_cannot_be_kept_is_told_on_pages_too(house):
+    browser = Browser(house.desk)
+    browser.sign_in(*house.credentials("evaluator"))
+    for path in (
+        "/cases?number=%00",
+        "/scores/linan/2026-10?q=%00",
+        "/units/%00/2026-10",
+        "/schemes/%00",
+        "/feeds/%00",
+    ):
+        assert browser.get(path).status_code in (200, 400, 404), path

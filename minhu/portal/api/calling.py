@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request
 from fastapi.exceptions import RequestValidationError
-from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
+from psycopg.errors import DataError, InsufficientPrivilege, ReadOnlySqlTransaction
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -25,6 +25,7 @@ PER_SECOND, AT_ONCE = 10, 50
 """Requests of one key that this process answers: so many a second, and so many that come together."""
 MOST_KEYS = 10_000
 NUMBER = "X-Request-Id"
+NOT_KEPT = "a text holds a character that cannot be kept, or a number is out of range"
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,8 @@ def refused(request: Request, error: Exception) -> Response:
             return problem(request, "too_often", "wait", {"Retry-After": str(max(1, round(error.seconds + 0.5)))})
         case InsufficientPrivilege() | ReadOnlySqlTransaction():
             return problem(request, "not_allowed", "the database does not let this login do it")
+        case DataError():
+            return problem(request, "unfit", NOT_KEPT)
         case RequestValidationError():
             return problem(request, "unfit", "; ".join(_told(one) for one in error.errors()))
         case HTTPException(status_code=400):
@@ -185,6 +188,7 @@ HANDLERS: dict[Any, Any] = {
     TooOften: refused,
     InsufficientPrivilege: refused,
     ReadOnlySqlTransaction: refused,
+    DataError: refused,
     RequestValidationError: refused,
     HTTPException: refused,
     Exception: refused,
