@@ -305,7 +305,7 @@ def test_what_cannot_be_kept_is_the_callers_fault(house, key):
     answer = Program(house, session.cookie).ask("/keys", "POST", json={"name": "a\x00b"}, headers=asked)
     assert answer.status_code == 422 and "\x00" not in answer.text
     given = {"fields": {"closing_id": "1", "statement": "a\x00b"}}
-    assert program.ask("/decisions/remark", "POST", json=given).status_code == 422
+    assert program.ask("/decisions/remark", "POST", json=given).status_code in (400, 422)
 
 
 def test_what_cannot_be_kept_is_told_on_pages_too(house):
