@@ -185,6 +185,7 @@ SAID = [
         Refused,
         "the login reader may not do this (assess.decide)",
     ),
+    ("act", psycopg.errors.CheckViolation("s3cr3t"), Refused, "what is given does not fit (assess.decide)"),
     ("read citizens' data", told_by_database(psycopg.errors.RaiseException, message_primary="no"), Refused, "no"),
     ("read citizens' data", psycopg.errors.InsufficientPrivilege("s3cr3t"), Refused, "reader reads no citizens' data"),
     ("read citizens' data", psycopg.errors.ReadOnlySqlTransaction("s3cr3t"), Refused, "reader reads no citizens' data"),

@@ -79,7 +79,7 @@ def _is_ofd(content: bytes) -> bool:
     try:
         with ZipFile(BytesIO(content)) as inside:
             return "OFD.xml" in inside.namelist()
-    except (BadZipFile, ValueError, OSError, NotImplementedError):
+    except (BadZipFile, ValueError, OSError, NotImplementedError):  # whatever a list of names can be wrong by
         return False
 
 

@@ -265,6 +265,11 @@ TABLE: dict[str, tuple[Row, ...]] = {
             Refused,
             "the login {user} may not do this ({act}); see `minhu logins list`",
         ),
+        Row(  # its DETAIL is the row, with what somebody wrote in it
+            "psycopg.errors.CheckViolation",
+            Refused,
+            "what is given does not fit ({act}): too long, blank or no code of ours",
+        ),
     ),
     "read citizens' data": (
         Row("psycopg.errors.RaiseException", Refused, "{error.diag.message_primary}"),

@@ -114,7 +114,11 @@ LARGER: dict[str, Callable[[Ask], int]] = {
     "/inbox/attach/{kind}/{number:int}": attached.most,
 }
 """How many bytes come to a page that takes files; it says so once it knows who sends."""
-COUNT_THEMSELVES = ("/push/to/", "/inbox/enter/", "/inbox/attach/", f"{PREFIX}/deliveries/", f"{PREFIX}/attachments/")
+COUNT_THEMSELVES = (
+    *(path.split("{")[0] for path in LARGER),
+    f"{PREFIX}/deliveries/",
+    f"{PREFIX}/attachments/",
+)
 STATIC = Path(__file__).parent / "static"
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self'; object-src 'none';"

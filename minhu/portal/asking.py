@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from functools import wraps
 
 from starlette.concurrency import run_in_threadpool
@@ -75,11 +76,29 @@ class Ask:
         value = self.form.get(name)
         return value.strip() or None if isinstance(value, str) else None
 
+    @property
+    def yesterday(self) -> date:
+        """In the city's time zone: what a night's deliveries are about."""
+        return datetime.now(self.reads.zone).date() - timedelta(days=1)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What is written in the form, field by field; files apart."""
+        return {name: value for name, value in self.form.items() if isinstance(value, str)}
+
     def page(self, template: str, status: int = 200, **told: object) -> Response:
         return shown.page(self.request, template, status, **told)
 
     def said(self, text: str) -> str:
         return shown.said(self.lang)(text)
+
+
+def day_of(told: str) -> date:
+    """Raises Refused where it is none."""
+    try:
+        return date.fromisoformat(told)
+    except ValueError:
+        raise Refused(f"{told!r} is no date; write 2026-10-31") from None
 
 
 class NoPage(Exception):

@@ -1,7 +1,7 @@
 """A published city, its people, and a browser without scripts: what each of them is answered over HTTP."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -133,6 +133,18 @@ def bare(scratch, tmp_path_factory) -> Iterator[House]:
     sync(city)
     with opened(city, tmp_path_factory.mktemp("bare-home"), "bare", people(city, "bare")) as made:
         yield made
+
+
+@pytest.fixture
+def enter(house: House) -> Callable[[str], Browser]:
+    """``enter("unit")``: a browser in which that person has signed in."""
+
+    def enter(group: str) -> Browser:
+        browser = Browser(house.desk)
+        assert browser.sign_in(*house.credentials(group)).status_code == 303
+        return browser
+
+    return enter
 
 
 @pytest.fixture

@@ -7,23 +7,13 @@ import pytest
 from minhu.assess.attachments import MOST
 from minhu.privacy.access_log import entries
 from tests.assess.test_attachments import OFD, PDF, PNG
-from tests.portal.conftest import MONTH, ORIGIN, Browser, House
+from tests.portal.conftest import MONTH, ORIGIN
 from tests.portal.test_acts import done, fields, form_of
 from tests.portal.test_api import Program, key
 from tests.portal.test_pages import read, words
 
 __all__ = ["key"]
 OURS = {"origin": ORIGIN}
-
-
-@pytest.fixture
-def enter(house: House):
-    def enter(group: str) -> Browser:
-        browser = Browser(house.desk)
-        assert browser.sign_in(*house.credentials(group)).status_code == 303
-        return browser
-
-    return enter
 
 
 def test_an_appeal_comes_with_its_proof_and_more_is_added_until_it_is_decided(house, enter):

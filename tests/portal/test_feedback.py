@@ -6,7 +6,7 @@ import pytest
 
 from minhu.publish import close, publish
 from minhu.publish.feedback import explain_closing
-from tests.portal.conftest import MONTH, Browser, House, opened, people
+from tests.portal.conftest import MONTH, House, opened, people
 from tests.portal.test_acts import fields, form_of
 from tests.portal.test_pages import read, words
 from tests.publish import city as world
@@ -23,16 +23,6 @@ def house(scratch, tmp_path_factory) -> Iterator[House]:
     close(city, MONTH)
     with opened(city, tmp_path_factory.mktemp("looks-home"), "looks", known) as made:
         yield made
-
-
-@pytest.fixture
-def enter(house: House):
-    def enter(group: str) -> Browser:
-        browser = Browser(house.desk)
-        assert browser.sign_in(*house.credentials(group)).status_code == 303
-        return browser
-
-    return enter
 
 
 def test_from_opening_to_the_release(house, enter):

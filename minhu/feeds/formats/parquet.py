@@ -21,6 +21,7 @@ _BASE = 2 << 30
 _CELL = 16
 """Bytes that a cell takes as text, however short."""
 _TOO_LARGE = 3
+_NOT_STARTED = 4
 _SECONDS = 300
 """Of a core; a file that takes longer is one of millions of rows, or made to take long."""
 _DECODE = f"""
@@ -29,7 +30,10 @@ most = int(sys.argv[1])
 limits = (resource.RLIMIT_AS, {_BASE} + 3 * most), (resource.RLIMIT_CPU, {_SECONDS}), (resource.RLIMIT_CORE, 0)
 for limit, top in limits:
     resource.setrlimit(limit, (top, top))
-import polars
+try:
+    import polars
+except BaseException:
+    sys.exit({_NOT_STARTED})
 data = io.BytesIO(sys.stdin.buffer.read())
 rows = polars.scan_parquet(data).select(polars.len()).collect().item()
 if rows * len(polars.read_parquet_schema(data)) * {_CELL} > most:
@@ -65,6 +69,8 @@ def _decoded(data: bytes, format: Parquet) -> pl.DataFrame:
             "TOO_LARGE",
             f"the file unpacks to more than {format.max_bytes} bytes; mend format.max_bytes if that is right",
         )
+    if told.returncode == _NOT_STARTED:
+        raise OSError("the process that reads Parquet files does not start")
     if told.returncode:
         raise BadDelivery(
             "UNREADABLE",

@@ -10,7 +10,7 @@ from minhu.audit.sample import draw
 from minhu.audit.trace import trace as walk
 from minhu.audit.trace_text import sections
 from minhu.errors import Refused
-from minhu.portal.asking import Ask
+from minhu.portal.asking import Ask, day_of
 from minhu.portal.pages.home import newest
 from minhu.portal.pages.units import case_path
 from minhu.portal.shown import XLSX, saved_as
@@ -103,7 +103,4 @@ def _today(ask: Ask) -> date:
 
 def _day(ask: Ask, name: str, otherwise: date) -> date:
     told = ask.wanted(name)
-    try:
-        return date.fromisoformat(told) if told else otherwise
-    except ValueError:
-        raise Refused(f"{told!r} is no date; write 2026-10-31") from None
+    return day_of(told) if told else otherwise

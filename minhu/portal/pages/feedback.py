@@ -10,7 +10,7 @@ from minhu.errors import Refused
 from minhu.glossary.decided import ACT, REMARK_STATE
 from minhu.portal.asking import Ask, see
 from minhu.portal.pages.units import show
-from minhu.publish.close import list_closings
+from minhu.publish.close import Closing, list_closings
 from minhu.publish.diff import list_releases
 from minhu.publish.feedback import explain_closing
 from minhu.publish.feedback import feedback as looks
@@ -36,7 +36,7 @@ def feedback(ask: Ask, problem: str | None = None) -> Response:
     )
 
 
-def _openable(ask: Ask, opened_before: set[int]) -> list:
+def _openable(ask: Ask, opened_before: set[int]) -> list[Closing]:
     """The newest closing of each period and scheme of which nothing is published, where it is not open already."""
     published = {(one.scheme_id, one.period) for one in list_releases(ask.reads)}
     newest = {
@@ -52,8 +52,7 @@ def decide(ask: Ask) -> Response:
     if act not in DECIDES:
         raise Refused(f"nothing of the inbox is called {act!r}")
     try:
-        fields = {name: value for name, value in ask.form.items() if isinstance(value, str)}
-        assess.record(ask.acts, act, **read_form(act, fields))
+        assess.record(ask.acts, act, **read_form(act, ask.texts))
     except Refused as error:
         return feedback(ask, str(error))
     return see(f"/feedback?done={act}")
@@ -63,9 +62,8 @@ def unit(ask: Ask) -> Response:
     """A unit's own numbers as they were closed, marked as not published, and what it remarks on them."""
     closing, code, problem = ask.place_number("closing"), ask.place("code"), None
     if ask.request.method == "POST":
-        fields = {name: value for name, value in ask.form.items() if isinstance(value, str)}
         try:
-            given = read_form("remark", fields | {"closing_id": str(closing), "unit_code": code})
+            given = read_form("remark", ask.texts | {"closing_id": str(closing), "unit_code": code})
             assess.record(ask.acts, "remark", **given)
             return see(f"/feedback/{closing}/{quote(code)}?done=remark#remarks")
         except Refused as error:
@@ -81,6 +79,6 @@ def unit(ask: Ask) -> Response:
         feedback=of,
         remarks=[one for one in remarks if one["closing_id"] == closing],
         problem=problem,
-        typed={**dict(ask.request.query_params), **{name: ask.written(name) or "" for name in ask.form}},
+        typed={**dict(ask.request.query_params), **ask.texts},
         done=ask.wanted("done") == "remark",
     )

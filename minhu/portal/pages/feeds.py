@@ -2,13 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from starlette.responses import Response
 
 from minhu import database
 from minhu.errors import Refused
-from minhu.portal.asking import Ask
+from minhu.portal.asking import Ask, day_of
 from minhu.warehouse import accounts
 from minhu.warehouse.deliveries import Delivery, deliveries, read
 from minhu.watch.faults import of_deliveries
@@ -47,12 +47,12 @@ def feeds(ask: Ask) -> Response:
         tiles=tiles,
         counts=[(state, counts[state]) for state in WORST if counts[state]],
         before=on - timedelta(days=1),
-        after=on + timedelta(days=1) if on < _yesterday(ask) else None,
+        after=on + timedelta(days=1) if on < ask.yesterday else None,
     )
 
 
 def feed(ask: Ask) -> Response:
-    code, last = ask.place("code"), _yesterday(ask)
+    code, last = ask.place("code"), ask.yesterday
     with database.connect(ask.reads, at_one_moment=True) as connection:
         every = read(connection, last - timedelta(days=DAYS - 1), last)
         batches = accounts.batches(connection, code)
@@ -86,16 +86,9 @@ def _tile(code: str, name: str, several: list[Delivery]) -> Tile:
     return Tile(code, name, state, any(one.is_late for one in several), tuple(several))
 
 
-def _yesterday(ask: Ask) -> date:
-    return datetime.now(ask.reads.zone).date() - timedelta(days=1)
-
-
 def _day(ask: Ask) -> date:
     """The business date asked for, yesterday unless given. Raises Refused where it is none."""
     told = ask.wanted("date")
     if told is None:
-        return _yesterday(ask)
-    try:
-        return date.fromisoformat(told)
-    except ValueError:
-        raise Refused(f"{told!r} is no date; write 2026-10-31") from None
+        return ask.yesterday
+    return day_of(told)

@@ -19,7 +19,7 @@ from minhu.errors import Refused
 from minhu.glossary.cases import LEFT_OUT
 from minhu.glossary.columns import HANDED_IN
 from minhu.glossary.decided import ACT
-from minhu.portal.asking import AROUND, Ask, see
+from minhu.portal.asking import Ask, see
 from minhu.publish.close import Closing, list_closings
 from minhu.publish.diff import Diff, show_closing
 from minhu.quality import list_held, release_batch
@@ -30,6 +30,8 @@ ENTERS = {
 }
 """What each group enters: a page of its own for each."""
 DECIDES = ("approve", "decide_appeal", "withdraw_appeal", "release_batch")
+TEXTS = 100_000
+"""Bytes of the fields of an act: a letter of Chinese takes nine of them."""
 LONG = ("statement", "reason")
 OPEN = ("filed", "overdue")
 KINDS_OF_DAYS = {"expires_on": "date", "found_at": "datetime-local", "dispatched_at": "datetime-local"}
@@ -45,8 +47,6 @@ class Inbox:
     held: list[dict] = field(default_factory=list)
     findings: list[dict] = field(default_factory=list)
     decided: list[dict] = field(default_factory=list)
-    attached: dict[tuple[str, int], list[Attachment]] = field(default_factory=dict)
-    """By the kind and number of what it belongs to."""
 
     @property
     def anchors(self) -> set[str]:
@@ -64,14 +64,13 @@ def gather(ask: Ask) -> Inbox:
     pending = [one for one in appeals if one["state"] in OPEN]
     decided = sorted((one for one in appeals if one["state"] not in OPEN), key=lambda one: -one["appeal_id"])[:20]
     if ask.person.group != "evaluator":
-        return Inbox(appeals=pending, decided=decided, attached=_attached(ask, pending, decided, []))
+        return Inbox(appeals=pending, decided=decided)
     awaiting = [one for one in list_closings(ask.reads) if one.state == "awaits_approval"]
     newest = {(one.scheme_id, one.period): one for one in sorted(awaiting, key=lambda one: one.closing_id)}
-    unconfirmed = assess.listing(ask.reads, "unconfirmed")
     return Inbox(
         closings=[show_closing(ask.reads, one.closing_id) for one in newest.values()],
         appeals=pending,
-        unconfirmed=unconfirmed,
+        unconfirmed=assess.listing(ask.reads, "unconfirmed"),
         held=list_held(ask.reads),
         findings=[
             one
@@ -79,19 +78,17 @@ def gather(ask: Ask) -> Inbox:
             if one["severity"] == "warning" and one["waiver_id"] is None
         ],
         decided=decided,
-        attached=_attached(ask, pending, decided, unconfirmed),
     )
 
 
-def _attached(
-    ask: Ask, pending: list[dict], decided: list[dict], unconfirmed: list[dict]
-) -> dict[tuple[str, int], list[Attachment]]:
-    subjects = [("appeal", one["appeal_id"]) for one in (*pending, *decided)]
-    subjects += [(one["subject_kind"], int(one["subject_id"])) for one in unconfirmed]
-    found: dict[tuple[str, int], list[Attachment]] = {}
+def _attached(ask: Ask, found: Inbox) -> dict[tuple[str, int], list[Attachment]]:
+    """What is attached to what stands there, by its kind and number."""
+    subjects = [("appeal", one["appeal_id"]) for one in (*found.appeals, *found.decided)]
+    subjects += [(one["subject_kind"], int(one["subject_id"])) for one in found.unconfirmed]
+    told: dict[tuple[str, int], list[Attachment]] = {}
     for one in assess.attachments(ask.reads, subjects) if subjects else ():
-        found.setdefault((one.subject_kind, one.subject_id), []).append(one)
-    return found
+        told.setdefault((one.subject_kind, one.subject_id), []).append(one)
+    return told
 
 
 def inbox(ask: Ask, problem: str | None = None, at: str | None = None) -> Response:
@@ -101,6 +98,7 @@ def inbox(ask: Ask, problem: str | None = None, at: str | None = None) -> Respon
         "inbox.html",
         400 if problem else 200,
         found=found,
+        attached_to=_attached(ask, found),
         problem=problem,
         at=at if at in found.anchors else None,
         typed=dict(ask.form),
@@ -161,7 +159,7 @@ _HIDDEN = {"unit": ("unit_code", "assignment_id")}
 
 def most(ask: Ask) -> int:
     """Bytes of a form of an act: those of what is attached."""
-    return 3 * MOST if ask.place("act") in SUBJECTS else AROUND
+    return 3 * MOST if ask.place("act") in SUBJECTS else TEXTS
 
 
 def files_of(ask: Ask) -> list[tuple[str, bytes]]:
@@ -189,8 +187,4 @@ def _field(ask: Ask, column: Column, typed: dict[str, str]) -> Field:
 
 
 def _fields(ask: Ask) -> dict[str, str]:
-    return {name: value.replace("T", " ") if name in KINDS_OF_DAYS else value for name, value in _texts(ask)}
-
-
-def _texts(ask: Ask) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in ask.form.items() if isinstance(value, str)]
+    return {name: value.replace("T", " ") if name in KINDS_OF_DAYS else value for name, value in ask.texts.items()}

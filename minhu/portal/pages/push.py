@@ -1,7 +1,7 @@
 """送数: what a sender's feeds owe and when, a door to post it by, and a receipt for each thing posted."""
 
 from collections.abc import AsyncIterator
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 
 import anyio.from_thread
 from starlette.datastructures import UploadFile
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from minhu.errors import Refused
 from minhu.feeds import begun
 from minhu.portal import posting
-from minhu.portal.asking import Ask, see
+from minhu.portal.asking import Ask, day_of, see
 
 DAYS = 3
 SHOWN = 50
@@ -19,7 +19,7 @@ SHOWN = 50
 def push(ask: Ask) -> Response:
     offers = posting.offers(ask.reads)
     keys = {(one.feed, one.delivery) for one in offers}
-    last = _yesterday(ask)
+    last = ask.yesterday
     found = posting.standing(ask.reads, last - timedelta(days=DAYS - 1), last)
     return ask.page(
         "push.html",
@@ -66,7 +66,7 @@ def _post(ask: Ask) -> int:
     of, file = _asked(ask), ask.form.get("file")
     if not isinstance(file, UploadFile) or not file.filename:
         raise Refused("choose a file")
-    on, rows = _date(ask.written("business_date")), _count(ask.written("rows"))
+    on, rows = day_of(ask.written("business_date") or ""), _count(ask.written("rows"))
     landed = anyio.from_thread.run(posting.take, of, ask.desk.settings, _parts(file))
     return posting.post(ask.acts, of, landed, on, file.filename, rows, is_trial=ask.written("trial") is not None)
 
@@ -84,20 +84,9 @@ def _asked(ask: Ask) -> posting.Posted:
     return posting.one_to_post(ask.reads, *_named(ask))
 
 
-def _date(told: str | None) -> date:
-    try:
-        return date.fromisoformat(told or "")
-    except ValueError:
-        raise Refused(f"{told!r} is no date; write 2026-10-31") from None
-
-
 def _count(told: str | None) -> int | None:
     if told is None:
         return None
     if not (told.isascii() and told.isdecimal() and len(told) < 16):
         raise Refused("rows is a whole number: how many the file holds")
     return int(told)
-
-
-def _yesterday(ask: Ask) -> date:
-    return datetime.now(ask.reads.zone).date() - timedelta(days=1)
