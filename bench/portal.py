@@ -6,7 +6,8 @@ second in all: a score page, a unit's, a case's and a list of the API in equal p
 twenty. The generator runs on the same machine; its share of the processor is told.
 
 ``portal_p95_ms``: the worst of the four kinds. ``portal_live_p95_ms``. ``portal_worker_mb``: the process at the end,
-``portal_growth_mb``: what it grew by since a minute after the start. ``portal_generator_pct``: of one core.
+``portal_growth_mb``: what it grew by since a minute after the start. ``portal_generator_pct``: of one core. Afterwards
+`policies.py` measures on the same city.
 """
 
 import random
@@ -25,11 +26,12 @@ import httpx
 import psutil
 import psycopg
 
-from bench import month
+from bench import month, policies
 from minhu.settings import PROJECT_ROOT
 
 UNITS, MONTHS, READERS, THINK = 1_200, 12, 50, 5.0
 MINUTES, CASES_PER_DAY, SEED = 10, 400, 11
+READER = "bench_reader"
 KINDS = ("scores", "unit", "case", "api")
 
 
@@ -37,12 +39,15 @@ def measure(quick: bool) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="minhu-bench-") as home, month.at_work(PROJECT_ROOT, Path(home)) as city:
         month.simulate(city, CASES_PER_DAY)
         month.live(city)
-        password = city.minhu("logins", "add", "bench_reader", "--group", "auditor").split()[-1]
+        password = city.minhu("logins", "add", READER, "--group", "auditor").split()[-1]
         with city.connect() as owner:
             _lay_out(owner)
             places = _places(owner)
         with _served(city) as (address, process):
-            return _read(address, process, password, places, MINUTES * 60 // (10 if quick else 1))
+            waited = _read(address, process, password, places, MINUTES * 60 // (10 if quick else 1))
+        with city.connect() as owner:
+            owner.autocommit = True
+            return waited | policies.measure(city, owner, (READER, password))
 
 
 @dataclass
@@ -130,7 +135,7 @@ def _read(address: str, process: psutil.Process, password: str, places: Places, 
     def reader(number: int) -> None:
         dice = random.Random(SEED * 1000 + number)  # noqa: S311 - not a secret: the same readers each time
         with httpx.Client(base_url=address, headers={"origin": address}, timeout=30) as client:
-            if client.post("/login", data={"name": "bench_reader", "password": password}).status_code != 303:
+            if client.post("/login", data={"name": READER, "password": password}).status_code != 303:
                 taken.wrong.append("a reader was not let in")
                 return
             while time.monotonic() < ends:

@@ -11,9 +11,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from minhu.export.report import Group, Indicator, Measured, Report, Unit
+from minhu.privacy.small import hidden, is_small
 from minhu.publish.diff import Diff
-
-SMALL = 5
 
 
 def suppress(report: Report) -> Report:
@@ -32,39 +31,30 @@ def _bands(diff: Diff) -> Diff:
 
 def _group(group: Group, indicators: tuple[Indicator, ...]) -> Group:
     by_code = {one.code: one for one in indicators}
-    hidden = {code: _hidden_units(group, one) for code, one in by_code.items()}
+    small = {code: _hidden_units(group, one) for code, one in by_code.items()}
     return replace(
         group,
-        units=tuple(_unit(unit, {code for code, of in hidden.items() if unit.code in of}) for unit in group.units),
-        totals=tuple(_withheld(one) if _is_small(one, by_code[one.code]) else one for one in group.totals),
+        units=tuple(_unit(unit, {code for code, of in small.items() if unit.code in of}) for unit in group.units),
+        totals=tuple(_withheld(one) if is_small(_counts(one, by_code[one.code])) else one for one in group.totals),
     )
 
 
 def _hidden_units(group: Group, indicator: Indicator) -> set[str]:
-    cells = {unit.code: one for unit in group.units if (one := unit.by(indicator.code))}
-    hidden = {code for code, one in cells.items() if _is_small(one, indicator)}
-    if len(hidden) == 1:
-        others = sorted((_cases(one), code) for code, one in cells.items() if code not in hidden)
-        hidden |= {code for _, code in [other for other in others if other[0]][:1]}
-    return hidden
+    return hidden({unit.code: _counts(one, indicator) for unit in group.units if (one := unit.by(indicator.code))})
 
 
-def _cases(one: Measured) -> Decimal:
-    """How many cases stand behind the value; of what is counted without a denominator, how many were."""
-    return one.denominator or one.numerator or Decimal(0)
+def _counts(one: Measured, indicator: Indicator) -> list[Decimal]:
+    """How many cases stand behind the value (of what is counted without a denominator, how many were); the parts."""
+    numerator, denominator = one.numerator or Decimal(0), one.denominator or Decimal(0)
+    rest = [denominator - numerator] if indicator.is_rate else []
+    return [denominator or numerator, numerator, denominator, *rest]
 
 
-def _is_small(one: Measured, indicator: Indicator) -> bool:
-    numerator, denominator = one.numerator or 0, one.denominator or 0
-    counts = (numerator, denominator, *([denominator - numerator] if indicator.is_rate else []))
-    return any(0 < count < SMALL for count in counts)
-
-
-def _unit(unit: Unit, hidden: set[str]) -> Unit:
+def _unit(unit: Unit, small: set[str]) -> Unit:
     shown = tuple(
-        _withheld(one) if one.code in hidden else replace(one, costs=None, shrunken_value=None) for one in unit.measured
+        _withheld(one) if one.code in small else replace(one, costs=None, shrunken_value=None) for one in unit.measured
     )
-    if not hidden:
+    if not small:
         return replace(unit, measured=shown)
     bare = tuple(replace(one, points=None) for one in shown)
     return replace(unit, measured=bare, raw_points=None, score_100=None, assessed_points=None)

@@ -60,6 +60,11 @@ class Person:
     units: tuple[str, ...] = ()
     unit_names: tuple[str, ...] = ()
 
+    @property
+    def is_outside(self) -> bool:
+        """Neither scored nor scoring nor auditing it: small cells are not his."""
+        return self.group not in ("evaluator", "auditor", "unit")
+
 
 class TriedTooOften(Retryable):
     """Wrong passwords or codes, more than a slip of the hand: whoever comes has to wait, for so many seconds."""

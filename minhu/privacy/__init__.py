@@ -12,5 +12,6 @@ pattern gives them away. What is promised, and the measured recall, is in ``docs
     coded      codes and names that a register knows
     strict     whether a key is a citizen's number
     line       one line of it
+    small      counts of so few cases that one could be told from others
     access_log what opened citizens' data, took results away or let them out
 """

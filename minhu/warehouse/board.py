@@ -4,15 +4,17 @@ All numbers are sums of `mart.agg_day`, which builds keep. Duties are those of l
 board shows work, a score judges it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.rows import class_row, tuple_row
 
 from minhu import database
+from minhu.privacy.small import hidden
 from minhu.settings import Settings
 
 WEEK = timedelta(days=7)
@@ -53,22 +55,22 @@ class Week:
 
 @dataclass(frozen=True)
 class Hot:
-    """What was asked for most: a category with its cases of these seven days and of the seven before."""
+    """What was asked for most: a category with its cases of seven days and of the seven before. Null: withheld."""
 
     code: str
     name: str
-    intake: int
-    before: int
+    intake: int | None
+    before: int | None
 
 
 @dataclass(frozen=True)
 class Backlog:
-    """A unit with what it has open at the end of the last day, and what of that is past its limit."""
+    """A unit with what it has open at the end of the last day, and what of that is past its limit. Null: withheld."""
 
     unit_code: str
     unit_name: str
-    open: int
-    overdue: int
+    open: int | None
+    overdue: int | None
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,32 @@ def board(settings: Settings, unit_code: str | None = None) -> Board | None:
             hot=() if unit_code else _several(connection, _HOT, last, Hot),
             backlogs=() if unit_code else _several(connection, BACKLOGS, last | {"overdue": 1}, Backlog),
         )
+
+
+def without_small(told: Board) -> Board:
+    """For who is outside the assessment: units and categories without their small cells."""
+    return replace(told, hot=of_weeks(told.hot), backlogs=of_backlogs(told.backlogs))
+
+
+def of_weeks(cells: Sequence[Told]) -> tuple[Told, ...]:
+    """Cells of ``intake`` and ``before``, the small ones null."""
+    return _withheld(cells, intake=lambda one: (one.intake,), before=lambda one: (one.before,))
+
+
+def of_backlogs(cells: Sequence[Told]) -> tuple[Told, ...]:
+    """Cells of ``open`` and ``overdue``, the small ones null, and ``overdue`` where few are open and not overdue."""
+    return _withheld(
+        cells, open=lambda one: (one.open,), overdue=lambda one: (one.open, one.overdue, one.open - one.overdue)
+    )
+
+
+def _withheld(cells: Sequence[Told], **columns: Callable[[Any], Sequence[int]]) -> tuple[Told, ...]:
+    """``columns``: what the cells of each column tell."""
+    small = {name: hidden({at: told(one) for at, one in enumerate(cells)}) for name, told in columns.items()}
+    return tuple(
+        replace(one, **{name: None for name in columns if at in small[name]})  # type: ignore[type-var]  # a dataclass
+        for at, one in enumerate(cells)
+    )
 
 
 def _week(connection: psycopg.Connection, asked: dict, last: date, days: int) -> Week:

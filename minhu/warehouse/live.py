@@ -5,7 +5,7 @@ the last day. Counts are of the facts and of `mart.agg_day`; nothing of a case i
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 
 from minhu import database
 from minhu.settings import Settings
-from minhu.warehouse.board import BACKLOGS, WEEK, Backlog
+from minhu.warehouse.board import BACKLOGS, WEEK, Backlog, of_backlogs, of_weeks
 
 WEEKS = 4
 MOST_UNITS, MOST_CATEGORIES = 15, 12
@@ -54,12 +54,15 @@ class Left:
 
 @dataclass(frozen=True)
 class Area:
-    """Cases of seven days in an area, and of the seven before. ``rank``: 1 to 5, the fifth of the areas it is among."""
+    """Cases of seven days in an area, and of the seven before. ``rank``: 1 to 5, the fifth of the areas it is among.
+
+    Null are counts that are withheld, here and of categories.
+    """
 
     area_code: str
     area_name: str
-    intake: int
-    before: int
+    intake: int | None
+    before: int | None
     rank: int
 
 
@@ -67,8 +70,8 @@ class Area:
 class Category:
     code: str
     name: str
-    intake: int
-    before: int
+    intake: int | None
+    before: int | None
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,16 @@ def live(settings: Settings) -> Live | None:
             areas=_rows(connection, _AREAS, asked, Area),
             categories=_rows(connection, _CATEGORIES, asked, Category),
         )
+
+
+def without_small(told: Live) -> Live:
+    """For a wall, and for who is outside the assessment: units, areas and categories without their small cells."""
+    return replace(
+        told,
+        units=of_backlogs(told.units),
+        areas=of_weeks(told.areas),
+        categories=of_weeks(told.categories),
+    )
 
 
 def left(settings: Settings, last: date, units: Collection[str]) -> Left | None:

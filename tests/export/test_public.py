@@ -6,8 +6,9 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minhu.export.public import SMALL, suppress
+from minhu.export.public import suppress
 from minhu.export.report import Group, Indicator, Measured
+from minhu.privacy.small import SMALL
 from tests.export.given import COUNT, RATE, RETURNS, count, group, rate, report, rich, unit
 
 

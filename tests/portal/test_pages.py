@@ -16,6 +16,7 @@ from minhu import database
 from minhu.config import sync
 from minhu.database import logins
 from minhu.export.report import Group, Unit
+from minhu.portal import pages
 from minhu.portal.api.app import PREFIX
 from minhu.portal.app import HEADERS
 from minhu.portal.pages.scores import View, _arranged, has_initials
@@ -24,7 +25,9 @@ from minhu.publish.stored_release import explain_release
 from minhu.schemes.scheme import load_scheme
 from minhu.schemes.words import scoring_rule
 from minhu.settings import PROJECT_ROOT
+from minhu.warehouse.board import Backlog, Hot, board
 from minhu.warehouse.build import build
+from minhu.warehouse.live import Area, Category, live
 from minhu.warehouse.reconcile import reconcile
 from tests.portal.conftest import MONTH, ORIGIN, Browser, House
 from tests.publish import city as world
@@ -107,6 +110,29 @@ def test_who_guesses_waits_and_so_does_his_address(house):
     assert Browser(house.desk).sign_in(*house.credentials("auditor")).status_code == 429
     with database.connect(house.city) as connection:
         connection.execute("delete from portal.failure")
+
+
+def test_who_is_outside_the_assessment_and_who_passes_a_wall_see_no_small_cell(browser, house, monkeypatch):
+    units = (Backlog("U1", "甲局", 350, 211), Backlog("U2", "乙局", 97, 95), Backlog("U3", "丙局", 60, 44))
+    of_week = [("a", "甲", 8101, 7890), ("b", "乙", 713, 3), ("c", "丙", 909, 808)]
+    cells = {
+        "units": units,
+        "categories": tuple(Category(*one) for one in of_week),
+        "areas": tuple(Area(*one, rank=3) for one in of_week),
+    }
+    hot = {"backlogs": units, "hot": tuple(Hot(*one) for one in of_week)}
+    monkeypatch.setattr(pages.live, "counted", lambda reads: replace(live(reads), **cells))
+    monkeypatch.setattr(pages.home, "board", lambda reads, own: replace(board(reads, own), **hot))
+
+    for group, is_outside in (("engineer", True), ("bi", True), ("auditor", False), ("evaluator", False)):
+        browser.sign_in(*house.credentials(group))
+        for path, is_withheld in (("/live", is_outside), ("/", is_outside), ("/live?wall=1", True)):
+            page = read(browser.get(path))
+            told = {words(cell) for cell in page.xpath("//main//td | //main//strong")}
+            assert {"8,101", "211"} <= told, (group, path)
+            small = {"95", "44", "808"} if path == "/" else {"95", "44", "▲ 710", "▲ 101"}
+            assert small & told == (set() if is_withheld else small), (group, path)
+            assert ("不足 5 件" in words(page)) == is_withheld
 
 
 async def parts(size: int):

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from minhu import database
 from minhu.warehouse.aggregate import GRAINS, Counts
+from minhu.warehouse.board import Backlog, Hot, of_backlogs, of_weeks
 from tests.publish import city as world
 from tests.publish.city import login, rows
 from tests.scoring.city import City
@@ -250,3 +251,15 @@ def test_a_unit_reads_what_is_counted_of_itself(city):
         asked = f"select distinct grain, unit_code from mart.{table} order by 1"
         assert rows(unit, asked) == [("unit", "U1"), ("unit_category", "U1")]
         assert len(rows(login(city, "b_board", "bi"), f"select distinct grain from mart.{table}")) == len(GRAINS)
+
+
+def test_cells_of_few_cases_are_withheld_and_with_one_the_next():
+    hot = [Hot("A", "甲", 40, 30), Hot("B", "乙", 12, 3), Hot("C", "丙", 9, 9), Hot("D", "丁", 0, 0)]
+    assert [(one.intake, one.before) for one in of_weeks(hot)] == [(40, 30), (12, None), (9, None), (0, 0)]
+    counted = {"U1": (50, 20), "U2": (97, 95), "U3": (9, 9), "U4": (7, 0)}
+    late = [Backlog(code, code, *counts) for code, counts in counted.items()]
+    told = [(one.open, one.overdue) for one in of_backlogs(late)]
+    assert told == [(50, 20), (97, None), (9, 9), (7, None)], "what is left of 97 tells of two"
+    few = [Backlog("U5", "U5", 4, 0), *late[:1]]
+    assert [(one.open, one.overdue) for one in of_backlogs(few)] == [(None, None), (None, None)]
+    assert of_backlogs(late[::2]) == tuple(late[::2]) and of_weeks([]) == ()

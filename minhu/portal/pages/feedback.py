@@ -14,6 +14,7 @@ from minhu.publish.close import Closing, list_closings
 from minhu.publish.diff import list_releases
 from minhu.publish.feedback import explain_closing
 from minhu.publish.feedback import feedback as looks
+from minhu.warehouse.units import unit_names
 
 DECIDES = ("open_feedback", "answer_remark")
 
@@ -21,12 +22,13 @@ DECIDES = ("open_feedback", "answer_remark")
 def feedback(ask: Ask, problem: str | None = None) -> Response:
     found = looks(ask.reads)
     evaluates = ask.person.group == "evaluator"
-    done = ask.wanted("done")
+    done, remarks = ask.wanted("done"), assess.listing(ask.reads, "remarks")
     return ask.page(
         "feedback.html",
         400 if problem else 200,
         found=found,
-        remarks=assess.listing(ask.reads, "remarks"),
+        remarks=remarks,
+        names=unit_names(ask.reads, [*ask.person.units, *(one["unit_code"] for one in remarks)]),
         openable=_openable(ask, {one.closing_id for one in found}) if evaluates else [],
         outcomes=[code for code in REMARK_STATE if code != "unanswered"],
         problem=problem,

@@ -11,7 +11,7 @@ from minhu.publish.close import Release
 from minhu.publish.diff import list_releases
 from minhu.publish.feedback import feedback
 from minhu.publish.standing import Scored, standing
-from minhu.warehouse.board import Board, board
+from minhu.warehouse.board import Board, board, without_small
 
 NEWEST = 6
 
@@ -21,6 +21,8 @@ def home(ask: Ask) -> Response:
         return push(ask)
     own = ask.person.units[0] if ask.person.units else None
     found = board(ask.reads, own) if ask.person.group != "unit" or own else None
+    if found and ask.person.is_outside:
+        found = without_small(found)
     released = newest(ask) if ask.person.group in ("evaluator", "auditor", "unit") else None
     return ask.page(
         "home.html",
@@ -58,7 +60,7 @@ def sentences(ask: Ask, found: Board) -> list[str]:
             intake=f"{week.intake:,}", closed=f"{week.closed:,}", on_time=f"{week.closed_on_time:,}"
         )
     ]
-    if found.hot:
+    if found.hot and found.hot[0].intake is not None:
         top = found.hot[0]
         moved = _moved(ask, top.intake, top.before) if before else ""
         told.append(
@@ -69,15 +71,15 @@ def sentences(ask: Ask, found: Board) -> list[str]:
     if found.day.open is not None:
         text = ask.said("当日终了在办 {open} 件，其中超期 {overdue} 件{most}。")
         most = ""
-        if found.backlogs:
+        if found.backlogs and found.backlogs[0].overdue is not None:
             first = found.backlogs[0]
             most = ask.said("，最多的是{name}（{count} 件）").format(name=first.unit_name, count=first.overdue)
         told.append(text.format(open=f"{found.day.open:,}", overdue=f"{found.day.overdue or 0:,}", most=most))
     return told
 
 
-def _moved(ask: Ask, now: int, before: int) -> str:
-    if not before:
+def _moved(ask: Ask, now: int | None, before: int | None) -> str:
+    if now is None or not before:
         return ""
     share = (Decimal(100 * (now - before)) / before).quantize(Decimal("1"))
     if not share:

@@ -4,6 +4,7 @@ A form names an act of `assess`; its fields are those of `minhu.assess.files`. W
 whether what he saw still stands, the database says.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
@@ -23,6 +24,7 @@ from minhu.portal.asking import Ask, see
 from minhu.publish.close import Closing, list_closings
 from minhu.publish.diff import Diff, show_closing
 from minhu.quality import list_held, release_batch
+from minhu.warehouse.units import unit_names
 
 ENTERS = {
     "evaluator": ("exclude", "enter_manual_point", "enter_violation", "waive", "file_appeal"),
@@ -91,6 +93,11 @@ def _attached(ask: Ask, found: Inbox) -> dict[tuple[str, int], list[Attachment]]
     return told
 
 
+def _units(found: Inbox) -> Iterator[str | None]:
+    for one in (*found.appeals, *found.decided, *found.unconfirmed):
+        yield one["unit_code"]
+
+
 def inbox(ask: Ask, problem: str | None = None, at: str | None = None) -> Response:
     done, found = ask.wanted("done"), gather(ask)
     at = at or ask.written("at")
@@ -98,6 +105,7 @@ def inbox(ask: Ask, problem: str | None = None, at: str | None = None) -> Respon
         "inbox.html",
         400 if problem else 200,
         found=found,
+        names=unit_names(ask.reads, _units(found)),
         attached_to=_attached(ask, found),
         problem=problem,
         at=at if at in found.anchors else None,
