@@ -15,8 +15,9 @@ from minhu.settings import Settings
 
 
 @minhu.command(epilog=example("minhu up"))
+@click.option("--stay", "stays", is_flag=True, help="Stay until asked to end, then take all down: as systemd wants it.")
 @click.pass_obj
-def up(settings: Settings) -> None:
+def up(settings: Settings, stays: bool) -> None:
     """Start PostgreSQL, Airflow and the portal; print the addresses. People enter by their own logins of the database.
 
     The portal's own logins are made where this login may make them; else pages are served by `minhu portal`.
@@ -24,6 +25,10 @@ def up(settings: Settings) -> None:
     from minhu import config, database, services
     from minhu.feeds.arrival import of_city
     from minhu.load.key_ring import assert_may_load, make_first
+    from minhu.services import supervisor
+
+    if stays:
+        ends = supervisor.asked_to_end()
 
     database.migrate(settings)
     if settings.broker_url:
@@ -32,12 +37,15 @@ def up(settings: Settings) -> None:
         assert_may_load(settings)  # beside other homes: better now than with the first load of the night
     config.sync(settings)
     pages = _open_pages(settings)
-    url = services.up(settings, click.echo)
+    url = services.up(settings, click.echo, is_supervised=stays)
     services.airflow(settings).keep_pools(of_city(settings.config).pools)
     click.echo(f"门户 portal    {pages or '未启动：minhu portal'}")
     click.echo(
         f"Airflow        {url}\n登录 login     各人用自己的数据库登录；新建：minhu logins add NAME --group engineer"
     )
+    if stays:
+        supervisor.keep_alive(settings, ends)
+        services.down(settings)
 
 
 def _open_pages(settings: Settings) -> str | None:

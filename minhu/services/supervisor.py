@@ -1,13 +1,12 @@
 """Keeps alive what `minhu up` started: looks every two seconds, and starts again what has ended.
 
 It and the keeper of the house do the same and so keep each other alive; killed together, the next `minhu` command says
-so and starts them. Nothing is started after `minhu down`, nor while `up` or `down` is at work. In the foreground it is
-what systemd runs (`minhu service install`): it brings all up, and takes all down when it is asked to end.
+so and starts them. Nothing is started after `minhu down`, nor while `up` or `down` is at work. `minhu up --stay`, what
+systemd runs (`minhu service install`), keeps alive by itself what it brought up.
 """
 
 import logging
 import signal
-import sys
 import threading
 
 import psycopg
@@ -37,17 +36,17 @@ def keep_alive(settings: Settings, ends: threading.Event) -> None:
             failed = said
 
 
-def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    settings, ends = Settings.from_env(), threading.Event()
-    is_in_front = "--foreground" in sys.argv
+def asked_to_end() -> threading.Event:
+    """Set once this process is asked to end."""
+    ends = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ends.set())
-    if is_in_front:
-        control.up(settings, lambda line: log.info("%s", line), is_supervised=True)
-    keep_alive(settings, ends)
-    if is_in_front:
-        control.down(settings)
+    return ends
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    keep_alive(Settings.from_env(), asked_to_end())
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ WantedBy=multi-user.target
 OF_SERVICES = {
     "name": "minhu",
     "what": "the data warehouse of a city's hotlines",
-    "module": "minhu.services.supervisor --foreground",
+    "module": "minhu up --stay",
     "patience": "90",
 }
 OF_WORKER = {

@@ -404,3 +404,35 @@ def test_two_homes_choose_different_ports_and_keep_them(tmp_path: Path):
 
 def members(settings: Settings) -> list[psutil.Process]:
     return [process for daemon in daemons_of(settings) for process in daemon.processes()]
+
+
+@pytest.mark.long
+def test_as_a_service_all_comes_up_at_once_and_goes_down_when_asked(home: Path):
+    """On a home that knew nothing: what `minhu up` does, pages and all; one process to ask, none left behind."""
+    own = home / "service"
+    settings = Settings(home=own, config=PROJECT_ROOT / "config", drop=own / "drop", database_url=None)
+    world = {name: value for name, value in os.environ.items() if not name.startswith("MINHU_")}
+    world |= {"MINHU_HOME": str(own), "MINHU_CALLER_KEY": "service"}
+    program = [sys.executable, "-m", "minhu", "up", "--stay"]
+    service = subprocess.Popen(program, env=world, stdout=subprocess.PIPE, text=True)
+    try:
+        address = next(line.split()[-1] for line in service.stdout if line.startswith("门户 portal"))
+        assert httpx.get(f"{address}/login", timeout=60).status_code == 200
+        next(line for line in service.stdout if "minhu logins add" in line)
+        portal = next(one for one in members(settings) if "minhu.portal" in " ".join(one.cmdline()))
+        portal.kill()
+        deadline = time.monotonic() + 60
+        while not _answers(f"{address}/login"):
+            assert time.monotonic() < deadline, "nobody keeps it alive"
+            time.sleep(0.5)
+    finally:
+        service.terminate()
+        service.communicate(timeout=180)
+    assert service.returncode == 0 and members(settings) == []
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False

@@ -172,3 +172,8 @@ def test_the_unit_of_a_worker_runs_one_and_may_write_where_files_land(main, tmp_
     told = file.read_text(encoding="utf-8")
     assert file.name == "minhu-worker.service" and "-m minhu worker\n" in told
     assert f"ReadWritePaths={main.home} {main.drop} /srv/landing\n" in told
+
+
+def test_the_unit_of_the_services_does_what_up_does_and_stays(main, tmp_path):
+    file = units.write_unit(main, "minhu", tmp_path)
+    assert file.name == "minhu.service" and "-m minhu up --stay\n" in file.read_text(encoding="utf-8")
