@@ -21,7 +21,10 @@ from minhu.settings import Settings
 # Tasks are forks of the processes of a scheduler or a worker. What these import first no task has to: over a second of
 # work for each load. dbt and Great Expectations would save a build two seconds and a gate five, once a day, and make
 # eight waiting processes 250 MB larger all day: not kept.
-PRELOADED = "minhu.load, airflow.providers.standard.decorators.python"
+PRELOADED = (
+    "minhu.load, airflow.providers.standard.decorators.python, "
+    "airflow.sdk.execution_time.supervisor, airflow.sdk.execution_time.task_runner"
+)
 AIRFLOW_PRELOADED = f"import {PRELOADED}; from airflow.__main__ import main; main()"
 """A program that is Airflow's command line, with these imported."""
 ANSWERS_WITHIN = 3.0
