@@ -6,7 +6,8 @@ second in all: a score page, a unit's, a case's and a list of the API in equal p
 twenty. The generator runs on the same machine; its share of the processor is told.
 
 ``portal_p95_ms``: the worst of the four kinds. ``portal_live_p95_ms``. ``portal_worker_mb``: the process at the end,
-``portal_growth_mb``: what it grew by since a minute after the start. ``portal_generator_pct``: of one core. Afterwards
+``portal_growth_mb``: what it grew by since a minute after the start. ``portal_generator_pct``: of one core.
+``portal_xlsx_s``: a workbook of all units, from asking for it until it is there. Afterwards
 `policies.py` measures on the same city.
 """
 
@@ -27,7 +28,9 @@ import psutil
 import psycopg
 
 from bench import month, policies
-from minhu.settings import PROJECT_ROOT
+from minhu.portal import jobs
+from minhu.portal.desk import Desk
+from minhu.settings import PROJECT_ROOT, Settings
 
 UNITS, MONTHS, READERS, THINK = 1_200, 12, 50, 5.0
 MINUTES, CASES_PER_DAY, SEED = 10, 400, 11
@@ -45,6 +48,7 @@ def measure(quick: bool) -> dict[str, float]:
             places = _places(owner)
         with _served(city) as (address, process):
             waited = _read(address, process, password, places, MINUTES * 60 // (10 if quick else 1))
+            waited["portal_xlsx_s"] = _exported(city, password, places)
         with city.connect() as owner:
             owner.autocommit = True
             return waited | policies.measure(city, owner, (READER, password))
@@ -170,6 +174,21 @@ def _read(address: str, process: psutil.Process, password: str, places: Places, 
         "portal_growth_mb": round((at_last - at_first) / 1e6),
         "portal_generator_pct": round(100 * share),
     }
+
+
+def _exported(city: month.Installation, password: str, places: Places) -> float:
+    """Seconds from asking for a workbook of a whole month until it is there; the second of two."""
+    desk = Desk(Settings.from_env(city.world))
+    session = desk.sign_in(READER, password)
+    asked, spent = {"period": places.periods[-1], "scheme": "linan", "form": "xlsx"}, 0.0
+    for key in ("first", "second"):
+        number, began = jobs.ask(desk.asks(session, reads=False), "export", asked, key), time.monotonic()
+        while not (told := jobs.one(desk.asks(session), number)).is_over:
+            time.sleep(0.05)
+        spent = time.monotonic() - began
+        if told.state != "done":
+            raise RuntimeError(f"no workbook: {told.why}")
+    return round(spent, 1)
 
 
 def _path(kind: str, dice: random.Random, places: Places) -> str:
