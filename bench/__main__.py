@@ -24,7 +24,7 @@ def main(quick: bool, names: tuple[str, ...]) -> None:
     for name in names or NAMES:
         for key, value in import_module(f"bench.{name}").measure(quick).items():
             results[key] = value
-            click.echo(f"{key:24}{value}")
+            click.echo(f"{key:38}{value}")
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
 
 

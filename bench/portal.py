@@ -181,7 +181,7 @@ def _exported(city: month.Installation, password: str, places: Places) -> float:
     desk = Desk(Settings.from_env(city.world))
     session = desk.sign_in(READER, password)
     asked, spent = {"period": places.periods[-1], "scheme": "linan", "form": "xlsx"}, 0.0
-    for key in ("first", "second"):
+    for key in ("bench-workbook-1", "bench-workbook-2"):
         number, began = jobs.ask(desk.asks(session, reads=False), "export", asked, key), time.monotonic()
         while not (told := jobs.one(desk.asks(session), number)).is_over:
             time.sleep(0.05)
