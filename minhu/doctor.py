@@ -145,15 +145,22 @@ def _pages(settings: Settings) -> str:
     return "who decides signs in by a password alone: `portal` of city.yml asks for a second factor"
 
 
+def _zone(settings: Settings, name: str) -> Check:
+    """Of who enters the database ``name`` without naming one: our own logins have the city's."""
+    zone = database.default_zone(settings)
+    mend = "" if zone == settings.timezone else f"; mend: alter database {name} set timezone = '{settings.timezone}'"
+    return Check("time zone", not mend, f"{zone}{mend}")
+
+
 def _database(settings: Settings) -> Iterator[Check]:
     try:
         with database.connect(settings) as connection:
             number = connection.info.server_version // 10000
-            ctype, encoding, zone = database.one(
+            ctype, encoding = database.one(
                 connection,
-                "select datctype, pg_encoding_to_char(encoding), current_setting('timezone')"
-                " from pg_database where datname = current_database()",
+                "select datctype, pg_encoding_to_char(encoding) from pg_database where datname = current_database()",
             )
+            zone = _zone(settings, connection.info.dbname)
             is_owners = database.one(connection, _IS_OWNERS)[0]
             missing = database.outstanding(connection) if is_owners else []
             stands = dict(zip(RIGHTS, database.one(connection, _RIGHTS), strict=True))
@@ -165,11 +172,11 @@ def _database(settings: Settings) -> Iterator[Check]:
     # Under ctype C the database takes Chinese letters for signs: search by similarity finds nothing.
     yield Check("characters", encoding == "UTF8" and ctype not in ("C", "POSIX"), f"{encoding}, {ctype}; needs UTF8")
     if not is_owners:  # a worker's: it makes nothing, and is asked what a load needs
-        yield Check("time zone", zone == settings.timezone, zone)
+        yield zone
         yield _guarded("caller key", lambda: key_ring.told(settings))
         return
     yield Check("migrations", not missing, f"to apply: {', '.join(missing)}" if missing else "all applied")
-    yield Check("time zone", zone == settings.timezone, zone)
+    yield zone
     if not missing:
         yield _guarded("caller key", lambda: key_ring.told(settings))
     if not missing:

@@ -6,8 +6,9 @@ import psycopg
 import pytest
 import sqlalchemy
 from click.testing import CliRunner
+from psycopg import sql
 
-from minhu import doctor
+from minhu import database, doctor
 from minhu.cli import minhu
 from minhu.doctor import examine
 from tests import given
@@ -67,6 +68,16 @@ def test_a_database_that_was_never_migrated_a_zone_and_an_open_landing_zone_are_
     warehouse.landing.chmod(0o700)
     assert checks["migrations"].found.startswith("to apply: 101_") and not checks["migrations"].is_ok
     assert checks["landing zone"].found.endswith("others can read it: chmod 700")
+
+
+def test_a_server_in_another_zone_is_told_with_how_to_mend_it(scratch):
+    """Of who enters without naming one; we name one each time."""
+    city = scratch()
+    name = sqlalchemy.make_url(str(city.database_url)).database
+    with database.connect(city, autocommit=True) as owner:
+        owner.execute(sql.SQL("alter database {} set timezone = 'UTC'").format(sql.Identifier(name)))
+    check = found(city)["time zone"]
+    assert (check.is_ok, check.found) == (False, f"UTC; mend: alter database {name} set timezone = 'Asia/Shanghai'")
 
 
 def test_a_secret_that_others_read_little_memory_and_a_standby_that_is_lost_are_told(warehouse, server, monkeypatch):

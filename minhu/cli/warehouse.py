@@ -151,7 +151,7 @@ def logins_add(
     A login of the portal is nobody by itself: it may what its group may, for whoever has signed in. signin opens and
     ends their sessions and does nothing else; pages never hold it.
 
-    Its password is shown once and kept nowhere.
+    Its password is shown once and kept nowhere. How tools connect is told beside it, for those who read the marts.
     """
     from minhu import database
     from minhu.config import sync
@@ -165,6 +165,9 @@ def logins_add(
             connection, name, group, timeout, unit, feeds=feeds, is_portal=portal, connections=connections
         )
     click.echo(f"{name}: {password}")
+    if group in ("bi", "evaluator", "auditor") and not portal:
+        for what, how in logins.ways_in(database.url(settings), name):
+            click.echo(f"{what:34}{how}", err=True)
 
 
 @logins.command(

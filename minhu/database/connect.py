@@ -75,6 +75,15 @@ def connect(
     return connection
 
 
+def default_zone(settings: Settings) -> str:
+    """The time zone of whoever enters the warehouse and names none. Raises as `connect`."""
+    with (
+        foreign.told("connect", what="the warehouse database"),
+        psycopg.Connection[tuple[str]].connect(url(settings), application_name="minhu") as connection,
+    ):
+        return one(connection, "show timezone")[0]
+
+
 def _connection(settings: Settings, autocommit: bool, rows: RowFactory[Row]) -> psycopg.Connection[Row]:
     if settings in _reached:
         try:

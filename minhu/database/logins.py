@@ -84,6 +84,7 @@ def add_login(
         "statement_timeout": timeout,
         "idle_in_transaction_session_timeout": "10min",
         "default_transaction_read_only": "off" if group in SEES else "on",
+        "timezone": one(connection, "select mart.city_zone()")[0],  # a day is the city's, wherever the server stands
     }.items():
         connection.execute(sql.SQL("alter role {} set {} = {}").format(login, sql.SQL(key), sql.Literal(value)))
     path = sql.SQL(SEES.get(group, "mart"))
@@ -93,6 +94,24 @@ def add_login(
     for feed in feeds:
         sends_for(connection, name, feed)
     return password
+
+
+def ways_in(url: str, name: str) -> list[tuple[str, str]]:
+    """How tools reach the warehouse at ``url`` as the login ``name``: (what, how); PASSWORD stands for its password."""
+    from sqlalchemy import make_url  # here: the portal holds no SQLAlchemy
+
+    at = make_url(url)
+    place = f"{at.host}:{at.port or 5432}/{at.database}"
+    return [
+        ("host", f"{at.host}  port {at.port or 5432}  database {at.database}  user {name}"),
+        ("SQLAlchemy, Superset", f"postgresql+psycopg2://{name}:PASSWORD@{place}"),
+        ("JDBC: Metabase, FineBI, Tableau", f"jdbc:postgresql://{place}?user={name}&ApplicationName=bi"),
+        (
+            "ODBC: Excel, Power BI",
+            f"Driver={{PostgreSQL Unicode}};Server={at.host};Port={at.port or 5432};Database={at.database};Uid={name}",
+        ),
+        ("psql, DuckDB", f"postgresql://{name}@{place}"),
+    ]
 
 
 def _speaks_for(connection: psycopg.Connection, name: str, unit: str, *, is_active: bool) -> None:

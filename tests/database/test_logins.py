@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 import sqlalchemy
+from psycopg import sql
 
 from minhu import cli, database
 from minhu.database import logins
@@ -134,3 +135,24 @@ def test_what_a_login_may_not_do_is_told_in_one_line(monkeypatch, capsys):
         told.startswith("minhu: this login may not do that (permission denied for table batch")
         and told.count("\n") == 1
     )
+
+
+def test_a_day_is_the_citys_whatever_zone_the_server_has(login, warehouse):
+    """By a login made now, and by one of before that the migration found."""
+    [script] = database.MIGRATIONS.glob("343_*.sql")
+    with database.connect(warehouse, autocommit=True) as owner:
+        name = login("bi").info.user
+        assert "TimeZone=Asia/Shanghai" in settings_of(owner, name)
+        owner.execute(sql.SQL("alter role {} reset timezone").format(sql.Identifier(name)))
+        owner.execute(script.read_text(encoding="utf-8"))
+        assert "TimeZone=Asia/Shanghai" in settings_of(owner, name)
+
+
+def settings_of(owner: psycopg.Connection, name: str) -> list[str]:
+    return owner.execute("select rolconfig from pg_roles where rolname = %s", [name]).fetchone()[0]
+
+
+def test_how_tools_connect_is_told_without_the_password(warehouse):
+    told = dict(logins.ways_in("postgresql://owner:geheim@db.city:5433/warehouse", "superset"))
+    assert told["SQLAlchemy, Superset"] == "postgresql+psycopg2://superset:PASSWORD@db.city:5433/warehouse"
+    assert all("superset" in how and "5433" in how and "geheim" not in how for how in told.values())

@@ -170,8 +170,10 @@ def test_what_builds_logins_and_the_city_made_is_no_difference(old, fresh):
         "create view of_the_city.cases as select * from mart.fct_case",
     )
     with database.connect(old, autocommit=True) as owner:
-        logins.add_login(owner, "adopted_reader", "bi")
+        owner.execute("create role adopted_reader login in role minhu_bi")
         assert database.migrate(old) == ADDED
+        config = owner.execute("select rolconfig from pg_roles where rolname = 'adopted_reader'").fetchone()
+        assert config == (["TimeZone=Asia/Shanghai"],)
         logins.drop_login(owner, "adopted_reader")
     assert stands(old) == fresh
 
