@@ -242,3 +242,6 @@ GAMING_SIGNAL = Kind(
         "closed_then_reopened": ("办结后又被退回或重办", "closed, then sent back or reworked"),
     },
 )
+CALENDAR_STATUS = Kind(  # whether the State Council has settled the day
+    "calendar_status", {"official": ("已公布", "official"), "provisional": ("待公布", "provisional")}
+)

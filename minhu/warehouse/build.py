@@ -27,7 +27,7 @@ from minhu.feeds.canonical import STAGING_TABLE
 from minhu.settings import Settings
 from minhu.warehouse import aggregate, dbt, readings, resume
 from minhu.warehouse.applying import Applying
-from minhu.warehouse.comments import comment_columns
+from minhu.warehouse.comments import comment_columns, word_codes
 from minhu.warehouse.steps import Steps
 from minhu.warehouse.touch import touch
 
@@ -139,6 +139,7 @@ def _build(settings: Settings, full_refresh: bool) -> BuildResult:
                 counts.after(build_id)
             with steps.of("comments"):
                 comment_columns(connection, settings, variables)
+                word_codes(connection)
                 tell_changes(connection)
         with steps.of("statistics"):
             analyze_changed(keeper, "mart", "audit")

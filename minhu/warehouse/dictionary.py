@@ -38,7 +38,7 @@ def dictionary(models: Path = MODELS) -> str:
     tables = [
         model
         for model in documented
-        if model["name"].startswith(("fct_", "dim_", "agg_", "unit_", "score_", "feed_", "freshness"))
+        if model["name"].startswith(("fct_", "dim_", "agg_", "unit_", "score_", "feed_", "freshness", "relationship"))
     ]
     row = next(model for model in documented if model["name"] == "measured_row")
     parts = [_HEAD, "## Measures\n", _table(row), *map(_measure, measures), "## Tables\n", *map(_table, tables)]

@@ -2,11 +2,14 @@
 
 import pytest
 
+from minhu import database
+from minhu.glossary.coded import CODED
 from minhu.scoring import score
 from minhu.scoring.score import RESULTS
 from minhu.warehouse import dbt
 from minhu.warehouse.applying import DIMENSIONS, EVIDENCE, FACTS
 from minhu.warehouse.build import BuildFailed, build
+from minhu.warehouse.comments import word_codes
 from tests.warehouse import test_build, test_readers
 from tests.warehouse.test_build import case, facts, load, query
 
@@ -73,6 +76,63 @@ def test_every_column_of_mart_is_told_in_both_languages(built):
         " and coalesce(col_description(pg_class.oid, attnum), '') not like '%% — %%'",
     )
     assert bare == []
+
+
+def test_a_column_of_codes_is_a_vocabulary_and_the_words_are_the_glossarys(built):
+    city, _ = built
+    words = query(city, "select vocabulary, code, label_zh, label_en from mart.dim_code order by vocabulary, sort_no")
+    assert [tuple(row) for row in words] == [
+        (vocabulary, code, word.zh, word.en) for vocabulary in sorted(CODED) for code, word in CODED[vocabulary].items()
+    ]
+    columns = {name for (name,) in query(city, "select attname from pg_attribute where attrelid in"
+               " (select oid from pg_class where relnamespace = 'mart'::regnamespace)")}  # fmt: skip
+    assert set(CODED) <= columns
+
+
+def test_a_closed_list_of_the_project_is_the_vocabulary(built):
+    _, manifest = built
+    tests = [
+        node for node in manifest["nodes"].values() if node.get("test_metadata", {}).get("name") == "accepted_values"
+    ]
+    lists = {
+        node["column_name"]: set(node["test_metadata"]["kwargs"]["values"])
+        for node in tests
+        if node["attached_node"].split(".")[-1].startswith(("fct_", "dim_"))
+    }
+    assert {"request_type", "unit_role", "satisfaction_level"} <= lists.keys()
+    assert {name: codes for name, codes in lists.items() if name in CODED and codes != set(CODED[name])} == {}
+
+
+def test_words_that_changed_are_written_anew_and_those_that_went_go(built):
+    city, _ = built
+    with database.connect(city) as connection:
+        assert word_codes(connection) == 0
+        connection.execute("update mart.dim_code set label_zh = '旧' where code = 'urgent'")
+        connection.execute("insert into mart.dim_code values ('urgency', 'gone', '无', 'gone', 9)")
+        assert word_codes(connection) == 1
+        told = connection.execute("select code, label_zh from mart.dim_code where vocabulary = 'urgency'").fetchall()
+        assert sorted(told) == [("emergency", "紧急"), ("normal", "一般"), ("urgent", "急办")]
+        connection.rollback()
+
+
+def test_relations_lead_to_one_row_and_tools_find_the_complete_ones(built):
+    city, _ = built
+    told = query(city, "select * from mart.relationship")
+    assert len(told) > 20
+    for table, column, to_table, to_column, is_complete in told:
+        missing = (
+            f"select count(*) from mart.{table} as t where t.{column} is not null"
+            f" and not exists (select from mart.{to_table} as o where o.{to_column} = t.{column})"
+        )
+        assert not is_complete or query(city, missing) == [(0,)], (table, column)
+    keys = query(
+        city,
+        "select conrelid::regclass::text, confrelid::regclass::text, convalidated from pg_constraint"
+        " where contype = 'f' and connamespace = 'mart'::regnamespace and conname like '%%\\_leads'",
+    )
+    number = query(city, "select current_setting('server_version_num')::integer")[0][0]
+    complete = sorted((f"mart.{row[0]}", f"mart.{row[2]}", False) for row in told if row[4])
+    assert sorted(map(tuple, keys)) == (complete if number >= 180000 else [])
 
 
 @pytest.mark.parametrize(
