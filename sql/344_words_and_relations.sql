@@ -67,15 +67,6 @@ set
     weekday_zh = '星期' || substr('一二三四五六日', extract(isodow from date_on)::integer, 1),
     weekday_en = trim(to_char(date_on, 'Day'));
 
-alter table mart.dim_date
-alter column year_no set not null,
-alter column quarter set not null,
-alter column month set not null,
-alter column iso_week set not null,
-alter column weekday_no set not null,
-alter column weekday_zh set not null,
-alter column weekday_en set not null;
-
 -- Tools find relations by foreign keys. None is checked: builds see to it that they hold.
 do $$
 declare

@@ -36,7 +36,7 @@ def december(scratch):
         for number in range(3):
             city.assignment("RETURNED", **DUE, voided=f"12-26 1{number}:00")
             city.assignment("RETURNED_FAR", **BEYOND, voided=f"12-26 1{number}:00")
-        city.run("insert into mart.dim_date values ('2026-12-01', true, false, 1, 'official', null)")
+        city.run("insert into mart.dim_date values ('2026-12-01', true, false, 1, 'official')")
         city.insert(
             "config.entry",
             kind="gaming",

@@ -57,7 +57,7 @@ def watched(scratch):
     settings = scratch()
     with City(settings) as city:
         city.run(
-            "insert into mart.dim_date select day, true, false, 1, 'official', null"
+            "insert into mart.dim_date select day, true, false, 1, 'official'"
             " from generate_series(date '2026-09-01', date '2026-11-30', interval '1 day') as day"
         )
         for since, changed in (("2026-01-01", {}), ("2026-11-01", {"closed_in_one_second": 99})):
