@@ -185,8 +185,9 @@ other_days as (
 )
 {_KEY.format(feed="f.feed_code", no="f.case_no")}
 from other_days
-join mart.fct_case as f on f.received_at >= received_on::timestamp at time zone current_setting('timezone')
-    and f.received_at < (received_on + 1)::timestamp at time zone current_setting('timezone')
+join mart.fct_case as f
+    on f.received_at >= other_days.received_on::timestamp at time zone current_setting('timezone')
+    and f.received_at < (other_days.received_on + 1)::timestamp at time zone current_setting('timezone')
 """
 
 # Cases of categories or areas that moved in their tree, and of all below them, as the tree ever was.

@@ -72,7 +72,8 @@ def test_a_far_city_is_in_its_own_zone(cities):
     "query",
     [
         "select * from mart.fct_timeliness order by assignment_id",
-        "select case_id, received_at, first_dispatched_at, closed_at from mart.fct_case order by case_id",
+        "select case_id, received_at, received_on, first_dispatched_at, closed_at, closed_on from mart.fct_case"
+        " order by case_id",
         "select * from mart.fct_unit_indicator order by unit_code, indicator_code",
         "select * from mart.fct_unit_score order by unit_code",
         "select period, starts_at, ends_at, as_of from mart.score_run",

@@ -238,7 +238,6 @@ def test_incremental_equals_full_refresh_and_all_at_once(city, scratch):
     assert query(city, "select round from mart.fct_satisfaction order by called_at") == [(1,), (2,)]
 
 
-@pytest.mark.long
 def test_the_limit_is_counted_in_working_days_of_the_city(city):
     """Dispatched Fri 2026-10-09; Sat 10-10 is a make-up workday; the fifth working day ends Thu 10-15 24:00."""
     load(city, "cases", [plain(1), case(2, 办理期限="2026-10-16 12:00")])
@@ -255,6 +254,13 @@ def test_the_limit_is_counted_in_working_days_of_the_city(city):
     # 50 minutes on Friday, five working days of 420, 12 minutes after nine on the 16th
     assert rule[4] == 50 + 5 * 420 + 12
     assert ticket[0] == "2026-10-16 12:00:00" and ticket[3] == "ticket"
+    days = query(
+        city,
+        "select received_on::text, dispatched_on::text, due_on::text, duty.closed_on::text, cases.closed_on::text"
+        " from mart.fct_timeliness as duty join mart.fct_case as cases using (case_id) order by case_no",
+    )
+    assert days[0][1:] == ("2026-10-09", "2026-10-15", "2026-10-16", "2026-10-16"), "24:00 is in the day before"
+    assert days[1][2] == "2026-10-16"
 
 
 def test_a_failed_build_leaves_nothing_and_the_next_takes_its_batches(city, monkeypatch):

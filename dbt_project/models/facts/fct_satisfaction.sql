@@ -51,6 +51,7 @@ final as (
         coalesce(callbacks.round, assignments.round) as round,
         callbacks.channel,
         callbacks.called_at,
+        {{ local_date('callbacks.called_at') }} as called_on,
         callbacks.is_reached,
         callbacks.reach_code,
         callbacks.contact_code,
