@@ -5,6 +5,7 @@ runner is dead is claimed again. What it computes it computes as `minhu_work`; w
 him; what is decided he decides, in one last transaction that ends the job with it.
 """
 
+import gc
 import logging
 import secrets
 import sys
@@ -28,7 +29,7 @@ from minhu.settings import Job, Settings
 BEATS = 10.0
 """Seconds between two signs of life; after a minute without one a job is another's."""
 LOOKS = 2.0
-"""Seconds between two looks for jobs that wait."""
+"""Seconds between two looks for jobs that wait; a job that is asked for is told at once."""
 log = logging.getLogger("minhu.portal.runner")
 Tell = Callable[[str], None]
 
@@ -260,21 +261,28 @@ LANES = (False, True)
 def keep_running(settings: Settings, over: threading.Event) -> None:
     """Starts a runner of a lane whenever a job waits there and none of this process's is at work, until ``over``."""
     running: dict[bool, Popen[bytes]] = {}
-    while not over.wait(LOOKS):
-        for is_delivery in LANES:
-            if is_delivery in running and running[is_delivery].poll() is None:
-                continue
-            try:
-                with database.connect(settings) as connection:
-                    waits = database.one(connection, "select portal.job_waits(%s)", [is_delivery])[0]
-            except (MinhuError, psycopg.Error):
-                continue  # the database is away; the next look finds it
-            if waits:
-                lane = ["deliveries"] if is_delivery else []
-                running[is_delivery] = Popen([sys.executable, "-m", "minhu.portal.runner", *lane])
+    while not over.is_set():
+        try:
+            with database.connect(settings, autocommit=True) as connection:
+                connection.execute("listen minhu_jobs")
+                while not over.is_set():
+                    for is_delivery in LANES:
+                        _start(connection, running, is_delivery)
+                    next(connection.notifies(timeout=LOOKS, stop_after=1), None)
+        except (MinhuError, psycopg.Error):
+            over.wait(LOOKS)  # the database is away
+
+
+def _start(connection: psycopg.Connection, running: dict[bool, Popen[bytes]], is_delivery: bool) -> None:
+    if is_delivery in running and running[is_delivery].poll() is None:
+        return
+    if database.one(connection, "select portal.job_waits(%s)", [is_delivery])[0]:
+        lane = ["deliveries"] if is_delivery else []
+        running[is_delivery] = Popen([sys.executable, "-m", "minhu.portal.runner", *lane])
 
 
 def main() -> None:
+    gc.set_threshold(50_000)  # a workbook of a large city is made of millions of small things that stay
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     desk, is_delivery = Desk(Settings.from_env()), sys.argv[1:] == ["deliveries"]
     while run_one(desk, is_delivery=is_delivery):

@@ -320,20 +320,25 @@ def test_closing_approving_and_publishing_are_three_peoples_acts_on_pages(house,
     assert world.rows(house.city, told) == [("house_shen", "house_zhou", "house_shen")]
 
 
-def test_a_process_that_serves_starts_a_runner_for_what_waits(house, asks, monkeypatch):
+@pytest.mark.parametrize(("looks", "is_told"), [(0.05, False), (60.0, True)], ids=["it looks", "it is told"])
+def test_a_process_that_serves_starts_a_runner_for_what_waits(house, asks, monkeypatch, looks, is_told):
     started = []
-    monkeypatch.setattr(runner, "LOOKS", 0.05)
+    monkeypatch.setattr(runner, "LOOKS", looks)
     monkeypatch.setattr(runner, "Popen", lambda command: started.append(command) or SimpleNamespace(poll=lambda: None))
     over = threading.Event()
     thread = threading.Thread(target=runner.keep_running, args=[house.city, over])
     thread.start()
-    time.sleep(0.3)
+    time.sleep(0.5)
     assert started == [], "nothing waits"
-    number = ask(asks, "auditor", "verify", {"period": MONTH, "scheme": "linan"})
-    deadline = time.monotonic() + 10
-    while not started and time.monotonic() < deadline:
-        time.sleep(0.05)
-    over.set()
+    with database.connect(house.city, autocommit=True) as owner:
+        owner.execute(f"alter table portal.job {'enable' if is_told else 'disable'} trigger runners_are_told")
+        number = ask(asks, "auditor", "verify", {"period": MONTH, "scheme": "linan"})
+        deadline = time.monotonic() + 10
+        while not started and time.monotonic() < deadline:
+            time.sleep(0.05)
+        over.set()
+        owner.execute("alter table portal.job enable trigger runners_are_told")
+        owner.execute("notify minhu_jobs")
     thread.join()
     assert started and started[0][1:] == ["-m", "minhu.portal.runner"]
     give_up(house, number)
