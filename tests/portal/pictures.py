@@ -17,16 +17,18 @@ from tests.portal.test_browser import CHROMIUM
 SCHEME = "linan"
 WIDTH = 1280
 PAGES = (
-    ("fenxi", "/", "home"),
-    ("fenxi", "/live", "live"),
+    ("kaoping", "/", "home"),
+    ("kaoping", "/live", "live"),
     ("kaoping", f"/scores/{SCHEME}/{PUBLISHED}", "scores"),
     ("kaoping", f"/scores/{SCHEME}/{PERIOD}?draft=1", "draft"),
     ("danwei", "/units", "unit"),
     ("kaoping", "/inbox", "inbox"),
     ("kaoping", "/jobs", "jobs"),
+    ("kaoping", "/schemes", "schemes"),
     ("shenji", "/feeds", "feeds"),
     ("shenji", "/quality", "quality"),
     ("shenji", "/audit", "audit"),
+    ("shenji", "/people", "people"),
     ("shenji", "/api/docs", "api"),
     ("fenxi", "/help", "help"),
 )
