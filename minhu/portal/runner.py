@@ -30,6 +30,8 @@ BEATS = 10.0
 """Seconds between two signs of life; after a minute without one a job is another's."""
 LOOKS = 2.0
 """Seconds between two looks for jobs that wait; a job that is asked for is told at once."""
+LOOKS_AGAIN = 0.2
+"""The same while a runner is at work: one that is about to end takes nothing more."""
 log = logging.getLogger("minhu.portal.runner")
 Tell = Callable[[str], None]
 
@@ -268,7 +270,8 @@ def keep_running(settings: Settings, over: threading.Event) -> None:
                 while not over.is_set():
                     for is_delivery in LANES:
                         _start(connection, running, is_delivery)
-                    next(connection.notifies(timeout=LOOKS, stop_after=1), None)
+                    is_busy = any(one.poll() is None for one in running.values())
+                    next(connection.notifies(timeout=LOOKS_AGAIN if is_busy else LOOKS, stop_after=1), None)
         except (MinhuError, psycopg.Error):
             over.wait(LOOKS)  # the database is away
 
