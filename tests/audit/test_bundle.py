@@ -389,6 +389,7 @@ def test_altered_rows_are_told_to_the_row(taken, released, tmp_path):
     assert f"U1 close_on_time 工单 h1 {no[5]} " in bundle.render_bundle_verification(found)
 
 
+@pytest.mark.long
 def test_a_result_that_was_revised_since_agrees_with_its_own_revision(released, people, tmp_path):
     """Late data, a decision, another alias since: the facts are those of a later build. Encrypted to one auditor."""
     july = {"受理时间": "2026-07-01 08:30:00", "转办时间": "2026-07-01 09:00:00", "办理期限": "2026-07-10 00:00"}

@@ -101,6 +101,7 @@ def act(name: str, number: int, **given: str) -> str:
     return f"select assess.{name}({', '.join(f'{key} => {value!r}' for key, value in given.items())})"
 
 
+@pytest.mark.long
 def test_everybody_works_while_each_login_sleeps_in_a_transaction(people):
     owner = people["owner"]
     filed = act("file_appeal", 5, **APPEAL, unit_code="U1")
@@ -157,6 +158,7 @@ def test_what_is_running_and_waited_for_is_ended_too(people):
     assert not busy.is_alive() and ["blocks" in line for line in told] == [True]
 
 
+@pytest.mark.long
 def test_a_statement_that_is_nothing_but_a_publication_may_take_its_time(people):
     """As `database.act` says it, no word of it could be a sleep; a large release takes longer than the patience."""
     told_to_publisher = []

@@ -325,7 +325,7 @@ def test_the_matrix_holds_every_step_of_every_kind():
     assert sum(len(step.moments(kind)) for kind in KINDS for step in steps_of(kind)) >= 200
 
 
-SOME = [kind if kind in ("drop", "rest", "sql") else pytest.param(kind, marks=pytest.mark.long) for kind in KINDS]
+SOME = [kind if kind in ("drop", "rest") else pytest.param(kind, marks=pytest.mark.long) for kind in KINDS]
 
 
 @pytest.mark.parametrize("kind", SOME)

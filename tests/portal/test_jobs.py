@@ -222,7 +222,7 @@ def test_a_runner_that_was_killed_before_the_end_is_followed_by_another(house, a
         decide(house, dead)
 
 
-@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("moment", [pytest.param("before", marks=pytest.mark.long), "after"])
 def test_killed_around_the_last_transaction_there_is_one_act_or_none(house, asks, moment, tmp_path):
     """A runner in a process of its own is killed right before it commits its decision, or right after."""
     moved(house)

@@ -157,6 +157,7 @@ def test_nothing_is_published_while_units_look_and_the_release_says_what_was_una
     assert show_release(people["u1"], MONTH)[0].release_id == release.release_id
 
 
+@pytest.mark.long
 def test_a_revision_is_not_opened_and_what_is_closed_again_is_remarked_on_no_more(scratch, tmp_path):
     city = world.make(scratch, tmp_path, more=DAYS)
     shen, unit = world.login(city, "fb_li", "evaluator"), world.login(city, "fb_u3", "unit", unit="U1")

@@ -158,6 +158,7 @@ def test_only_batches_that_tell_of_the_period_are_causes_and_behind_the_decision
     assert f"批次 {batches['elsewhere']}：" not in text and "另有 1 个批次未涉及本期工单" in text
 
 
+@pytest.mark.long
 def test_a_row_that_costs_nothing_any_more_says_so(city, people, scratch, tmp_path):
     """Four of six in time and one excluded, then forty more in time: the other late row's indicator loses nothing."""
     town = world.make(scratch, tmp_path, GIVEN)

@@ -168,6 +168,7 @@ def test_of_two_publications_at_once_one_is_refused(city, approved):
         publish_closing(city, 1, why=UNWITNESSED)
 
 
+@pytest.mark.long
 def test_what_was_closed_early_computes_anew(city, approved):
     assert verify(city, MONTH).differences == ()
 

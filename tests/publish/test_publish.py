@@ -226,6 +226,7 @@ def test_who_approves_sees_what_moved_and_an_auditor_checks_the_hashes(city, she
     assert plain.is_ok and plain.differences is None and any("只校验哈希链" in note for note in plain.notes)
 
 
+@pytest.mark.long
 def test_every_revision_stays_readable_and_computes_anew(city, first, second):
     late = "select count(*) from publish.evidence_of_release where release_id = %s and excluded_reason is null"
     assert rows(city, late + " and indicator_code = 'close_on_time'", first.release_id) == [(3,)]
@@ -418,6 +419,7 @@ def test_a_release_is_compared_in_the_columns_that_it_was_made_with(city, first)
         connection.rollback()
 
 
+@pytest.mark.long
 def test_places_are_told_where_the_scheme_publishes_them(scratch, tmp_path):
     ours = world.make(scratch, tmp_path, scheme=lambda text: f"{text}\npublication:\n  ranking: true\n")
     another = login(ours, "p_he", "evaluator")

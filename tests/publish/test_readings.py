@@ -115,6 +115,7 @@ def test_new_readings_are_taken_on_purpose_and_told_apart(city, gu):
     world.judge(gu, closing, "rejected")
 
 
+@pytest.mark.long
 def test_after_a_rejection_the_published_readings_hold_again(city, gu):
     """From the next build on, whatever it is for: duties of October fall due in November."""
     replaced = "select count(*) from mart.fct_timeliness where end_reason = 'superseded'"
@@ -128,6 +129,7 @@ def test_after_a_rejection_the_published_readings_hold_again(city, gu):
         assert verify(city, MONTH, revision).is_ok, revision
 
 
+@pytest.mark.long
 def test_new_readings_that_nobody_judged_yet_are_taken_back(city):
     revise(city, MONTH, why="按新读法重算", readings="new")
     assert on_time(city) == (4, 5)

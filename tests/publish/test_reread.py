@@ -91,6 +91,7 @@ def test_a_change_before_the_closing_is_told_by_file_and_line(city, copied, stat
     assert "改" not in str(one).replace("改写", "")
 
 
+@pytest.mark.long
 def test_the_release_of_a_changed_row_verifies_but_for_the_files(city, published, copied, monkeypatch):
     copy = copied(city)
     late_in_time = (

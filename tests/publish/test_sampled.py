@@ -140,7 +140,9 @@ BEFORE_THE_CLOSING = {
 }
 
 
-@pytest.mark.parametrize("what", BEFORE_THE_CLOSING)
+@pytest.mark.parametrize(
+    "what", [pytest.param(what, marks=[pytest.mark.long] if "altered" in what else []) for what in BEFORE_THE_CLOSING]
+)
 def test_facts_that_were_altered_before_the_closing_are_told_when_drawn(city, copied, what):
     number, statement, indicator = BEFORE_THE_CLOSING[what]
     copy = released(altered(copied(city), statement))
@@ -236,6 +238,7 @@ def test_points_that_their_counts_do_not_make_are_told_whatever_is_drawn(publish
     assert found.findings == () and told >= {("U2", None, "score_100"), ("U1", "close_on_time", "points")}
 
 
+@pytest.mark.long
 def test_all_cases_say_what_the_whole_says(published, copied):
     """In what both compare: the rows of evidence, but for what a row costs, which hangs on all the others."""
     late = "update staging.case_record set milestones = replace(milestones::text, '2026-10-13', '2026-10-23')::jsonb"
@@ -249,6 +252,7 @@ def test_all_cases_say_what_the_whole_says(published, copied):
     assert ok.differences == () and ok.cases.evidence == rows(published, "select count(*) from publish.evidence")[0][0]
 
 
+@pytest.mark.long
 def test_a_release_that_later_builds_moved_on_from_is_checked_as_it_was(published, copied):
     copy = copied(published)
     deliver(copy, [case(5, "城管局", **IN_TIME), case(40, "交通局", **LATE), case(1, "城管局", **LATE)])
@@ -262,6 +266,7 @@ def test_a_release_that_later_builds_moved_on_from_is_checked_as_it_was(publishe
     assert was.cases.evidence != now.cases.evidence
 
 
+@pytest.mark.long
 def test_the_command_line_says_what_was_drawn_and_what_that_is_worth(published, monkeypatch):
     for name, value in (
         ("MINHU_HOME", published.home), ("MINHU_CONFIG", published.config),

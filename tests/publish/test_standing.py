@@ -82,6 +82,7 @@ def test_nothing_published_is_nothing_told(city):
     assert standing(city, "U9", "linan", OCTOBER).quartiles == {}
 
 
+@pytest.mark.long
 def test_a_revision_stands_in_the_place_of_what_it_revises(city):
     world.deliver(city, [case(31, "城管局", **world.LATE)])
     build(city)

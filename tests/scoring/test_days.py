@@ -13,8 +13,8 @@ from tests.publish.city import case
     ("closed", "cut", "in_time"),
     [
         ("2026-10-19", date(2026, 10, 19), (1, 1)),  # the limit's own day, told by a file of that afternoon
-        ("2026-10-19", date(2026, 10, 31), (1, 1)),
-        ("2026-10-20", date(2026, 10, 20), (0, 1)),
+        pytest.param("2026-10-19", date(2026, 10, 31), (1, 1), marks=pytest.mark.long),
+        pytest.param("2026-10-20", date(2026, 10, 20), (0, 1), marks=pytest.mark.long),
         ("2026-10-31", date(2026, 10, 31), (0, 1)),  # late, and closed in October all the same
     ],
 )

@@ -65,6 +65,7 @@ def found(home):
         yield found
 
 
+@pytest.mark.long
 def test_what_a_dead_worker_had_begun_another_ends_and_nothing_is_lost_or_doubled(found):
     settings = found.main.settings
     sent = send(settings.drop)
@@ -99,6 +100,7 @@ def assert_that_proofs_can_fail(found, runs, sent):
     ]
 
 
+@pytest.mark.long
 def test_a_workers_login_reads_nothing_of_airflow_but_the_results_of_celery(found):
     url = embedded.start(found.main.settings).url("airflow", roles.WORK)
     with psycopg.connect(url, autocommit=True) as work:

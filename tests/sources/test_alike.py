@@ -79,7 +79,7 @@ AS_A_FILE: dict[str, tuple] = {}
 """What became of each input as a file: looked at once."""
 
 
-@pytest.mark.parametrize("kind", ["push", "sftp", "object"])
+@pytest.mark.parametrize("kind", ["push", *(pytest.param(kind, marks=pytest.mark.long) for kind in ("sftp", "object"))])
 def test_bytes_become_the_same_whichever_way_they_came(load, kind):
     for name, case in CASES.items():
         AS_A_FILE[name] = AS_A_FILE.get(name) or load("file", case)

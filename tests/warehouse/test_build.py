@@ -347,6 +347,7 @@ def test_another_citys_configuration_is_refused(city, tmp_path, scratch):
         config.sync(city)
 
 
+@pytest.mark.long
 def test_an_identical_resend_is_staged_and_touches_no_case(city):
     load(city, "cases", [case(1), plain(2)], day=12)
     load(city, "events", [event(2, "DISPATCH", "12 10:00:00")], day=12)

@@ -165,6 +165,7 @@ def test_every_table_of_mart_has_somebody_who_reads_it(built):
         assert exposure["owner"]["name"] and not exposure["owner"].get("email"), "an office, no person"
 
 
+@pytest.mark.long
 def test_whatever_a_build_or_a_score_changed_much_has_statistics(city):
     load(city, "cases", [case(number) for number in range(1, 30)])
     build(city)

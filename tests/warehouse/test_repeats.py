@@ -234,6 +234,7 @@ def test_a_transferred_case_is_no_repeat_and_a_merged_one_stays_linked(city):
     same_anew(city, lambda: facts(city))
 
 
+@pytest.mark.long
 def test_what_happens_to_a_case_is_no_matter_of_its_callers_later_ones(city):
     """Of what a later call repeats the records decide. Each day most cases are touched by events alone."""
     load(city, [case(no, ANNA, f"10-0{no}", "路灯不亮") for no in (1, 2, 3)])

@@ -235,6 +235,7 @@ build.build(Settings.from_env())
 """
 
 
+@pytest.mark.long
 def test_a_build_that_was_killed_is_continued_too(city):
     load(city, "cases", [case(1)])
     world = {

@@ -72,6 +72,7 @@ def touched(city):
     return {no for (no,) in query(city, "select case_no from build.touched_case where is_rebuilt")}
 
 
+@pytest.mark.long
 def test_repeats_match_across_two_rotations_as_if_the_key_had_never_changed(city, scratch):
     def deliver(where, rotate, after):
         load(where, "first", (1, ANNA, "2026-10-12"), (2, BEN, "2026-10-12"), (3, "13800003333", "2026-10-12"))
