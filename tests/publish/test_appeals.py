@@ -218,7 +218,6 @@ def test_the_window_runs_from_the_publication_in_working_days(city, people, show
         owner.rollback()
 
 
-@pytest.mark.long
 def test_a_grant_names_a_revision_that_is_still_to_come_and_that_one_holds_it(city, people, shown):
     number = shown["close_on_time", "5", "12 09:00"]
     filed = file(people["u1"], published_row=number)

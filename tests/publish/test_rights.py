@@ -257,7 +257,7 @@ def test_whatever_a_unit_may_select_has_a_policy_or_is_for_everybody(people):
     """A relation that is granted to units later is thought about, too."""
     for_everybody = {
         "mart.dim_unit", "mart.dim_unit_name", "mart.dim_feed", "mart.dim_date", "mart.feed_quality",
-        "mart.dim_category", "mart.dim_area",
+        "mart.dim_category", "mart.dim_area", "mart.dim_code", "mart.relationship",
         "mart.freshness", "mart.fct_backlog_day",  # numbers of feeds; a view, with the rights of who asks
         "assess.decided_by_one",  # numbers alone
         # views, with the rights of who asks
