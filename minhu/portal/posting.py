@@ -27,6 +27,8 @@ from minhu.landing.store import private_folder
 from minhu.portal import jobs
 from minhu.settings import Settings
 
+MOST_WAITING = 200
+"""As `portal.ask_job` has it for deliveries."""
 AT_A_TIME = 1 << 20
 """Bytes that are held in memory of what is on its way to the disk."""
 
@@ -137,6 +139,13 @@ def one_to_post(reads: Settings, feed_code: str, delivery: str, business_date: d
     if business_date:
         assert_begun(of.feed, business_date)
     return of
+
+
+def assert_room(reads: Settings) -> None:
+    """Raises Refused where so much of one's own waits that nothing more is taken: before a byte of it is read."""
+    waiting = sum(not one.is_over for one in receipts(reads, MOST_WAITING))
+    if waiting >= MOST_WAITING:
+        raise Refused(f"{waiting} jobs of yours are waiting or running: wait for one of them")
 
 
 async def take(of: Posted, settings: Settings, body: AsyncIterable[bytes], digest: str | None = None) -> Landed:

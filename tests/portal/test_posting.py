@@ -168,6 +168,24 @@ def test_more_than_is_declared_is_refused_on_the_page_too(browser, house):
     assert answer.status_code == 413 and "2 MB" in answer.text
 
 
+def test_whose_posts_wait_already_sends_nothing_more(house, sender, browser, tmp_path, monkeypatch):
+    """It is said before a byte is read, by both ways in."""
+    assert post(sender, body({"工单编号": "77"}, folder=tmp_path)).status_code == 202
+    monkeypatch.setattr(posting, "MOST_WAITING", 1)
+
+    async def unread():
+        raise AssertionError("it was read")
+        yield b""
+
+    answer = post(sender, unread())
+    assert (answer.status_code, "等待或进行" in answer.json()["detail_zh"]) == (400, True)
+    browser.sign_in(*house.credentials("sender"))
+    answer = browser.send("/push/to/p1/posted", content=unread(), headers={"origin": ORIGIN})
+    assert answer.status_code == 400 and "等待或进行" in answer.text
+    run(house)
+    assert browser.get("/push/to/p1/posted").status_code == 200
+
+
 @pytest.mark.parametrize("group", ["evaluator", "auditor", "unit", "bi", "engineer"])
 def test_nobody_else_posts_or_reads_receipts(house, key, group, tmp_path):
     program = key(group, may_decide=True)

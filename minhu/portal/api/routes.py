@@ -430,6 +430,7 @@ async def post_delivery(
     of it.
     """
     of = await run_in_threadpool(posting.one_to_post, asked.reads, feed, delivery, business_date)
+    await run_in_threadpool(posting.assert_room, asked.reads)
     of.check(int(request.headers.get("content-length", "0")))
     landed = await posting.take(of, asked.desk.settings, request.stream(), request.headers.get("content-digest"))
 

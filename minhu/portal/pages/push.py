@@ -31,6 +31,7 @@ def push(ask: Ask) -> Response:
 
 
 def most(ask: Ask) -> int:
+    posting.assert_room(ask.reads)
     return _asked(ask).most
 
 
