@@ -36,7 +36,9 @@ def outage_at(city, table):
             while not over.wait(0.02):
                 operator.execute(
                     "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
-                    " and application_name = 'dbt' and wait_event_type = 'Lock'"
+                    " and application_name = 'dbt' and pid in"
+                    " (select pid from pg_locks where relation = to_regclass(%s) and not granted)",
+                    [f"build.{table}"],
                 )
 
     with database.connect(city) as holder:
