@@ -7,6 +7,7 @@ systemd runs (`minhu service install`), keeps alive by itself what it brought up
 
 import logging
 import signal
+import sys
 import threading
 
 import psycopg
@@ -45,6 +46,8 @@ def asked_to_end() -> threading.Event:
 
 
 def main() -> None:
+    if sys.argv[1:]:  # a unit of before, which had this module bring all up
+        sys.exit("the unit is of an earlier version: minhu service install, then systemctl daemon-reload")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     keep_alive(Settings.from_env(), asked_to_end())
 

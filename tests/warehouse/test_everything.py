@@ -242,7 +242,6 @@ def story(city, step):
     step("a case is excluded by decision")
 
 
-@pytest.mark.long
 def test_whatever_happens_the_facts_are_what_a_rebuild_gives(make):
     city, seen = make(), []
 
