@@ -25,9 +25,9 @@
     {{ return({'relations': [target_relation]}) }}
 {%- endmaterialization %}
 
-{# The columns a view is held to: its own contract, or for a measure that of the row that every measure gives. #}
+{# The columns a view is held to: those of the row that every measure gives. #}
 {% macro contracted_columns() -%}
-    {{ return(model.columns if config.get('contract').enforced else graph.nodes['model.minhu.measured_row'].columns) }}
+    {{ return(graph.nodes['model.minhu.measured_row'].columns) }}
 {%- endmacro %}
 
 {# What dbt's assert_columns_equivalent does, with columns that may be those of another model. #}

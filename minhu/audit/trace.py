@@ -81,7 +81,6 @@ def trace_in(connection: psycopg.Connection[DictRow], settings: Settings, feed_c
     _judge_events(events, batches, assignments, versions)
     for row in callbacks:
         row |= _out(row, batches) or _said("counted" if row["callback_id"] else "outranked")
-    has_scores = database.one(connection, "select to_regclass('mart.fct_indicator_case') is not null as it")["it"]
     return Trace(
         feed_code=feed_code,
         case_no=case_no,
@@ -93,7 +92,7 @@ def trace_in(connection: psycopg.Connection[DictRow], settings: Settings, feed_c
         assignments=tuple(assignments),
         callbacks=tuple(callbacks),
         decisions=tuple(connection.execute(queries.DECISIONS, chain).fetchall()),
-        indicators=tuple(connection.execute(queries.INDICATORS, chain).fetchall()) if has_scores and cases else (),
+        indicators=tuple(connection.execute(queries.INDICATORS, chain).fetchall()) if cases else (),
         published=tuple(connection.execute(queries.PUBLISHED, chain).fetchall()) if cases else (),
     )
 

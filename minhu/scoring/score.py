@@ -24,6 +24,7 @@ from minhu.schemes.period import Period, day_start
 from minhu.schemes.plain import plain
 from minhu.schemes.scheme import Scheme
 from minhu.scoring.law import LAW, write_law
+from minhu.scoring.rows import drop_rows, keep_rows
 from minhu.settings import Settings
 from minhu.warehouse import dbt
 from minhu.warehouse.apply import replace_rows
@@ -45,6 +46,8 @@ class Run:
     as_of: datetime
     build_id: int
     config_version: int
+    run_no: int = 0
+    """Names its rows in ``mart.counted_row``; 0 of a run that keeps none, or from before they were kept."""
     parts: tuple[dict[str, str], ...] = ()
     """The scores that a longer period is the mean of: scheme_version and period of each."""
 
@@ -73,9 +76,8 @@ class Run:
             "as_of": self.as_of.isoformat(),
             "build_id": self.build_id,
             "config_version": self.config_version,
-            "measures": list(measures()),
+            "run_no": self.run_no,
             "holding_points": [code for code, measure in measures().items() if not measure.is_yes_or_no],
-            "answered": [code for code, measure in measures().items() if measure.answers],
             "asked_again": sorted({one.measure for one in self.scheme.indicators if one.measure and one.asks_again}),
             "moments": moments,
             "parts": list(self.parts),
@@ -155,6 +157,8 @@ def _score(settings: Settings, wanted: Period, scheme_id: str | None) -> ScoreRe
     with database.held(settings, database.LOCK_BUILD) as held:
         with database.connect(settings) as connection:
             run = _choose(connection, wanted, scheme_id)
+        with database.connect(settings, autocommit=True) as connection:
+            drop_rows(connection)
         computed = dbt.run(settings, "tag:scoring", run.variables)
         if not computed.is_ok:
             raise Refused(f"scoring {wanted.text} failed and changed nothing: {computed.complaint}")
@@ -162,6 +166,7 @@ def _score(settings: Settings, wanted: Period, scheme_id: str | None) -> ScoreRe
             database.assert_unbroken(held)
             for table in RESULTS:  # anew, though it be the same: from now on it is a score of its own time
                 replace_rows(connection, table, OF_RUN, parameters=run.key, keeps_same=False)
+            keep_rows(connection, run.run_no, run.key)
             write_law(connection, run.scheme, run.period)
             comment_columns(connection, settings, run.variables)
             result = _result(connection, run)
@@ -203,7 +208,7 @@ select (
         where entry.kind = 'scheme' and entry.key = run.scheme_id
             and entry.data ->> 'scheme_version' = run.scheme_version
         order by entry.since_version desc limit 1
-    ), run.starts_at, run.ends_at, run.as_of, run.build_id, run.config_version
+    ), run.starts_at, run.ends_at, run.as_of, run.build_id, run.config_version, coalesce(run.run_no, 0)
 from mart.score_run as run
 where run.period = %(period)s and (%(scheme_id)s::text is null or run.scheme_id = %(scheme_id)s)
 order by run.scored_at desc
@@ -222,7 +227,8 @@ def _choose(connection: psycopg.Connection, period: Period, scheme_id: str | Non
         raise Refused(f"the built facts {have}, before the period {period.text} begins")
     as_of = min(ends_at, day_start(last_day + timedelta(days=1), scheme.timezone))
     parts = _parts(connection, scheme, period, last_day)
-    return Run(scheme, period, starts_at, ends_at, as_of, build_id, config_version, parts)
+    run_no = database.one(connection, "select nextval('mart.score_run_no')")[0]
+    return Run(scheme, period, starts_at, ends_at, as_of, build_id, config_version, run_no, parts)
 
 
 def _parts(connection: psycopg.Connection, scheme: Scheme, period: Period, last_day: date) -> tuple[dict, ...]:

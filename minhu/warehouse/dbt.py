@@ -287,9 +287,9 @@ def _project(settings: Settings, variables: Mapping[str, object]) -> tuple[bytes
     Nothing in it is of one database but the name, of one run but the schema.
     To dbt a model refers to what it may refer to: whatever a run counts, to every measure.
     """
-    measures = sorted(path.stem.removeprefix("measure_") for path in PROJECT.glob("models/scoring/measures/*.sql"))
-    moments: dict[str, list] = {measure: [] for measure in measures}
-    shape = repr({"measures": measures, "moments": moments, "scratch": variables.get("scratch", "")})
+    measures = sorted(PROJECT.glob("models/scoring/measures/*.sql"))
+    moments: dict[str, list] = {path.stem.removeprefix("measure_"): [] for path in measures}
+    shape = repr({"moments": moments, "scratch": variables.get("scratch", "")})
     versions = [platform.python_version(), *(version(f"dbt-{part}") for part in ("adapters", "common"))]
     key = hashlib.sha256("\n".join([str(PROJECT), code_hash(), *versions, _FORM, shape]).encode()).hexdigest()
     kept = settings.home / "dbt" / "read" / key

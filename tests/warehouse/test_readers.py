@@ -35,6 +35,7 @@ create view own.on_time as select sum(denominator_value)::integer as counted fro
 HANGING = """
 select c.oid, c.relnamespace::regnamespace::text, relname, relkind, relacl::text, relrowsecurity, relowner
 from pg_class as c where relnamespace in ('mart'::regnamespace, 'own'::regnamespace) and relkind in ('r', 'p', 'v')
+    and not relispartition
 union all
 select oid, polrelid::regclass::text, polname, polcmd, polroles::text, polpermissive, null from pg_policy
 order by 1
@@ -173,16 +174,12 @@ def test_a_measure_of_another_shape_is_refused_and_nothing_is_dropped(city, read
 @pytest.mark.long
 def test_columns_that_do_not_fit_the_old_ones_are_refused_and_nothing_is_dropped(city, reader, project):
     hanging, before = query(city, HANGING), seen(reader)
-    rows = "{{ rows_of_scored_units('counted', 'units', ['scheme_id', 'scheme_version', 'period', 'unit_code']) }}"
-    kept = "scheme_id, scheme_version, period, unit_code, indicator_code, subject_kind, subject_id, case_id,"
-    kept += " assignment_id, callback_id, numerator_value, denominator_value, excluded_reason as reason"
-    renamed = f", told as (\n{rows}\n)\n\nselect {kept}, due_at, occurred_at from told"
-    change(project / "fct_indicator_case.sql", f"\n{rows}", renamed)
+    change(row_of_measures(project), "as answer_code", "as reply")
+    change(project / "measures" / "measure_data_quality.sql", "as answer_code", "as reply")
     text = (project / "_scoring.yml").read_text(encoding="utf-8")
-    head, mark, rest = text.partition("  - name: fct_indicator_case\n")
-    renamed = head + mark + rest.replace("- name: excluded_reason", "- name: reason", 1)
-    (project / "_scoring.yml").write_text(renamed, encoding="utf-8")
-    with pytest.raises(Refused, match=r"fct_indicator_case: Database Error.*cannot change name of view column"):
+    assert text.count("- name: answer_code") == 1
+    (project / "_scoring.yml").write_text(text.replace("- name: answer_code", "- name: reply"), encoding="utf-8")
+    with pytest.raises(Refused, match=r"measure_\w+: Database Error.*cannot change name of view column"):
         score(city, "2026-10")
     assert (query(city, HANGING), seen(reader)) == (hanging, before)
 

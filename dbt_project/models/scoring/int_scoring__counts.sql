@@ -8,7 +8,7 @@ terms as (
 ),
 
 cases as (
-    select * from {{ ref('int_scoring__indicator_cases') }}
+    select * from {{ ref('counted_row') }}
 ),
 
 sums as (

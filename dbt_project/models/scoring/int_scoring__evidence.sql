@@ -11,13 +11,28 @@ with directions as (
 
 final as (
     select
-        counted.*,
+        schemes.scheme_id,
+        schemes.scheme_version,
+        schemes.period,
+        counted.unit_code,
+        counted.indicator_code,
+        counted.subject_kind,
+        counted.subject_id,
+        counted.case_id,
+        counted.assignment_id,
+        counted.callback_id,
+        counted.numerator_value,
+        counted.denominator_value,
+        counted.excluded_reason,
+        counted.due_at,
+        counted.occurred_at,
         case
             when counted.excluded_reason is not null then null
             when directions.is_lower_better then counted.numerator_value
             else counted.denominator_value - counted.numerator_value
         end as missed_by
-    from {{ ref('int_scoring__indicator_cases') }} as counted
+    from {{ ref('counted_row') }} as counted
+    cross join {{ ref('int_scoring__schemes') }} as schemes
     inner join directions on counted.indicator_code = directions.indicator_code
     where
         counted.excluded_reason is not null

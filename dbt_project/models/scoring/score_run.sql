@@ -7,4 +7,5 @@ select
     '{{ var("ends_at", "infinity") }}'::timestamptz as ends_at,
     '{{ var("as_of", "infinity") }}'::timestamptz as as_of,
     {{ var("build_id") }}::bigint as build_id,
-    {{ var("config_version") }}::bigint as config_version
+    {{ var("config_version") }}::bigint as config_version,
+    nullif({{ var("run_no", 0) }}, 0)::bigint as run_no
