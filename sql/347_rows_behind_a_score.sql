@@ -1,4 +1,4 @@
--- The rows behind a score stay as they were counted: a partition for each run, made by the models and handed over whole.
+-- The rows behind a score stay as they were counted: a partition for each run, which the models make and hand over.
 -- A view over the measures would count them anew each time it is asked, and from facts that have moved on.
 create sequence mart.score_run_no;
 alter table mart.score_run add column run_no bigint unique;
@@ -26,7 +26,7 @@ create index counted_row_unit on mart.counted_row (unit_code, indicator_code);
 alter table mart.counted_row owner to minhu_work;  -- as all that builds make
 grant usage, select on sequence mart.score_run_no to minhu_work;
 
--- As the models made it once, it is replaced under its readers; of another shape it has to go, or the readers before it.
+-- As the models made it once, it is replaced under its readers; of another shape it has to go.
 do $$
 begin
     if exists (
@@ -120,6 +120,7 @@ inner join publish.closing_run on release.closing_id = closing_run.closing_id
 inner join mart.counted_row as counted on closing_run.run_no = counted.run_no;
 comment on view publish.indicator_case is
 '发布指标明细 — Of every release the rows that its numbers were counted from; none of one from before they were kept.';
+grant select on publish.indicator_case to minhu_bi, minhu_evaluator, minhu_auditor;
 
 -- The runs whose rows somebody may still ask for: those that stand in mart, those of releases, and the newest closing.
 create view mart.run_kept as

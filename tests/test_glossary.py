@@ -29,6 +29,8 @@ NARROWER = {
     "due_at": {"办结时限"},
     "feed_code": {"热线"},
     "limit_rule": {"时限依据"},
+    "peer_group": {"同类组代码"},  # beside its name
+    "scheme_id": {"考核办法代码"},
     "source": {"剔除依据", "报送来源"},
     "unit_code": {"承办单位", "主管单位"},
 }

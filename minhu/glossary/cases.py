@@ -189,7 +189,7 @@ ANOMALY = Kind(  # what was made of an event that the life-cycle does not allow
         ),
     },
 )
-GRAIN = Kind(  # what a row of mart.agg_day counts by
+GRAIN = Kind(  # what a row of mart.agg_day, or of agg_rate, counts by
     "grain",
     {
         "city": ("全市", "city"),
@@ -201,6 +201,7 @@ GRAIN = Kind(  # what a row of mart.agg_day counts by
         "feed_request_type": ("热线×诉求类型", "feed by request type"),
         "unit_category": ("承办单位×一级分类", "unit by top category"),
         "area_category": ("区划×一级分类", "area by top category"),
+        "peer_group": ("同类组", "peer group"),
     },
 )
 SUBJECT = Kind(  # what a counted row is about

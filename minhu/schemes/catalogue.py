@@ -29,6 +29,9 @@ class Measure(Declared):
     """The name of its file."""
     name_zh: str = Field(alias="label_zh")
     name_en: str = Field(alias="label_en", default="")
+    pair: str | None = None
+    """What its two columns are called where its rate is read by the row (`mart.assignment_wide`, `callback_wide`):
+    ``<pair>_n`` of ``<pair>_of``. None of a measure that has none."""
     moments: Annotated[tuple[Moment, ...], Field(min_length=1)]
     """The columns of its rows that are filled: by each of them a scheme may choose its cohort."""
     aggregates: Annotated[tuple[Aggregate, ...], Field(min_length=1)] = ("rate", "count")
@@ -52,6 +55,10 @@ class Measure(Declared):
     excluded: str = ""
     source: str = ""
     """The rule that defines it, or that it is the catalogue's own."""
+
+    @property
+    def is_of_callbacks(self) -> bool:
+        return "called_at" in self.moments
 
 
 class _Config(BaseModel):

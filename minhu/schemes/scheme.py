@@ -196,6 +196,11 @@ class Scheme(Declared):
         narrower = (limit.valid_from, limit.valid_to) if limit else (None, None)
         return narrower[0] or self.valid_from, narrower[1] or self.valid_to
 
+    @property
+    def shortest(self) -> PeriodKind:
+        """The shortest kind of period that it scores."""
+        return min(self.periods, key=("month", "quarter", "year").index)
+
     def covers(self, period: Period) -> bool:
         """Whether the scheme scores this kind of period and is in force through all of it.
 

@@ -24,6 +24,7 @@ from minhu.schemes.period import Period, day_start
 from minhu.schemes.plain import plain
 from minhu.schemes.scheme import Scheme
 from minhu.scoring.law import LAW, write_law
+from minhu.scoring.rates import write_rates
 from minhu.scoring.rows import drop_rows, keep_rows
 from minhu.settings import Settings
 from minhu.warehouse import dbt
@@ -167,6 +168,7 @@ def _score(settings: Settings, wanted: Period, scheme_id: str | None) -> ScoreRe
             for table in RESULTS:  # anew, though it be the same: from now on it is a score of its own time
                 replace_rows(connection, table, OF_RUN, parameters=run.key, keeps_same=False)
             keep_rows(connection, run.run_no, run.key)
+            write_rates(connection, run.scheme, run.period, _in_force(connection), run.run_no)
             write_law(connection, run.scheme, run.period)
             comment_columns(connection, settings, run.variables)
             result = _result(connection, run)
@@ -278,10 +280,7 @@ select
 
 def _scheme(connection: psycopg.Connection, period: Period, scheme_id: str | None) -> Scheme:
     """The scheme named, or the only one that scores the period, as the configuration in the warehouse has it."""
-    entries = connection.execute(
-        "select data from config.entry where kind = 'scheme' and until_version is null order by key"
-    )
-    schemes = {scheme.scheme_id: scheme for scheme in (Scheme.from_entry(data) for (data,) in entries)}
+    schemes = {scheme.scheme_id: scheme for scheme in _in_force(connection)}
     if scheme_id is None:
         fitting = [known for known, scheme in schemes.items() if scheme.covers(period)]
         if len(fitting) != 1:
@@ -298,6 +297,14 @@ def _scheme(connection: psycopg.Connection, period: Period, scheme_id: str | Non
             f"and scores by {' and '.join(scheme.periods)}"
         )
     return scheme
+
+
+def _in_force(connection: psycopg.Connection) -> list[Scheme]:
+    """The schemes of the configuration in the warehouse."""
+    entries = connection.execute(
+        "select data from config.entry where kind = 'scheme' and until_version is null order by key"
+    )
+    return [Scheme.from_entry(data) for (data,) in entries]
 
 
 def _result(connection: psycopg.Connection, run: Run) -> ScoreResult:

@@ -19,7 +19,6 @@ _OF_A_MEASURE = {
     "unit_zh": "单位",
     "source": "Source",
 }
-_TABLES = ("fct_", "dim_", "agg_", "unit_", "score_", "counted_", "run_", "feed_", "freshness", "relationship")
 _HEAD = """# The metric dictionary
 
 What the numbers of schema `mart` mean, in the words of the dbt project. `minhu dictionary` prints this page; the same
@@ -36,7 +35,8 @@ def dictionary(models: Path = MODELS) -> str:
         *(view for view in views if "columns" in view),  # of schema mart, made in sql/
     ]
     measures = [model for model in documented if model["name"].startswith("measure_")]
-    tables = [model for model in documented if model["name"].startswith(_TABLES)]
+    inner = ("measure", "stg_", "int_", "orphan", "lifecycle_", "event_version")
+    tables = [model for model in documented if not model["name"].startswith(inner) and "columns" in model]
     row = next(model for model in documented if model["name"] == "measured_row")
     parts = [_HEAD, "## Measures\n", _table(row), *map(_measure, measures), "## Tables\n", *map(_table, tables)]
     return "\n".join(parts)
