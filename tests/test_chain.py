@@ -20,6 +20,7 @@ from minhu.scoring import explain, score
 from minhu.simulate import write_city
 from minhu.warehouse.build import build
 from minhu.warehouse.deliveries import deliveries, not_in
+from tests.scoring import test_wide
 
 SCORES = Path(__file__).parent / "consistency" / "scores.csv"
 """What this city's units scored at the last commit."""
@@ -114,6 +115,11 @@ def test_lost_points_have_cases_whose_values_sum_to_the_indicator(city, scored):
     assert wrong == []
     [(lost,)] = query(city, "select count(*) from mart.fct_unit_indicator where points < points_max")
     assert lost > 20, "a city in which nobody loses a point proves nothing"
+
+
+def test_whoever_sums_the_wide_marts_gets_what_was_scored(city, scored):
+    counted = {pair: len(units) for pair, units in test_wide.hold(city).items()}
+    assert {pair for pair, units in counted.items() if units > 20} >= {"on_time", "signed", "satisfied", "resolved"}
 
 
 def test_no_score_moves_unless_it_is_meant_to(city, scored, request):
