@@ -8,7 +8,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup browser demo test test-long bench bench-quick cluster moved soak lint format clean
+.PHONY: help setup browser demo test test-long bi bi-stop bench bench-quick cluster moved soak lint format clean
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -51,6 +51,17 @@ test-long: setup browser  ## Everything, the long runs too
 	$(PYTHON) -m venv .bench
 	$(UV) pip install --quiet --python .bench/bin/python -r bench/requirements.txt
 	@touch $@
+
+.bi/.ready: .uv/.ready examples/superset/requirements.txt
+	$(PYTHON) -m venv .bi
+	$(UV) pip install --quiet --python .bi/bin/python --require-hashes -r examples/superset/requirements.txt
+	@touch $@
+
+bi: setup .bi/.ready  ## Apache Superset on this machine, with three boards over the marts; MINHU_BI_PORT
+	$(BIN)/python examples/superset/start.py --port $(or $(MINHU_BI_PORT),8620)
+
+bi-stop:  ## Stop it
+	$(BIN)/python examples/superset/start.py --stop
 
 bench: setup .bench/.ready  ## Measure, side by side with what it is compared to; writes bench/results.json
 	$(BIN)/python -m bench

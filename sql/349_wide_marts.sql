@@ -361,8 +361,11 @@ select
     told.score_100,
     told.band,
     told.rank_in_group,
-    told.not_ranked_reason
+    told.not_ranked_reason,
+    reason_word.label_zh as not_ranked_reason_zh
 from told
-left join mart.dim_unit as units on told.unit_key = units.unit_key;
+left join mart.dim_unit as units on told.unit_key = units.unit_key
+left join mart.dim_code as reason_word
+    on reason_word.vocabulary = 'not_ranked_reason' and told.not_ranked_reason = reason_word.code;
 comment on view mart.score_wide is
 '考评宽表 — What stands, one row per scheme, period, unit and indicator: as published, else as scored last.';

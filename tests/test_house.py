@@ -24,7 +24,7 @@ LAYERS = (  # from the ground up: a module imports its own room and what stands 
     ("scoring",),
     ("assess",),
     ("publish", "watch"),
-    ("export",),
+    ("export", "bi"),
     ("audit", "backup", "doctor", "demo"),
     ("airflow_pages", "airflow_users"),
     ("airflow_plugin", "portal"),

@@ -23,6 +23,7 @@ ROOMS = (
     "incidents",
     "quality",
     "warehouse",
+    "bi",
     "assess",
     "waivers",
     "scores",

@@ -21,7 +21,9 @@ from minhu.glossary.cases import (
     URGENCY,
     VIOLATION,
 )
+from minhu.glossary.delivered import QUALITY_CAUSE, QUALITY_PART
 from minhu.glossary.kind import Kind, Word
+from minhu.glossary.law import NOT_RANKED
 
 
 def _some(name: str, of: Kind, *codes: str, **more: Word) -> Kind:
@@ -51,5 +53,8 @@ CODED: Mapping[str, Kind] = {
     "resolution": NAME_RESOLUTION,
     "grain": GRAIN,
     "calendar_status": CALENDAR_STATUS,
+    "not_ranked_reason": NOT_RANKED,
+    "part": QUALITY_PART,
+    "cause": QUALITY_CAUSE,
 }
 """In the order of each kind: of levels the best first, of events as they follow each other."""

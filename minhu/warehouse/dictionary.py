@@ -1,5 +1,6 @@
 """The metric dictionary: every measure and every column of mart, from the dbt project's own documentation."""
 
+from functools import cache
 from pathlib import Path
 
 from minhu.declaration import read_yaml
@@ -28,18 +29,33 @@ words are the comments of the database, Chinese label first.
 
 def dictionary(models: Path = MODELS) -> str:
     """Markdown: the measures a scheme may count, then the tables with their columns."""
-    pages = [read_yaml(path) for path in sorted(models.rglob("*.yml"))]
-    views = [table for page in pages for source in page.get("sources", ()) for table in source["tables"]]
-    documented = [
-        *(model for page in pages for model in page.get("models", ())),
-        *(view for view in views if "columns" in view),  # of schema mart, made in sql/
-    ]
+    documented = _documented(models)
     measures = [model for model in documented if model["name"].startswith("measure_")]
     inner = ("measure", "stg_", "int_", "orphan", "lifecycle_", "event_version")
     tables = [model for model in documented if not model["name"].startswith(inner) and "columns" in model]
     row = next(model for model in documented if model["name"] == "measured_row")
     parts = [_HEAD, "## Measures\n", _table(row), *map(_measure, measures), "## Tables\n", *map(_table, tables)]
     return "\n".join(parts)
+
+
+def words(table: str, models: Path = MODELS) -> dict[str, tuple[str, str]]:
+    """By column of a table of mart, in its order, the 中文 label and what it means."""
+    model = next(model for model in _documented(models) if model["name"] == table)
+    return {
+        column["name"]: (column["config"]["meta"]["label_zh"], column["description"].strip())
+        for column in model["columns"]
+    }
+
+
+@cache
+def _documented(models: Path) -> list[dict]:
+    """Models, and the tables and views of schema mart that are made in sql/."""
+    pages = [read_yaml(path) for path in sorted(models.rglob("*.yml"))]
+    views = [table for page in pages for source in page.get("sources", ()) for table in source["tables"]]
+    return [
+        *(model for page in pages for model in page.get("models", ())),
+        *(view for view in views if "columns" in view),
+    ]
 
 
 def _measure(model: dict) -> str:

@@ -1,0 +1,1 @@
+select * from {{ source('mart', 'case_wide') }}

@@ -1,0 +1,1 @@
+select * from {{ source('mart', 'dim_date') }}
