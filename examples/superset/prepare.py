@@ -20,6 +20,12 @@ OURS = {
     "Clear all": "全部清除",
     "Add or edit filters and controls": "添加或编辑筛选",
     "No filter": "不限",
+    "%s option": "%s 个选项",
+    "entries per page": "条/页",
+    "Show": "显示",
+    "Search %s records": "在 %s 条中搜索",
+    "%s records...": "%s 条",
+    "N/A": "—",
 }
 
 
@@ -33,7 +39,7 @@ def words(home: Path) -> None:
     pack = json.loads((folder / "messages.json").read_text(encoding="utf-8"))
     known = pack["locale_data"]["superset"]
     pack["locale_data"]["superset"] = {key: told for key, told in known.items() if key not in guesses} | {
-        key: [told] for key, told in OURS.items()
+        key: [told, told] for key, told in OURS.items()
     }
     (home / "words-zh.json").write_text(json.dumps(pack, ensure_ascii=False), encoding="utf-8")
 

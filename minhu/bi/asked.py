@@ -51,8 +51,8 @@ def _order(chart: Chart, dataset: Dataset) -> list[str]:
 def _condition(one: Filter) -> str:
     if one.value is None:
         return f"{_name(one.column)} is not null"
-    if isinstance(one.value, bool):
-        return f"{_name(one.column)} is {str(one.value).lower()}"
+    if isinstance(one.value, int):
+        return f"{_name(one.column)} > {one.value}"
     return f"{_name(one.column)} = {_text(one.value)}"
 
 

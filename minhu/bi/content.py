@@ -185,7 +185,8 @@ _ALL = (
             ),
             Metric("units", "单位数", "Units", "count(*)", COUNT),
         ),
-        "select distinct scheme_id, scheme_zh, period, period_on, period_kind_zh, is_published, revision, unit_code,"
+        "select distinct scheme_id, scheme_zh, period, period_on, period_kind_zh,"
+        " case when is_published then '已发布' else '试算' end as standing_zh, revision, unit_code,"
         " unit_zh, peer_group, peer_group_zh, score_100, band, rank_in_group, not_ranked_reason_zh\n"
         "from mart.score_wide",
     ),
@@ -219,11 +220,13 @@ _ALL = (
             Metric("reach", "数据截至", "Reach", "min(reaches_on)", "", "到得最晚的一路决定。"),
             counted("waiting", "待构建批次", "Waiting batches", "waiting_batches"),
         ),
-        "select told.feed_code, coalesce(feeds.feed_name, told.feed_code) as feed_zh, told.fact, told.reaches_on,"
+        "select told.feed_code, coalesce(feeds.feed_name, told.feed_code) as feed_zh, told.fact,"
+        " coalesce(word.label_zh, told.fact) as fact_zh, told.reaches_on,"
         " told.built_at::timestamp as built_at, told.waiting_batches, told.waiting_from_on\n"
         "from mart.freshness as told\n"
-        "left join mart.dim_feed as feeds on told.feed_code = feeds.feed_code",
-        _FEED,
+        "left join mart.dim_feed as feeds on told.feed_code = feeds.feed_code\n"
+        "left join mart.dim_code as word on word.vocabulary = 'fact' and told.fact = word.code",
+        _FEED | {"fact_zh": ("事实", "What the facts tell of.")},
     ),
     Dataset(
         "feed_quality",
@@ -294,13 +297,13 @@ _CHARTS = (
     ),
     Chart(
         "on_time_areas",
-        "各区县按时办结率",
+        "按时办结率最低的镇街",
         "ranking",
         "area_rate",
         ("on_time_rate",),
-        "district_zh",
-        filters=_KNOWN_AREA,
-        limit=20,
+        "town_zh",
+        filters=(Filter("town_zh"), Filter("pair", "on_time")),
+        limit=12,
         upwards=True,
     ),
     # 考评分析
@@ -317,10 +320,11 @@ _CHARTS = (
             "band",
             "rank_in_group",
             "not_ranked_reason_zh",
-            "is_published",
+            "standing_zh",
         ),
         order=(("period", False), ("peer_group_zh", True), ("score_100", False)),
-        limit=2000,
+        limit=1500,
+        shapes=(("score_100", ".2f"), ("rank_in_group", ",d")),
     ),
     Chart(
         "spread",
@@ -362,7 +366,7 @@ _CHARTS = (
         ("points_share",),
         "indicator_zh",
         by=("peer_group_zh",),
-        filters=(*_OF_MONTHS, Filter("points")),
+        filters=(*_OF_MONTHS, Filter("points_max", 0)),
     ),
     Chart(
         "lost",
@@ -375,7 +379,7 @@ _CHARTS = (
         filters=_OF_MONTHS,
     ),
     Chart(
-        "losers", "失分最多的单位", "ranking", "score_wide", ("lost_points",), "unit_zh", limit=15, filters=_OF_MONTHS
+        "losers", "失分最多的单位", "ranking", "score_wide", ("lost_points",), "unit_zh", limit=12, filters=_OF_MONTHS
     ),
     Chart(
         "satisfied_categories",
@@ -384,7 +388,7 @@ _CHARTS = (
         "category_rate",
         ("satisfied_rate",),
         "category_1_zh",
-        limit=15,
+        limit=12,
         upwards=True,
         filters=(Filter("category_1_zh"), Filter("pair", "satisfied")),
     ),
@@ -395,7 +399,7 @@ _CHARTS = (
         "table",
         "freshness",
         ("reach", "waiting"),
-        by=("fact",),
+        by=("fact_zh",),
         about="每个事实以到得最晚的一路为准。",
     ),
     Chart(
@@ -405,7 +409,7 @@ _CHARTS = (
         "feed_quality",
         ("quality_share",),
         "feed_zh",
-        limit=20,
+        limit=15,
         upwards=True,
     ),
     Chart(
@@ -426,7 +430,8 @@ _CHARTS = (
         "feed_loss",
         columns=("month_on", "feed_zh", "delivery", "business_date", "cause_zh", "missed", "lost_points"),
         order=(("lost_points", False), ("month_on", False)),
-        limit=500,
+        limit=1000,
+        shapes=(("missed", ",d"), ("lost_points", ".2f")),
     ),
 )
 CHARTS = {one.name: one for one in _CHARTS}
@@ -449,7 +454,7 @@ BOARDS = (
     Board(
         "minhu-scores",
         "考评分析",
-        "已发布的为发布数，未发布的为最近一次试算（是否已发布一列标明）。同类组之间不作比较；样本少于最低件数的单位不排名。",
+        "已发布的为发布数，未发布的为最近一次试算（发布状态一列标明）。同类组之间不作比较；样本少于最低件数的单位不排名。",
         (
             (("group_on_time", 6), ("group_satisfied", 6)),
             (("heat", 7), ("lost", 5)),

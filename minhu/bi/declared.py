@@ -50,10 +50,10 @@ Grain = Literal["day", "week", "month"]
 
 @dataclass(frozen=True)
 class Filter:
-    """``value`` None: that the column is not null."""
+    """``value`` None: that the column is not null; a number: that it is more."""
 
     column: str
-    value: str | bool | None = None
+    value: str | int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,8 @@ class Chart:
     limit: int = 10_000
     upwards: bool = False
     """Whether a ranking begins with the least."""
+    shapes: tuple[tuple[str, str], ...] = ()
+    """Formats of columns as they are."""
     about: str = ""
 
 

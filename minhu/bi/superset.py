@@ -207,7 +207,7 @@ def _params(one: Chart) -> dict[str, Any]:
     if dataset.time:
         shown["adhoc_filters"].append(_term(dataset.time, "TEMPORAL_RANGE", "No filter"))
     if one.kind in ("number", "trend"):
-        shown |= {"metric": first, "y_axis_format": shape, "subtitle": one.about, "subheader": one.about}
+        shown |= {"metric": first, "y_axis_format": shape, "subtitle": one.about}
     match one.kind:
         case "trend":
             shown |= {"x_axis": one.x, "time_grain_sqla": _GRAINS[one.grain or "day"], "aggregation": "sum"}
@@ -220,6 +220,7 @@ def _params(one: Chart) -> dict[str, Any]:
                 "row_limit": one.limit,
                 "y_axis_format": shape,
                 "x_axis_time_format": _LABELS[one.grain or "day"],
+                "xAxisForceCategorical": True,  # each week and month has its mark
                 "tooltipTimeFormat": "%Y-%m-%d",
                 "rich_tooltip": True,
                 "show_legend": True,
@@ -242,6 +243,8 @@ def _params(one: Chart) -> dict[str, Any]:
                 "show_value": True,
                 "show_legend": False,
             }
+            if shape == RATE:
+                shown |= {"truncateYAxis": True, "y_axis_bounds": [0, 1]}
         case "table":
             shown |= {
                 "query_mode": "aggregate",
@@ -249,6 +252,7 @@ def _params(one: Chart) -> dict[str, Any]:
                 "metrics": metrics,
                 "row_limit": min(one.limit, 1000),
                 "order_desc": not one.upwards,
+                "table_timestamp_format": "%Y-%m-%d",
                 "column_config": {
                     name: {"d3NumberFormat": dataset.metric(name).shape}
                     for name in metrics
@@ -264,6 +268,8 @@ def _params(one: Chart) -> dict[str, Any]:
                 "server_page_length": 20,
                 "page_length": 20,
                 "include_search": True,
+                "table_timestamp_format": "%Y-%m-%d",
+                "column_config": {name: {"d3NumberFormat": shape, "showCellBars": False} for name, shape in one.shapes},
             }
         case "heat":
             shown |= {
@@ -275,6 +281,7 @@ def _params(one: Chart) -> dict[str, Any]:
                 "sort_y_axis": "alpha_asc",
                 "normalize_across": "heatmap",
                 "linear_color_scheme": "schemeBlues",
+                "xscale_interval": 1,
                 "value_bounds": [None, None],
                 "y_axis_format": shape,
                 "show_values": True,
@@ -303,8 +310,8 @@ def _params(one: Chart) -> dict[str, Any]:
 def _filter(term: Filter) -> dict[str, Any]:
     if term.value is None:
         return _term(term.column, "IS NOT NULL")
-    if isinstance(term.value, bool):
-        return _term(term.column, f"IS {str(term.value).upper()}")
+    if isinstance(term.value, int):
+        return _term(term.column, ">", str(term.value))
     return _term(term.column, "==", term.value)
 
 
@@ -329,7 +336,7 @@ def _board(board: Board) -> dict[str, Any]:
     number = 0
     for line, row in enumerate(board.rows):
         into = place("ROW", f"ROW-{board.slug}-{line}", grid, {"background": "BACKGROUND_TRANSPARENT"})
-        tall = max(_TALL.get(CHARTS[name].kind, 46) for name, _ in row)
+        tall = max(_tall(CHARTS[name]) for name, _ in row)
         for name, width in row:
             number += 1
             meta = {
@@ -365,6 +372,11 @@ def _board(board: Board) -> dict[str, Any]:
         },
         **_MANAGED,
     }
+
+
+def _tall(one: Chart) -> int:
+    """Rows of the grid, so that each bar of a ranking has room for its name."""
+    return max(46, 14 + 3 * one.limit) if one.kind == "ranking" else _TALL.get(one.kind, 46)
 
 
 def _place(

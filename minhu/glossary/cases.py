@@ -204,6 +204,16 @@ GRAIN = Kind(  # what a row of mart.agg_day, or of agg_rate, counts by
         "peer_group": ("同类组", "peer group"),
     },
 )
+FACT = Kind(  # what the facts of a row of mart.freshness tell of
+    "fact",
+    {
+        "fct_case": ("诉求件", "cases"),
+        "fct_timeliness": ("派单时效", "timeliness"),
+        "fct_satisfaction": ("回访满意度", "satisfaction"),
+        "fct_violation": ("督查认定", "violations"),
+        "fct_event": ("办理事件", "events"),
+    },
+)
 SUBJECT = Kind(  # what a counted row is about
     "subject",
     {

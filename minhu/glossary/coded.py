@@ -10,6 +10,7 @@ from minhu.glossary.cases import (
     CALENDAR_STATUS,
     CLOCK,
     EVENT_TYPE,
+    FACT,
     GRAIN,
     LEFT_OUT,
     LIMIT_KIND,
@@ -56,5 +57,6 @@ CODED: Mapping[str, Kind] = {
     "not_ranked_reason": NOT_RANKED,
     "part": QUALITY_PART,
     "cause": QUALITY_CAUSE,
+    "fact": FACT,
 }
 """In the order of each kind: of levels the best first, of events as they follow each other."""
