@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -230,17 +230,32 @@ def _ask_no_callers() -> None:
 
 @cache
 def _drop_what_nobody_hears() -> None:
-    """Has dbt keep to itself what it tells at level debug, but for the end of a node."""
-    from dbt_common.events.base_types import EventLevel
+    """Has dbt keep to itself what is no warning, but for the end of a node, and word only what it tells.
+
+    By itself it words some two thousand things of a build, each as a message of protobuf, and then asks who hears them.
+    """
+    from dbt_common.events.base_types import BaseEvent, EventLevel
     from dbt_common.events.event_manager import EventManager
 
-    fire = EventManager.fire_event
+    fire, word = EventManager.fire_event, BaseEvent.__init__
 
     def heard(manager: EventManager, event: Any, level: EventLevel | None = None, *rest: Any, **more: Any) -> None:
-        if type(event).__name__ == _FINISHED or (level or event.level_tag()) != EventLevel.DEBUG:
+        if type(event).__name__ == _FINISHED or (level or event.level_tag()) in (EventLevel.WARN, EventLevel.ERROR):
             fire(manager, event, level, *rest, **more)
 
-    setattr(EventManager, "fire_event", heard)  # noqa: B010 - as above
+    def made(event: Any, *args: Any, **told: Any) -> None:
+        vars(event)["told"] = args, told
+
+    def worded(event: Any) -> Any:
+        args, told = vars(event)["told"]
+        word(event, *args, **told)  # sets what we return
+        return vars(event)["pb_msg"]
+
+    message = cached_property(worded)
+    message.__set_name__(BaseEvent, "pb_msg")
+    for owner, name, ours in ((EventManager, "fire_event", heard), (BaseEvent, "__init__", made)):
+        setattr(owner, name, ours)
+    setattr(BaseEvent, "pb_msg", message)  # noqa: B010 - as above
 
 
 @contextmanager

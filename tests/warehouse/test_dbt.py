@@ -5,7 +5,7 @@ import pickle
 import pytest
 import sqlalchemy
 from dbt_common import behavior_flags
-from dbt_common.events import event_manager
+from dbt_common.events import base_types, event_manager
 
 from minhu.warehouse import dbt
 from minhu.warehouse.build import build
@@ -66,14 +66,16 @@ def test_flags_are_named_without_reading_the_source_of_callers(city, monkeypatch
 
 
 def test_nodes_are_heard_of_and_little_else(city, monkeypatch):
-    made, heard = [], []
-    real = event_manager.msg_from_base_event
+    made, worded, heard = [], [], []
+    real, words = event_manager.msg_from_base_event, base_types.ParseDict
     monkeypatch.setattr(
         event_manager, "msg_from_base_event", lambda event, **given: made.append(event) or real(event, **given)
     )
+    monkeypatch.setattr(base_types, "ParseDict", lambda *given: worded.append(given) or words(*given))
     run = dbt.run(city, "stg_area stg_category", {"build_id": 1, "config_version": 1}, heard.append)
     assert {node.node for node in heard} == {node.node for node in run.nodes} == {"stg_area", "stg_category"}
     assert 2 <= len(made) < 20, "dbt tells some hundred things of a run"
+    assert len(worded) < 40, "and words each of them before it asks who hears it"
 
 
 def test_a_build_connects_a_few_times_and_not_for_every_model(city):
