@@ -6,7 +6,6 @@ the machine dies, which no test lets happen: killed processes, its own included,
 
 import gc
 import os
-import shutil
 import signal
 import subprocess
 import tarfile
@@ -14,6 +13,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from minhu import database
 from minhu.database import embedded, roles
 from minhu.settings import PROJECT_ROOT, Settings
 from minhu.warehouse import build as build_module
-from tests import anew
+from tests import anew, copies
 
 LONGEST_FIRST = ("warehouse", "publish", "load", "oracle", "scoring", "quality", "watch")
 """Folders of whose files some take minutes: workers that take these up last would end one after the other."""
@@ -167,15 +167,8 @@ def scratch(server: str, home: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="session")
 def copied(scratch: Callable[..., Settings]) -> Callable[[Settings], Settings]:
-    """Makes an installation that is a copy of another: database, home, drop folder, and configuration to be edited."""
-
-    def make(settings: Settings) -> Settings:
-        copy = scratch(template=sqlalchemy.make_url(settings.database_url).database)
-        own = shutil.ignore_patterns("read")  # of the project: each home has a link to it
-        shutil.copytree(settings.home, copy.home, symlinks=True, dirs_exist_ok=True, ignore=own)
-        return replace(copy, config=shutil.copytree(settings.config, copy.home / "config"))
-
-    return make
+    """Makes an installation that is a copy of another."""
+    return partial(copies.copied, scratch)
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,7 @@ TABLES = ("closing", "frozen_row", "release", "unit_score", "unit_indicator", "e
 def city(scratch, tmp_path_factory):
     """It tells its lineage."""
     folder = tmp_path_factory.mktemp("publish")
-    return world.make(lambda where: replace(scratch(where), lineage=str(folder / "lineage.jsonl")), folder)
+    return world.anew(lambda: replace(scratch(), lineage=str(folder / "lineage.jsonl")))
 
 
 @pytest.fixture(scope="module")
