@@ -109,16 +109,23 @@ def opened(city: Settings, home: Path, prefix: str, known: dict[str, Settings]) 
             logins.drop_login(owner, f"{prefix}_portal_{name}")
 
 
-@pytest.fixture(scope="module")
-def house(scratch, tmp_path_factory) -> Iterator[House]:
+@pytest.fixture(scope="session")
+def october(scratch, tmp_path_factory) -> Settings:
+    """A city whose October is published, and in which nobody works: each module has a copy."""
     beside = [given.feed(code, role="response", deliveries=[POSTED]) for code in ("p1", "p2")]
-    city = world.make(scratch, tmp_path_factory.mktemp("house"), beside=beside)
+    city = world.make(scratch, tmp_path_factory.mktemp("october"), beside=beside)
     for feed in beside:
         world.deliver(city, [], feed=feed["code"], delivery="posted")
     build(city)
-    known = people(city, "house")
-    world.judge(known["evaluator"], close(city, MONTH))
+    world.judge(people(city, "house")["evaluator"], close(city, MONTH))
     publish(city, MONTH, why=UNWITNESSED)
+    return city
+
+
+@pytest.fixture(scope="module")
+def house(october, copied, tmp_path_factory) -> Iterator[House]:
+    city = copied(october)
+    known = people(city, "house")  # anew, for another module may have changed what its people may
     home = tmp_path_factory.mktemp("house-home")
     copytree(city.home / "secrets", home / "secrets")  # another home of the same city: one key writes
     with opened(city, home, "house", known) as made:
