@@ -17,6 +17,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+import jinja2
 import psutil
 import psycopg
 import pytest
@@ -91,6 +92,22 @@ def _counted(*arguments):
 
 
 build_module._build = _counted  # beneath `build`, which tests import by name
+
+
+_templates: dict[tuple[type, str], object] = {}
+_compile = jinja2.Environment.compile
+
+
+def _compiled_once(environment, source, name=None, filename=None, raw=False, defer_init=False):
+    """dbt compiles the text of every model for every run; a worker runs the same few hundred texts all along."""
+    if not isinstance(source, str) or type(environment).__module__ != "dbt_common.clients.jinja":
+        return _compile(environment, source, name, filename, raw, defer_init)
+    if (key := (type(environment), source)) not in _templates:
+        _templates[key] = _compile(environment, source, name, filename, raw, defer_init)
+    return _templates[key]
+
+
+jinja2.Environment.compile = _compiled_once
 
 
 @pytest.hookimpl(wrapper=True)
