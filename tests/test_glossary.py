@@ -149,9 +149,11 @@ def _chinese(node: ast.AST) -> str:
 
 def test_no_module_words_a_code_of_the_glossary():
     paths = tracked("minhu/**.py", "dags/*.py", "bench/*.py", "expectations/**.py")
-    # what a simulated city writes, and what faults are planted, are no words of ours
+    # what a simulated city writes and what faults are planted are no words of ours, titles of charts are no codes
     others = [
-        path for path in paths if path.parent.name not in ("glossary", "simulate") and path.name != "catalogue.py"
+        path
+        for path in paths
+        if path.parent.name not in ("glossary", "simulate") and path.name not in ("catalogue.py", "content.py")
     ]
     assert len(others) > 150
     found = [(path.name, *one) for path in others for one in worded(ast.parse(path.read_text(encoding="utf-8")))]

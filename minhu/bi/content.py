@@ -48,6 +48,10 @@ _COUNTS = (
     *("intake", "repeats", "dispatched", "closed", "closed_on_time", "returned", "reworked", "called_back", "rated"),
     *("satisfied", "open", "overdue"),
 )
+_AXES = {
+    "month": ("月份", "The month of the day."),
+    "week": ("周（周一）", "The Monday of its week."),
+}
 _NEWEST = {"is_newest": ("是否最新一日", "Whether it is the day up to which the data reach.")}
 _CATEGORY = {
     "category_zh": ("事项分类", "The category's name."),
@@ -68,18 +72,23 @@ def _whole(of: str) -> str:
     return f"select {', '.join(told)}\nfrom mart.{of}"
 
 
+def _axes(day: str) -> str:
+    """Months and weeks as text: an axis of them has a mark for each, which an axis of time has not."""
+    return f"to_char({day}, 'YYYY-MM') as month, to_char(date_trunc('week', {day}::timestamp), 'YYYY-MM-DD') as week, "
+
+
 def _day(grain: str, zh: str, names: str = "", joins: str = "", words: dict | None = None) -> Dataset:
     """`mart.agg_day` of one grain, with names."""
     day = ", ".join(f"day.{name}" for name in _COUNTS)
     sql = (
-        f"select day.day_on, {names}{day}, day.day_on = newest.day_on as is_newest\n"
+        f"select day.day_on, {_axes('day.day_on')}{names}{day}, day.day_on = newest.day_on as is_newest\n"
         "from mart.agg_day as day\n"
         "cross join (\n"
         "    select max(day_on) as day_on from mart.agg_day where grain = 'city' and open is not null\n"
         ") as newest\n"
         f"{joins}where day.grain = '{grain}'"
     )
-    return Dataset(f"{grain}_day", zh, "agg_day", "day_on", _WORK, sql, _NEWEST | (words or {}))
+    return Dataset(f"{grain}_day", zh, "agg_day", "day_on", _WORK, sql, _NEWEST | _AXES | (words or {}))
 
 
 _TO_CATEGORY = "left join mart.dim_category as named on {0}.category_code = named.category_code\n"
@@ -97,10 +106,11 @@ _AREA_NAMES = (
 def _rates(grain: str, zh: str, names: str, joins: str, words: dict) -> Dataset:
     """`mart.agg_rate` of one grain, with names."""
     sql = (
-        f"select rate.day_on, {names}rate.scheme_id, rate.pair, rate.numerator, rate.denominator\n"
+        f"select rate.day_on, {_axes('rate.day_on')}{names}rate.scheme_id, rate.pair, rate.numerator,"
+        " rate.denominator\n"
         f"from mart.agg_rate as rate\n{joins}where rate.grain = '{grain}'"
     )
-    return Dataset(f"{grain}_rate", zh, "agg_rate", "day_on", of_days(), sql, words)
+    return Dataset(f"{grain}_rate", zh, "agg_rate", "day_on", of_days(), sql, _AXES | words)
 
 
 _SCORES = (
@@ -189,6 +199,7 @@ _ALL = (
         " case when is_published then '已发布' else '试算' end as standing_zh, revision, unit_code,"
         " unit_zh, peer_group, peer_group_zh, score_100, band, rank_in_group, not_ranked_reason_zh\n"
         "from mart.score_wide",
+        {"standing_zh": ("发布状态", "Published, or a score on the way.")},
     ),
     _day("city", "全市每日"),
     _day("category", "分类每日", _CATEGORY_NAMES.format("day"), _TO_CATEGORY.format("day"), _CATEGORY),
@@ -244,12 +255,13 @@ _ALL = (
                 "得分 ÷ 满分（每路每月 30 分）。",
             ),
         ),
-        "select told.feed_code, coalesce(feeds.feed_name, told.feed_code) as feed_zh, told.month_on, told.part,"
-        " coalesce(word.label_zh, told.part) as part_zh, told.through_on, told.points, told.points_max, told.numerator,"
+        "select told.feed_code, coalesce(feeds.feed_name, told.feed_code) as feed_zh, told.month_on,"
+        " to_char(told.month_on, 'YYYY-MM') as month, told.part, coalesce(word.label_zh, told.part) as part_zh,"
+        " told.through_on, told.points, told.points_max, told.numerator,"
         " told.denominator\nfrom mart.feed_quality as told\n"
         "left join mart.dim_feed as feeds on told.feed_code = feeds.feed_code\n"
         "left join mart.dim_code as word on word.vocabulary = 'part' and told.part = word.code",
-        _FEED | {"part_zh": ("评分项", "The part of the score.")},
+        _FEED | {"part_zh": ("评分项", "The part of the score."), "month": _AXES["month"]},
     ),
     Dataset(
         "feed_loss",
@@ -280,11 +292,9 @@ _CHARTS = (
     ),
     Chart("open_now", "在办量", "number", "city_day", ("open_newest",), about="数据截至日日末"),
     Chart("overdue_now", "逾期在办量", "number", "city_day", ("overdue_newest",), about="数据截至日日末，其中已过时限"),
-    Chart("on_time", "按时办结率（月）", "line", "peer_group_rate", ("on_time_rate",), "day_on", "month"),
-    Chart(
-        "satisfied", "满意率（月）", "line", "peer_group_rate", ("satisfied_rate", "resolved_rate"), "day_on", "month"
-    ),
-    Chart("work", "受理与办结（周）", "bars", "city_day", ("intake", "closed"), "day_on", "week"),
+    Chart("on_time", "按时办结率（月）", "line", "peer_group_rate", ("on_time_rate",), "month"),
+    Chart("satisfied", "满意率（月）", "line", "peer_group_rate", ("satisfied_rate", "resolved_rate"), "month"),
+    Chart("work", "受理与办结（周）", "bars", "city_day", ("intake", "closed"), "week"),
     Chart("categories", "诉求最多的十类", "ranking", "category_day", ("intake",), "category_zh", limit=10),
     Chart(
         "areas",
@@ -342,8 +352,7 @@ _CHARTS = (
         "line",
         "score_wide",
         ("on_time_rate",),
-        "period_on",
-        "month",
+        "period",
         by=("peer_group_zh",),
         filters=_OF_MONTHS,
     ),
@@ -353,8 +362,7 @@ _CHARTS = (
         "line",
         "score_wide",
         ("satisfied_rate",),
-        "period_on",
-        "month",
+        "period",
         by=("peer_group_zh",),
         filters=_OF_MONTHS,
     ),
@@ -418,7 +426,6 @@ _CHARTS = (
         "line",
         "feed_quality",
         ("quality_share",),
-        "month_on",
         "month",
         by=("part_zh",),
     ),

@@ -21,7 +21,6 @@ from minhu.warehouse.dictionary import words
 
 _OURS = uuid.UUID("0a5f3a5e-4c1d-5d0e-9d2b-6d1f3c0b7a11")  # for ever: of it and the names all identifiers are made
 _GRAINS = {"day": "P1D", "week": "P1W", "month": "P1M"}
-_LABELS = {"day": "%m-%d", "week": "%m-%d", "month": "%Y-%m"}
 _TYPES = {
     "bool": "BOOLEAN",
     "int2": "SMALLINT",
@@ -214,14 +213,12 @@ def _params(one: Chart) -> dict[str, Any]:
         case "line" | "bars":
             shown |= {
                 "x_axis": one.x,
-                "time_grain_sqla": _GRAINS[one.grain or "day"],
                 "metrics": metrics,
                 "groupby": by,
                 "row_limit": one.limit,
                 "y_axis_format": shape,
-                "x_axis_time_format": _LABELS[one.grain or "day"],
-                "xAxisForceCategorical": True,  # each week and month has its mark
-                "tooltipTimeFormat": "%Y-%m-%d",
+                "x_axis_sort": one.x,
+                "x_axis_sort_asc": True,
                 "rich_tooltip": True,
                 "show_legend": True,
                 "markerEnabled": True,

@@ -7,12 +7,14 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg
 import pytest
 import sqlalchemy
 import yaml
 
 from minhu import database
 from minhu.bi import BOARDS, CHARTS, DATASETS, asked, semantic, superset
+from minhu.database import logins
 from minhu.schemes.catalogue import measures
 from minhu.scoring import last_score, score
 from minhu.settings import PROJECT_ROOT
@@ -177,9 +179,8 @@ def test_the_table_of_scores_is_the_score(city, bi):
 
 def test_dbt_reads_the_package_without_a_warning(tmp_path):
     """Its metrics, too: dbt holds them against the measures, dimensions and the spine of time."""
-    profiles = {"minhu": {"target": "x", "outputs": {"x": {
-        "type": "postgres", "host": "127.0.0.1", "port": 1, "user": "x", "password": "x", "dbname": "x", "schema": "mart",
-    }}}}  # fmt: skip
+    nowhere = {"type": "postgres", "host": "127.0.0.1", "port": 1, "user": "x", "password": "x", "dbname": "x"}
+    profiles = {"minhu": {"target": "x", "outputs": {"x": nowhere | {"schema": "mart"}}}}
     (tmp_path / "profiles.yml").write_text(yaml.safe_dump(profiles), encoding="utf-8")
     for name, text in semantic.package().items():
         path = tmp_path / name
@@ -222,3 +223,37 @@ def test_where_a_tool_reaches_the_warehouse_is_told_without_its_password(bi):
         address = "postgresql+psycopg2://superset:XXXXXXXXXX@db.city.example:5433/minhu"
         told = yaml.safe_load(superset.files(connection, address)["databases/minhu.yaml"])["sqlalchemy_uri"]
     assert sqlalchemy.make_url(told).host == "db.city.example" and told == address
+
+
+# What the page says
+
+
+def test_the_ways_in_that_the_page_shows_are_those_that_a_login_is_told():
+    page = (PROJECT_ROOT / "docs" / "bi.md").read_text(encoding="utf-8")
+    told = dict(logins.ways_in("postgresql://owner:secret@127.0.0.1:5432/minhu", "fenxi"))
+    for way in ("SQLAlchemy, Superset", "JDBC: Metabase, FineBI, Tableau", "ODBC: Excel, Power BI"):
+        assert told[way] in page, way
+
+
+def test_a_way_in_that_the_page_shows_leads_in(bi):
+    """As libpq and DuckDB write it, and as a URL."""
+    at = sqlalchemy.make_url(bi.database_url)
+    page = (PROJECT_ROOT / "docs" / "bi.md").read_text(encoding="utf-8")
+    put = {
+        "127.0.0.1": at.host,
+        "5432": str(at.port),
+        "minhu": at.database,
+        "fenxi": at.username,
+        "PASSWORD": at.password,
+    }
+    for shown in re.findall(r"`(postgresql://[^`]+)`|ATTACH '([^']+)'", page):
+        way = re.sub("|".join(put), lambda found: put[found[0]], next(filter(None, shown)))
+        with psycopg.connect(way) as connection:
+            assert connection.execute("select count(*) > 0 from mart.dim_date").fetchone() == (True,)
+
+
+def test_the_rules_of_the_page_hold(city, bi):
+    """What it warns of is wrong on a city of eleven cases already."""
+    above, below = of_scores(city)["on_time"]
+    wrong = "select avg(is_closed_on_time::integer) from mart.fct_timeliness where to_char(due_on, 'YYYY-MM') = %s"
+    assert rows(bi, wrong, MONTH)[0][0] != Decimal(above) / below
