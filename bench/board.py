@@ -7,13 +7,11 @@ how many cells a day would have with all six dimensions crossed, in percent of t
 
 import statistics
 import time
-from dataclasses import replace
 
 import psycopg
-import sqlalchemy
 
+from bench import bi
 from minhu import database
-from minhu.database import logins
 from minhu.settings import Settings
 
 BEFORE = 12
@@ -45,18 +43,18 @@ def measure_on(month: Settings, copies: int) -> dict[str, float]:
         for table, day, days in (("agg_day", "day_on", 30), ("agg_week", "week_on", 28)):
             _lay_out(owner, table, day, days)
             owner.execute(f"vacuum full analyze mart.{table}")
+        bi.lay_out_rates(owner, BEFORE)
         number = database.one(owner, "select count(*) from mart.agg_day")[0]
         unit = database.one(owner, _BUSIEST)[0]
-        password = logins.add_login(owner, "bench_board", "bi")
-    try:
-        asked = sqlalchemy.make_url(month.database_url or "").set(username="bench_board", password=password)
-        reader = replace(month, database_url=asked.render_as_string(hide_password=False))
-        with database.connect(reader) as connection:
-            slowest = max(_median_ms(connection, name, {"unit": unit}) for name in QUERIES)
-    finally:
-        with database.connect(month, autocommit=True) as owner:
-            logins.drop_login(owner, "bench_board")
-    return {"board_max_ms": round(slowest), "board_rows": number, "board_cells_pct": round(crossed)}
+    with bi.reader(month) as connection:
+        slowest = max(_median_ms(connection, name, {"unit": unit}) for name in QUERIES)
+        year = bi.boards(connection)
+    return {
+        "board_max_ms": round(slowest),
+        "board_rows": number,
+        "board_cells_pct": round(crossed),
+        "bi_year_max_ms": year,
+    }
 
 
 def _median_ms(connection: psycopg.Connection, name: str, asked: dict) -> float:

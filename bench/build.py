@@ -5,7 +5,7 @@ are compared, so that neither does less than it says. ``build_s_per_million_rows
 ``day_build_s``: `minhu build` of the day after that month, from its call to its end, with ``day_build_rows`` to take.
 ``build_12m_vs_1m``: the day's build with twelve months behind it against one, 3,000 cases a day; the two are run in
 turn, each on a fresh copy of its database, and the median of the pairs' ratios counts. The month is scored as well,
-and a board asks it: score.py, board.py.
+and boards ask it: score.py, bi.py, board.py.
 """
 
 import statistics
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench import board, history, score
+from bench import bi, board, history, score
 from bench.scratch import minhu, warehouse
 from minhu import database
 from minhu.database import embedded, roles
@@ -55,6 +55,7 @@ def _month(settings: Settings) -> dict[str, float]:
                 "day_build_rows": day_rows,
             }
             | score.measure_on(month)
+            | bi.measure_on(month, score.MONTH)
             | board.measure_on(month, COPIES)
         )
 
