@@ -2,8 +2,9 @@
 
 ``bi_max_ms``: the slowest of the boards' queries (minhu/bi), as a login of the group bi asks it, each the median of
 three. ``bi_wide_ms``: the slowest of what one drags together from the wide marts: a rate by group and month, one by
-category, the backlog of a district. ``indicator_case_ms``: the rows behind all numbers of the month, summed. ``counted_row_mb``,
-``rate_mb``: what is kept of a month for that. ``bi_year_max_ms``: the boards' queries, thirteen months behind them.
+category, the backlog of a district. ``indicator_case_ms``: the rows behind all numbers of the month, summed.
+``counted_row_mb``, ``rate_mb``: what is kept of a month for that. ``bi_year_max_ms``: the boards' queries, thirteen
+months behind them.
 """
 
 import statistics
@@ -75,10 +76,10 @@ def lay_out_rates(owner: psycopg.Connection, before: int) -> None:
         " generate_series(1, %s) as months (number) order by grain, pair, 4",
         [before],
     )
+    month = "to_char(('2026-09-01'::date - make_interval(months => number)), 'YYYY-MM')"
     for table in ("score_run", "fct_unit_indicator", "fct_unit_score", "dim_scheme", "dim_peer_group", "dim_indicator"):
         columns = [name for name in database.columns(owner, f"mart.{table}") if name != "run_no"]
-        told = ", ".join("to_char(('2026-09-01'::date - make_interval(months => number)), 'YYYY-MM')" if name == "period"
-                         else name for name in columns)  # fmt: skip
+        told = ", ".join(month if name == "period" else name for name in columns)
         owner.execute(
             f"insert into mart.{table} ({', '.join(columns)}) select {told} from mart.{table},"
             f" generate_series(1, {before}) as months (number) where period = '2026-09'"

@@ -190,6 +190,37 @@ join mart.fct_case as f
     and f.received_at < (other_days.received_on + 1)::timestamp at time zone current_setting('timezone')
 """
 
+# Cases dispatched on a day on which other limits bind than before: those of the duties of that day. Limits bind by the
+# day of dispatch, and no case is a repeat for the sake of them. Days of which the rules say the same stay as they are.
+_OTHER_LIMITS = f"""
+with rules as (
+    select key, data - '{{valid_from,valid_to}}'::text[] as says,
+        daterange((data ->> 'valid_from')::date, (data ->> 'valid_to')::date) as held,
+        since_version <= %(since)s and (until_version is null or until_version > %(since)s) as was_there,
+        since_version <= %(until)s and (until_version is null or until_version > %(until)s) as is_there
+    from config.entry where kind = 'limit_rule'
+),
+days as (
+    select day_on::date as day_on
+    from generate_series(
+        (select min(dispatched_on) from mart.fct_timeliness), (select max(dispatched_on) from mart.fct_timeliness),
+        interval '1 day'
+    ) as day_on
+),
+other_days as (
+    select days.day_on
+    from days
+    join rules on days.day_on <@ rules.held
+    group by days.day_on
+    having jsonb_object_agg(rules.key, rules.says) filter (where rules.was_there)
+        is distinct from jsonb_object_agg(rules.key, rules.says) filter (where rules.is_there)
+)
+{_KEY.format(feed="f.feed_code", no="f.case_no")}
+from other_days
+join mart.fct_timeliness as t on t.dispatched_on = other_days.day_on
+join mart.fct_case as f on f.case_id = t.case_id
+"""
+
 # Cases of categories or areas that moved in their tree, and of all below them, as the tree ever was.
 _OTHER_TREE = f"""
 with recursive nodes as (
@@ -212,17 +243,22 @@ union
 from moved join mart.fct_case as f on moved.kind = 'area' and moved.key = f.area_code
 """
 
-# What decides over every case: a limit rule may bind any assignment, office hours all; readings, whatever their days.
+# What decides over every case: office hours, the zone, how senders' clocks are weighed; readings, whatever their days.
 _CHANGED_FOR_ALL = """
+with city as (
+    select jsonb_build_array(
+            data -> 'morning', data -> 'afternoon', data -> 'timezone', data -> 'clock_tolerance_minutes',
+            data -> 'unit_tells'
+        ) as says,
+        since_version <= %(since)s and (until_version is null or until_version > %(since)s) as was_there,
+        since_version <= %(until)s and (until_version is null or until_version > %(until)s) as is_there
+    from config.entry where kind = 'city'
+)
 select (
     select readings from audit.build where status = 'succeeded' and build_id < %(build_id)s
     order by build_id desc limit 1
-) is distinct from (select readings from audit.build where build_id = %(build_id)s) or exists (
-    select from config.entry
-    where kind in ('limit_rule', 'city') and (
-        (since_version > %(since)s and since_version <= %(until)s)
-        or (until_version > %(since)s and until_version <= %(until)s)
-    )
+) is distinct from (select readings from audit.build where build_id = %(build_id)s) or (
+    select jsonb_agg(says) filter (where was_there) is distinct from jsonb_agg(says) filter (where is_there) from city
 )
 """
 
@@ -420,6 +456,8 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     _add_told(connection, _TOLD_EVENTS, parameters)
     _add_told(connection, _TOLD_CALLBACKS, parameters)
     _add(connection, _DECIDED, parameters)
+    if since != until:
+        _add(connection, _OTHER_LIMITS, parameters)
     _add_linked(connection, parameters)
     _add_called(connection)
     _add(connection, _EARLIER, parameters, is_rebuilt=False)

@@ -327,6 +327,46 @@ def test_a_new_alias_resolves_a_unit_and_changes_no_id(city):
     same_anew(city, lambda: facts(city))
 
 
+def test_a_limit_that_changes_touches_the_cases_of_its_days_and_no_other(city):
+    """Dispatched in September, on 12 and on 20 October, by events; that of 12 October passes to a case of the 20th."""
+    for number, day in ((1, "2026-09-14"), (2, "2026-10-12"), (3, "2026-10-20")):
+        load(city, "cases", [plain(number, 受理时间=f"{day} 08:30:00")])
+        told = event(number, "DISPATCH", "12 09:00:00") | {"occurred_at": f"{day} 09:00:00"}
+        load(city, "events", [told])
+    assert build(city).touched_cases == 3
+    scheme = city.config / "schemes" / "linan.yml"
+    text = scheme.read_text(encoding="utf-8")
+    sign = "  - limit_kind: sign\n    linkage_levels: [1]\n    amount: 2\n"
+    assert sign in text
+    later = sign.replace("amount: 2", "amount: {amount}\n    valid_{edge}: 2026-10-15")
+    rest = "    unit: hour\n    starts: at_once\n    text: 先前的时限\n    example: true\n"
+    dated = text.replace(sign, later.format(amount=2, edge="to") + rest + later.format(amount=4, edge="from"))
+    scheme.write_text(dated, encoding="utf-8")
+    due = "select case_no, to_char(sign_due_at at time zone 'Asia/Shanghai', 'HH24:MI') from mart.fct_timeliness"
+    due += " join mart.fct_case using (case_id) order by 1"
+    assert query(city, due) == [("1", "11:00"), ("2", "11:00"), ("3", "11:00")]
+    moved = build(city).touched_cases
+    assert query(city, due) == [("1", "11:00"), ("2", "11:00"), ("3", "13:00")]
+    same_anew(city, lambda: facts(city))
+    scheme.write_text(dated.replace("amount: 4", "amount: 5"), encoding="utf-8")
+    assert build(city).touched_cases == 1, "the numbers of all days but those from the 15th on stay as they were"
+    assert query(city, due)[-1] == ("3", "14:00")
+    same_anew(city, lambda: facts(city))
+    assert moved == 3, "a limit more gives those behind it other names, and the facts say by which they were bound"
+
+
+def test_what_a_city_says_beside_its_clock_touches_no_case(city):
+    load(city, "cases", [case(1), case(2)])
+    build(city)
+    file = city.config / "city.yml"
+    told = yaml.safe_load(file.read_text(encoding="utf-8"))
+    file.write_text(yaml.safe_dump(told | {"name": "另一个名字"}, allow_unicode=True), encoding="utf-8")
+    assert build(city).touched_cases == 0
+    file.write_text(yaml.safe_dump(told | {"morning": ["08:30", "12:00"]}, allow_unicode=True), encoding="utf-8")
+    assert build(city).touched_cases == 2, "office hours decide over all of them"
+    same_anew(city, lambda: facts(city))
+
+
 def test_every_column_of_the_mart_is_commented_in_both_languages(city):
     load(city, "cases", [case(1)])
     build(city)
