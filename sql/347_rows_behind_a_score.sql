@@ -76,6 +76,7 @@ create table publish.closing_run (
     run_no bigint not null
 );
 comment on table publish.closing_run is '关账所依据的计分：其明细随之保留';
+grant select on publish.closing_run to minhu_evaluator, minhu_auditor;
 
 create function publish.hold_run() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$

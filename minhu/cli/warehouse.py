@@ -110,6 +110,7 @@ def logins_rights(settings: Settings, as_json: bool) -> None:
     "add",
     epilog=example(
         "minhu logins add superset --group bi",
+        "minhu logins add takes_out --group bi --extracts",
         "minhu logins add audit1 --group auditor",
         "minhu logins add chengguan1 --group unit --unit 330112A05",
         "minhu logins add pages_of_units --group unit --portal",
@@ -125,7 +126,8 @@ def logins_rights(settings: Settings, as_json: bool) -> None:
     required=True,
     help="What it may do.",
 )
-@click.option("--timeout", default="60s", show_default=True, help="How long one statement may run.")
+@click.option("--timeout", help="How long one statement may run; 60s unless given, 30min with --extracts.")
+@click.option("--extracts", is_flag=True, help="It takes whole marts out: long statements, two sessions. Group bi.")
 @click.option("--unit", help="Code of the unit that a login of the group unit speaks for.")
 @click.option("--feed", "feeds", multiple=True, help="Code of a feed that a login of the group sender posts for.")
 @click.option("--portal", is_flag=True, help="For the connections of the portal that people of this group ask through.")
@@ -135,7 +137,8 @@ def logins_add(
     settings: Settings,
     name: str,
     group: str,
-    timeout: str,
+    timeout: str | None,
+    extracts: bool,
     unit: str | None,
     feeds: tuple[str, ...],
     portal: bool,
@@ -162,7 +165,15 @@ def logins_add(
         sync(settings)  # a feed that was declared just now is known, too
     with database.connect(settings) as connection:
         password = logins.add_login(
-            connection, name, group, timeout, unit, feeds=feeds, is_portal=portal, connections=connections
+            connection,
+            name,
+            group,
+            timeout,
+            unit,
+            feeds=feeds,
+            is_portal=portal,
+            extracts=extracts,
+            connections=connections,
         )
     click.echo(f"{name}: {password}")
     if group in ("bi", "evaluator", "auditor") and not portal:

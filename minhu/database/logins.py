@@ -32,6 +32,9 @@ GROUPS = ("bi", "evaluator", "auditor", "unit", "signin", "engineer", "sender")
 SEES = {"evaluator": "mart, assess", "unit": "assess", "signin": "portal", "sender": "portal"}
 """Search paths other than `mart`. These groups record what they do, so their sessions are not read-only."""
 TIMEOUT = "60s"
+EXTRACTS = {"timeout": "30min", "connections": 2, "cursor_tuple_fraction": "1"}
+"""Of a login that takes whole marts out instead of drawing boards: long statements, few at a time, and a cursor planned
+for all of its rows, not for the first of them."""
 CONNECTIONS = {"bi": 20, "signin": 5}
 """How many sessions one login has at a time; ten in other groups, thirty for a login of the portal."""
 
@@ -40,18 +43,20 @@ def add_login(
     connection: psycopg.Connection,
     name: str,
     group: str,
-    timeout: str = TIMEOUT,
+    timeout: str | None = None,
     unit: str | None = None,
     *,
     feeds: Sequence[str] = (),
     is_portal: bool = False,
+    extracts: bool = False,
     connections: int | None = None,
     password: str | None = None,
 ) -> str:
     """Makes a login of ``group``; its password, which is told once. Raises Refused when the name is taken or unfit.
 
     ``password``: a new one unless given.
-    ``timeout``: how long one statement may run, as PostgreSQL writes it (``60s``, ``5min``). ``unit``: code of the unit
+    ``timeout``: how long one statement may run, as PostgreSQL writes it (``60s``, ``5min``); `TIMEOUT` unless given, or
+    that of `EXTRACTS` where ``extracts`` says that the login takes whole marts out. ``unit``: code of the unit
     that a login of the group ``unit`` speaks for. ``feeds``: codes of those whose deliveries a login of the group
     ``sender`` posts. ``is_portal``: the portal's connections for people of that group use
     it; by itself it is nobody. ``connections``: how many sessions it has at a time; see `CONNECTIONS`.
@@ -66,6 +71,9 @@ def add_login(
         raise Refused("a login of the group sender posts for feeds, and no other login does: name them with --feed")
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name) or name.startswith(("pg_", "minhu")):
         raise Refused(f"{name!r} is no name for a login: small letters, digits and _, not beginning with pg_ or minhu")
+    if extracts and (group != "bi" or is_portal):
+        raise Refused("extracts are taken by a login of the group bi; others have no use for long statements")
+    timeout = timeout or str(EXTRACTS["timeout"] if extracts else TIMEOUT)
     if not re.fullmatch(r"[1-9][0-9]{0,5}(ms|s|min|h)", timeout):
         raise Refused(f"{timeout!r} is no time limit; write 60s or 5min")
     password = password or secrets.token_urlsafe(24)
@@ -73,7 +81,8 @@ def add_login(
     belongs = sql.SQL(", ").join(
         sql.Identifier(f"minhu_{one}") for one in ([group, "portal"] if is_portal else [group])
     )
-    limit = connections or (30 if is_portal else CONNECTIONS.get(group, 10))
+    usual = EXTRACTS["connections"] if extracts else 30 if is_portal else CONNECTIONS.get(group, 10)
+    limit = connections or usual
     with foreign.told("make login", name=name, user=connection.info.user):
         connection.execute(
             sql.SQL("create role {} login password {} connection limit {} in role {}").format(
@@ -85,6 +94,7 @@ def add_login(
         "idle_in_transaction_session_timeout": "10min",
         "default_transaction_read_only": "off" if group in SEES else "on",
         "timezone": one(connection, "select mart.city_zone()")[0],  # a day is the city's, wherever the server stands
+        **({"cursor_tuple_fraction": EXTRACTS["cursor_tuple_fraction"]} if extracts else {}),
     }.items():
         connection.execute(sql.SQL("alter role {} set {} = {}").format(login, sql.SQL(key), sql.Literal(value)))
     path = sql.SQL(SEES.get(group, "mart"))

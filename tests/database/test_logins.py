@@ -41,7 +41,7 @@ READS = {
     "evaluator": {"mart", "config", "assess", "publish"},
     "auditor": {"mart", "audit", "config", "assess", "publish"},
 }
-NOT_YET_PUBLISHED = {"closing", "closing_act", "frozen_row", "ledger", "readings_taken"}
+NOT_YET_PUBLISHED = {"closing", "closing_act", "closing_run", "frozen_row", "ledger", "readings_taken"}
 AUDITED = (
     *("open_finding", "batch", "build", "event_version", "lifecycle_anomaly"),
     *("delivery_state", "incident"),
@@ -156,3 +156,13 @@ def test_how_tools_connect_is_told_without_the_password(warehouse):
     told = dict(logins.ways_in("postgresql://owner:geheim@db.city:5433/warehouse", "superset"))
     assert told["SQLAlchemy, Superset"] == "postgresql+psycopg2://superset:PASSWORD@db.city:5433/warehouse"
     assert all("superset" in how and "5433" in how and "geheim" not in how for how in told.values())
+
+
+def test_who_draws_boards_and_who_takes_marts_out_are_stopped_otherwise(login):
+    told = "select current_setting('statement_timeout'), current_setting('cursor_tuple_fraction'), rolconnlimit"
+    told += " from pg_roles where rolname = current_user"
+    assert login("bi").execute(told).fetchone() == ("1min", "0.1", 20)
+    assert login("bi", extracts=True).execute(told).fetchone() == ("30min", "1", 2)
+    assert login("bi", extracts=True, timeout="2h", connections=4).execute(told).fetchone() == ("2h", "1", 4)
+    with pytest.raises(Refused, match="extracts are taken by a login of the group bi"):
+        login("auditor", extracts=True)
