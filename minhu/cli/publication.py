@@ -126,6 +126,9 @@ def _hash(context: click.Context, parameter: click.Parameter, given: str | None)
     type=click.IntRange(1),
     help="Compute so many cases anew, drawn at random, instead of everything: minutes become seconds.",
 )
+@click.option(
+    "--every-case", is_flag=True, help="Compute all cases that were ever told of, not only those that can count."
+)
 @click.option("--seed", help="Draws the landed files and the cases; a fresh one unless given, and told.")
 @click.option("--access", "is_access", is_flag=True, help="Check the access log alone, without a PERIOD.")
 @click.option("--head", help="With --access: the end of the log that an earlier check told, to be found again.")
@@ -153,6 +156,7 @@ def verify(
     files: int | None,
     is_all: bool,
     cases: int | None,
+    every_case: bool,
     seed: str | None,
     is_access: bool,
     head: str | None,
@@ -174,6 +178,7 @@ def verify(
             is_all,
             files,
             cases,
+            every_case,
             seed,
         )
         if any(others):
@@ -182,6 +187,8 @@ def verify(
         return
     if key:
         raise click.UsageError("--key goes with --bundle")
+    if every_case and (cases or is_access or chain_only):
+        raise click.UsageError("--every-case computes a PERIOD anew: not with --cases, --access or --chain-only")
     if cases and (is_access or chain_only):
         raise click.UsageError(
             "--cases computes drawn cases of a PERIOD anew: neither --access nor --chain-only computes any"
@@ -209,6 +216,7 @@ def verify(
         anchors=anchors,
         files=None if is_all else FILES if files is None else files,
         cases=cases,
+        every_case=every_case,
         seed=seed,
         tell=tell,
     )

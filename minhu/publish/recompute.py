@@ -7,6 +7,7 @@ and a build may run meanwhile.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import psycopg
 from psycopg import sql
@@ -19,7 +20,7 @@ from minhu.scoring.law import IN_WORDS, law
 from minhu.scoring.score import Run
 from minhu.settings import Settings
 from minhu.warehouse import dbt
-from minhu.warehouse.touch import fill_with_all_cases
+from minhu.warehouse.touch import fill_with_all_cases, fill_with_cases
 
 SCRATCH = "minhu_verify"
 LOCK = "minhu:verify"
@@ -53,20 +54,93 @@ def recompute(
     tell: Callable[[str], None],
     take: Callable[[psycopg.Connection], None] = lambda connection: None,
     some: int | None = SOME,
+    every_case: bool = False,
 ) -> list[Difference]:
     """What comes out otherwise than it was published, computed anew in a scratch schema from the inputs ``recorded``.
 
-    ``take`` may give the facts in the schema `SCRATCH` what is not to be computed; ``some``: how many rows of evidence
-    are named, null for all.
+    Of the cases those are computed that can count in the period, and what they rest on; with ``every_case`` all that
+    were ever told of, which takes as long as a full refresh and gives the same. ``take`` may give the facts in the
+    schema `SCRATCH` what is not to be computed; ``some``: how many rows of evidence are named, null for all.
     """
-    with scratch(settings, recorded, lambda connection: fill_with_all_cases(connection, SCRATCH)) as keeper:
-        tell(f"重算 {release.period}：事实表（构建 {release.build_id} 所见的批次）")
+
+    def fill(connection: psycopg.Connection) -> None:
+        if every_case:
+            fill_with_all_cases(connection, SCRATCH)
+        else:
+            fill_with_cases(connection, SCRATCH, _CAN_COUNT, _reach(connection, run))
+
+    with scratch(settings, recorded, fill) as keeper:
+        cases = database.one(keeper, f"select count(*) from {SCRATCH}.touched_case where is_rebuilt")[0]
+        tell(f"重算 {release.period}：{cases:,} 件工单的事实表（构建 {release.build_id} 所见的批次）")
         compute(settings, "tag:facts", {"build_id": run.build_id, "config_version": run.config_version})
         take(keeper)
         tell(f"重算 {release.period}：得分")
         compute(settings, "tag:scoring", run.variables)
         tell(f"重算 {release.period}：比对")
         return [*_compare(keeper, release, some), *compare_law(keeper, release, run)]
+
+
+def _reach(connection: psycopg.Connection, run: Run) -> dict[str, object]:
+    """The moments between which something must have been told of a case that counts in the period.
+
+    ``since``: from when on a duty can have begun whose limit ends in the period, by the longest of the rules, with room
+    for holidays. A day is given to times that were told as days.
+    """
+    longest = max(
+        (_days(amount, unit) for amount, unit in connection.execute(_LIMITS, 2 * [run.config_version])), default=0
+    )
+    return {
+        "since": run.starts_at - timedelta(days=longest + 1),
+        "edge": run.starts_at - timedelta(days=1),
+        "until": run.ends_at + timedelta(days=1),
+    }
+
+
+def _days(amount: int, unit: str) -> int:
+    """So many days a limit lasts at most. Of two days one is a workday, but for a fortnight of holidays in a row."""
+    per_day = {"minute": 1440, "hour": 24, "day": 1, "work_minute": 120, "work_hour": 2, "workday": 1}[unit]
+    whole = -(-amount // per_day)
+    return 2 * whole + 15 if unit.startswith("work") else whole + 15  # one that starts the next workday waits for it
+
+
+_LIMITS = """
+select (data ->> 'amount')::integer, data ->> 'unit' from config.entry
+where kind = 'limit_rule' and since_version <= %s and (until_version is null or until_version > %s)
+"""
+
+# Asked of what was told, never of the facts, which are what is to be proven: a case that was kept out of them is here.
+# A case counts by a moment that was told of it, by a limit that was told, or by one that follows from a duty's
+# beginning. What was extended may end long after it began, and is looked at whenever that was.
+_CAN_COUNT = """
+with told as (
+    select r.feed_code, r.case_no
+    from staging.case_record as r
+    where r.received_at >= %(since)s and r.received_at < %(until)s
+    union
+    select r.feed_code, r.case_no
+    from staging.case_record as r
+    cross join lateral jsonb_to_recordset(r.milestones) as m (
+        event_type text, occurred_at timestamptz, due_at timestamptz
+    )
+    where m.event_type = 'EXTEND_GRANT' or (m.occurred_at >= %(since)s and m.occurred_at < %(until)s)
+        or (m.due_at >= %(edge)s and m.due_at < %(until)s)
+    union
+    select e.case_feed_code, e.case_no
+    from staging.case_event as e
+    where e.event_type = 'EXTEND_GRANT' or (e.occurred_at >= %(since)s and e.occurred_at < %(until)s)
+        or (e.due_at >= %(edge)s and e.due_at < %(until)s)
+    union
+    select c.case_feed_code, c.case_no
+    from staging.callback as c
+    where c.called_at >= %(edge)s and c.called_at < %(until)s
+    union
+    select r.feed_code, r.case_no
+    from assess.violation as found
+    inner join staging.case_record as r on found.case_id = md5(r.feed_code || '|' || r.case_no)
+    where found.found_at >= %(edge)s and found.found_at < %(until)s
+)
+select md5(feed_code || '|' || case_no) as case_id, feed_code, case_no from told
+"""
 
 
 @contextmanager

@@ -93,6 +93,7 @@ def verify(
     anchors: Iterable[str] = (),
     files: int | None = FILES,
     cases: int | None = None,
+    every_case: bool = False,
     seed: str | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Verification:
@@ -103,6 +104,7 @@ def verify(
     ``anchors``: what witnesses hold, as files or hashes, of this release or a later one.
     ``files``: so many landed files, drawn by ``seed`` (made at random unless given), are read again; null is all.
     ``cases``: instead of everything, so many cases, drawn by the same seed, are computed anew (sampled.py).
+    ``every_case``: also those that cannot count in the period are computed; it gives the same and takes years' worth.
 
     A login that may not compute anew checks the chain, and a note says so. Raises Refused when it was not published.
     What is wrong is in the result.
@@ -118,6 +120,7 @@ def verify(
             anchors,
             files,
             cases,
+            every_case,
             seed or secrets.token_hex(8),
             tell,
         )
@@ -133,6 +136,7 @@ def _verify(
     anchors: Iterable[str],
     files: int | None,
     cases: int | None,
+    every_case: bool,
     seed: str,
     tell: Callable[[str], None],
 ) -> Verification:
@@ -188,7 +192,7 @@ def _verify(
         read_again = _reread(settings, release, files, seed, tell)
     if run and not (retained or is_mean):
         if cases is None:
-            found = recompute(settings, release, run, recorded, tell)
+            found = recompute(settings, release, run, recorded, tell, every_case=every_case)
         else:
             checked, found = check_cases(settings, release, run, recorded, cases, seed, tell)
         differences = tuple(found)

@@ -1,5 +1,7 @@
 """Which cases a build touches: the closure of what changed, so that a rebuilt fact never needs a case left behind."""
 
+from collections.abc import Mapping
+
 import psycopg
 from psycopg import sql
 
@@ -472,11 +474,14 @@ def fill_with_all_cases(connection: psycopg.Connection, schema: str) -> None:
     _fill_whole(connection, table)
 
 
-def fill_with_cases(connection: psycopg.Connection, schema: str, cases: str) -> None:
+def fill_with_cases(
+    connection: psycopg.Connection, schema: str, cases: str, given: Mapping[str, object] | None = None
+) -> None:
     """Fills ``schema``.touched_case, made anew, with ``cases`` and all that their facts rest on.
 
-    ``cases``: a query of case_id, feed_code, case_no. Linked cases are rebuilt with them, earlier ones of their callers
-    only read. What rests on them in turn, later cases of the callers, is left out: nobody asks for its facts.
+    ``cases``: a query of case_id, feed_code, case_no, with parameters ``given``. Linked cases are rebuilt with them,
+    earlier ones of their callers only read. What rests on them in turn, later cases of the callers, is left out: nobody
+    asks for its facts.
     """
     table = sql.Identifier(schema, "touched_case")
     connection.execute(
@@ -487,7 +492,7 @@ def fill_with_cases(connection: psycopg.Connection, schema: str, cases: str) -> 
     parameters = {"window": _window(connection)}
     connection.execute("set local random_page_cost = 1.1")  # few cases among those of years: looked up, as by a build
     connection.execute(_NEW_TABLES)
-    _add(connection, cases, parameters, into=table)
+    _add(connection, cases, {**parameters, **(given or {})}, into=table)
     _add_linked(connection, parameters, into=table)
     connection.execute(_CALLED_TABLE)
     _add_called(connection, touched=table)
