@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import click
 
@@ -200,7 +200,25 @@ def _tables() -> Iterable[str]:
     return TABLES
 
 
-@minhu.command(
+class Export(Commands):
+    """`minhu export PERIOD` beside commands of its own: what is none of their names is a period.
+
+    None of theirs can be one. Without a name it is the command of a period, its help and its faults too.
+    """
+
+    def __init__(self, name: str, of_period: click.Command, **extra: Any):
+        super().__init__(name, **extra)
+        self.of_period = of_period
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if args and args[0] in self.commands:
+            return super().make_context(info_name, args, parent, **extra)
+        return self.of_period.make_context(info_name, args, parent, **extra)
+
+
+@click.command(
     epilog=example(
         "minhu export 2026-10 --out 2026-10.xlsx",
         "minhu export 2026-10 --out 通报.pdf --number '〔2026〕10号'",
@@ -209,6 +227,7 @@ def _tables() -> Iterable[str]:
         "minhu export 2026-10 --out rows.csv --table evidence",
         "minhu export 2026-10 --out 首次发布.xlsx --revision 1",
         "minhu export 2026-10 --out 试算.xlsx --draft",
+        "minhu export mart --help",
     )
 )
 @click.argument("period")
@@ -224,7 +243,7 @@ def _tables() -> Iterable[str]:
 @click.option("--number", help="The document number (文号) of the bulletin.")
 @click.option("--why", help="What it is for; it stands in the access log with your database login.")
 @click.pass_obj
-def export(
+def export_period(
     settings: Settings,
     period: str,
     out: Path,
@@ -242,6 +261,7 @@ def export(
     """Write the scores of PERIOD: a workbook, CSV, JSON, or the bulletin (通报) as DOCX or PDF.
 
     What is published is shown, its newest revision unless told; a period of which nothing is published is a draft.
+    `minhu export mart` writes the marts instead.
     """
     from minhu.export import FORMATS, Asked
     from minhu.export import export as run
@@ -257,3 +277,46 @@ def export(
     report = run(settings, period, out, asked, scheme_id, why)
     standing = f"revision {report.release.revision} as published" if report.release else "draft (未发布·试算)"
     click.echo(f"{out}: {report.scheme_id} {report.period}, {sum(1 for _ in report.units())} units, {standing}")
+
+
+export = Export("export", export_period, help="Write the scores of a period as a file, or the marts as a folder.")
+minhu.add_command(export)
+
+
+@export.command(
+    "mart",
+    epilog=example(
+        "minhu export mart --out marts --why '月度分析'",
+        "minhu export mart --out marts --table case_wide --table score_wide --why '月度分析'",
+        "minhu export mart --format parquet --partition month --out marts --why '月度分析' --json",
+    ),
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The folder; only what changed is written.")
+@click.option("--format", "form", type=click.Choice(["parquet"]), default="parquet", show_default=True)
+@click.option("--partition", type=click.Choice(["month"]), default="month", show_default=True)
+@click.option("--table", "tables", multiple=True, help="All that your login reads unless given. May be repeated.")
+@click.option("--why", required=True, help="What it is for; it stands in the access log with your database login.")
+@as_json_option
+@click.pass_obj
+def export_mart(
+    settings: Settings, out: Path, form: str, partition: str, tables: tuple[str, ...], why: str, as_json: bool
+) -> None:
+    """Write the marts as Parquet files by month, all of one moment, with a manifest.
+
+    You get what your login reads. Into the folder of an earlier export go only the months whose rows changed.
+    """
+    from minhu.export.mart import export_mart as run
+
+    done = run(settings, out, why=why, tables=tables)
+    if as_json:
+        click.echo(json.dumps(done.as_json(), ensure_ascii=False, indent=2))
+        return
+    click.echo(
+        f"{out}: {done.tables} tables, {done.rows:,} rows, {done.bytes / 1e6:,.1f} MB; {len(done.written)} files"
+        f" written, {len(done.removed)} removed, {done.kept} as they were"
+    )
+    if done.kept:
+        for path in (*done.written, *(f"{path} (removed)" for path in done.removed)):
+            click.echo(f"  {path}")
+    if done.left_out:
+        click.echo(f"left out, as this login does not read them: {', '.join(done.left_out)}")
