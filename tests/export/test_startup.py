@@ -29,6 +29,7 @@ finally:
     ("command", "unneeded"),
     [
         ("--help", ENGINES | DATABASE | DECLARATIONS | PAPER | {"rich", "httpx", "psutil"}),
+        ("export mart --help", ENGINES | DATABASE | DECLARATIONS | PAPER | {"rich", "httpx", "psutil"}),
         ("explain --help", ENGINES | DATABASE | DECLARATIONS | PAPER | {"rich", "httpx", "psutil"}),
         ("status", ENGINES | DECLARATIONS | PAPER | {"sqlalchemy", "rich", "httpx"}),
         ("feeds list", ENGINES | DATABASE | PAPER | {"httpx"}),
