@@ -37,6 +37,8 @@ BY_MONTH = {
     "agg_rate": ("day_on", "day_on"),
 }
 """The tables that are laid out by month: the column that says which, and its day. A connection cuts the city's days."""
+NAMED_ONLY = ("fct_backlog_day",)
+"""What is written only where it is asked for by name: read whole, it holds each day against each duty."""
 WHOLE = ("relationship",)
 """Beside every ``dim_…``: what is small and of no month."""
 
@@ -88,7 +90,7 @@ def worded(comment: str | None) -> dict[str, str | None]:
 
 
 def readable(connection: psycopg.Connection, names: Collection[str]) -> tuple[list[Table], list[str]]:
-    """The tables that the login reads, of ``names`` or of all there are; and the names of those it does not read.
+    """The tables that the login reads, of ``names`` or of all but `NAMED_ONLY`; and those it does not read.
 
     Raises Refused where one of ``names`` is no table to export, or one that the login does not read.
     """
@@ -96,7 +98,7 @@ def readable(connection: psycopg.Connection, names: Collection[str]) -> tuple[li
     if unknown := sorted({*names} - {one.name for one in found}):
         there = ", ".join(one.name for one in found)
         raise Refused(f"there is no {unknown[0]!r} among the marts to export; there are {there}")
-    wanted = [one for one in found if not names or one.name in names]
+    wanted = [one for one in found if (one.name in names if names else one.name not in NAMED_ONLY)]
     tables = [one for one in wanted if _reads(connection, one.name)]
     left_out = [one.name for one in wanted if one not in tables]
     if names and left_out:
