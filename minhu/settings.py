@@ -10,6 +10,7 @@
 | ``MINHU_LOGIN`` | whom commands enter the embedded server as, see `minhu.database.roles` | ``minhu_owner`` |
 | ``MINHU_CONFIG`` | the folder a city edits | ``config/`` |
 | ``MINHU_DROP`` | root that drop-folder sources are relative to | ``$MINHU_HOME/drop`` |
+| ``MINHU_TUNE`` | what the embedded server and dbt are set to otherwise (`minhu.database.tuning`) | (reckoned) |
 | ``MINHU_LANDING`` | where raw deliveries are kept: a folder or a URL | ``$MINHU_HOME/landing`` |
 | ``MINHU_LANDING_KEY`` | age keys that encrypt them, comma-separated | ``$MINHU_HOME/secrets/landing-key`` |
 | ``MINHU_FONT`` | font files of PDF exports: 黑体, or 黑体 and 宋体 with a comma between | those of the set-up |
@@ -91,6 +92,8 @@ class Settings:
     """The broker of CeleryExecutor; without one tasks run on the scheduler's machine."""
     login: str = "minhu_owner"
     """Whom commands enter the embedded server as; of no meaning where ``database_url`` is another."""
+    tune: str = ""
+    """What the embedded server and dbt are set to otherwise than `minhu tune` reckons."""
     is_at_work: bool = False
     """Whether the owner acts as ``minhu_work``."""
     asker: Asker | None = None
@@ -113,6 +116,7 @@ class Settings:
             airflow_url=env.get("MINHU_AIRFLOW_URL") or None,
             broker_url=env.get("MINHU_BROKER_URL") or None,
             login=env.get("MINHU_LOGIN") or "minhu_owner",
+            tune=env.get("MINHU_TUNE") or "",
         )
 
     @property

@@ -27,6 +27,7 @@ from hypothesis import settings as examples
 
 from minhu import database
 from minhu.database import embedded, roles
+from minhu.database.temporary import SMALL
 from minhu.settings import PROJECT_ROOT, Settings
 from minhu.warehouse import build as build_module
 from tests import anew, copies
@@ -46,6 +47,7 @@ HASTE = {
     "checkpoint_timeout": "'1h'",
     "max_wal_size": "'8GB'",
 }
+os.environ.setdefault("MINHU_TUNE", SMALL)  # many servers on one machine: those that commands start, too
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -146,7 +148,7 @@ def home() -> Iterator[Path]:
 def server(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
     """URL of a server on which databases may be made; its database `minhu_template` holds the migrations."""
     given = request.config.getoption("--dsn")
-    settings = Settings(home=home, config=PROJECT_ROOT / "config", drop=home / "drop", database_url=None)
+    settings = Settings(home, PROJECT_ROOT / "config", home / "drop", database_url=None, tune=SMALL)
     url = given or embedded.start(settings).url("postgres", roles.SUPERUSER)
     if not given:
         _hasten(url)

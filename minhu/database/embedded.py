@@ -46,7 +46,7 @@ import psycopg
 from psycopg import conninfo
 
 from minhu.business_date import TIMEZONE
-from minhu.database import roles
+from minhu.database import machine, roles, tuning
 from minhu.errors import Refused, Retryable, foreign
 from minhu.settings import Settings
 
@@ -67,16 +67,15 @@ log_timezone = '{zone}'
 max_connections = 200
 reserved_connections = 80
 temp_file_limit = '20GB'
-shared_buffers = {buffers}MB
-work_mem = 64MB
-maintenance_work_mem = 256MB
 dynamic_shared_memory_type = {shared_memory}
 jit = off
 
 fsync = on
 synchronous_commit = on
-max_wal_size = 4GB
 checkpoint_timeout = 15min
+
+# What `minhu tune` reckons for this machine.
+{tuned}
 
 logging_collector = on
 log_connections = on
@@ -143,7 +142,7 @@ def start(settings: Settings) -> Server:
             raise Refused(f"{cluster.data} was made by PostgreSQL {theirs}, the programs are {ours}: {mend}")
         is_made = _are_roles_made(cluster)
         enter = partial(_enter, cluster, settings) if is_made else partial(_enter_first, cluster, settings)
-        with _ready(cluster, enter) or _launch(cluster, enter) as connection:
+        with _ready(cluster, enter) or _launch(cluster, enter, settings) as connection:
             server = cluster.server(connection.info.port, settings)
         if not is_made:
             with foreign.told("embedded server: logins", data=cluster.data):
@@ -163,6 +162,22 @@ def stop(settings: Settings) -> bool:
 def is_alive(settings: Settings) -> bool:
     """Whether a server of this home lives, one that still recovers too; asks it nothing and creates nothing."""
     return _cluster(settings).is_alive()
+
+
+def postmaster(settings: Settings) -> int | None:
+    """The pid of a server of this home that lives; asks it nothing and creates nothing."""
+    cluster = _cluster(settings)
+    found = cluster.postmaster() if cluster.is_alive() else None
+    return found.pid if found else None
+
+
+def written(settings: Settings) -> dict[str, str]:
+    """The settings that the last start wrote, by name."""
+    conf = _cluster(settings).place / "minhu.conf"
+    lines = conf.read_text().splitlines() if conf.exists() else []
+    return {
+        name.strip(): value.strip(" '") for name, is_set, value in (line.partition("=") for line in lines) if is_set
+    }
 
 
 def status(settings: Settings) -> Status:
@@ -381,21 +396,11 @@ def _initdb(cluster: Cluster, password: str, lock: int) -> None:
     _sync(cluster.place)  # a power cut must not bring the name data.new back: we would remove it
 
 
-def _launch(cluster: Cluster, enter: Enter) -> psycopg.Connection:
-    buffers = min(512, max(256, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**24))  # a sixteenth
-    shared_memory = "sysv" if sys.platform == "linux" else "posix"  # a container's /dev/shm is too small for joins
-    start_log = cluster.log / "start.log"
+def _launch(cluster: Cluster, enter: Enter, settings: Settings) -> psycopg.Connection:
+    told, start_log = tuning.read(settings.tune), cluster.log / "start.log"
     for _ in range(3):  # somebody may take the port between our look and the server's
         port = _choose_port(cluster.place / "port")
-        conf = {
-            "host": HOST,
-            "port": port,
-            "name": cluster.name,
-            "buffers": buffers,
-            "shared_memory": shared_memory,
-            "zone": TIMEZONE,
-        }
-        _write(cluster.place / "minhu.conf", CONF.format(**conf))
+        _write(cluster.place / "minhu.conf", _conf(cluster, port, told))
         _forget_stale_pid(cluster)
         start_log.unlink(missing_ok=True)
         with open(cluster.data / "PG_VERSION") as version:
@@ -405,13 +410,31 @@ def _launch(cluster: Cluster, enter: Enter) -> psycopg.Connection:
         if connection := _ready(cluster, enter):
             return connection
         if _is_free(port):
-            break
-    said = start_log.read_text() if start_log.exists() else done.stdout
+            if "shared_buffers" in told or "shared memory" not in _said(start_log):
+                break
+            # The system gives less than it has: better few pages than no database. `minhu tune` tells it.
+            told |= {"shared_buffers": tuning.shown(tuning.FEWEST_MB)}
+    said = _said(start_log) or done.stdout
     own_logs = sorted(cluster.log.glob("server-*.log"), key=lambda path: path.stat().st_mtime)
     if own_logs and "FATAL" not in said:  # it came as far as its own log
         start_log = own_logs[-1]
         said = start_log.read_text(errors="replace").rpartition("starting PostgreSQL")[2]
     raise _failed(f"the server ended while starting, see {start_log}", said)
+
+
+def _conf(cluster: Cluster, port: int, told: dict[str, str]) -> str:
+    return CONF.format(
+        host=HOST,
+        port=port,
+        name=cluster.name,
+        shared_memory="sysv" if sys.platform == "linux" else "posix",  # a container's /dev/shm is too small for joins
+        zone=TIMEZONE,
+        tuned=tuning.conf(tuning.reckon(machine.look(cluster.place), told=told)),
+    )
+
+
+def _said(log: Path) -> str:
+    return log.read_text() if log.exists() else ""
 
 
 def _ready(cluster: Cluster, enter: Enter) -> psycopg.Connection | None:

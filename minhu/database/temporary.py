@@ -15,6 +15,8 @@ from minhu.errors import MinhuError
 from minhu.settings import Settings
 
 PREFIX = "minhu-for-a-while-"
+SMALL = "shared_buffers=256MB"
+"""It stands beside the server whose machine this is, and holds one month."""
 HELD = "held"
 """A file of the folder, locked by whoever made it for as long as it lives."""
 
@@ -72,7 +74,7 @@ def _folder() -> Iterator[Path]:
 
 
 def _installation(home: Path) -> Settings:
-    return Settings(home=home, config=home / "config", drop=home / "drop", database_url=None, login=roles.SUPERUSER)
+    return Settings(home, home / "config", home / "drop", database_url=None, login=roles.SUPERUSER, tune=SMALL)
 
 
 def _remove(home: Path) -> None:

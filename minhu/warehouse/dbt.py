@@ -20,6 +20,7 @@ from typing import Any
 import psycopg
 
 from minhu import database
+from minhu.database import tuned
 from minhu.hashing import files_sha256
 from minhu.settings import PROJECT_ROOT, Settings
 
@@ -405,6 +406,7 @@ def _environment(settings: Settings) -> Iterator[None]:
         "MINHU_DBT_PORT": str(at.port or 5432),
         "MINHU_DBT_USER": at.username or "",
         "MINHU_DBT_DATABASE": at.database or "",
+        "MINHU_DBT_THREADS": tuned.threads(settings),
         "DBT_ENV_SECRET_MINHU_PASSWORD": str(at.password or ""),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "PGTZ": settings.timezone,

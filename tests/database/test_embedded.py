@@ -20,6 +20,7 @@ import psycopg
 import pytest
 
 from minhu.database import embedded, roles
+from minhu.database.temporary import SMALL
 from minhu.errors import Refused, Retryable
 from minhu.settings import PROJECT_ROOT, Settings
 
@@ -48,7 +49,7 @@ def installing() -> Iterator[Install]:
     top.chmod(0o755)  # pytest's own folders are private: as root, the server's user could not pass
 
     def at(home: Path | str) -> Settings:
-        named.append(Settings(home=top / home, config=top, drop=top, database_url=None))
+        named.append(Settings(home=top / home, config=top, drop=top, database_url=None, tune=SMALL))
         return named[-1]
 
     try:

@@ -22,6 +22,7 @@ from bench.running import back, daemons_of, pids
 from minhu import database, services
 from minhu.cli import minhu
 from minhu.database import embedded, roles
+from minhu.database.temporary import SMALL
 from minhu.errors import Refused, Retryable
 from minhu.services import control, workers
 from minhu.services.airflow_api import Airflow
@@ -114,7 +115,7 @@ greets(), refuses(), waits(), awaits(), lingers()
 @pytest.fixture(scope="module")
 def settings(home: Path) -> Settings:
     own = home / "services"
-    return Settings(home=own, config=PROJECT_ROOT / "config", drop=own / "drop", database_url=None)
+    return Settings(home=own, config=PROJECT_ROOT / "config", drop=own / "drop", database_url=None, tune=SMALL)
 
 
 @pytest.fixture(scope="module")
