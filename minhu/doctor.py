@@ -14,6 +14,7 @@ import psutil
 
 from minhu import config, database
 from minhu.config.city import City
+from minhu.database import tuned
 from minhu.declaration import read_declaration
 from minhu.errors import MinhuError, Refused
 from minhu.glossary.watched import INCIDENT
@@ -171,6 +172,8 @@ def _database(settings: Settings) -> Iterator[Check]:
     yield Check("database", number >= OLDEST_POSTGRESQL, f"PostgreSQL {number}, {where}; needs {OLDEST_POSTGRESQL}")
     # Under ctype C the database takes Chinese letters for signs: search by similarity finds nothing.
     yield Check("characters", encoding == "UTF8" and ctype not in ("C", "POSIX"), f"{encoding}, {ctype}; needs UTF8")
+    if not settings.database_url:
+        yield Check("tuning", True, _tuning(settings))
     if not is_owners:  # a worker's: it makes nothing, and is asked what a load needs
         yield zone
         yield _guarded("caller key", lambda: key_ring.told(settings))
@@ -189,6 +192,14 @@ def _database(settings: Settings) -> Iterator[Check]:
     told = [*lacking, *(["tasks enter as the owner: set MINHU_WORK_URL"] if shared else [])]
     # A login that is too much, or a right that only the server's keeper can take away, stops nothing tonight.
     yield Check("rights", RIGHTS[0] not in lacking, "; ".join(told) or "each login has what it needs")
+
+
+def _tuning(settings: Settings) -> str:
+    """Whether the server was started on the machine that there is now. It runs all the same."""
+    if changes := tuned.outdated(settings):
+        return f"{changes} after minhu down && minhu up"
+    of = tuned.here(settings)
+    return f"as reckoned for {of.cores} cores, {of.memory_mb} MB (minhu tune)"
 
 
 def _incidents(settings: Settings) -> str:

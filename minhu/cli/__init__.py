@@ -15,6 +15,7 @@ from minhu.errors import MinhuError
 # In the order in which a newcomer meets them.
 ROOMS = (
     "services",
+    "tune",
     "backup",
     "feeds",
     "loading",

@@ -23,6 +23,7 @@ def up(settings: Settings, stays: bool) -> None:
     The portal's own logins are made where this login may make them; else pages are served by `minhu portal`.
     """
     from minhu import config, database, services
+    from minhu.database import tuned
     from minhu.feeds.arrival import of_city
     from minhu.load.key_ring import assert_may_load, make_first
     from minhu.services import supervisor
@@ -36,6 +37,8 @@ def up(settings: Settings, stays: bool) -> None:
     elif settings.database_url:
         assert_may_load(settings)  # beside other homes: better now than with the first load of the night
     config.sync(settings)
+    if changes := tuned.outdated(settings):
+        click.echo(f"机器变了，重启后生效 after minhu down && minhu up：{changes}")
     pages = _open_pages(settings)
     url = services.up(settings, click.echo, is_supervised=stays)
     services.airflow(settings).keep_pools(of_city(settings.config).pools)

@@ -136,7 +136,7 @@ ACTS: dict[str, set[str]] = {
 
 WITHOUT_DATABASE = {
     "up", "down", "portal", "worker", "service install", "backup", "restore", "status", "doctor", "psql", "simulate",
-    "demo", "dictionary", "bi superset", "bi semantic",
+    "tune", "demo", "dictionary", "bi superset", "bi semantic",
     "keys list", "keys rotate", "keys export", "keys import", "keys approver", "homes list", "homes forget",
     "incidents probe",
     "quality coverage", "quality rules",
