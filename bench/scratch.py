@@ -37,6 +37,7 @@ def minhu(settings: Settings, *command: str) -> tuple[float, dict]:
         "MINHU_HOME": str(settings.home),
         "MINHU_CONFIG": str(settings.config),
         "MINHU_DATABASE_URL": settings.database_url or "",
+        "MINHU_TUNE": settings.tune,
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
     began = time.perf_counter()

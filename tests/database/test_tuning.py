@@ -9,6 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from bench.tune import makespan
 from minhu.cli import minhu
 from minhu.database import embedded, machine, tuned, tuning
 from minhu.database.machine import Machine, limits
@@ -306,3 +307,10 @@ def test_the_container_of_the_database_has_what_is_reckoned_for_its_bound():
     found = reckoned(4, 8, is_alone=True)
     memory = ("shared_buffers", "effective_cache_size", "work_mem", "maintenance_work_mem")
     assert {name: given[name] for name in memory} == {name: found[name] for name in memory}
+
+
+@pytest.mark.parametrize(("cores", "seconds"), [(1, 10), (2, 6), (4, 5), (16, 5)])
+def test_more_cores_shorten_a_build_down_to_its_longest_chain(cores, seconds):
+    nodes = {"a": 1.0, "b": 3.0, "c": 1.0, "d": 2.0, "e": 2.0, "f": 1.0}
+    graph = {"b": {"a"}, "c": {"b", "elsewhere"}, "d": {"a"}, "e": {"a"}, "f": {"a"}}
+    assert makespan(nodes, graph, cores) == seconds
