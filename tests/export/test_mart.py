@@ -482,7 +482,7 @@ def test_a_folder_keeps_to_the_tables_that_it_was_asked_for(scored, tmp_path):
 def test_two_exports_at_once_do_not_write_into_one_folder(scored, tmp_path):
     out = tmp_path / "marts"
     with (
-        folder.opened(out, "x", None),
+        folder.held_folder(out, "x", None),
         pytest.raises(Refused, match="another export is writing into"),
     ):
         export_mart(scored, out, why=WHY)

@@ -83,6 +83,7 @@ READS: dict[str, set[str]] = {
     "feeds unresolved": set(),
     "rejects 1 --why x --out {out}/rejects.csv": set(),
     "callers frequent --why x": set(),
+    "export mart --out {out}/marts --why x": EVERYBODY,  # what each may read
     f"schemes simulate linan {MONTH} --file {{config}}/schemes/linan.yml": {"evaluator", "auditor"},
 }
 """What reads, and who may. The rest of the groups is refused."""

@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 from minhu import database
 from minhu.errors import Refused, foreign
 from minhu.export.mart import parts
-from minhu.export.mart.folder import FORMAT, Folder, opened, sha256_of
+from minhu.export.mart.folder import FORMAT, Folder, held_folder, sha256_of
 from minhu.export.mart.tables import Table, readable, worded
 from minhu.hashing import file_sha256
 from minhu.privacy import access_log
@@ -63,7 +63,7 @@ def export_mart(settings: Settings, out: Path, *, why: str, tables: Sequence[str
         connection.execute("set local statement_timeout = 0")  # a login's limit is for questions, not for acts
         (login,) = database.one(connection, "select session_user::text")
         read, left_out = readable(connection, asked or ())
-        with opened(out, login, asked) as folder:
+        with held_folder(out, login, asked) as folder:
             access_log.record_export(settings, f"mart parquet: {', '.join(asked) if asked else 'every table'}", why)
             manifest = {
                 "format": FORMAT,

@@ -90,7 +90,7 @@ class Folder:
 
 
 @contextmanager
-def opened(out: Path, login: str, asked: list[str] | None) -> Iterator[Folder]:
+def held_folder(out: Path, login: str, asked: list[str] | None) -> Iterator[Folder]:
     """The folder, held against a second export; what a killed one left is cleared away.
 
     Raises Refused where it is somebody else's, holds other tables, or cannot be written.
