@@ -5,6 +5,7 @@
 | ``MINHU_HOME`` | data of this installation | ``.minhu/`` beside the package |
 | ``MINHU_DATABASE_URL`` | another PostgreSQL ≥ 16 instead of the embedded one | (embedded) |
 | ``MINHU_WORK_URL`` | the same as the login of Airflow's tasks, which are given no other | ``MINHU_DATABASE_URL`` |
+| ``MINHU_READ_URL`` | a standby of it, for who only reads | the standby of this home, if any |
 | ``MINHU_AIRFLOW_URL`` | the database that Airflow keeps | that of ``MINHU_DATABASE_URL`` with ``_airflow`` |
 | ``MINHU_BROKER_URL`` | the broker that hands tasks to workers (`minhu worker`) | (tasks run beside the scheduler) |
 | ``MINHU_LOGIN`` | whom commands enter the embedded server as, see `minhu.database.roles` | ``minhu_owner`` |
@@ -86,6 +87,8 @@ class Settings:
     lineage_namespace: str = "minhu"
     work_url: str | None = field(default=None, repr=False)
     """The database at ``database_url`` as the login of Airflow's tasks."""
+    read_url: str | None = field(default=None, repr=False)
+    """A standby of the database, for who only reads; never for loads, builds, scores, closings or the portal."""
     airflow_url: str | None = field(default=None, repr=False)
     """The database that Airflow keeps, where ours is not embedded."""
     broker_url: str | None = field(default=None, repr=False)
@@ -113,6 +116,7 @@ class Settings:
             lineage=env.get("MINHU_LINEAGE") or None,
             lineage_namespace=env.get("MINHU_LINEAGE_NAMESPACE") or "minhu",
             work_url=env.get("MINHU_WORK_URL") or None,
+            read_url=env.get("MINHU_READ_URL") or None,
             airflow_url=env.get("MINHU_AIRFLOW_URL") or None,
             broker_url=env.get("MINHU_BROKER_URL") or None,
             login=env.get("MINHU_LOGIN") or "minhu_owner",

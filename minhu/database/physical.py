@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from minhu.database import embedded, roles
-from minhu.database.embedded import Cluster, _alone, _cluster, _settle
+from minhu.database.embedded import Cluster, Server, _alone, _cluster, _settle
 from minhu.errors import Refused, Retryable
 from minhu.settings import Settings
 
@@ -22,13 +22,19 @@ ARCHIVE_SECONDS = 300
 def take(settings: Settings, folder: Path) -> None:
     """A base backup into ``folder``, which must not exist; compared with its own manifest. The server need not stop."""
     server = embedded.start(settings)
+    copy(server, roles.SUPERUSER, settings.secret(f"{roles.SUPERUSER}-password"), folder)
+    _run(server.bin_dir / "pg_verifybackup", "--quiet", folder)
+
+
+def copy(server: Server, login: str, password: str, folder: Path, *, slot: str | None = None) -> None:
+    """A base backup into ``folder``, which must not exist; from then on ``slot`` keeps what is written."""
     _run(
         server.bin_dir / "pg_basebackup",
         *(f"--pgdata={folder}", "--format=plain", "--wal-method=stream", "--checkpoint=fast", "--no-password"),
-        *(f"--host={server.host}", f"--port={server.port}", f"--username={roles.SUPERUSER}"),
-        password=settings.secret(f"{roles.SUPERUSER}-password"),
+        *(f"--host={server.host}", f"--port={server.port}", f"--username={login}"),
+        *([f"--slot={slot}"] if slot else []),
+        password=password,
     )
-    _run(server.bin_dir / "pg_verifybackup", "--quiet", folder)
 
 
 def verify(settings: Settings, folder: Path) -> None:

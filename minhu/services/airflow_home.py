@@ -146,6 +146,7 @@ class AirflowHome:
         for name in ("NO_PROXY", "no_proxy"):  # tasks reach the API server over the loopback, never through a proxy
             here[name] = ",".join(filter(None, [os.environ.get(name), HOST, "localhost"]))
         held_back = ["MINHU_DATABASE_URL", "MINHU_WORK_URL", "MINHU_AIRFLOW_URL", "MINHU_BROKER_URL", "MINHU_LOGIN"]
+        held_back += ["MINHU_READ_URL"]  # tasks and pages read where they write
         held_back += ["MINHU_OIDC_SECRET"] if process in RUNS_CODE_OF_OTHERS else []
         outside = {name: value for name, value in os.environ.items() if name not in held_back}
         return outside | here

@@ -25,7 +25,7 @@ import psycopg
 from psycopg import conninfo, sql
 
 from minhu import database
-from minhu.database import embedded
+from minhu.database import embedded, standby
 from minhu.errors import MinhuError, Refused, Retryable, foreign
 from minhu.services import daemons, workers
 from minhu.services.airflow_api import FINISHED, Airflow
@@ -77,6 +77,7 @@ def up(
     home = AirflowHome(settings, dags)
     with _alone(home):
         _prepare(home, progress)
+        _start_standby(settings, progress)
         _bring_up(home, progress)
         _wanted(home).write_text(SUPERVISED if is_supervised else "")
         if not is_supervised and not _supervisor(home).is_well:
@@ -107,7 +108,7 @@ def prepare(settings: Settings, progress: Progress = lambda _: None) -> None:
 
 
 def down(settings: Settings) -> list[str]:
-    """Stops Airflow, then the embedded PostgreSQL; returns the names of what ran."""
+    """Stops Airflow, then the embedded PostgreSQL, its standby first; returns the names of what ran."""
     home = AirflowHome(settings)
     stopped = []
     if home.folder.exists():
@@ -115,8 +116,11 @@ def down(settings: Settings) -> list[str]:
             _wanted(home).unlink(missing_ok=True)
             daemons.stop([_supervisor(home)])
             stopped = _stop_all(home)
-    if not settings.database_url and embedded.stop(settings):
-        stopped.append("PostgreSQL")
+    if not settings.database_url:
+        if standby.stop(settings):
+            stopped.append("standby")
+        if embedded.stop(settings):
+            stopped.append("PostgreSQL")
     return stopped
 
 
@@ -139,7 +143,7 @@ def mend(settings: Settings) -> list[str]:
         every = [*_all(home), *([] if is_supervised else [_supervisor(home)])]
         dead = [daemon for daemon in every if not daemon.is_well and _may_try(daemon.name)]
         _start(home, dead)
-        return [*mended, *(daemon.name for daemon in dead)]
+        return [*mended, *(daemon.name for daemon in dead), *_start_standby(settings)]
 
 
 def revive(settings: Settings) -> bool:
@@ -189,6 +193,8 @@ def status(settings: Settings) -> dict[str, dict]:
         found = asdict(embedded.status(settings))
         server = {"state": "running" if found.pop("running") else "stopped"}
         server |= {key: str(value) for key, value in found.items() if value is not None}
+        if standby.is_made(settings):
+            server["standby"] = "running" if standby.is_alive(settings) else "stopped"
     told: dict[str, dict[str, Any]] = {
         "home": {"folder": str(settings.home), "logs": str(settings.logs)},
         "postgres": server,
@@ -265,6 +271,19 @@ def _prepare(home: AirflowHome, progress: Progress) -> None:
         workers.make_results(home.settings)
 
 
+def _start_standby(settings: Settings, progress: Progress = lambda _: None) -> list[str]:
+    """Its name, where it shall run, did not, and does now. The rest lives without it: that it is away is told."""
+    if not standby.is_missing(settings) or not _may_try("standby"):
+        return []
+    progress("启动备库")
+    try:
+        standby.start(settings)
+    except MinhuError as error:
+        progress(f"备库未能启动：{error}")
+        return []
+    return ["standby"]
+
+
 def _make_private(home: AirflowHome) -> None:
     """What lies in the home is its owner's alone; the user of an embedded server passes through to the cluster."""
     of = home.settings
@@ -304,6 +323,8 @@ def _start(home: AirflowHome, dead: list[Daemon]) -> None:
         launch = LAUNCH.get(daemon.name, ["-c", AIRFLOW])
         # Tasks are children of Airflow's processes and need not enter the broker; who tells that it is away must.
         of_house = {"MINHU_BROKER_URL": home.settings.broker_url or ""} if daemon.name not in COMMANDS else {}
+        if daemon.name in (KEEPER, SUPERVISOR):  # who tells that it is away; the one starts the other
+            of_house["MINHU_READ_URL"] = home.settings.read_url or ""
         env = home.env(daemon.name) | of_house
         more = ["--port", str(home.portal_port)] if daemon.name == PORTAL else COMMANDS.get(daemon.name, [])
         daemon.start([sys.executable, *launch, *more], env)
