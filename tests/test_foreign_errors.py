@@ -140,6 +140,12 @@ SAID = [
     ("unbroken", psycopg.OperationalError("no host"), Retryable, "restarted meanwhile"),
     (
         "session",
+        psycopg.errors.ReadOnlySqlTransaction("this server is a standby\nHINT: more"),
+        Refused,
+        "this server is a standby",
+    ),
+    (
+        "session",
         psycopg.errors.InvalidAuthorizationSpecification("this session is unknown here\nCONTEXT: more"),
         NotSignedIn,
         "this session is unknown here",

@@ -226,7 +226,10 @@ TABLE: dict[str, tuple[Row, ...]] = {
             "the database was restarted meanwhile: what was computed may lack rows, and nothing was changed; try again",
         ),
     ),
-    "session": (Row("psycopg.errors.InvalidAuthorizationSpecification", NotSignedIn, "{line}"),),
+    "session": (
+        Row("psycopg.errors.ReadOnlySqlTransaction", Refused, "{line}"),
+        Row("psycopg.errors.InvalidAuthorizationSpecification", NotSignedIn, "{line}"),
+    ),
     "sign in": (Row("psycopg.OperationalError", Refused, "the server does not let {name!r} in: {line}"),),
     "copy": (  # the server's own words quote the row
         Row(

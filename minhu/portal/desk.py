@@ -90,8 +90,22 @@ class Desk:
     settings: Settings
     prefix: str = "portal_"
 
+    def assert_on_primary(self) -> None:
+        """Raises Refused where the server takes no writing: sessions and the access log are written."""
+        with database.connect(self.settings) as connection:
+            is_standby = database.one(connection, "select pg_is_in_recovery()")[0]
+        if is_standby:
+            raise Refused(
+                "the server is a standby, and the portal writes who signs in and who reads what:"
+                " MINHU_DATABASE_URL names the primary, MINHU_READ_URL a standby"
+            )
+
     def open(self) -> None:
-        """Makes the portal's logins, one for each group and one that signs in; as the owner. Harmless when done."""
+        """Makes the portal's logins, one for each group and one that signs in; as the owner. Harmless when done.
+
+        Raises Refused on a standby.
+        """
+        self.assert_on_primary()
         with database.connect(self.settings) as connection:
             there = {name for (name,) in connection.execute("select rolname from pg_roles where rolcanlogin")}
             for group in (*GROUPS, SIGNIN):

@@ -12,7 +12,11 @@ from minhu.settings import Settings
 
 
 def serve(settings: Settings, port: int, behind: str | None = None) -> None:
-    """The logins of the portal have been made (`Desk.open`). ``behind``: the proxy whose word on the reader counts."""
+    """The logins of the portal have been made (`Desk.open`). ``behind``: the proxy whose word on the reader counts.
+
+    Raises Refused on a standby.
+    """
+    Desk(settings).assert_on_primary()
     over = threading.Event()
     threading.Thread(target=keep_running, args=[settings, over], daemon=True).start()
     uvicorn.run(
