@@ -24,12 +24,10 @@ from minhu.load import key_ring
 from minhu.services import workers
 from minhu.settings import Settings
 from minhu.watch.certificates import SOON, of_certificates, servers
-from minhu.watch.faults import BACKUP, FREE_GB, faults
+from minhu.watch.faults import BACKUP, FREE_GB, KEPT_LOG_GB, faults
 
 OLDEST_POSTGRESQL = 16
 FREE_MEMORY_GB = 1
-KEPT_LOG_GB = 5
-"""Log that the server keeps for a standby that takes none: it fills the disk."""
 
 
 @dataclass(frozen=True)
@@ -186,6 +184,7 @@ def _database(settings: Settings) -> Iterator[Check]:
         yield _guarded("backup", lambda: _backup(settings))
         yield _guarded("log archive", lambda: _archive(settings))
         yield _guarded("standbys", lambda: _standbys(settings))
+        yield _guarded("readers", lambda: _readers(settings))
         yield _guarded("incidents", lambda: _incidents(settings))
     lacking = [what for what, is_so in stands.items() if not is_so]
     shared = settings.database_url and not settings.work_url
@@ -242,14 +241,26 @@ def _archive(settings: Settings) -> str:
 def _standbys(settings: Settings) -> str:
     """Servers that follow this one, and log that is kept for one that does not."""
     with database.connect(settings) as connection:
-        following, lag, lost, kept = map(int, database.one(connection, _FOLLOWING))
+        following, lag, lost, kept, gone, keeps = map(int, database.one(connection, _FOLLOWING))
+    if gone:
+        raise Refused(f"of {gone} the log is gone: make them anew (docs/operations.md, Readers apart)")
     if lost and kept > KEPT_LOG_GB * 1e9:
         raise Refused(
             f"{lost} take no log, {kept / 1e9:.0f} GB are kept for them: mend them, or pg_drop_replication_slot"
         )
     if not following and not lost:
         return "none"
-    return f"{following} follow, the last {lag / 1e6:.0f} MB behind; {lost} take no log"
+    told = f"{following} follow, the last {lag / 1e6:.0f} MB behind; {lost} take no log"
+    return told if keeps >= 0 else f"{told}; what they do not take fills the disk: set max_slot_wal_keep_size"
+
+
+def _readers(settings: Settings) -> str:
+    """Whether who only reads is served by a standby that follows. Raises Refused where it is away or behind."""
+    with database.connect(settings) as connection:
+        found = database.standing(settings, connection)
+    if found and found.trouble:
+        raise Refused(f"the standby {found.en}: minhu standby status")
+    return f"the standby {found.en}" if found else "on the primary"
 
 
 _FOLLOWING = """
@@ -262,7 +273,9 @@ select
     (
         select coalesce(max(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), restart_lsn)), 0)
         from pg_replication_slots where not active
-    )
+    ),
+    (select count(*) from pg_replication_slots where wal_status = 'lost'),
+    (select setting::bigint from pg_settings where name = 'max_slot_wal_keep_size')
 """
 
 

@@ -82,7 +82,7 @@ def show(settings: Settings, home: Path, environment: Path, port: int) -> None:
 def _login(settings: Settings, home: Path) -> tuple[str, str]:
     """The address by which Superset reaches the warehouse, and the password of its login there, made at need."""
     kept = home / "warehouse-password"
-    at = sqlalchemy.make_url(database.url(settings))
+    at = sqlalchemy.make_url(database.read_url(settings) or database.url(settings))
     with database.connect(settings, autocommit=True) as owner:
         known = owner.execute("select 1 from pg_roles where rolname = %s", [LOGIN]).fetchone()
         if known and not kept.is_file():

@@ -17,6 +17,7 @@ ROOMS = (
     "services",
     "tune",
     "backup",
+    "standby",
     "feeds",
     "loading",
     "keys",

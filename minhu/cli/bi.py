@@ -23,10 +23,18 @@ def bi() -> None:
 @click.option("--address", help="The warehouse as Superset reaches it: postgresql+psycopg2://NAME:XXXXXXXXXX@HOST/DB.")
 @click.pass_obj
 def bi_superset(settings: Settings, out: Path, address: str | None) -> None:
-    """Write the bundle of assets that Apache Superset 6.1 imports; its password is given at the import."""
+    """Write the bundle of assets that Apache Superset 6.1 imports; its password is given at the import.
+
+    Unless an address is given it names the standby, where there is one.
+    """
     from minhu import database
     from minhu.bi import superset
 
+    if address is None and (apart := database.read_url(settings)):
+        from sqlalchemy import make_url
+
+        at = make_url(apart).set(drivername="postgresql+psycopg2", username="bi", password=superset.HIDDEN, query={})
+        address = at.render_as_string(hide_password=False)
     with database.connect(settings) as connection:
         texts = superset.files(connection, **({"address": address} if address else {}))
     _write(out, texts)

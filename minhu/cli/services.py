@@ -182,22 +182,28 @@ def doctor(settings: Settings, as_json: bool) -> None:
         "minhu psql -c 'select count(*) from mart.fct_case'", "minhu psql --as-owner --why '修复登录 ping 的权限'"
     ),
 )
+@click.option("--read", "is_apart", is_flag=True, help="On the standby, where there is one.")
 @click.option("--as-owner", is_flag=True, help="As the owner of the warehouse, who may change it; needs --why.")
 @click.option("--why", help="Why as the owner; recorded in the access log.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
-def psql(settings: Settings, as_owner: bool, why: str | None, arguments: tuple[str, ...]) -> None:
+def psql(settings: Settings, is_apart: bool, as_owner: bool, why: str | None, arguments: tuple[str, ...]) -> None:
     """psql on the warehouse, to look at it; arguments go to psql."""
     from minhu import database
     from minhu.database import embedded, roles
     from minhu.privacy.access_log import record_owner_session
 
+    if as_owner and is_apart:
+        raise click.UsageError("a standby is looked at alone: --read or --as-owner")
     if as_owner:
         record_owner_session(settings, why or "")
     elif settings.login == roles.OWNER:
         settings = replace(settings, login=roles.ENGINEER)
     where = str(embedded.status(settings).bin_dir / "psql")
-    at, password = database.without_password(database.url(settings))
+    target = database.read_url(settings) if is_apart else database.url(settings)
+    if target is None:
+        raise Refused("there is no standby: MINHU_READ_URL names one, `minhu standby make` makes one")
+    at, password = database.without_password(target)
     environment = os.environ | ({"PGPASSWORD": password} if password else {})
     if not as_owner:
         environment |= {"PGOPTIONS": f"{os.environ.get('PGOPTIONS', '')} -c default_transaction_read_only=on".strip()}

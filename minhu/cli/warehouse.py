@@ -177,7 +177,11 @@ def logins_add(
         )
     click.echo(f"{name}: {password}")
     if group in ("bi", "evaluator", "auditor") and not portal:
-        for what, how in logins.ways_in(database.url(settings), name):
+        # Who also decides, or is written down when he reads, enters the primary.
+        apart = database.read_url(settings) if group == "bi" else None
+        if apart:
+            click.echo("on the standby, where builds and readers do not meet; --help of `minhu standby`:", err=True)
+        for what, how in logins.ways_in(apart or database.url(settings), name):
             click.echo(f"{what:34}{how}", err=True)
 
 

@@ -1,5 +1,6 @@
 """The warehouse database: the server that comes with us, how to reach it, its migrations, its logins."""
 
+from minhu.database.apart import Standing, read, read_url, reading, standing
 from minhu.database.connect import (
     LOCK_BUILD,
     LOCK_CONFIG,
@@ -22,6 +23,7 @@ __all__ = [
     "LOCK_CONFIG",
     "MIGRATIONS",
     "Decision",
+    "Standing",
     "act",
     "applied",
     "assert_unbroken",
@@ -34,6 +36,10 @@ __all__ = [
     "migrate",
     "one",
     "outstanding",
+    "read",
+    "read_url",
+    "reading",
+    "standing",
     "url",
     "without_password",
 ]

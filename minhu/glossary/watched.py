@@ -24,6 +24,17 @@ INCIDENT = Kind(
         "run_failed": ("运行失败", "a run failed"),
         "backup_old": ("备份过旧", "no recent backup"),
         "certificate_ends": ("证书将到期", "a certificate ends"),
+        "standby_off": ("备库异常", "the standby is away or behind"),
+    },
+)
+STANDBY = Kind(
+    "standby",
+    {
+        "well": ("正常", "follows"),
+        "away": ("连不上", "cannot be reached"),
+        "not_following": ("已不跟随主库", "follows its primary no longer"),
+        "behind": ("落后过多", "is too far behind"),
+        "stranger": ("不是本库的备库", "is no standby of this warehouse"),
     },
 )
 STEP = Kind(

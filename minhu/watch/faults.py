@@ -21,6 +21,8 @@ from minhu.watch.mends import Mend
 DAYS = 14
 """So many business dates back."""
 FREE_GB = 5
+KEPT_LOG_GB = 5
+"""Log that the server keeps for a standby that takes none: it fills the disk."""
 CLOCK_SECONDS = 30
 CALENDAR_DAYS = 45
 UNBUILT = timedelta(hours=26)
@@ -66,6 +68,7 @@ def faults(connection: psycopg.Connection, settings: Settings, now: datetime) ->
     found += _of_people(connection, now)
     found += _of_closings(connection, now)
     found += _of_the_ground(connection, settings, now)
+    found += _of_standbys(connection, settings, now)
     return found
 
 
@@ -234,6 +237,28 @@ def _of_the_ground(connection: psycopg.Connection, settings: Settings, now: date
     if (newest := database.one(connection, "select max(taken_at) from audit.backup")[0]) and now - newest > BACKUP:
         found.append(_told("backup_old", newest, f"最近一次备份在 {newest.astimezone(settings.zone):%Y-%m-%d %H:%M}"))
     return found
+
+
+def _of_standbys(connection: psycopg.Connection, settings: Settings, now: datetime) -> list[Fault]:
+    """Of the one that is read, and of log that the server keeps for one that takes none."""
+    found = []
+    stands = database.standing(settings, connection)
+    if stands and stands.trouble:
+        found.append(_told("standby_off", stands.replayed_at or now, stands.zh, subject=stands.where))
+    for slot, status, kept in connection.execute(_SLOTS, [KEPT_LOG_GB * 1_000_000_000]).fetchall():
+        what = f"复制槽 {slot}：" + (
+            "日志已丢弃，备库须重做" if status == "lost" else f"为它保留日志 {kept / 1e9:.0f} GB"
+        )
+        found.append(_told("standby_off", now, what, subject=f"slot {slot}"))
+    return found
+
+
+_SLOTS = """
+select slot_name, wal_status, coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn), 0)::bigint as kept
+from pg_replication_slots
+where wal_status = 'lost' or (not active and pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) > %s)
+order by slot_name
+"""
 
 
 def _told(kind: str, since: datetime, what: str, **how: Any) -> Fault:

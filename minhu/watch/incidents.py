@@ -41,7 +41,7 @@ CONCERNS = {
 }
 """Which kinds a role is told of; None: all. A feed that is late is the engineers' and its owner's alone."""
 STEPS = ("first", "reminder", "last_time")
-OF_A_PLACE = {"disk", "clock_off", "airflow_silent", "task_queued", "run_failed", "certificate_ends"}
+OF_A_PLACE = {"disk", "clock_off", "airflow_silent", "task_queued", "run_failed", "certificate_ends", "standby_off"}
 """Kinds of one machine: each looks for its own."""
 
 

@@ -136,7 +136,8 @@ ACTS: dict[str, set[str]] = {
 """What acts, computes or writes, and who may; nobody where the city's state refuses it to whoever asks."""
 
 WITHOUT_DATABASE = {
-    "up", "down", "portal", "worker", "service install", "backup", "restore", "status", "doctor", "psql", "simulate",
+    "up", "down", "portal", "worker", "service install", "backup", "restore", "standby make",
+    "standby up", "standby down", "standby status", "standby drop", "status", "doctor", "psql", "simulate",
     "tune", "demo", "dictionary", "bi superset", "bi semantic",
     "keys list", "keys rotate", "keys export", "keys import", "keys approver", "homes list", "homes forget",
     "incidents probe",
