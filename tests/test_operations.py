@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from minhu import database
 from minhu.cli import minhu
 from minhu.config import sync
-from minhu.database import embedded, roles
+from minhu.database import embedded, roles, standby
 from minhu.load import load_file
 from minhu.settings import PROJECT_ROOT, Settings
 from tests import given
@@ -68,6 +68,7 @@ def city(home):
         connection.execute("update audit.batch set status = 'held', reason_code = 'SHRUNK', reason = '比上次少一半'")
     of.secret("airflow-api")  # as `minhu up` makes it
     yield of
+    standby.stop(of)
     embedded.stop(of)
     embedded.stop(restored(of))
 
@@ -98,7 +99,7 @@ def test_the_page_is_followed(city):
             continue
         given_ = [str(identity.to_public()) if one == "age1…" else one for one in call]
         given_ = [str(place / one) if one in ("keys.age", "worker.key") else one for one in given_]
-        given_ = [re.sub("^/(backup|safe)/", rf"{place}/\1-", one) for one in given_]
+        given_ = [re.sub("^/(backup|safe|disk2)/", rf"{place}/\1-", one) for one in given_]
         if call[0] == "restore":
             given_[1], given_[3] = last["folder"], last["keys"]
         if call[:2] == ["quality", "release"] or call[0] == "replay":
