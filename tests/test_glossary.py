@@ -35,7 +35,7 @@ NARROWER = {
     "unit_code": {"承办单位", "主管单位"},
 }
 """What the dictionary of the warehouse calls a column where its table says more of what it holds."""
-PARTS_OF_SENTENCES = {("accounts.py", "held"), ("functions.py", "higher"), ("words.py", "feed")}
+PARTS_OF_SENTENCES = {("accounts.py", "held"), ("functions.py", "higher"), ("words.py", "feed"), ("tune.py", "differs")}
 """Not what the code is called: what is said where it holds."""
 
 

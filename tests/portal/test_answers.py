@@ -21,9 +21,13 @@ from minhu.settings import PROJECT_ROOT
 OF_MACHINES = {
     "minhu.config": "the configuration of a city, which the command line reads",
     "minhu.database.adopt": "migrating",
+    "minhu.database.apart": "the command line makes a standby",
     "minhu.database.embedded": "starting the server",
     "minhu.database.logins": "the command line makes logins",
     "minhu.database.migrate": "migrating",
+    "minhu.database.physical": "files of the server",
+    "minhu.database.standby": "the command line makes a standby",
+    "minhu.database.tuning": "starting the server",
     "minhu.database.sign_on": "the log: pages say it in words of their own",
     "minhu.paper.fonts": "fonts of the machine, which doctor tells first",
     "minhu.portal.factor": "a key of the machine",

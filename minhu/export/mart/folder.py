@@ -103,10 +103,8 @@ def held_folder(out: Path, login: str, asked: list[str] | None) -> Iterator[Fold
         out.mkdir(exist_ok=True)
         held = os.open(out, os.O_RDONLY)
         try:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Refused(f"another export is writing into {out}") from None
+            if not _locked(held):
+                raise Refused(f"another export is writing into {out}")
             before = _before(out, login, asked)
             _clear(out)
             try:
@@ -147,3 +145,12 @@ def sha256_of(files: Iterator[dict[str, Any]]) -> str:
     """One hash over all files: of their paths and hashes, a line each, in the order of the paths."""
     lines = sorted(f"{one['path']} {one['sha256']}\n" for one in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _locked(held: int) -> bool:
+    """Locks an open folder for this process; whether nobody else had."""
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
