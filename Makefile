@@ -8,7 +8,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup browser demo test test-long bi bi-stop bench bench-quick cluster moved soak lint format clean
+.PHONY: help setup browser demo test test-long bi bi-stop scale bench bench-quick cluster moved soak lint format clean
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -63,6 +63,15 @@ bi: setup .bi/.ready  ## Apache Superset on this machine, with three boards over
 bi-stop:  ## Stop it
 	$(BIN)/python examples/superset/start.py --stop
 
+.scale/.ready: .uv/.ready examples/spark/requirements.txt
+	@java -version 2>/dev/null || { echo "make scale needs Java 17: sudo apt-get install openjdk-17-jre-headless" >&2; exit 1; }
+	$(PYTHON) -m venv .scale
+	$(UV) pip install --quiet --python .scale/bin/python --require-hashes -r examples/spark/requirements.txt
+	@touch $@
+
+scale: setup .scale/.ready  ## Apache Spark with two workers says what mart says, and how long it takes; ARGS="--cities 9 --size 13"
+	PYTHONPATH=. $(BIN)/python examples/spark/start.py $(ARGS)
+
 bench: setup .bench/.ready  ## Measure, side by side with what it is compared to; writes bench/results.json
 	$(BIN)/python -m bench
 
@@ -92,4 +101,4 @@ format: setup  ## Mend style
 
 clean:  ## Stop what runs and remove .minhu, .venv and .uv
 	@test ! -x $(BIN)/minhu || $(BIN)/minhu down
-	rm -rf .minhu .venv .uv .bench .cluster
+	rm -rf .minhu .venv .uv .bench .cluster .scale
