@@ -17,6 +17,8 @@
 | ``MINHU_FONT`` | font files of PDF exports: 黑体, or 黑体 and 宋体 with a comma between | those of the set-up |
 | ``MINHU_LINEAGE`` | where OpenLineage events go: a file, or the URL they are posted to | (none are made) |
 | ``MINHU_LINEAGE_NAMESPACE`` | namespace of their jobs and datasets | ``minhu`` |
+| ``MINHU_SPARK_MASTER`` | the Spark cluster that the DAG ``scale`` submits to | (there is no such DAG) |
+| ``MINHU_SPARK_FOLDER`` | the folder that this machine and that cluster share | ``$MINHU_HOME/spark`` |
 | ``MINHU_PORTAL_URL`` | where the portal is, for links in messages | (commands are named) |
 | ``MINHU_CALLER_KEY`` | the key of caller tokens, hex | ``$MINHU_HOME/secrets/caller-key`` |
 | ``MINHU_CALLER_KEYS_OLD`` | keys before it, hex, comma-separated | ``$MINHU_HOME/secrets/caller-key.<id>`` |
@@ -97,6 +99,10 @@ class Settings:
     """Whom commands enter the embedded server as; of no meaning where ``database_url`` is another."""
     tune: str = ""
     """What the embedded server and dbt are set to otherwise than `minhu tune` reckons."""
+    spark_master: str | None = None
+    """The Spark cluster to submit to, such as ``spark://HOST:7077``; without one nothing is submitted."""
+    spark_shared: Path | None = None
+    """The folder that the cluster and this machine share."""
     is_at_work: bool = False
     """Whether the owner acts as ``minhu_work``."""
     asker: Asker | None = None
@@ -121,6 +127,8 @@ class Settings:
             broker_url=env.get("MINHU_BROKER_URL") or None,
             login=env.get("MINHU_LOGIN") or "minhu_owner",
             tune=env.get("MINHU_TUNE") or "",
+            spark_master=env.get("MINHU_SPARK_MASTER") or None,
+            spark_shared=Path(env["MINHU_SPARK_FOLDER"]).resolve() if env.get("MINHU_SPARK_FOLDER") else None,
         )
 
     @property
@@ -158,6 +166,11 @@ class Settings:
     @property
     def logs(self) -> Path:
         return self.home / "logs"
+
+    @property
+    def spark_folder(self) -> Path:
+        """Where people export the marts for the cluster (``marts``), and where its answers lie."""
+        return self.spark_shared or self.home / "spark"
 
     @property
     def data_docs(self) -> Path:

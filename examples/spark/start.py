@@ -85,12 +85,12 @@ def show(settings: Settings, folder: Path, asked: argparse.Namespace) -> list[st
     began = time.perf_counter()
     with cluster.cluster(asked.environment) as spark:
         print(f"Spark: a master and {cluster.WORKERS} workers in {time.perf_counter() - began:.0f} s", flush=True)
-        by_spark = Asked("Spark", lambda: _of_spark(spark, marts, folder / "by_spark", 1))
+        by_spark = Asked("Spark", lambda: of_spark(spark, marts, folder / "by_spark", 1))
         wrong = of_mart(settings, marts, by_spark())
         print(f"mart: {by_spark.rows} rows of answer, {'equal' if not wrong else 'NOT equal'}", flush=True)
         told = multiply.multiplied(marts, year, size=asked.size, cities=asked.cities)
         print(f"a year of {asked.cities} cities: {json.dumps(told)}", flush=True)
-        answer = Asked("Spark", lambda: _of_spark(spark, year, folder / "by_spark_year", asked.times))()
+        answer = Asked("Spark", lambda: of_spark(spark, year, folder / "by_spark_year", asked.times))()
     others = [Asked("DuckDB", lambda: of_duckdb(year, asked.times))]
     if not asked.spark_only:
         others.append(Asked("PostgreSQL", lambda: of_postgres(settings, year, asked.times)))
@@ -115,7 +115,7 @@ class Asked:
         return rows
 
 
-def _of_spark(spark, marts: Path, out: Path, times: int) -> tuple[list[tuple], dict]:  # type: ignore[no-untyped-def]
+def of_spark(spark, marts: Path, out: Path, times: int) -> tuple[list[tuple], dict]:  # type: ignore[no-untyped-def]
     printed = spark.submit(HERE / "job.py", "--marts", str(marts), "--out", str(out), "--times", str(times))
     told = json.loads(printed.strip().splitlines()[-1])
     read = pl.read_parquet(out / "*.parquet").select(job.COLUMNS).with_columns(pl.col("city").cast(pl.String))

@@ -30,8 +30,8 @@ deliveries:
 """
 
 
-def parse(home: Path, config: Path = CONFIG, seed: int = 0, about: str | None = None) -> dict:
-    """What Airflow finds in dags/; ``about``: as inside a task of that DAG."""
+def parse(home: Path, config: Path = CONFIG, seed: int = 0, about: str | None = None, **more: str) -> dict:
+    """What Airflow finds in dags/; ``about``: as inside a task of that DAG; ``more``: variables of ours."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "MINHU"))} | {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),
@@ -40,6 +40,7 @@ def parse(home: Path, config: Path = CONFIG, seed: int = 0, about: str | None = 
         "MINHU_CONFIG": str(config),
         "PYTHONHASHSEED": str(seed),
     }
+    env |= more
     if about:
         env["_AIRFLOW_PARSING_CONTEXT_DAG_ID"] = about
     command = [sys.executable, str(Path(__file__).with_name("parse.py")), str(DAGS)]
@@ -141,6 +142,17 @@ def test_the_warehouse_and_the_assessment_run_their_steps_in_order_one_run_at_a_
             told = {"close"} if after == "publish" else set()  # what was closed is handed on past the people
             assert set(dags[dag_id]["tasks"][after]["upstream"]) == ({before} if before else set()) | told
         assert len(dags[dag_id]["tasks"]) == len(tasks)
+
+
+def test_the_dag_of_spark_is_there_only_where_a_cluster_is_named(dags: dict, tmp_path: Path):
+    assert "scale" not in dags
+    found = parse(tmp_path, about="scale", MINHU_SPARK_MASTER="spark://127.0.0.1:7077")
+    assert found["errors"] == {} and found["heavy"] == []
+    assert found["dags"].keys() == {"scale", *CITY}
+    scale = found["dags"]["scale"]
+    assert (scale["max_active_runs"], scale["catchup"], scale["owner"]) == (1, False, "minhu")
+    assert scale["tasks"].keys() == {"submit"}
+    assert {task["gives_up_on"][0] for task in scale["tasks"].values()} == {"minhu.errors.Refused"}
 
 
 def test_two_parses_give_the_same(parsed: dict, tmp_path: Path):
