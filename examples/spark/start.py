@@ -3,12 +3,11 @@
     export → Spark, two workers → the same as PostgreSQL says of mart, to the last digit
     a year of several cities, made of it → the same by Spark, DuckDB and PostgreSQL; how long each took
 
-The home is that of MINHU_HOME where it is set, and nothing is changed there; else a month of a small city is made for
-it. All that is written lies in a folder that is gone in the end.
+The home is that of MINHU_HOME where it is set, and nothing is changed there but its access log; else a month of a
+small city is made. All that is written lies in a folder that is gone in the end.
 """
 
 import argparse
-import importlib
 import json
 import os
 import sys
@@ -19,7 +18,10 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
+import cluster
 import duckdb
+import job
+import multiply
 import polars as pl
 import psycopg
 
@@ -31,8 +33,6 @@ from minhu.export.mart import export_mart
 from minhu.settings import PROJECT_ROOT, Settings
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-job, multiply, cluster = (importlib.import_module(name) for name in ("job", "multiply", "cluster"))
 
 TYPES = {"unit_code": "text", "unit_role": "text", "is_limit_unknown": "boolean", "city": "smallint"}
 """Of a column in PostgreSQL; what ends in `_at` is a moment, in `_on` a day, and the rest are numbers."""
