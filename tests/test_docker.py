@@ -281,5 +281,6 @@ def test_our_own_dags_are_the_default():
         "assessment",
         "feeds",
         "review",
+        "scale",
         "warehouse",
     ]

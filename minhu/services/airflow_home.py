@@ -45,6 +45,8 @@ CHATTY = (
     "airflow.serialization.definitions.dag",
 )
 DAGS = PROJECT_ROOT / "dags"
+ONLY_WITH = {"scale.py": "spark_master"}
+"""Files that hold a DAG only where a setting says so."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,12 @@ class AirflowHome:
 
     settings: Settings
     dags: Path = DAGS
+
+    @property
+    def dag_files(self) -> set[str]:
+        """The names of the files that hold a DAG under these settings."""
+        absent = {name for name, needed in ONLY_WITH.items() if not getattr(self.settings, needed)}
+        return {path.name for path in self.dags.glob("*.py")} - absent
 
     @property
     def folder(self) -> Path:

@@ -399,7 +399,7 @@ def _missing(home: AirflowHome) -> str | None:
         for file, (why, found_at) in client.import_errors().items():
             if found_at > since:
                 raise Refused(f"the DAG file {file} cannot be read: {why}")
-        unread = {path.name for path in home.dags.glob("*.py")} - client.files_read(since)
+        unread = home.dag_files - client.files_read(since)
         return f"the DAGs of {', '.join(sorted(unread))} were not read" if unread else None
     except Retryable:
         return f"the {server.name} did not answer at {client.url}"
