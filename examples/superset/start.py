@@ -16,7 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import httpx
-import sqlalchemy
 
 from minhu import database
 from minhu.bi import superset
@@ -82,15 +81,14 @@ def show(settings: Settings, home: Path, environment: Path, port: int) -> None:
 def _login(settings: Settings, home: Path) -> tuple[str, str]:
     """The address by which Superset reaches the warehouse, and the password of its login there, made at need."""
     kept = home / "warehouse-password"
-    at = sqlalchemy.make_url(database.read_url(settings) or database.url(settings))
     with database.connect(settings, autocommit=True) as owner:
         known = owner.execute("select 1 from pg_roles where rolname = %s", [LOGIN]).fetchone()
         if known and not kept.is_file():
             logins.drop_login(owner, LOGIN)
         if not known or not kept.is_file():
             kept.write_text(logins.add_login(owner, LOGIN, "bi"), encoding="utf-8")
-    url = at.set(drivername="postgresql+psycopg2", username=LOGIN, password=superset.HIDDEN, query={})
-    return url.render_as_string(hide_password=False), kept.read_text(encoding="utf-8")
+    way = superset.address(database.read_url(settings) or database.url(settings), LOGIN)
+    return way, kept.read_text(encoding="utf-8")
 
 
 class _Runs:

@@ -32,12 +32,12 @@ def _keys(chart: Chart) -> dict[str, str]:
     """By name what the chart groups by."""
     if chart.kind == "rows":
         return {}
-    named = [*chart.across, *(chart.columns if chart.kind == "spread" else ()), *chart.by]
     keys = {}
     if chart.x:
-        moment = f"cast(date_trunc('{chart.grain}', {_name(chart.x)}) as timestamp)"
-        keys[chart.x] = moment if chart.grain else _name(chart.x)
-    return keys | {name: _name(name) for name in named}
+        day = f"cast(date_trunc('day', {_name(chart.x)}) as timestamp)"
+        keys[chart.x] = day if chart.kind == "trend" else _name(chart.x)
+    beside = [*(chart.columns if chart.kind == "spread" else ()), *chart.by]
+    return keys | {name: _name(name) for name in beside}
 
 
 def _order(chart: Chart, dataset: Dataset) -> list[str]:

@@ -287,9 +287,7 @@ _KNOWN_AREA = (Filter("district_zh"),)
 _OF_MONTHS = (Filter("period_kind_zh", "月"),)
 _CHARTS = (
     # 领导驾驶舱
-    Chart(
-        "intake", "受理量", "trend", "city_day", ("intake",), "day_on", "day", about="逐日受理量，数字为所选时段合计。"
-    ),
+    Chart("intake", "受理量", "trend", "city_day", ("intake",), "day_on", about="逐日受理量，数字为所选时段合计。"),
     Chart("open_now", "在办量", "number", "city_day", ("open_newest",), about="数据截至日日末"),
     Chart("overdue_now", "逾期在办量", "number", "city_day", ("overdue_newest",), about="数据截至日日末，其中已过时限"),
     Chart("on_time", "按时办结率（月）", "line", "peer_group_rate", ("on_time_rate",), "month"),

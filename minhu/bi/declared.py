@@ -44,8 +44,7 @@ class Dataset:
         return next(one for one in self.metrics if one.name == name)
 
 
-Kind = Literal["number", "trend", "line", "bars", "ranking", "table", "rows", "pivot", "heat", "spread"]
-Grain = Literal["day", "week", "month"]
+Kind = Literal["number", "trend", "line", "bars", "ranking", "table", "rows", "heat", "spread"]
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class Chart:
-    """``x`` with a ``grain`` is time, without one a category; ``by`` groups beside it; ``columns`` are shown as they
-    are.
+    """``x``: days of a trend, categories of the others; ``by`` groups beside it; ``columns`` are shown as they are.
 
     ``about`` stands beside the chart: what the number counts, and of when it is.
     """
@@ -70,9 +68,7 @@ class Chart:
     dataset: str
     metrics: tuple[str, ...] = ()
     x: str | None = None
-    grain: Grain | None = None
     by: tuple[str, ...] = ()
-    across: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     order: tuple[tuple[str, bool], ...] = ()
     """Of columns as they are: column, whether upwards."""

@@ -20,7 +20,6 @@ from minhu.bi.declared import RATE, Board, Chart, Dataset, Filter, Pick
 from minhu.warehouse.dictionary import words
 
 _OURS = uuid.UUID("0a5f3a5e-4c1d-5d0e-9d2b-6d1f3c0b7a11")  # for ever: of it and the names all identifiers are made
-_GRAINS = {"day": "P1D", "week": "P1W", "month": "P1M"}
 _TYPES = {
     "bool": "BOOLEAN",
     "int2": "SMALLINT",
@@ -39,7 +38,6 @@ _VIZ = {
     "ranking": "echarts_timeseries_bar",
     "table": "table",
     "rows": "table",
-    "pivot": "pivot_table_v2",
     "heat": "heatmap_v2",
     "spread": "box_plot",
 }
@@ -49,14 +47,22 @@ HIDDEN = 10 * "X"
 _ADDRESS = f"postgresql+psycopg2://bi:{HIDDEN}@127.0.0.1:5432/minhu"
 
 
-def files(connection: psycopg.Connection[Any], address: str = _ADDRESS) -> dict[str, str]:
+def address(url: str, name: str) -> str:
+    """How Superset writes the way to the warehouse at ``url`` as the login ``name``, without its password."""
+    from sqlalchemy import make_url  # here: who is told an address needs none made
+
+    way = make_url(url).set(drivername="postgresql+psycopg2", username=name, password=HIDDEN, query={})
+    return way.render_as_string(hide_password=False)
+
+
+def files(connection: psycopg.Connection[Any], way: str = _ADDRESS) -> dict[str, str]:
     """The text of each file of the bundle. ``connection``: to a warehouse, asked for the types of columns alone.
 
-    ``address``: the warehouse as Superset reaches it, without a password.
+    ``way``: the warehouse as Superset reaches it, without a password (`address`).
     """
     told: dict[str, dict[str, Any]] = {
         "metadata.yaml": {"version": "1.0.0", "type": "assets", "timestamp": "2026-01-01T00:00:00+00:00"},
-        "databases/minhu.yaml": _database(address),
+        "databases/minhu.yaml": _database(way),
     }
     told |= {f"datasets/minhu/{name}.yaml": _dataset(connection, one) for name, one in DATASETS.items()}
     told |= {f"charts/{name}.yaml": _chart(one) for name, one in CHARTS.items()}
@@ -89,10 +95,10 @@ def _id(kind: str, name: str) -> str:
 _MANAGED = {"is_managed_externally": True, "version": "1.0.0"}
 
 
-def _database(address: str) -> dict[str, Any]:
+def _database(way: str) -> dict[str, Any]:
     return {
         "database_name": "民呼数仓",
-        "sqlalchemy_uri": address,
+        "sqlalchemy_uri": way,
         "cache_timeout": 300,
         "expose_in_sqllab": True,
         "allow_run_async": False,
@@ -144,7 +150,7 @@ def _dataset(connection: psycopg.Connection[Any], one: Dataset) -> dict[str, Any
             }
             for metric in one.metrics
         ],
-        "columns": [_column(one, *told) for told in columns(connection, one)],
+        "columns": [_column(*told) for told in columns(connection, one)],
         "uuid": _id("dataset", one.name),
         "database_uuid": _id("database", "minhu"),
         **_MANAGED,
@@ -163,7 +169,7 @@ def columns(connection: psycopg.Connection[Any], one: Dataset) -> list[tuple[str
     return told
 
 
-def _column(one: Dataset, name: str, kind: str, label: str, meaning: str | None) -> dict[str, Any]:
+def _column(name: str, kind: str, label: str, meaning: str | None) -> dict[str, Any]:
     return {
         "column_name": name,
         "verbose_name": label,
@@ -209,7 +215,7 @@ def _params(one: Chart) -> dict[str, Any]:
         shown |= {"metric": first, "y_axis_format": shape, "subtitle": one.about}
     match one.kind:
         case "trend":
-            shown |= {"x_axis": one.x, "time_grain_sqla": _GRAINS[one.grain or "day"], "aggregation": "sum"}
+            shown |= {"x_axis": one.x, "time_grain_sqla": "P1D", "aggregation": "sum"}
         case "line" | "bars":
             shown |= {
                 "x_axis": one.x,
@@ -290,16 +296,6 @@ def _params(one: Chart) -> dict[str, Any]:
                 "metrics": metrics,
                 "whiskerOptions": "Tukey",
                 "number_format": shape,
-            }
-        case "pivot":
-            shown |= {
-                "groupbyRows": by,
-                "groupbyColumns": list(one.across),
-                "metrics": metrics,
-                "metricsLayout": "COLUMNS",
-                "aggregateFunction": "Sum",
-                "valueFormat": shape,
-                "row_limit": one.limit,
             }
     return shown
 

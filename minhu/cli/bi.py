@@ -31,12 +31,9 @@ def bi_superset(settings: Settings, out: Path, address: str | None) -> None:
     from minhu.bi import superset
 
     if address is None and (apart := database.read_url(settings)):
-        from sqlalchemy import make_url
-
-        at = make_url(apart).set(drivername="postgresql+psycopg2", username="bi", password=superset.HIDDEN, query={})
-        address = at.render_as_string(hide_password=False)
+        address = superset.address(apart, "bi")
     with database.connect(settings) as connection:
-        texts = superset.files(connection, **({"address": address} if address else {}))
+        texts = superset.files(connection, address) if address else superset.files(connection)
     _write(out, texts)
 
 
