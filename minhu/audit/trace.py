@@ -36,6 +36,7 @@ class Trace:
     ``verdicts`` and the rules that ``failed``.
     ``versions``, ``events``, ``callbacks``: rows as delivered with what became of each (``outcome``, ``outcome_zh``).
     ``assignments``: with limits and the rule behind each. ``decisions``: appeals, exclusions, findings.
+    ``apart``: the months, as ``2024-03``, with which rows of the chain are kept out of staging, and not here.
     ``indicators``: what it counted in each scored period. ``published``: in which revisions its rows came or went.
     """
 
@@ -51,6 +52,7 @@ class Trace:
     decisions: Rows
     indicators: Rows
     published: Rows
+    apart: tuple[str, ...] = ()
 
     def as_json(self) -> dict:
         """Plain values for ``json.dumps``; numbers as decimal strings."""
@@ -70,7 +72,8 @@ def trace_in(connection: psycopg.Connection[DictRow], settings: Settings, feed_c
     chain = _chain(cases, asked)
     versions, events = (connection.execute(query, chain).fetchall() for query in (queries.VERSIONS, queries.EVENTS))
     callbacks = connection.execute(queries.CALLBACKS, chain).fetchall()
-    if not (versions or events or callbacks):
+    apart = tuple(row["month"] for row in connection.execute(queries.APART, chain))
+    if not (versions or events or callbacks or apart):
         raise Refused(f"nobody has told of a case {case_no!r} of the feed {feed_code!r}")
     told = (*versions, *events, *callbacks)
     wanted = {"batches": sorted({row["batch_id"] for row in told})}
@@ -94,6 +97,7 @@ def trace_in(connection: psycopg.Connection[DictRow], settings: Settings, feed_c
         decisions=tuple(connection.execute(queries.DECISIONS, chain).fetchall()),
         indicators=tuple(connection.execute(queries.INDICATORS, chain).fetchall()) if cases else (),
         published=tuple(connection.execute(queries.PUBLISHED, chain).fetchall()) if cases else (),
+        apart=apart,
     )
 
 

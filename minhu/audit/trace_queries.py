@@ -211,6 +211,14 @@ where batch.batch_id = any(%(batches)s)
 order by batch.order_key, batch.batch_id
 """
 
+APART = """
+select distinct to_char(month.month_on, 'YYYY-MM') as month
+from audit.detached_case as kept
+inner join audit.detached_month as month on kept.part_id = month.part_id
+where kept.case_id = any(%(ids)s::uuid[]) and month.attached_at is null
+order by 1
+"""
+
 VERDICTS = """
 select batch_id, verdict, quality_run_id, decided_by, decided_at
 from audit.batch_verdict

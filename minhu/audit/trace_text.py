@@ -42,6 +42,10 @@ def _case(found: Trace) -> Iterator[str]:
         if told := " · ".join(f"{name} {value}" for name, value in links if value):
             yield f"  {told}"
 
+    if found.apart:
+        months = "、".join(found.apart)
+        yield f"接入数据已随 {months} 移出，下列只有其后到达的；接回：minhu months attach {found.apart[0]}"
+
 
 def _batches(found: Trace) -> Iterator[str]:
     for batch in found.batches:

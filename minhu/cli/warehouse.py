@@ -5,7 +5,7 @@ from datetime import datetime
 
 import click
 
-from minhu.cli.common import DATE, as_json_option, example, show
+from minhu.cli.common import DATE, Commands, as_json_option, example, show
 from minhu.cli.root import minhu
 from minhu.settings import Settings
 
@@ -24,7 +24,7 @@ def build(settings: Settings, full_refresh: bool, as_json: bool) -> None:
     from minhu.warehouse.build import build as run
 
     database.migrate(settings)
-    result = run(settings, full_refresh=full_refresh)
+    result = run(settings, full_refresh=full_refresh, tell=lambda line: click.echo(line, err=True))
     if as_json:
         click.echo(json.dumps(result.summary(), ensure_ascii=False))
     elif result.build_id is None:
@@ -39,7 +39,86 @@ def build(settings: Settings, full_refresh: bool, as_json: bool) -> None:
             f"build {result.build_id}: {result.taken} batches in, {result.withdrawn} out, {result.decisions} decisions,"
             f" {result.touched_cases} cases touched, {result.tests} tests passed, {result.seconds} s\n{rows}"
         )
+        if result.chunks > 1:
+            click.echo(f"in {result.chunks} builds, {result.build_id} the last of them")
+        if result.left_cases:
+            click.echo(
+                f"{result.left_cases} cases stay as they stood: rows that they rest on are kept out of staging, see"
+                " `minhu months list`"
+            )
         click.echo("，".join(f"{BUILD_STEP.zh(step)} {seconds:.1f} s" for step, seconds in result.steps.items()))
+
+
+MONTH = click.DateTime(["%Y-%m"])
+COLUMNS_OF_MONTHS = ["month", "part_id", "state", "cases", "rows", "bytes", "arrived", "detached_at", "attached_at"]
+
+
+@minhu.group(cls=Commands)
+def months() -> None:
+    """Old months out of staging into files of the landing zone, and back. Facts and scores stay as they are."""
+
+
+@months.command("list", epilog=example("minhu months list", "minhu months list --json"))
+@as_json_option
+@click.pass_obj
+def months_list(settings: Settings, as_json: bool) -> None:
+    """List the months that were taken out, their files, and for how many of their cases something arrived since."""
+    from minhu import database
+    from minhu.warehouse.detached import read
+
+    with database.connect(settings) as connection:
+        show([one.summary() for one in read(connection)], as_json, COLUMNS_OF_MONTHS)
+
+
+@months.command("detach", epilog=example("minhu months detach 2024-03 --dry-run", "minhu months detach 2024-03"))
+@click.argument("month", type=MONTH)
+@click.option("--dry-run", is_flag=True, help="Only tell what would go.")
+@as_json_option
+@click.pass_obj
+def months_detach(settings: Settings, month: datetime, dry_run: bool, as_json: bool) -> None:
+    """Take the cases received in MONTH out of staging, whole under their links.
+
+    A case stays while a duty of it is open, an appeal undecided, or a snapshot of its sender would withdraw it. What
+    arrives for a case that went is kept and told, and counts once its month is attached again.
+    """
+    from minhu import database
+    from minhu.warehouse.detached import detach
+
+    database.migrate(settings)
+    found = detach(settings, month.date(), dry_run=dry_run, tell=lambda line: click.echo(line, err=True))
+    if as_json:
+        click.echo(json.dumps(found.summary(), ensure_ascii=False))
+        return
+    went = "would go" if dry_run else f"went into files of {found.bytes:,} bytes"
+    click.echo(f"{month:%Y-%m}: {found.cases:,} cases with {found.rows:,} rows {went}")
+    for why, cases in found.stays.items():
+        click.echo(f"  {cases:,} stay: {STAYING[why]}")
+    if found.rest:
+        click.echo(f"  {found.rest:,} later cases of their callers rest on them, and are not rebuilt meanwhile")
+
+
+STAYING = {
+    "open": "a duty is open",
+    "waits": "something of them waits for a verdict or a build",
+    "snapshot": "the next snapshot of their sender withdraws what it does not tell again",
+    "appeal": "an appeal is undecided",
+    "arrived": "something arrived for them that waits for another month",
+    "linked": "they are linked to one that stays, or that came in a later month",
+}
+
+
+@months.command("attach", epilog=example("minhu months attach 2024-03", "minhu months attach 2024-03 --json"))
+@click.argument("month", type=MONTH)
+@as_json_option
+@click.pass_obj
+def months_attach(settings: Settings, month: datetime, as_json: bool) -> None:
+    """Bring back what was taken out of MONTH, row by row as it was; `minhu build` then computes its cases anew."""
+    from minhu import database
+    from minhu.warehouse.detached import attach
+
+    database.migrate(settings)
+    came = attach(settings, month.date(), tell=lambda line: click.echo(line, err=True))
+    show([one.summary() for one in came], as_json, COLUMNS_OF_MONTHS)
 
 
 @minhu.group()

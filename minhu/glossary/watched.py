@@ -24,6 +24,7 @@ INCIDENT = Kind(
         "run_failed": ("运行失败", "a run failed"),
         "backup_old": ("备份过旧", "no recent backup"),
         "certificate_ends": ("证书将到期", "a certificate ends"),
+        "after_freeze": ("移出的月份有新数据", "data arrived for a month kept apart"),
         "standby_off": ("备库异常", "the standby is away or behind"),
     },
 )

@@ -117,13 +117,14 @@ def _landed(connection: psycopg.Connection, store: Store, terms: Terms, dry_run:
         "select source_sha256, batch_id, feed_code, status in ('loaded', 'held'),"
         " extract(epoch from clock_timestamp() - loaded_at)::float from audit.batch order by source_sha256, batch_id"
     ).fetchall()
+    months = {sha256 for (sha256,) in connection.execute(_MONTHS)}
     referring = {sha256: [row[1:] for row in rows] for sha256, rows in groupby(batches, key=itemgetter(0))}
     for name in store.names():
         sha256 = sha256_of(name)
         found = referring.get(sha256, [])
         newest_feed = found[-1][1] if found else None
         days = terms.days("landed_days", newest_feed)
-        if days is None or not _is_past(store, name, found, terms):
+        if sha256 in months or days is None or not _is_past(store, name, found, terms):
             continue
         if not dry_run:
             with connection.transaction():
@@ -134,6 +135,13 @@ def _landed(connection: psycopg.Connection, store: Store, terms: Terms, dry_run:
                     )
             store.remove(name)
         yield Pruned(LANDED, newest_feed, 1, days)
+
+
+_MONTHS = """
+select file.sha256 from audit.detached_month, jsonb_to_recordset(files) as file (sha256 text)
+where attached_at is null or built_in is null
+"""
+"""Files that hold rows of staging: nobody else has them."""
 
 
 def _is_past(store: Store, name: str, batches: list[tuple], terms: Terms) -> bool:

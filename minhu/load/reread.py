@@ -87,8 +87,11 @@ def reread(
             counted, deviations = _compare(connection, settings, batch_id, why)
             rows += counted
             found += deviations
+        (apart,) = database.one(connection, _APART, [list(batch_ids)])
     notes = []
-    if gone := len(set(batch_ids)) - len(kept):
+    if apart:
+        notes.append(f"{apart} 个批次有行随旧月份移出，未重读；接回后可核对：minhu months list")
+    if gone := len(set(batch_ids)) - len(kept) - apart:
         notes.append(f"{gone} 个批次的落地文件或重复行已按保存期限清除，未重读")
     if found:
         notes.append("文件按今日的声明重读：声明在接入之后改过的，不符可能由此而来，重放该批次后再核对")
@@ -103,8 +106,10 @@ where batch.batch_id = any(%s)
         where (pruned.batch_id = batch.batch_id and pruned.what <> 'rejected_rows')
             or (pruned.what = 'landed_file' and pruned.source_sha256 = batch.source_sha256)
     )
+    and not exists (select from audit.detached_rows as apart where apart.batch_id = batch.batch_id)
 order by batch.batch_id
 """
+_APART = "select count(*) from audit.detached_rows where batch_id = any(%s)"
 
 
 def _compare(

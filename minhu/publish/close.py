@@ -30,6 +30,7 @@ from minhu.schemes.scheme import Scheme
 from minhu.scoring.score import ScoreResult, score
 from minhu.settings import Settings
 from minhu.warehouse.build import build
+from minhu.warehouse.detached import attach
 from minhu.warehouse.readings import taken_anew
 
 PERIOD_OVER = "release.period_over"
@@ -183,7 +184,8 @@ def revise(
     """Closes a published period anew, as its next revision. Raises Refused as `close` does.
 
     ``readings``: those by which the period was published, or the ones that the configuration names today; where that
-    changes what holds, the facts are built anew first.
+    changes what holds, the facts are built anew first. Months kept out of staging come back by themselves where
+    something has arrived for a case that counts, which takes the login that loads and builds.
     """
     if not why.strip():
         raise Refused("say why the result is revised: a revision without a reason is not recorded")
@@ -195,11 +197,32 @@ def revise(
         if is_new != was_new:
             given = {"period": wanted.text, "first_on": wanted.first, "last_on": wanted.last}
             database.act(connection, "publish.take_readings", given | {"is_new": is_new, "why": mask_line(why.strip())})
+        apart = [month for (month,) in connection.execute(_APART, {"period": wanted.text, "scheme": scheme_id})]
+    for month in apart:
+        tell(f"{wanted.text}：接回 {month:%Y-%m} 移出的接入数据")
+        attach(settings, month, tell=tell)
+    if apart:
+        tell(f"{wanted.text}：重建接回的工单")
+        build(settings)
     if is_new or was_asked:
         tell(f"{wanted.text}：按{'现行' if is_new else '原'}读法重建事实")
         build(settings)
     return close(settings, wanted.text, scheme_id, why=why.strip(), tell=tell)
 
+
+# Months kept out of staging that something arrived for, of cases that count in what was closed last.
+_APART = """
+select distinct arrived.month_on
+from (
+    select max(closing_id) as closing_id from publish.closing
+    where period = %(period)s and (%(scheme)s::text is null or scheme_id = %(scheme)s)
+    group by scheme_id
+) as newest
+cross join lateral publish.cases_of_closing(newest.closing_id) as counted
+inner join mart.fct_case as cases on cases.root_case_id = counted.root_case_id
+inner join audit.arrived_after_freeze as arrived on arrived.case_id = cases.case_id
+order by arrived.month_on
+"""
 
 # Whether anything was decided about a period's readings since it was published last: the facts may rest on it.
 _WAS_ASKED = """
@@ -418,7 +441,12 @@ def _is_final(connection: psycopg.Connection, scored: ScoreResult, period: Perio
 
 
 def _refuse_what_is_not_built(connection: psycopg.Connection) -> None:
-    batches, decisions = database.one(connection, _NOT_BUILT)
+    batches, decisions, done, chunks = database.one(connection, _NOT_BUILT)
+    if chunks:
+        raise Refused(
+            f"a full refresh is under way, {done} of {chunks} chunks: run `minhu build`, which goes on with it, then"
+            " close the period"
+        )
     waiting = [
         text
         for number, text in ((batches, f"{batches} batches"), (decisions, f"{decisions} decisions of people"))
@@ -428,7 +456,14 @@ def _refuse_what_is_not_built(connection: psycopg.Connection) -> None:
         raise Refused(f"{' and '.join(waiting)} are not built yet: run `minhu build`, then close the period")
 
 
-_NOT_BUILT = "select (select count(*) from audit.batch_to_build), (select count(*) from audit.decision_to_build)"
+_NOT_BUILT = """
+select (select count(*) from audit.batch_to_build), (select count(*) from audit.decision_to_build),
+    count(chunk.chunk_no) filter (where build.status = 'succeeded'), count(chunk.chunk_no)
+from audit.refresh
+inner join audit.refresh_chunk as chunk using (refresh_id)
+left join audit.build on chunk.build_id = build.build_id
+where refresh.ended_at is null
+"""
 
 
 def _act(connection: psycopg.Connection, name: str, **given: object) -> int:

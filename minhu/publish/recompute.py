@@ -20,12 +20,22 @@ from minhu.scoring.law import IN_WORDS, law
 from minhu.scoring.score import Run
 from minhu.settings import Settings
 from minhu.warehouse import dbt
+from minhu.warehouse.detached import Month, lacking
 from minhu.warehouse.touch import fill_with_all_cases, fill_with_cases
 
 SCRATCH = "minhu_verify"
 LOCK = "minhu:verify"
 SOME = 20
 """So many rows of evidence are named; more is a number."""
+
+
+class RowsApart(Refused):
+    """Rows that it takes are kept out of staging with ``months``."""
+
+    def __init__(self, months: list[Month]) -> None:
+        self.months = months
+        named = ", ".join(f"{one.month_on:%Y-%m}" for one in months)
+        super().__init__(f"rows of {named} are kept out of staging: bring them back with `minhu months attach`")
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,14 @@ def _reach(connection: psycopg.Connection, run: Run) -> dict[str, object]:
     }
 
 
+def months_wanted(connection: psycopg.Connection, release: Release, run: Run) -> list[Month]:
+    """The months kept out of staging of which cases can count in a release; what those rest on is seen by `scratch`.
+
+    What was told is not there to be asked, so their facts are, and the rows that the release was counted from.
+    """
+    return lacking(connection, _MAY_COUNT, _reach(connection, run) | {"release_id": release.release_id})
+
+
 def _days(amount: int, unit: str) -> int:
     """So many days a limit lasts at most. Of two days one is a workday, but for a fortnight of holidays in a row."""
     per_day = {"minute": 1440, "hour": 24, "day": 1, "work_minute": 120, "work_hour": 2, "workday": 1}[unit]
@@ -143,16 +161,35 @@ select md5(feed_code || '|' || case_no) as case_id, feed_code, case_no from told
 """
 
 
+_MAY_COUNT = """
+select f.case_id from mart.fct_case as f where f.received_at >= %(since)s and f.received_at < %(until)s
+union
+select e.case_id from mart.fct_event as e where e.occurred_at >= %(since)s and e.occurred_at < %(until)s
+union
+select t.case_id from mart.fct_timeliness as t where t.due_at >= %(edge)s and t.due_at < %(until)s
+    or t.extended_due_at >= %(edge)s and t.extended_due_at < %(until)s
+union
+select s.case_id from mart.fct_satisfaction as s where s.called_at >= %(edge)s and s.called_at < %(until)s
+union
+select r.case_id from publish.indicator_case as r where r.release_id = %(release_id)s and r.case_id is not null
+"""
+
+
 @contextmanager
 def scratch(
     settings: Settings, recorded: dict, fill: Callable[[psycopg.Connection], None]
 ) -> Iterator[psycopg.Connection]:
-    """The schema `SCRATCH` while the context lasts. ``fill`` makes its touched_case: the cases that are computed."""
+    """The schema `SCRATCH` while the context lasts. ``fill`` makes its touched_case: the cases that are computed.
+
+    Raises RowsApart where rows of them, or of those that they rest on, are kept out of staging.
+    """
     with database.held(settings, LOCK), database.connect(settings, autocommit=True) as keeper:
         try:
             with database.connect(settings) as connection:
                 _make_scratch(connection, recorded)
                 fill(connection)
+                if apart := lacking(connection, f"select case_id from {SCRATCH}.touched_case", {}):
+                    raise RowsApart(apart)
             yield keeper
         finally:
             keeper.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(SCRATCH)))

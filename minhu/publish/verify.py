@@ -27,12 +27,14 @@ from minhu.publish import access_log_chain, testimony
 from minhu.publish.chain import Finding, check_chain
 from minhu.publish.close import Release, find_release
 from minhu.publish.code import code_version
-from minhu.publish.recompute import Difference, recompute
+from minhu.publish.recompute import Difference, RowsApart, months_wanted, recompute
 from minhu.publish.sampled import CasesChecked, check_cases
 from minhu.publish.stored_release import run_of
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
+from minhu.scoring.score import Run
 from minhu.settings import Settings
+from minhu.warehouse.detached import Month
 
 if TYPE_CHECKING:
     from minhu.load.reread import Reread
@@ -170,6 +172,7 @@ def _verify(
         run = None if chain_only else run_of(connection, release)
         retained, lost = (None, None) if chain_only else _gone(connection, release)
         changed = () if chain_only else _changed_inputs(connection, release, recorded)
+        apart = [] if run is None else months_wanted(connection, release, run)
     is_mean = (
         run is not None and run.scheme.parts(run.period) is not None
     )  # the release records its own rows, not those of other scores
@@ -185,17 +188,18 @@ def _verify(
         notes.append("只校验了哈希链，未重算" if may_compute else "重算须由数据仓库的所有者执行，本登录只校验哈希链")
     elif retained:
         notes.append(retained)
+    elif apart:
+        notes += [_wanted(one) for one in apart]
     elif is_mean:
         notes.append("本期得分是各短周期得分的平均，只校验了哈希，未重算；请逐个校验各短周期")
     differences, read_again, checked = None, None, None
     if run:
         read_again = _reread(settings, release, files, seed, tell)
-    if run and not (retained or is_mean):
-        if cases is None:
-            found = recompute(settings, release, run, recorded, tell, every_case=every_case)
-        else:
-            checked, found = check_cases(settings, release, run, recorded, cases, seed, tell)
-        differences = tuple(found)
+    if run and not (retained or is_mean or apart):
+        try:
+            checked, differences = _computed(settings, release, run, recorded, cases, every_case, seed, tell)
+        except RowsApart as lacks:
+            notes += [_wanted(one) for one in lacks.months]
     return Verification(
         release,
         releases,
@@ -208,6 +212,31 @@ def _verify(
         heard,
         read_again,
         checked,
+    )
+
+
+def _computed(
+    settings: Settings,
+    release: Release,
+    run: Run,
+    recorded: dict,
+    cases: int | None,
+    every_case: bool,
+    seed: str,
+    tell: Callable[[str], None],
+) -> tuple[CasesChecked | None, tuple[Difference, ...]]:
+    """The numbers computed anew: of the cases that were drawn, or of all."""
+    if cases is None:
+        return None, tuple(recompute(settings, release, run, recorded, tell, every_case=every_case))
+    checked, found = check_cases(settings, release, run, recorded, cases, seed, tell)
+    return checked, tuple(found)
+
+
+def _wanted(month: Month) -> str:
+    names = "、".join(f"{file.table} {file.sha256[:12]}" for file in month.files)
+    return (
+        f"{month.month_on:%Y-%m} 的接入数据已移出（{names}），只校验了哈希，未重算；"
+        f"接回后重算：minhu months attach {month.month_on:%Y-%m}"
     )
 
 
@@ -276,11 +305,13 @@ select count(*) filter (where taken > 0), count(*) filter (where missing <> take
     min(batch_id) filter (where missing <> taken)
 from (
     select batch.batch_id, coalesce(pruned.taken, 0) as taken,
-        batch.staged_rows - coalesce(present.number, 0) - coalesce(pruned.identical, 0) as missing
+        batch.staged_rows - coalesce(present.number, 0) - coalesce(pruned.identical, 0) - coalesce(apart.rows, 0)
+            as missing
     from publish.batches_of(%s) as seen
     inner join audit.batch on seen.batch_id = batch.batch_id
     left join present on batch.batch_id = present.batch_id
     left join pruned on batch.batch_id = pruned.batch_id
+    left join audit.detached_rows as apart on batch.batch_id = apart.batch_id
 ) as batches
 """
 

@@ -14,7 +14,8 @@ a process killed. Where a batch, a decision, a rule, a link of callers, the text
 would be taken over differ, everything runs.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version as package_version
 
 import psycopg
@@ -25,11 +26,13 @@ from minhu.database.beside import beside
 from minhu.errors import Refused, Retryable
 from minhu.feeds.canonical import STAGING_TABLE
 from minhu.settings import Settings
-from minhu.warehouse import aggregate, dbt, readings, resume
-from minhu.warehouse.applying import Applying
+from minhu.warehouse import aggregate, dbt, readings, refresh, resume
+from minhu.warehouse.applying import FACTS, Applying
 from minhu.warehouse.comments import comment_columns, word_codes
 from minhu.warehouse.steps import Steps
-from minhu.warehouse.touch import touch
+from minhu.warehouse.touch import settle, touch, touch_chunk
+
+Tell = Callable[[str], None]
 
 
 class BuildFailed(Refused):
@@ -45,6 +48,7 @@ class BuildResult:
     """``build_id`` is null when there was nothing to do. ``rows``: rows written per table of mart.
 
     ``continues``: the failed build that this one continued, of which ``reused`` models and tests were taken over.
+    ``chunks``: how many builds a full refresh took; the sums are of all of them, and ``build_id`` is the last one.
     """
 
     build_id: int | None
@@ -57,21 +61,45 @@ class BuildResult:
     seconds: float = 0.0
     continues: int | None = None
     reused: int = 0
+    chunks: int = 1
+    left_cases: int = 0
+    """Cases that stay as they stood, since rows that they rest on are kept elsewhere (detached.py)."""
     steps: dict[str, float] = field(default_factory=dict)
     """Seconds by step; of a build that did something."""
 
     def summary(self) -> dict:
         return {**self.__dict__, "rows": self.rows or {}}
 
+    def after(self, before: "BuildResult") -> "BuildResult":
+        """This build and the one before it as one."""
+        if before.build_id is None or self.build_id is None:
+            return self if before.build_id is None else before
+        rows, spent = before.rows or {}, before.steps
+        dimensions = {table: count for table, count in (self.rows or {}).items() if table not in FACTS}
+        return replace(
+            self,
+            taken=before.taken + self.taken,
+            withdrawn=before.withdrawn + self.withdrawn,
+            decisions=before.decisions + self.decisions,
+            touched_cases=before.touched_cases + self.touched_cases,
+            rows={**{table: rows.get(table, 0) + count for table, count in (self.rows or {}).items()}, **dimensions},
+            tests=before.tests + self.tests,
+            seconds=round(before.seconds + self.seconds, 1),
+            reused=before.reused + self.reused,
+            chunks=before.chunks + self.chunks,
+            left_cases=before.left_cases + self.left_cases,
+            steps={step: round(spent.get(step, 0) + seconds, 3) for step, seconds in self.steps.items()},
+        )
 
-def build(settings: Settings, *, full_refresh: bool = False) -> BuildResult:
-    """Builds what is new, or continues what failed.
+
+def build(settings: Settings, *, full_refresh: bool = False, tell: Tell = lambda line: None) -> BuildResult:
+    """Builds what is new, or continues what failed, first what is left of a full refresh in chunks (refresh.py).
 
     Raises BuildFailed naming the first node that failed, BuildInterrupted when it was the database that gave way.
     """
     settings = settings.at_work
     with lineage.job(settings, "build") as told:
-        result = _build(settings, full_refresh)
+        result = _build(settings, full_refresh, tell)
         if result.build_id and told.is_on:
             told.reads(*STAGING_TABLE.values(), *_batches(settings, result.build_id))
             for table, rows in (result.rows or {}).items():
@@ -88,7 +116,7 @@ def _batches(settings: Settings, build_id: int) -> list[str]:
         return [f"batch/{batch_id}" for (batch_id,) in taken]
 
 
-def _build(settings: Settings, full_refresh: bool) -> BuildResult:
+def _build(settings: Settings, full_refresh: bool, tell: Tell) -> BuildResult:
     steps = Steps()
     with steps.of("configuration"):
         version = config.sync(settings)
@@ -98,59 +126,101 @@ def _build(settings: Settings, full_refresh: bool) -> BuildResult:
     ):
         with steps.of("statistics"):
             analyze_changed(keeper, "staging", "restricted", "config")
-        with database.connect(settings) as connection, steps.of("choose"):
-            last, build_id = _choose(connection, version, full_refresh)
-            if build_id is None:
-                return BuildResult(None)
-            variables = {"build_id": build_id, "config_version": version}
-            with beside(lambda: dbt.manifest(settings, variables), "dbt"):  # the run need not wait for it
-                _touch(connection, build_id, last, version, full_refresh)
-                done = resume.take_over(connection, build_id)
-        with (
-            database.connect(settings, autocommit=True) as notes,
-            database.connect(settings) as connection,
-            Applying(connection) as applying,
-        ):
-            counts = aggregate.Counts(connection, anew=full_refresh)
-            applying.begin(lambda: _before_tables(connection, counts))
+        house = _House(settings, held, keeper, version)
+        result, again = _chunks(house, BuildResult(None), tell)
+        full_refresh = full_refresh or again
+        result = _one(house, full_refresh, None, steps).after(result)
+        result, again = _chunks(house, result, tell)
+        return result if not again else _chunks(house, _one(house, True, None, Steps()).after(result), tell)[0]
 
-            def finished(node: dbt.NodeResult) -> None:
-                if node.status == "success":
-                    applying.made(node.node)
-                _record(notes, build_id, node)
 
-            with steps.of("models"):
-                run = dbt.run(settings, "tag:facts", variables, finished, done)
-            with database.connect(settings) as after:  # the database may have been away when a node finished
-                for node in run.nodes:
-                    _record(after, build_id, node)
-                if not run.is_ok:
-                    _finish(after, build_id, "failed", run.complaint)
+@dataclass(frozen=True)
+class _House:
+    """What the builds of one call share. ``held``: the connection that holds the lock."""
+
+    settings: Settings
+    held: psycopg.Connection
+    keeper: psycopg.Connection
+    version: int
+
+
+def _chunks(house: _House, result: BuildResult, tell: Tell) -> tuple[BuildResult, bool]:
+    """Builds what is left of a full refresh under way, behind ``result``; and whether it has to begin anew."""
+    while True:
+        with database.connect(house.settings) as connection:
+            left, again = refresh.left(connection, house.version)
+            done, every = refresh.told(connection)
+        if not left:
+            return result, again
+        tell(f"全量重建：第 {done + 1}/{every} 段")
+        chunk = _one(house, True, left[0], Steps())
+        if chunk.build_id is None:
+            return result, True
+        result = chunk.after(result)
+
+
+def _one(house: _House, full_refresh: bool, chunk: int | None, steps: Steps) -> BuildResult:
+    """One build: of what is new, or of a chunk of a full refresh; without an id where there is nothing to do."""
+    settings, version, keeper = house.settings, house.version, house.keeper
+    with database.connect(settings) as connection, steps.of("choose"):
+        last, build_id = _choose(connection, version, full_refresh, chunk)
+        if build_id is None:
+            return BuildResult(None)
+        variables = {"build_id": build_id, "config_version": version}
+        with beside(lambda: dbt.manifest(settings, variables), "dbt"):  # the run need not wait for it
+            _touch(connection, build_id, last, version, full_refresh, chunk)
+            done = resume.take_over(connection, build_id)
+        of_chunks = refresh.told(connection)
+    with (
+        database.connect(settings, autocommit=True) as notes,
+        database.connect(settings) as connection,
+        Applying(connection) as applying,
+    ):
+        # of a refresh in chunks the last one counts all anew
+        counts = aggregate.Counts(connection, anew=full_refresh and of_chunks[1] - of_chunks[0] <= 1)
+        applying.begin(lambda: _before_tables(connection, counts))
+
+        def finished(node: dbt.NodeResult) -> None:
+            if node.status == "success":
+                applying.made(node.node)
+            _record(notes, build_id, node)
+
+        with steps.of("models"):
+            run = dbt.run(settings, "tag:facts", variables, finished, done)
+        with database.connect(settings) as after:  # the database may have been away when a node finished
+            for node in run.nodes:
+                _record(after, build_id, node)
             if not run.is_ok:
-                failure = BuildInterrupted if run.is_outage else BuildFailed
-                raise failure(f"build {build_id} failed and changed nothing: {run.complaint}")
-            database.assert_unbroken(held)
-            with steps.of("apply"):
-                rows = applying.finish()
-            with steps.of("feed_scores"):
-                connection.execute("select audit.score_feeds(%s)", [build_id])
-                _finish(connection, build_id, "succeeded", None)
-            with steps.of("counts"):
-                counts.after(build_id)
-            with steps.of("comments"):
-                comment_columns(connection, settings, variables)
-                word_codes(connection)
-                tell_changes(connection)
-        with steps.of("statistics"):
-            analyze_changed(keeper, "mart", "audit")
-        steps.record(keeper, build_id)
-        return _result(keeper, build_id, rows, run, steps)
+                _finish(after, build_id, "failed", run.complaint)
+        if not run.is_ok:
+            failure = BuildInterrupted if run.is_outage else BuildFailed
+            raise failure(f"build {build_id} failed and changed nothing: {run.complaint}")
+        database.assert_unbroken(house.held)
+        with steps.of("apply"):
+            rows = applying.finish()
+        with steps.of("feed_scores"):
+            connection.execute("select audit.score_feeds(%s)", [build_id])
+            settle(connection, build_id)
+            _finish(connection, build_id, "succeeded", None)
+        with steps.of("counts"):
+            counts.after(build_id)
+        with steps.of("comments"):
+            comment_columns(connection, settings, variables)
+            word_codes(connection)
+            tell_changes(connection)
+    with steps.of("statistics"):
+        analyze_changed(keeper, "mart", "audit")
+    steps.record(keeper, build_id)
+    return _result(keeper, build_id, rows, run, steps)
 
 
-def _choose(connection: psycopg.Connection, version: int, full_refresh: bool) -> tuple[int | None, int | None]:
+def _choose(
+    connection: psycopg.Connection, version: int, full_refresh: bool, chunk: int | None
+) -> tuple[int | None, int | None]:
     """Writes which batches and decisions this build takes: the last build's configuration version, and its id.
 
-    Its id is None when nothing has changed since the last one, the version when there is no last one.
+    Its id is None when nothing has changed since the last one, the version when there is no last one. A chunk takes
+    nothing: its id is None where the readings have changed since the first one.
     """
     # Whoever ran these builds held the lock that we hold now: they are dead.
     connection.execute(
@@ -169,21 +239,33 @@ def _choose(connection: psycopg.Connection, version: int, full_refresh: bool) ->
         " values (%s, %s, %s, 'running') returning build_id",
         [full_refresh, version, package_version("minhu")],
     )[0]
+    if chunk:
+        if readings.record(connection, build_id, version):
+            connection.rollback()
+            refresh.abandon(connection)
+            return last, None
+        return last, build_id
     connection.execute(_SUPERSEDE_SNAPSHOTS, {"version": version})
     reads_anew = readings.record(connection, build_id, version)
     chosen = connection.execute(_CHOOSE, {"build_id": build_id}).rowcount
     decided = connection.execute(_CHOOSE_DECISIONS, {"build_id": build_id}).rowcount
-    if not chosen and not decided and not full_refresh and not reads_anew and last == version:
+    came_back = database.one(connection, _CAME_BACK)[0]
+    if not (chosen or decided or full_refresh or reads_anew or came_back) and last == version:
         connection.rollback()
         return last, None
     return last, build_id
 
 
-def _touch(connection: psycopg.Connection, build_id: int, last: int | None, version: int, full_refresh: bool) -> None:
+def _touch(
+    connection: psycopg.Connection, build_id: int, last: int | None, version: int, full_refresh: bool, chunk: int | None
+) -> None:
     """Writes which cases this build touches, and by what it may be known again."""
     if last is not None:
         connection.execute(_LOOK_UP)
-    touched = touch(connection, build_id, last, version, full_refresh)
+    if chunk:
+        touched = touch_chunk(connection, build_id, chunk)
+    else:
+        touched = touch(connection, build_id, last, version, full_refresh)
     connection.execute("update audit.build set touched_cases = %s where build_id = %s", [touched, build_id])
     resume.mark(connection, build_id)
 
@@ -196,6 +278,10 @@ where
     status = 'failed' and fingerprint is not null
     and build_id = (select max(build_id) from audit.build)
     and touched_cases is distinct from (select count(*) from build.touched_case where is_rebuilt)
+"""
+
+_CAME_BACK = """
+select exists (select from audit.detached_month where attached_at is not null and built_in is null)
 """
 
 # A day's rows are few among those of years. At PostgreSQL's 4 the planner reads whole tables rather than look them up.
@@ -258,17 +344,29 @@ def _finish(connection: psycopg.Connection, build_id: int, status: str, message:
 def _result(
     connection: psycopg.Connection, build_id: int, rows: dict[str, int], run: dbt.DbtRun, steps: Steps
 ) -> BuildResult:
-    taken, withdrawn, decisions, touched, seconds, continues, reused = database.one(
+    taken, withdrawn, decisions, touched, seconds, continues, reused, left = database.one(
         connection,
         "select count(*) filter (where action = 'take'), count(*) filter (where action = 'withdraw'),"
         " (select count(*) from audit.build_decision as decided where decided.build_id = build.build_id),"
         " max(touched_cases), max(extract(epoch from finished_at - started_at))::float, max(continues_build_id),"
-        " (select count(*) from audit.build_node where build_id = build.build_id and ran_in_build_id is not null)"
+        " (select count(*) from audit.build_node where build_id = build.build_id and ran_in_build_id is not null),"
+        " coalesce(max(left_cases), 0)"
         " from audit.build left join audit.build_batch using (build_id) where build_id = %s group by build.build_id",
         [build_id],
     )
     tests = sum(1 for node in run.nodes if node.status == "pass")
     spent = {step: round(seconds, 3) for step, seconds in steps.seconds.items()}
     return BuildResult(
-        build_id, taken, withdrawn, decisions, touched, rows, tests, round(seconds, 1), continues, reused, spent
+        build_id=build_id,
+        taken=taken,
+        withdrawn=withdrawn,
+        decisions=decisions,
+        touched_cases=touched,
+        rows=rows,
+        tests=tests,
+        seconds=round(seconds, 1),
+        continues=continues,
+        reused=reused,
+        left_cases=left,
+        steps=spent,
     )

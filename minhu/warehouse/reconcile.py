@@ -14,11 +14,11 @@ from minhu.settings import Settings
 
 COLUMNS = (
     *("feed_code", "feed_name", "delivery", "status", "batches", "control_total"),
-    *("received", "staged", "rejected", "duplicates", "filtered", "pruned", "gap", "reason"),
+    *("received", "staged", "rejected", "duplicates", "filtered", "pruned", "apart", "gap", "reason"),
 )
 HEADS = tuple(map(COLUMN.zh, COLUMNS))
 TEXTS = ("feed_code", "feed_name", "delivery", "status", "reason")
-WIDTHS = (24, 36, 11, 10, 8, 11, *[9] * 7, 36)
+WIDTHS = (24, 36, 11, 10, 8, 11, *[9] * 8, 36)
 """Of the columns of the workbook: every feed's code and name in one line."""
 
 
@@ -27,7 +27,8 @@ class Line:
     """One delivery on one date.
 
     ``gap``: received rows less the sender's count, where the sender gives one; duplicates may be counted or not.
-    ``pruned``: rows of the staged and the rejected that retention has deleted since.
+    ``pruned``: rows of the staged and the rejected that retention has deleted since. ``apart``: staged rows that lie in
+    files of months that were taken out of staging.
     """
 
     feed_code: str
@@ -42,6 +43,7 @@ class Line:
     duplicates: int = 0
     filtered: int = 0
     pruned: int = 0
+    apart: int = 0
     gap: int | None = None
     reason: str | None = None
 
@@ -103,6 +105,7 @@ select
     coalesce(sum(duplicate_rows) filter (where status <> 'refused'), 0)::bigint as duplicates,
     coalesce(sum(filtered_rows) filter (where status <> 'refused'), 0)::bigint as filtered,
     coalesce(sum(pruned.rows), 0)::bigint as pruned,
+    coalesce(sum(apart.rows), 0)::bigint as apart,
     (
         sum(greatest(received_rows - duplicate_rows - control_total, 0) + least(received_rows - control_total, 0))
         filter (where status <> 'refused')
@@ -111,6 +114,7 @@ select
     string_agg(distinct reason, '; ') filter (where status in ('refused', 'held')) as reason
 from audit.batch
 left join lateral (select sum(rows) as rows from audit.pruned where pruned.batch_id = batch.batch_id) as pruned on true
+left join audit.detached_rows as apart on batch.batch_id = apart.batch_id
 where business_date = %s and status <> 'superseded'
 group by feed_code, delivery
 """
@@ -179,7 +183,7 @@ def _cells(line: Line) -> list:
 
 
 def _sums(statement: Statement) -> list:
-    counted = ("batches", "received", "staged", "rejected", "duplicates", "filtered", "pruned")
+    counted = ("batches", "received", "staged", "rejected", "duplicates", "filtered", "pruned", "apart")
     return [
         COLUMN.zh("total")
         if name == "feed_code"

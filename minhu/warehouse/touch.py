@@ -6,6 +6,7 @@ import psycopg
 from psycopg import sql
 
 from minhu import database
+from minhu.warehouse import refresh
 
 # The keys of a case as every query below gives them.
 _KEY = "select distinct md5({feed} || '|' || {no}) as case_id, {feed} as feed_code, {no} as case_no"
@@ -375,9 +376,8 @@ with neighbours as (
 {_KEY.format(feed="feed_code", no="case_no")} from neighbours
 """
 _LATER = _NEIGHBOURS.format(bounds="between called.received_at and called.received_at + %(window)s * interval '1 day'")
-_EARLIER = _NEIGHBOURS.format(
-    bounds="between called.received_at - %(window)s * interval '1 day' and called.received_at"
-)
+_BEFORE = "between called.received_at - %(window)s * interval '1 day' and called.received_at"
+_EARLIER = _NEIGHBOURS.format(bounds=_BEFORE)
 
 # Changes of links that no successful build took yet. A change that commits late is simply there for the next one.
 _FORGET_LINKS = """
@@ -412,18 +412,104 @@ join restricted.case_caller as other on other.caller_token = other_token.caller_
 where mine_token.caller_token <> other_token.caller_token
 """
 
+# Months that are kept elsewhere (detached.py). Cases of those that came back since are computed anew.
+_CAME_BACK = f"""
+{_KEY.format(feed="f.feed_code", no="f.case_no")}
+from audit.detached_month as month
+inner join audit.detached_case as kept using (part_id)
+inner join mart.fct_case as f on f.case_id = replace(kept.case_id::text, '-', '')
+where month.attached_at is not null
+"""
+_ANY_APART = "select exists (select from audit.detached_month where attached_at is null)"
+_LEFT_TABLE = "create temporary table left_case (like build.touched_case including indexes) on commit drop"
+
+# Touched cases of which rows are elsewhere, and those that may repeat such a case, each with the month that it
+# wants; by links the rest of their groups follow.
+_RESTING = f"""
+create temporary table resting on commit drop as
+with neighbours as (
+    select called.case_id, other.feed_code, other.case_no
+    from called
+    join restricted.case_caller as other on other.caller_token = called.caller_id and other.received_at {_BEFORE}
+    union
+    select called.case_id, other.feed_code, other.case_no
+    from called
+    join restricted.caller_link as link on link.current_token = called.caller_id
+    join restricted.case_caller as other on other.caller_token = link.earlier_token and other.received_at {_BEFORE}
+),
+wanted as (
+    select touched.case_id, kept.part_id
+    from build.touched_case as touched
+    join audit.detached_case as kept on kept.case_id = touched.case_id::uuid
+    where touched.is_rebuilt
+    union
+    select neighbours.case_id, kept.part_id
+    from neighbours
+    join audit.detached_case as kept
+        on kept.case_id = md5(neighbours.feed_code || '|' || neighbours.case_no)::uuid
+)
+select touched.case_id, touched.feed_code, touched.case_no, min(month.month_on) as month_on
+from wanted
+join audit.detached_month as month on month.part_id = wanted.part_id and month.attached_at is null
+join build.touched_case as touched on touched.case_id = wanted.case_id and touched.is_rebuilt
+group by touched.case_id, touched.feed_code, touched.case_no
+"""
+
+# Of those that would be rebuilt the ones that something came for: rows of batches taken or withdrawn, a decision.
+_ARRIVED = f"""
+insert into audit.arrived_after_freeze (
+    case_id, feed_code, case_no, rests_on, month_on, first_build_id, last_build_id
+)
+with came as (
+    {_KEY.format(feed="r.feed_code", no="r.case_no")} from {_OF_TAKEN.format(table="case_record")}
+    union
+    {_KEY.format(feed="r.case_feed_code", no="r.case_no")} from {_OF_TAKEN.format(table="case_event")}
+    union
+    {_KEY.format(feed="r.case_feed_code", no="r.case_no")} from {_OF_TAKEN.format(table="callback")}
+    union
+    select case_id, feed_code, case_no from ({_WITHDRAWN}) as withdrawn
+    union
+    select case_id, feed_code, case_no from ({_DECIDED}) as decided
+)
+select came.case_id, came.feed_code, came.case_no, case when kept.case_id is null then 'others' else 'itself' end,
+    coalesce(resting.month_on, (select min(month_on) from resting)), %(build_id)s, %(build_id)s
+from came
+join left_case on left_case.case_id = came.case_id
+join build.touched_case as touched on touched.case_id = came.case_id and touched.is_rebuilt
+left join resting on resting.case_id = came.case_id
+left join audit.detached_case as kept on kept.case_id = came.case_id::uuid
+on conflict (case_id) do update set
+    last_build_id = excluded.last_build_id, month_on = excluded.month_on, arrived_at = clock_timestamp()
+"""
+_LEFT_OUT = """
+update build.touched_case as touched set is_rebuilt = false
+from left_case where left_case.case_id = touched.case_id and touched.is_rebuilt
+"""
+_NOT_THERE = """
+delete from build.touched_case as touched using audit.detached_case as kept, audit.detached_month as month
+where kept.case_id = touched.case_id::uuid and month.part_id = kept.part_id and month.attached_at is null
+"""
+_SETTLED = """
+with built as (
+    select case_id from build.touched_case where is_rebuilt
+),
+arrived as (
+    delete from audit.arrived_after_freeze as arrived using built where built.case_id = arrived.case_id
+),
+months as (
+    update audit.detached_month set built_in = %s where attached_at is not null and built_in is null returning part_id
+)
+delete from audit.detached_case as kept using months where months.part_id = kept.part_id
+"""
+
 
 def touch(connection: psycopg.Connection, build_id: int, since: int | None, until: int, is_full: bool) -> int:
     """Fills build.touched_case for a build; returns how many cases are to be rebuilt.
 
     ``since`` and ``until``: the configuration versions of the last successful build (None: there is none) and of this.
+    Of a full refresh that goes in chunks these are the cases of the first.
     """
-    parameters = {"build_id": build_id, "since": since, "until": until, "window": _window(connection)}
-    connection.execute(_TAKEN_TABLE)
-    connection.execute(_TAKEN, parameters)
-    connection.execute("analyze taken_batch")
-    first, last = database.one(connection, _RANGE)
-    parameters |= {"first": first, "last": last}
+    parameters = _asked(connection, build_id) | {"since": since, "until": until}
     connection.execute("truncate build.touched_case")
     connection.execute(_CALLERS, parameters)
     is_relinked = _take_links(connection, parameters)
@@ -433,6 +519,9 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
         is_full = database.one(connection, _CHANGED_FOR_ALL, parameters)[0]
     if is_full:
         _fill_whole(connection, _OF_BUILD)
+        if refresh.plan(connection, build_id, until) > 1 or _any_apart(connection):
+            _read_beside(connection, parameters)
+            _leave(connection, parameters)
         return _count(connection)
     connection.execute(_NEW_TABLES)
     connection.execute(_SEEN_TABLE)
@@ -441,6 +530,7 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     # What records say and to whom callers belong decides over what later cases repeat; events and decisions do not.
     _add(connection, _WITHDRAWN, parameters)
     _add_told(connection, _TOLD_RECORDS, parameters)
+    _add(connection, _CAME_BACK, parameters)
     if since != until:
         _add(connection, _CHANGED, parameters)
         _add(connection, _OTHER_REPEAT_RULE, parameters)
@@ -464,7 +554,22 @@ def touch(connection: psycopg.Connection, build_id: int, since: int | None, unti
     _add_called(connection)
     _add(connection, _EARLIER, parameters, is_rebuilt=False)
     connection.execute("analyze build.touched_case")
+    _leave(connection, parameters)
     return _count(connection)
+
+
+def touch_chunk(connection: psycopg.Connection, build_id: int, chunk_no: int) -> int:
+    """Fills build.touched_case with a chunk of the full refresh under way; how many cases are to be rebuilt."""
+    parameters = _asked(connection, build_id)
+    refresh.fill(connection, build_id, chunk_no)
+    _read_beside(connection, parameters)
+    _leave(connection, parameters)
+    return _count(connection)
+
+
+def settle(connection: psycopg.Connection, build_id: int) -> None:
+    """What a build that succeeds has seen to: cases whose months came back, and those that something arrived for."""
+    connection.execute(_SETTLED, [build_id])
 
 
 def fill_with_all_cases(connection: psycopg.Connection, schema: str) -> None:
@@ -505,6 +610,46 @@ def _fill_whole(connection: psycopg.Connection, table: sql.Identifier) -> None:
     connection.execute(sql.SQL("analyze {}").format(table))
 
 
+def _asked(connection: psycopg.Connection, build_id: int) -> dict:
+    """What the queries of a build ask with; makes the table of the batches that it takes."""
+    parameters = {"build_id": build_id, "window": _window(connection)}
+    connection.execute(_TAKEN_TABLE)
+    connection.execute(_TAKEN, parameters)
+    connection.execute("analyze taken_batch")
+    first, last = database.one(connection, _RANGE)
+    return parameters | {"first": first, "last": last}
+
+
+def _read_beside(connection: psycopg.Connection, parameters: dict) -> None:
+    """Adds the earlier cases of their callers to cases that were filled in, whole under their links."""
+    connection.execute(_NEW_TABLES)
+    connection.execute(_CALLED_TABLE)
+    _add_called(connection)
+    connection.execute("analyze called")
+    _add(connection, _EARLIER, parameters, is_rebuilt=False)
+    connection.execute("analyze build.touched_case")
+
+
+def _any_apart(connection: psycopg.Connection) -> bool:
+    return bool(database.one(connection, _ANY_APART)[0])
+
+
+def _leave(connection: psycopg.Connection, parameters: dict) -> None:
+    """Takes out of the touched cases those that rest on rows which are kept elsewhere; lists what arrived for them."""
+    if not _any_apart(connection):
+        return
+    connection.execute(_RESTING, parameters)
+    connection.execute(_LEFT_TABLE)
+    _add(connection, "select case_id, feed_code, case_no from resting", {}, into=_LEFT)
+    _add_linked(connection, parameters, into=_LEFT)
+    connection.execute("analyze left_case")
+    connection.execute(_ARRIVED, parameters)
+    left = connection.execute(_LEFT_OUT).rowcount
+    connection.execute(_NOT_THERE)
+    connection.execute("update audit.build set left_cases = %s where build_id = %s", [left, parameters["build_id"]])
+    connection.execute("analyze build.touched_case")
+
+
 def _take_links(connection: psycopg.Connection, parameters: dict) -> bool:
     """Whether links of callers came, changed or went that no successful build has taken."""
     connection.execute(_FORGET_LINKS)
@@ -512,6 +657,7 @@ def _take_links(connection: psycopg.Connection, parameters: dict) -> bool:
 
 
 _OF_BUILD = sql.Identifier("build", "touched_case")
+_LEFT = sql.Identifier("pg_temp", "left_case")
 
 
 def _add_told(connection: psycopg.Connection, told: tuple[str, str, str], parameters: dict) -> None:

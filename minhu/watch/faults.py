@@ -124,9 +124,16 @@ def _of_builds(connection: psycopg.Connection, settings: Settings, now: datetime
     batches, since = forgotten(connection, now - UNBUILT)
     if batches and since:
         found.append(_told("not_built", since, f"{batches} 个可构建的批次超过一日未进入构建"))
+    for month_on, cases, at in connection.execute(_AFTER_FREEZE).fetchall():
+        what = f"{month_on:%Y-%m} 的数据已移出，之后又有 {cases} 件工单收到新数据"
+        mend = Mend.after_freeze.format(on=month_on)
+        found.append(Fault("after_freeze", what, mend, at, on_date=month_on))
     return found
 
 
+_AFTER_FREEZE = """
+select month_on, count(*), min(arrived_at) from audit.arrived_after_freeze group by month_on order by month_on
+"""
 _FAILED_BUILD = """
 select build_id, coalesce(finished_at, started_at) as at
 from audit.build

@@ -35,7 +35,15 @@ MOST_ATTEMPTS = 30
 """so often."""
 CONCERNS = {
     "engineer": None,
-    "evaluator": {"missing", "held", "gate_failed", "approval_waits", "closing_outdated", "calendar_ends"},
+    "evaluator": {
+        "missing",
+        "held",
+        "gate_failed",
+        "approval_waits",
+        "closing_outdated",
+        "calendar_ends",
+        "after_freeze",
+    },
     "auditor": {"held", "refused", "gate_failed"},
     "owner": {"missing", "late", "refused", "held", "arrived"},
 }

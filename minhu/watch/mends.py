@@ -24,5 +24,6 @@ class Mend(StrEnum):
     task_queued = "槽位或调度有问题：minhu status；Airflow 的 Pools 与 Jobs"
     run_failed = "在 Airflow 中看失败的任务及其日志，更正后再触发一次"
     backup_old = "minhu backup"
+    after_freeze = "这些工单的事实未变；接回该月后重建：minhu months attach {on:%Y-%m}，再 minhu build"
     standby_off = "minhu standby status；minhu standby up，或修复该服务器；期间读者可改用主库"
     certificate_ends = "换上新证书；到期后连接将被拒绝"

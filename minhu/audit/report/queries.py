@@ -449,6 +449,12 @@ pruned as (
     inner join wanted on pruned.batch_id = wanted.batch_id
 ),
 
+apart as (
+    select coalesce(sum(apart.rows), 0) as staged
+    from audit.detached_rows as apart
+    inner join wanted on apart.batch_id = wanted.batch_id
+),
+
 told as materialized (
     select distinct record.feed_code, record.case_no
     from audit.told_record as record
@@ -490,12 +496,12 @@ placed as (
 
 select
     1 as no,
-    '清单入库行 = 暂存表实有行 + 已按期清理行' as step_zh,
+    '清单入库行 = 暂存表实有行 + 已按期清理行 + 随旧月份移出行' as step_zh,
     (select coalesce(sum(staged_rows), 0) from wanted) as one_side,
     (select count(*) from audit.told_record inner join wanted using (batch_id))
     + (select count(*) from audit.told_event inner join wanted using (batch_id))
     + (select count(*) from audit.told_callback inner join wanted using (batch_id))
-    + (select staged from pruned) as other_side
+    + (select staged from pruned) + (select staged from apart) as other_side
 union all
 select
     2,

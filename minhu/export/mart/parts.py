@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import sql
 
+from minhu.database import columnar
 from minhu.errors import Refused
-from minhu.export.mart.tables import DECIMALS, DIGITS, Table, exact, parsed
+from minhu.export.mart.tables import Table
 
 if TYPE_CHECKING:
     import polars as pl
@@ -80,14 +81,17 @@ def write(part: Part, table: Table, zone: str, file: Path) -> None:
     if read.height != part.rows:
         raise AssertionError(f"{table.name}: {part.rows} rows were sent and {read.height} read")
     _assert_exact(read, table)
-    made = read.select(exact(one, zone) for one in table.columns)
+    made = read.select(columnar.exact(one.name, one.type, zone) for one in table.columns)
     made.write_parquet(file, compression="zstd", statistics=True, row_group_size=ROWS)
 
 
 def _read(part: Part, table: Table) -> "pl.DataFrame":
     import polars as pl
 
-    schema: dict[str, type[pl.DataType]] = {"": pl.String, **{one.name: parsed(one) for one in table.columns}}
+    schema: dict[str, type[pl.DataType]] = {
+        "": pl.String,
+        **{one.name: columnar.parsed(one.type) for one in table.columns},
+    }
     if not part.rows:
         return pl.DataFrame(schema=schema)
     return pl.read_csv(io.BytesIO(part.text), has_header=False, schema=schema)
@@ -96,11 +100,12 @@ def _read(part: Part, table: Table) -> "pl.DataFrame":
 def _assert_exact(read: "pl.DataFrame", table: Table) -> None:
     import polars as pl
 
-    most = DIGITS - DECIMALS
-    fits = rf"^-?\d{{1,{most}}}(\.\d{{1,{DECIMALS}}}0*)?$"
+    most = columnar.DIGITS - columnar.DECIMALS
+    fits = rf"^-?\d{{1,{most}}}(\.\d{{1,{columnar.DECIMALS}}}0*)?$"
     for column in (one.name for one in table.columns if one.type == "numeric"):
         if not read.select(pl.col(column).str.contains(fits).all()).item():
             raise Refused(
-                f"{table.name}.{column} holds a number of more than {most} digits or {DECIMALS} decimals, which no file"
-                " would hold as it is: leave the table out by naming others with --table, and tell who maintains minhu"
+                f"{table.name}.{column} holds a number of more than {most} digits or {columnar.DECIMALS} decimals,"
+                " which no file would hold as it is: leave the table out by naming others with --table, and tell who"
+                " maintains minhu"
             )

@@ -1,17 +1,14 @@
-"""What is exported of schema ``mart``: which tables, the day that says their month, and how each type is written."""
+"""What is exported of schema ``mart``: which tables, and the day that says their month."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from minhu.database import columnar
 from minhu.errors import Refused
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _FIRST_DAY = """case
         when period like '%Q%' then make_date(left(period, 4)::integer, 3 * right(period, 1)::integer - 2, 1)
@@ -53,7 +50,7 @@ class Column:
 
     def told(self, zone: str) -> dict[str, str | None]:
         """The column in the words of the manifest."""
-        return {"name": self.name, "type": _kind(self).told.format(zone=zone), **worded(self.comment)}
+        return {"name": self.name, "type": columnar.kind(self.type).told.format(zone=zone), **worded(self.comment)}
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ class Table:
         Texts are compared by their bytes, so that no other locale of a server turns rows around.
         """
         day = sql.SQL(BY_MONTH[self.name][1] if self.day else "null::date")
-        written = [sql.SQL(_kind(one).written).format(sql.Identifier(one.name)) for one in self.columns]
+        written = [sql.SQL(columnar.kind(one.type).written).format(sql.Identifier(one.name)) for one in self.columns]
         return sql.SQL("select to_char({day}, 'YYYY-MM'), {columns} from {table} order by {day}, {places}").format(
             day=day,
             columns=sql.SQL(", ").join(written),
@@ -148,65 +145,3 @@ where tables.relnamespace = 'mart'::regnamespace
     and not columns.attisdropped
 order by tables.relname, columns.attnum
 """
-
-
-@dataclass(frozen=True)
-class Kind:
-    """How a type travels. ``written``: what the server writes of a column; ``told``: what it is in a file.
-
-    ``read``: the polars type that is parsed, by name.
-    """
-
-    told: str
-    written: str
-    read: str
-
-
-TEXT = Kind("string", '{} collate "C"', "String")
-DECIMALS, DIGITS = 18, 38
-"""Every numeric is of one type, the widest that readers share; Spark takes a numeric of no precision for the same."""
-KINDS = {
-    "text": TEXT,
-    "boolean": Kind("boolean", "{}::integer", "Int8"),
-    "smallint": Kind("int16", "{}", "Int16"),
-    "integer": Kind("int32", "{}", "Int32"),
-    "bigint": Kind("int64", "{}", "Int64"),
-    "numeric": Kind(f"decimal({DIGITS}, {DECIMALS})", "{}", "String"),
-    "date": Kind("date", "{} - date '1970-01-01'", "Int32"),
-    "timestamp with time zone": Kind("timestamp(us, {zone})", "(extract(epoch from {}) * 1000000)::bigint", "Int64"),
-    "text[]": Kind("list<string>", 'array_to_json({})::text collate "C"', "String"),
-}
-ELSE = Kind("string", '{}::text collate "C"', "String")
-"""Whatever else a table may get, as the server spells it."""
-
-
-def _kind(column: Column) -> Kind:
-    return KINDS.get(column.type, ELSE)
-
-
-def parsed(column: Column) -> "type[pl.DataType]":
-    """The polars type as which the server's text of a column is read."""
-    import polars as pl
-
-    found: type[pl.DataType] = getattr(pl, _kind(column).read)
-    return found
-
-
-def exact(column: Column, zone: str) -> "pl.Expr":
-    """What a file holds, of what was read."""
-    import polars as pl
-
-    read = pl.col(column.name)
-    match column.type:
-        case "boolean":
-            return read.cast(pl.Boolean)
-        case "numeric":
-            return read.cast(pl.Decimal(DIGITS, DECIMALS))
-        case "date":
-            return read.cast(pl.Date)
-        case "timestamp with time zone":
-            return read.cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(zone)
-        case "text[]":
-            return read.str.json_decode(pl.List(pl.String))
-        case _:
-            return read
