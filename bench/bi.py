@@ -55,7 +55,7 @@ def measure_on(month: Settings, scored: str) -> dict[str, float]:
     with reader(month) as connection:
         return {
             "bi_max_ms": boards(connection),
-            "bi_wide_ms": _slowest(connection, WIDE),
+            "bi_wide_ms": wide(connection),
             "indicator_case_ms": _slowest(connection, {"rows behind all numbers": ROWS.format(month=scored)}),
             "counted_row_mb": round(counted),
             "rate_mb": round(rates),
@@ -65,6 +65,11 @@ def measure_on(month: Settings, scored: str) -> dict[str, float]:
 def boards(connection: psycopg.Connection) -> int:
     """The slowest query of all boards."""
     return _slowest(connection, {name: asked.sql(one) for name, one in CHARTS.items()})
+
+
+def wide(connection: psycopg.Connection) -> int:
+    """The slowest of what one drags together."""
+    return _slowest(connection, WIDE)
 
 
 def lay_out_rates(owner: psycopg.Connection, before: int) -> None:

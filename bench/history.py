@@ -240,6 +240,8 @@ def _copy(connection: psycopg.Connection, source: str, target: str, table: str, 
             value = "month || '~' || told.case_no"
         elif kind == "timestamp with time zone":
             value += f" - {_SHIFT}"
+        elif kind == "date":
+            value += f" - month * {DAYS}"
         values.append(f"{value} as {name}")
     text = query.format(
         source=f"{source}.{table}",

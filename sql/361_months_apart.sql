@@ -59,7 +59,7 @@ select
     detached.batch_id,
     sum(detached.rows)::bigint as rows
 from audit.detached_batch as detached
-inner join audit.detached_month as month using (part_id)
+inner join audit.detached_month as month on detached.part_id = month.part_id
 where month.attached_at is null
 group by detached.batch_id;
 comment on view audit.detached_rows is '尚在库外的行数 — By batch, the staged rows that lie in files of months.';
@@ -104,6 +104,28 @@ comment on column audit.build.left_cases is
 grant select on audit.detached_month, audit.detached_batch, audit.detached_case, audit.detached_rows,
 audit.arrived_after_freeze, audit.refresh, audit.refresh_chunk to minhu_auditor;
 grant select on audit.detached_month, audit.detached_case, audit.arrived_after_freeze to minhu_evaluator;
+
+-- The months to attach before a period is revised: those of cases that count in what was closed last, for which
+-- something arrived while they were out.
+create function publish.months_wanted(period text, scheme_id text)
+returns table (month_on date)
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select distinct arrived.month_on
+    from (
+        select max(closing.closing_id) as closing_id
+        from publish.closing
+        where
+            closing.period = months_wanted.period
+            and (months_wanted.scheme_id is null or closing.scheme_id = months_wanted.scheme_id)
+        group by closing.scheme_id
+    ) as newest
+    cross join lateral publish.cases_of_closing(newest.closing_id) as counted
+    inner join mart.fct_case as cases on counted.root_case_id = cases.root_case_id
+    inner join audit.arrived_after_freeze as arrived on cases.case_id = arrived.case_id
+$$;
+comment on function publish.months_wanted is '修订前须接回的月份：移出之后又有该周期工单的新数据';
+revoke execute on function publish.months_wanted from public;
+grant execute on function publish.months_wanted to minhu_work, minhu_evaluator, minhu_auditor;
 
 -- One kind of incident more, beside whichever there are.
 do $do$

@@ -70,6 +70,20 @@ def months_list(settings: Settings, as_json: bool) -> None:
         show([one.summary() for one in read(connection)], as_json, COLUMNS_OF_MONTHS)
 
 
+@months.command("arrived", epilog=example("minhu months arrived", "minhu months arrived --json"))
+@as_json_option
+@click.pass_obj
+def months_arrived(settings: Settings, as_json: bool) -> None:
+    """List the cases that something arrived for while rows that they rest on are out; their facts have not changed."""
+    from minhu import database
+    from minhu.glossary.delivered import ARRIVED_FOR
+    from minhu.warehouse.detached import arrived
+
+    with database.connect(settings) as connection:
+        found = arrived(connection)
+    show([row | {"rests_on_zh": ARRIVED_FOR.zh(row["rests_on"])} for row in found], as_json)
+
+
 @months.command("detach", epilog=example("minhu months detach 2024-03 --dry-run", "minhu months detach 2024-03"))
 @click.argument("month", type=MONTH)
 @click.option("--dry-run", is_flag=True, help="Only tell what would go.")

@@ -94,7 +94,7 @@ COLUMN = Kind(
         "duplicates": ("重复", "Duplicates"),
         "filtered": ("不取", "Not taken"),
         "pruned": ("已清理", "Pruned"),
-        "apart": ("在库外", "Kept apart"),
+        "detached": ("已移出", "Detached"),
         "gap": ("差额", "Gap"),
         "reason": ("说明", "Reason"),
     },

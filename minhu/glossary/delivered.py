@@ -304,3 +304,10 @@ AUDIT_INPUT = Kind(  # what an audit report was read from
         "release_head": ("发布哈希链末端", "end of the chain of releases"),
     },
 )
+ARRIVED_FOR = Kind(
+    "arrived_for",
+    {
+        "itself": ("本件已移出", "its own rows are out"),
+        "others": ("所依据的工单已移出", "rows of cases that it rests on are out"),
+    },
+)

@@ -197,8 +197,13 @@ def revise(
         if is_new != was_new:
             given = {"period": wanted.text, "first_on": wanted.first, "last_on": wanted.last}
             database.act(connection, "publish.take_readings", given | {"is_new": is_new, "why": mask_line(why.strip())})
-        apart = [month for (month,) in connection.execute(_APART, {"period": wanted.text, "scheme": scheme_id})]
-    for month in apart:
+        apart = connection.execute(_APART, {"period": wanted.text, "scheme": scheme_id}).fetchall()
+    for month, may_attach in apart:
+        if not may_attach:
+            raise Refused(
+                f"data arrived for cases of {wanted.text} after {month:%Y-%m} was taken out of staging: who runs the"
+                f" warehouse says `minhu months attach {month:%Y-%m}` and `minhu build`, then revise"
+            )
         tell(f"{wanted.text}：接回 {month:%Y-%m} 移出的接入数据")
         attach(settings, month, tell=tell)
     if apart:
@@ -210,18 +215,10 @@ def revise(
     return close(settings, wanted.text, scheme_id, why=why.strip(), tell=tell)
 
 
-# Months kept out of staging that something arrived for, of cases that count in what was closed last.
 _APART = """
-select distinct arrived.month_on
-from (
-    select max(closing_id) as closing_id from publish.closing
-    where period = %(period)s and (%(scheme)s::text is null or scheme_id = %(scheme)s)
-    group by scheme_id
-) as newest
-cross join lateral publish.cases_of_closing(newest.closing_id) as counted
-inner join mart.fct_case as cases on cases.root_case_id = counted.root_case_id
-inner join audit.arrived_after_freeze as arrived on arrived.case_id = cases.case_id
-order by arrived.month_on
+select month_on, has_schema_privilege('staging', 'usage')
+from publish.months_wanted(%(period)s, %(scheme)s)
+order by month_on
 """
 
 # Whether anything was decided about a period's readings since it was published last: the facts may rest on it.

@@ -169,6 +169,12 @@ def read(connection: psycopg.Connection) -> list[Month]:
     return [Month(**row | {"files": tuple(File(**one) for one in row["files"])}) for row in rows]
 
 
+def arrived(connection: psycopg.Connection) -> list[dict]:
+    """Cases that something arrived for while rows that they rest on are out, and the month to attach: at most 1,000."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(_LISTED).fetchall()
+
+
 def lacking(connection: psycopg.Connection, cases: str, given: dict[str, object]) -> list[Month]:
     """The months whose rows ``cases``, a query of case_id, need and that are out of staging."""
     if not database.one(connection, "select exists (select from audit.detached_month where attached_at is null)")[0]:
@@ -189,6 +195,12 @@ left join (
     select month_on, count(*) as cases from audit.arrived_after_freeze group by month_on
 ) as arrived using (month_on)
 order by month_on desc, part_id desc
+"""
+_LISTED = """
+select to_char(month_on, 'YYYY-MM') as month, feed_code, case_no, rests_on, first_build_id, last_build_id, arrived_at
+from audit.arrived_after_freeze
+order by month_on, feed_code, case_no
+limit 1000
 """
 _LACKING = """
 with asked as ({cases})
@@ -249,8 +261,8 @@ _WHY = {
         " and key = batch.feed_code || '/' || batch.delivery and until_version is null"
         " where data ->> 'mode' = 'snapshot' and status = 'accepted'"
     ),
-    "appeal": "select feed_code, case_no from assess.appeal"
-    " where not exists (select from assess.appeal_decision as made where made.appeal_id = appeal.appeal_id)",
+    "appeal": "select feed_code, case_no from assess.appeal left join assess.appeal_decision using (appeal_id)"
+    " where decision_id is null",
     "arrived": "select feed_code, case_no from audit.arrived_after_freeze",
 }
 _LAID_OUT = """

@@ -14,7 +14,7 @@ from minhu.settings import Settings
 
 COLUMNS = (
     *("feed_code", "feed_name", "delivery", "status", "batches", "control_total"),
-    *("received", "staged", "rejected", "duplicates", "filtered", "pruned", "apart", "gap", "reason"),
+    *("received", "staged", "rejected", "duplicates", "filtered", "pruned", "detached", "gap", "reason"),
 )
 HEADS = tuple(map(COLUMN.zh, COLUMNS))
 TEXTS = ("feed_code", "feed_name", "delivery", "status", "reason")
@@ -27,8 +27,8 @@ class Line:
     """One delivery on one date.
 
     ``gap``: received rows less the sender's count, where the sender gives one; duplicates may be counted or not.
-    ``pruned``: rows of the staged and the rejected that retention has deleted since. ``apart``: staged rows that lie in
-    files of months that were taken out of staging.
+    ``pruned``: rows of the staged and the rejected that retention has deleted since. ``detached``: staged rows that lie
+    in files of months that were taken out of staging.
     """
 
     feed_code: str
@@ -43,7 +43,7 @@ class Line:
     duplicates: int = 0
     filtered: int = 0
     pruned: int = 0
-    apart: int = 0
+    detached: int = 0
     gap: int | None = None
     reason: str | None = None
 
@@ -105,7 +105,7 @@ select
     coalesce(sum(duplicate_rows) filter (where status <> 'refused'), 0)::bigint as duplicates,
     coalesce(sum(filtered_rows) filter (where status <> 'refused'), 0)::bigint as filtered,
     coalesce(sum(pruned.rows), 0)::bigint as pruned,
-    coalesce(sum(apart.rows), 0)::bigint as apart,
+    coalesce(sum(apart.rows), 0)::bigint as detached,
     (
         sum(greatest(received_rows - duplicate_rows - control_total, 0) + least(received_rows - control_total, 0))
         filter (where status <> 'refused')
@@ -183,7 +183,7 @@ def _cells(line: Line) -> list:
 
 
 def _sums(statement: Statement) -> list:
-    counted = ("batches", "received", "staged", "rejected", "duplicates", "filtered", "pruned", "apart")
+    counted = ("batches", "received", "staged", "rejected", "duplicates", "filtered", "pruned", "detached")
     return [
         COLUMN.zh("total")
         if name == "feed_code"

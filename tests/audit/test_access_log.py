@@ -236,7 +236,7 @@ READERS = {  # who names what is restricted, or opens a landed file, outside the
         "load/rejects.py",
         "watch/callers.py",
     },
-    r"(import.*|with )\bopened\b": {"load/__init__.py", "load/push.py", "landing/land.py"},
+    r"(import.*|with )\bopened\b": {"load/__init__.py", "load/push.py", "landing/land.py", "warehouse/detached.py"},
 }
 
 

@@ -80,6 +80,8 @@ READS: dict[str, set[str]] = {
     f"audit gaming {MONTH}": {"auditor"},
     f"audit report {MONTH} --n 2 --seed x --out {{out}}": {"auditor"},
     "quality held": {"evaluator", "auditor"},
+    "months list": {"evaluator", "auditor"},
+    "months arrived": {"evaluator", "auditor"},
     "feeds unresolved": set(),
     "rejects 1 --why x --out {out}/rejects.csv": set(),
     "callers frequent --why x": set(),
@@ -111,6 +113,8 @@ ACTS: dict[str, set[str]] = {
     "load h1": set(),
     "replay 1": set(),
     "prune": set(),
+    f"months detach {MONTH}": set(),
+    f"months attach {MONTH}": set(),
     f"score {MONTH}": set(),
     "feedback open 1": set(),  # it is published
     "feedback remark 1 --statement x": set(),  # it is not open

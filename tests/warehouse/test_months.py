@@ -138,7 +138,7 @@ def test_a_month_goes_whole_under_its_links_and_comes_back_as_it_was(city):
     [line] = [
         one for one in reconcile(city, date(2026, 10, 12)).lines if (one.feed_code, one.delivery) == ("h1", "cases")
     ]
-    assert (line.staged, line.apart) == (9, 5)
+    assert (line.staged, line.detached) == (9, 5)
     again = detach(city, AUGUST)
     assert (again.part_id, again.cases, again.stays) == (None, 0, {"linked": 1, "open": 1}), "the rest stays"
 
@@ -210,6 +210,7 @@ def test_what_arrives_for_a_month_that_went_waits_for_it_and_then_counts_as_if_i
     ]
     accounts_add_up(city)
     with database.connect(city) as connection:
+        assert [one["case_no"] for one in detached.arrived(connection)] == ["1", "11", "3", "4", "7"]
         [fault] = [one for one in faults(connection, city, here()) if one.kind == "after_freeze"]
     assert "2026-08" in fault.what and "5 件" in fault.what and "minhu months attach 2026-08" in fault.mend
 
