@@ -22,7 +22,7 @@ from minhu.settings import Settings
 
 CASES_PER_DAY, MONTHS, PAIRS = 3_000, 36, 3
 STAGING = """
-select sum(pg_total_relation_size(oid)) from pg_class
+select sum(pg_total_relation_size(oid))::bigint from pg_class
 where oid in (to_regclass('staging.case_record'), to_regclass('staging.case_event'), to_regclass('staging.callback'))
 """
 ROWS = "select " + " + ".join(f"(select count(*) from staging.{table})" for table in history.STAGED)

@@ -307,7 +307,7 @@ def export_mart(
     """
     from minhu.export.mart import export_mart as run
 
-    done = run(settings, out, why=why, tables=tables)
+    done = run(settings, out, why=why, tables=tables, tell=lambda line: click.echo(line, err=True))
     if as_json:
         click.echo(json.dumps(done.as_json(), ensure_ascii=False, indent=2))
         return

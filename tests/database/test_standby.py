@@ -22,6 +22,7 @@ from minhu.cli import minhu
 from minhu.config import sync
 from minhu.database import apart, embedded, logins, roles, standby
 from minhu.errors import NotSignedIn, Refused
+from minhu.export.mart import export_mart, parts
 from minhu.load import load_file
 from minhu.portal.desk import Desk
 from minhu.portal.serve import serve
@@ -184,6 +185,29 @@ def test_another_servers_copy_is_a_stranger(city, scratch):
         assert database.standing(city, of_another).trouble == "stranger"
     with database.connect(city) as owner:
         assert database.standing(city, owner).trouble is None
+
+
+def test_marts_are_exported_from_the_standby_and_logged_on_the_primary(city, bi, tmp_path, monkeypatch):
+    """Broken off once in the middle it begins anew, and stands in the log once."""
+    caught_up(city)
+    real, read_on = parts.parts, []
+
+    def breaks_once(connection, table, *more):
+        read_on.append(is_standby(connection))
+        if len(read_on) == 3:
+            raise psycopg.errors.SerializationFailure("canceling statement due to conflict with recovery")
+        return real(connection, table, *more)
+
+    monkeypatch.setattr(parts, "parts", breaks_once)
+    told: list[str] = []
+    done = export_mart(
+        bi, tmp_path / "marts", why="抽取", tables=["case_wide", "dim_unit", "dim_feed"], tell=told.append
+    )
+    assert done.rows > 0 and set(read_on) == {True} and len(read_on) == 6
+    assert told == ["the standby broke off what was read: asked again (1 of 3)"]
+    with database.connect(city) as owner:
+        logged = "select count(*) from audit.access_log where subject = 'export' and accessed_by = 'fenxi'"
+        assert owner.execute(logged).fetchone() == (1,)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The marts as Parquet, by month: for who counts with DuckDB, polars or Spark what schema ``mart`` holds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -46,11 +46,19 @@ class Exported:
         return plain(self) | {"out": str(self.out), "kept": self.kept}
 
 
-def export_mart(settings: Settings, out: Path, *, why: str, tables: Sequence[str] = ()) -> Exported:
+def export_mart(
+    settings: Settings,
+    out: Path,
+    *,
+    why: str,
+    tables: Sequence[str] = (),
+    tell: Callable[[str], None] = lambda line: None,
+) -> Exported:
     """Writes the marts that the login reads, or ``tables`` of them, as Parquet into the folder ``out``.
 
     All of one moment, and as the login: his rights, his row policies. Into a folder that has an earlier export only
     the files go whose rows changed; the others stay as they lie. It stands in the access log before a row is read.
+    Read on the standby where there is one; ``tell`` hears where it is not, or breaks off.
 
     Raises Refused without a reason, for a table that is unknown or not the login's to read, and for a folder that is
     not one of his; Retryable where the server breaks off.
@@ -58,26 +66,38 @@ def export_mart(settings: Settings, out: Path, *, why: str, tables: Sequence[str
     if not why.strip():
         raise Refused("say why the marts are taken away: --why …; it stands in the access log")
     asked = sorted({*tables}) or None
-    with foreign.told("unbroken"), database.connect(settings, at_one_moment=True) as connection:
-        connection.read_only = True
-        connection.execute("set local statement_timeout = 0")  # a login's limit is for questions, not for acts
-        (login,) = database.one(connection, "select session_user::text")
-        read, left_out = readable(connection, asked or ())
-        with held_folder(out, login, asked) as folder:
-            access_log.record_export(settings, f"mart parquet: {', '.join(asked) if asked else 'every table'}", why)
-            manifest = {
-                "format": FORMAT,
-                "minhu": version("minhu"),
-                "login": login,
-                "asked": asked,
-                "timezone": settings.timezone,
-                "as_of": _as_of(connection),
-                "left_out": left_out,
-                "tables": _written(connection, folder, read, settings.timezone),
-            }
-            files = [file for table in manifest["tables"].values() for file in table["files"]]
-            manifest["sha256"] = sha256_of(iter(files))
-            removed = folder.change(manifest)
+    logged: list[int] = []
+
+    def log() -> None:
+        if not logged:  # of what is asked anew it is there
+            about = f"mart parquet: {', '.join(asked) if asked else 'every table'}"
+            logged.append(access_log.record_export(settings, about, why))
+
+    with foreign.told("unbroken"):
+        return database.read(settings, lambda connection: _exported(connection, settings, out, asked, log), tell)
+
+
+def _exported(
+    connection: psycopg.Connection, settings: Settings, out: Path, asked: list[str] | None, log: Callable[[], None]
+) -> Exported:
+    connection.execute("set local statement_timeout = 0")  # a login's limit is for questions, not for acts
+    (login,) = database.one(connection, "select session_user::text")
+    read, left_out = readable(connection, asked or ())
+    with held_folder(out, login, asked) as folder:
+        log()
+        manifest = {
+            "format": FORMAT,
+            "minhu": version("minhu"),
+            "login": login,
+            "asked": asked,
+            "timezone": settings.timezone,
+            "as_of": _as_of(connection),
+            "left_out": left_out,
+            "tables": _written(connection, folder, read, settings.timezone),
+        }
+        files = [file for table in manifest["tables"].values() for file in table["files"]]
+        manifest["sha256"] = sha256_of(iter(files))
+        removed = folder.change(manifest)
     return Exported(
         out=out,
         tables=len(read),
