@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-NAMES = ("load", "build", "day", "gates", "verify", "portal", "tune", "months", "faults")
+NAMES = ("load", "build", "day", "gates", "verify", "portal", "tune", "months", "ten", "faults")
 RESULTS = Path(__file__).parent / "results.json"
 
 

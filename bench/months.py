@@ -3,6 +3,7 @@
 ``months_rows``: rows of staging, of ``MONTHS`` months of 3,000 cases a day. ``months_detach_s_per_million_rows`` and
 ``months_attach_s_per_million_rows``: `minhu months detach` and `attach`, of all months but the newest two.
 ``months_bytes_per_row``: of the files; ``months_staging_bytes_per_row``: of the tables with their indexes.
+``rule_month_x``: the build of another limit for one month's dispatches against a day's build, ``rule_cases`` touched.
 ``months_day_x``, ``months_score_x``, ``months_wide_x``: a day's build, a score of the newest month and the slowest of
 what one drags together from the wide marts, with every row in staging against all but two months out; in turn, on
 copies, the median of the ratios.
@@ -14,13 +15,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 
+import yaml
+
 from bench import bi, history, score
 from bench.build import _build, _copy, _day, _one
 from bench.scratch import minhu, warehouse
 from minhu import database
 from minhu.settings import Settings
 
-CASES_PER_DAY, MONTHS, PAIRS = 3_000, 36, 3
+CASES_PER_DAY, MONTHS, PAIRS = 3_000, 24, 3
 STAGING = """
 select sum(pg_total_relation_size(oid))::bigint from pg_class
 where oid in (to_regclass('staging.case_record'), to_regclass('staging.case_event'), to_regclass('staging.callback'))
@@ -62,7 +65,21 @@ def _measured(settings: Settings, whole: Settings) -> dict[str, float]:
             "months_wide_x": _ratio(_dragged, whole, apart),
         }
         seconds, [told] = minhu(apart, "months", "attach", asked[-1], "--json")
-        return found | {"months_attach_s_per_million_rows": round(seconds / told["rows"] * 1e6, 1)}
+        found |= {"months_attach_s_per_million_rows": round(seconds / told["rows"] * 1e6, 1)}
+    day = _day(settings, whole)
+    with _copy(settings, whole, "ruled") as ruled:
+        _change_a_limit(ruled)
+        seconds, told = minhu(ruled, "build", "--json")
+        return found | {"rule_cases": told["touched_cases"], "rule_month_x": round(seconds / day, 2)}
+
+
+def _change_a_limit(settings: Settings) -> None:
+    """One more limit, behind all others, for what was dispatched in one month."""
+    path = settings.config / "schemes" / f"{score.SCHEME}.yml"
+    told = yaml.safe_load(path.read_text(encoding="utf-8"))
+    more = {"amount": 5, "unit": "workday", "starts": "next_day", "text": "限一个月"}
+    told["limits"].append({"limit_kind": "close", **more, "valid_from": "2026-07-01", "valid_to": "2026-08-01"})
+    path.write_text(yaml.safe_dump(told, allow_unicode=True), encoding="utf-8")
 
 
 def _months(settings: Settings) -> list[str]:
