@@ -1,7 +1,7 @@
 """A city of ten times the size: 300,000 cases a day, three days of it, and the build of the day after them.
 
-``ten_day_build_s``: `minhu build` of that day, ``ten_day_rows`` staged rows of it; ``ten_day_x``: against the same day of
-30,000 behind three days of 30,000, on the same server in the same run. ``ten_score_x``: a score of the month so
+``ten_day_build_s``: `minhu build` of that day, ``ten_day_rows`` staged rows of it; ``ten_day_x``: against the same day
+of 30,000 behind three days of 30,000, on the same server in the same run. ``ten_score_x``: a score of the month so
 far, likewise. ``ten_staging_gb``, ``ten_mart_gb``: what a day takes of the disk, rows and indexes.
 """
 
