@@ -52,9 +52,10 @@ def people(home: Path) -> None:
     with app.app_context():
         rights = app.appbuilder.sm
         viewer = rights.add_role("minhu_bi")
-        rights.add_permission_role(
-            viewer, rights.add_permission_view_menu("all_database_access", "all_database_access")
-        )
+        # the second: values that a filter proposes
+        may = ("all_database_access", "all_database_access"), ("can_get_column_values", "Datasource")
+        for what, of in may:
+            rights.add_permission_role(viewer, rights.add_permission_view_menu(what, of))
         for name, roles in (("admin", ["Admin"]), ("kan", ["Gamma", "minhu_bi"])):
             password = (home / f"{name}-password").read_text(encoding="utf-8").strip()
             if not rights.find_user(name):

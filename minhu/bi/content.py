@@ -25,7 +25,7 @@ _WORK = (
         "Open",
         "sum(open) filter (where is_newest)",
         COUNT,
-        "数据截至日日末的在办派单；存量不能按日相加。",
+        "数据截至日日末的在办主办派单；存量不能按日相加。",
     ),
     Metric(
         "overdue_newest",
@@ -33,7 +33,7 @@ _WORK = (
         "Overdue",
         "sum(overdue) filter (where is_newest)",
         COUNT,
-        "数据截至日日末在办且已过时限的派单；存量不能按日相加。",
+        "数据截至日日末在办且已过时限的主办派单；存量不能按日相加。",
     ),
     Metric(
         "open_mean",
@@ -43,6 +43,7 @@ _WORK = (
         ",.0f",
         "日末在办派单的日均值；按日看即为当日日末。",
     ),
+    Metric("reached", "数据截至", "Data as of", "max(day_on) filter (where is_newest)", "", "在办、逾期即为该日日末。"),
 )
 _COUNTS = (
     *("intake", "repeats", "dispatched", "closed", "closed_on_time", "returned", "reworked", "called_back", "rated"),
@@ -66,9 +67,11 @@ _UNIT = {"unit_zh": ("承办单位", "The unit's name then."), "peer_group_zh": 
 _FEED = {"feed_zh": ("热线", "The hotline's name.")}
 
 
-def _whole(of: str) -> str:
-    """All of a mart. Its moments as the clock in the city shows them: tools draw a moment with a zone in their own."""
+def _whole(of: str, *days: str) -> str:
+    """All of a mart, with the months of ``days``. Its moments as the clock in the city shows them: tools draw a moment
+    with a zone in their own."""
     told = [f"{name}::timestamp as {name}" if name.endswith("_at") or name == "as_of" else name for name in words(of)]
+    told += [f"to_char({day}, 'YYYY-MM') as {day.removesuffix('_on')}_month" for day in days]
     return f"select {', '.join(told)}\nfrom mart.{of}"
 
 
@@ -86,7 +89,7 @@ def _day(grain: str, zh: str, names: str = "", joins: str = "", words: dict | No
         "cross join (\n"
         "    select max(day_on) as day_on from mart.agg_day where grain = 'city' and open is not null\n"
         ") as newest\n"
-        f"{joins}where day.grain = '{grain}'"
+        f"{joins}where day.grain = '{grain}' and day.day_on <= newest.day_on"
     )
     return Dataset(f"{grain}_day", zh, "agg_day", "day_on", _WORK, sql, _NEWEST | _AXES | (words or {}))
 
@@ -170,7 +173,8 @@ _ALL = (
             ),
             *of_pairs("assignment"),
         ),
-        _whole("assignment_wide"),
+        _whole("assignment_wide", "on_time_on"),
+        {"on_time_month": ("按时办结率计入月份", "The month of the day that the on-time rate counts a duty by.")},
     ),
     Dataset(
         "callback_wide",
@@ -181,7 +185,8 @@ _ALL = (
             counted("callbacks", "回访数", "Callbacks", "callback_n", "按回访日期。"),
             *of_pairs("callback"),
         ),
-        _whole("callback_wide"),
+        _whole("callback_wide", "satisfied_on"),
+        {"satisfied_month": ("满意率计入月份", "The month of the day that the satisfied rate counts a callback by.")},
     ),
     Dataset("score_wide", "考评宽表", "score_wide", "period_on", (*_SCORES, *of_scores()), _whole("score_wide")),
     Dataset(
@@ -290,8 +295,24 @@ _CHARTS = (
     Chart("intake", "受理量", "trend", "city_day", ("intake",), "day_on", about="逐日受理量，数字为所选时段合计。"),
     Chart("open_now", "在办量", "number", "city_day", ("open_newest",), about="数据截至日日末"),
     Chart("overdue_now", "逾期在办量", "number", "city_day", ("overdue_newest",), about="数据截至日日末，其中已过时限"),
-    Chart("on_time", "按时办结率（月）", "line", "peer_group_rate", ("on_time_rate",), "month"),
-    Chart("satisfied", "满意率（月）", "line", "peer_group_rate", ("satisfied_rate", "resolved_rate"), "month"),
+    Chart(
+        "on_time",
+        "按时办结率（月）",
+        "line",
+        "peer_group_rate",
+        ("on_time_rate",),
+        "month",
+        about="只计考核办法考评的单位",
+    ),
+    Chart(
+        "satisfied",
+        "满意率（月）",
+        "line",
+        "peer_group_rate",
+        ("satisfied_rate", "resolved_rate"),
+        "month",
+        about="只计考核办法考评的单位",
+    ),
     Chart("work", "受理与办结（周）", "bars", "city_day", ("intake", "closed"), "week"),
     Chart("categories", "诉求最多的十类", "ranking", "category_day", ("intake",), "category_zh", limit=10),
     Chart(
@@ -445,7 +466,8 @@ BOARDS = (
     Board(
         "minhu-leader",
         "领导驾驶舱",
-        "按时办结率、满意率按考核办法口径：剔除已生效，逾期未结计入分母，与考评得分一致。"
+        "按时办结率、满意率按考核办法口径：只计考评的单位，剔除已生效，逾期未结计入分母，与考评得分一致；"
+        "受理、办结、在办是全市的。"
         "在办、逾期为数据截至日日末存量。",
         (
             (("intake", 4), ("open_now", 4), ("overdue_now", 4)),

@@ -14,37 +14,38 @@ def ratio(above: str, below: str) -> str:
 
 
 def of_pairs(kind: str) -> tuple[Metric, ...]:
-    """The rates of the assignments or callbacks, over the pairs of their wide mart."""
+    """The rates of the assignments or callbacks, over the pairs of their wide mart, with both sides of each."""
     return tuple(
-        _rate(one, ratio(f"sum({one.pair}_n)", f"sum({one.pair}_of)"), f"{one.pair}_on")
+        metric
         for one in _paired()
         if one.is_of_callbacks == (kind == "callback")
+        for metric in _told(one, f"sum({one.pair}_n)", f"sum({one.pair}_of)", f"{one.pair}_on")
     )
 
 
 def of_days() -> tuple[Metric, ...]:
     """The same over `mart.agg_rate`."""
     return tuple(
-        _rate(
+        metric
+        for one in _paired()
+        for metric in _told(
             one,
-            ratio(*(f"sum({part}) filter (where pair = '{one.pair}')" for part in ("numerator", "denominator"))),
+            *(f"sum({part}) filter (where pair = '{one.pair}')" for part in ("numerator", "denominator")),
             "day_on",
         )
-        for one in _paired()
     )
 
 
 def of_scores() -> tuple[Metric, ...]:
     """The same over `mart.score_wide`: what is published, else as scored last."""
     return tuple(
-        _rate(
+        metric
+        for one in _paired()
+        for metric in _told(
             one,
-            ratio(
-                *(f"sum({part}) filter (where measure_code = '{one.code}')" for part in ("numerator", "denominator"))
-            ),
+            *(f"sum({part}) filter (where measure_code = '{one.code}')" for part in ("numerator", "denominator")),
             "period_on",
         )
-        for one in _paired()
     )
 
 
@@ -52,6 +53,12 @@ def _paired() -> list[Measure]:
     return [one for one in measures().values() if one.pair]
 
 
-def _rate(measure: Measure, sql: str, day: str) -> Metric:
-    about = f"{measure.formula_zh}。按考核办法口径，计入日期为 {day}。"
-    return Metric(f"{measure.pair}_rate", measure.name_zh, measure.name_en, sql, RATE, about)
+def _told(measure: Measure, above: str, below: str, day: str) -> tuple[Metric, ...]:
+    """A rate and both sides of it: who shows them beside each other need not know that rows hold other rates, too."""
+    scope = f"按考核办法口径，只计其考评的单位，计入日期为 {day}；考核办法不设此指标的为空。"
+    zh, en, pair = measure.name_zh, measure.name_en, measure.pair
+    return (
+        Metric(f"{pair}_rate", zh, en, ratio(above, below), RATE, f"{measure.formula_zh}。{scope}"),
+        Metric(f"{pair}_above", f"{zh}·分子", f"{en}: numerator", above, COUNT, scope),
+        Metric(f"{pair}_below", f"{zh}·分母", f"{en}: denominator", below, COUNT, scope),
+    )

@@ -158,7 +158,9 @@ def _dataset(connection: psycopg.Connection[Any], one: Dataset) -> dict[str, Any
 
 
 def columns(connection: psycopg.Connection[Any], one: Dataset) -> list[tuple[str, str, str, str | None]]:
-    """Of each column its name, type, 中文 label and meaning, the words as the dictionary has them."""
+    """Of each column its name, type, 中文 label and meaning, the words as the dictionary has them. Where a name in
+    Chinese stands beside its code, the code says that it is one: people take the first of two that are called alike.
+    """
     known = words(one.of)
     described = connection.execute(f"select * from {one.source} limit 0").description or ()
     kinds = {column.name: psycopg.adapters.types.get(column.type_code) for column in described}
@@ -166,7 +168,11 @@ def columns(connection: psycopg.Connection[Any], one: Dataset) -> list[tuple[str
     for name, kind in kinds.items():
         label, meaning = one.words.get(name) or known.get(name) or (name, "")
         told.append((name, _TYPES.get(kind.name if kind else "", "TEXT"), label, meaning or None))
-    return told
+    named = {label for name, _, label, _ in told if name.endswith("_zh")}
+    return [
+        (name, kind, f"{label}代码" if label in named and not name.endswith("_zh") else label, meaning)
+        for name, kind, label, meaning in told
+    ]
 
 
 def _column(name: str, kind: str, label: str, meaning: str | None) -> dict[str, Any]:
