@@ -30,6 +30,7 @@ ROOMS = (
     "waivers",
     "scores",
     "publication",
+    "federation",
     "anchors",
     "audit",
     "access_log",

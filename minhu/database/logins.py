@@ -8,6 +8,7 @@
 | ``unit`` | its appeals, all published results, the cases behind its own | files and withdraws its unit's appeals |
 | ``engineer`` | `mart`, `audit`, `config`, `assess`, `publish` | what Airflow runs, and when |
 | ``sender`` | what it has posted, where its feeds stand | posts the deliveries of its feeds |
+| ``province`` | of its city what is published and counted by day, no case | |
 | ``signin`` | | opens and ends the sessions of the portal, for people of the groups above |
 
 A login of the portal belongs to a group too: it may what that group may, for whoever ``portal.begin`` has verified.
@@ -28,14 +29,18 @@ from minhu.database.connect import one
 from minhu.errors import Refused, foreign
 from minhu.glossary.decided import ACT
 
-GROUPS = ("bi", "evaluator", "auditor", "unit", "signin", "engineer", "sender")
+GROUPS = ("bi", "evaluator", "auditor", "unit", "signin", "engineer", "sender", "province")
 SEES = {"evaluator": "mart, assess", "unit": "assess", "signin": "portal", "sender": "portal"}
 """Search paths other than `mart`. These groups record what they do, so their sessions are not read-only."""
+READS = {"province": "federation"}
+"""Search paths other than `mart` of groups that only read."""
 TIMEOUT = "60s"
+TIMEOUTS = {"province": "10min"}
+"""Of groups that take whole tables out."""
 EXTRACTS = {"timeout": "30min", "connections": 2, "cursor_tuple_fraction": "1"}
 """Of a login that takes whole marts out instead of drawing boards: long statements, few at a time, and a cursor planned
 for all of its rows, not for the first of them."""
-CONNECTIONS = {"bi": 20, "signin": 5}
+CONNECTIONS = {"bi": 20, "signin": 5, "province": 4}
 """How many sessions one login has at a time; ten in other groups, thirty for a login of the portal."""
 
 
@@ -63,6 +68,8 @@ def add_login(
     """
     if is_portal and group == "signin":
         raise Refused(f"the portal has no pages for {group}: a login of it belongs to a group that reads or decides")
+    if is_portal and group == "province":
+        raise Refused("a province reads by a login of its own, not through the portal")
     if is_portal and unit is not None:
         raise Refused("a login of the portal speaks for no unit: whoever signs in does")
     if (group == "unit" and not is_portal) != (unit is not None):
@@ -73,7 +80,7 @@ def add_login(
         raise Refused(f"{name!r} is no name for a login: small letters, digits and _, not beginning with pg_ or minhu")
     if extracts and (group != "bi" or is_portal):
         raise Refused("extracts are taken by a login of the group bi; others have no use for long statements")
-    timeout = timeout or str(EXTRACTS["timeout"] if extracts else TIMEOUT)
+    timeout = timeout or str(EXTRACTS["timeout"] if extracts else TIMEOUTS.get(group, TIMEOUT))
     if not re.fullmatch(r"[1-9][0-9]{0,5}(ms|s|min|h)", timeout):
         raise Refused(f"{timeout!r} is no time limit; write 60s or 5min")
     password = password or secrets.token_urlsafe(24)
@@ -97,7 +104,7 @@ def add_login(
         **({"cursor_tuple_fraction": EXTRACTS["cursor_tuple_fraction"]} if extracts else {}),
     }.items():
         connection.execute(sql.SQL("alter role {} set {} = {}").format(login, sql.SQL(key), sql.Literal(value)))
-    path = sql.SQL(SEES.get(group, "mart"))
+    path = sql.SQL((SEES | READS).get(group, "mart"))
     connection.execute(sql.SQL("alter role {} set search_path = {}").format(login, path))
     if unit:
         _speaks_for(connection, name, unit, is_active=True)
@@ -191,7 +198,7 @@ def told(rights: list[dict]) -> list[str]:
 _RIGHTS = """
 with house as (
     select oid, nspname from pg_namespace
-    where nspname = any('{config,audit,restricted,staging,build,mart,assess,publish,portal}')
+    where nspname = any('{config,audit,restricted,staging,build,mart,assess,publish,portal,federation,province}')
 ),
 of_group as (
     select name, to_regrole('minhu_' || name)::oid as role, place

@@ -299,6 +299,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("psycopg.errors.DuplicateObject", Refused, "there is a login {name!r} already"),
         Row("psycopg.errors.InsufficientPrivilege", Refused, "user {user} may not make or change logins"),
     ),
+    "join a city": (Row("psycopg.Error", Refused, "the server of the city {code} cannot be made here: {kind}{code}"),),
     "make database": (
         Row(
             "psycopg.errors.InsufficientPrivilege",

@@ -10,6 +10,10 @@ NOT_RANKED = Kind(
         "no_case": ("本期无派单，不参加排名", "no case dispatched in the period"),
         "nothing_due": ("本期无到期事项，不参加排名", "nothing due in the period"),
         "too_few": ("本期件数过少，不参加排名", "too few cases in the period"),
+        # over the cities of a province
+        "early": ("周期未满即关账，不参加全省排名", "closed before the period was over"),
+        "other_scheme": ("各市考核办法不同，不作全省排名", "scored by another scheme than other cities"),
+        "one_city": ("仅一市发布，不作全省排名", "no other city has published"),
     },
 )
 FUNNEL_FLAG = Kind(

@@ -76,12 +76,14 @@ def anew(
     zone: str | None = None,
     more: str = "",
     beside: Sequence[dict] = (),
+    code: str = given.CITY["code"],
 ) -> Settings:
-    """The same, copied from none: for who follows how it is built."""
+    """The same, copied from none: for who follows how it is built. ``code``: of another city than the others."""
     empty = scratch()
     calendar = (PROJECT_ROOT / "config" / "calendar.csv").read_text(encoding="utf-8")
     feeds = [given.feed("h1", deliveries=[given.CASES, given.EVENTS, given.CALLBACKS]), *beside]
     where = given.config(empty.home / "config", feeds, units=UNITS, calendar=calendar)
+    named(where, code)
     with (where / "city.yml").open("a", encoding="utf-8") as file:
         file.write(f"timezone: {zone}\n{more}" if zone else more)
     (where / "schemes").mkdir()
@@ -90,6 +92,13 @@ def anew(
     deliver(city, rows, day)
     build(city)
     return city
+
+
+def named(config: Path, code: str) -> None:
+    """The city of a configuration folder has this code from now on."""
+    file = config / "city.yml"
+    told = file.read_text(encoding="utf-8")
+    file.write_text(told.replace(f"code: {given.CITY['code']}\n", f"code: {code}\n"), encoding="utf-8")
 
 
 def declare(city: Settings, witnesses: list[dict]) -> Settings:
