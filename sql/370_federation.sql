@@ -236,7 +236,7 @@ create table province.joined_city (
     read_at timestamptz,
     troubled_since timestamptz,
     trouble text check (
-        trouble in ('away', 'locked_out', 'stranger', 'older', 'newer', 'rewritten', 'changed', 'failed')
+        trouble in ('away', 'locked_out', 'other_city', 'older', 'newer', 'rewritten', 'changed', 'failed')
     ),
     told text,
     build_id bigint,

@@ -1,8 +1,9 @@
 """What a scaled-out warehouse (Citus) cannot run, found in the text of SQL.
 
-It runs our kind of SQL unchanged, except `merge`, `grouping sets` and their like, `not in (subquery)`, and subqueries
-that are tied to the query around them by another key than the distribution key. The text is read as the house writes
-it: every column of an outer query stands behind the name or the alias of its table.
+Of single queries these fail: `merge`, `grouping sets` and their like, `not in (subquery)`, and subqueries that are tied
+to the query around them by another key than the distribution key. That none of them is used does not mean that the
+warehouse runs there: docs/decisions/database.md says why it does not. The text is read as the house writes it: every
+column of an outer query stands behind the name or the alias of its table.
 """
 
 import ast

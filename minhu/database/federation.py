@@ -48,16 +48,13 @@ class Address:
 
 def read_address(url: str) -> Address:
     """``postgresql://LOGIN@HOST:PORT/DATABASE?sslmode=…``. Raises Refused where it is none, or names a password."""
-    form = "name it postgresql://LOGIN@HOST:PORT/DATABASE; the password is asked for"
-    try:
+    with foreign.told("read a city's url"):  # its words may quote a password
         given = {key: str(value) for key, value in conninfo.conninfo_to_dict(url).items()}
-    except psycopg.ProgrammingError:
-        raise Refused(f"that is no URL of a city's warehouse: {form}") from None  # its words may quote a password
     if given.pop("password", None):
-        raise Refused(f"a URL with a password is read by everybody on this machine: {form}")
+        raise Refused(f"a URL with a password is read by everybody on this machine: {foreign.CITY_URL}")
     login = given.pop("user", None)
     if not (login and given.get("host") and given.get("dbname")):
-        raise Refused(f"that names no login, host or database: {form}")
+        raise Refused(f"that names no login, host or database: {foreign.CITY_URL}")
     if unknown := sorted(set(given) - {"host", "port", "dbname", *TAKEN}):
         raise Refused(f"{', '.join(unknown)} cannot be said of a city's warehouse; {', '.join(TAKEN)} can")
     return Address(login, {"port": "5432"} | given)
@@ -116,7 +113,7 @@ def make_server(owner: psycopg.Connection[Any], code: str, address: Address, pas
             f" alter role {owner.info.user} set log_statement = 'none', log_min_duration_statement alike; then join"
         )
     name = sql.Identifier(name_of(code))
-    with foreign.told("join a city", code=code):
+    with foreign.told("join a city", city=code):
         drop_server(owner, code)
         owner.execute(
             sql.SQL("create server {} foreign data wrapper postgres_fdw options ({})").format(

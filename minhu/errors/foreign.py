@@ -81,6 +81,7 @@ _NOT_IN_TIME = (
     "loads are running and did not end within {seconds:g} seconds; the key is as it was. Rotate between loads, or wait"
     " longer"
 )
+CITY_URL = "name it postgresql://LOGIN@HOST:PORT/DATABASE; the password is asked for"
 _SIGNED_NOBODY = "the sign-on at {where} did not say who came ({kind})"
 
 TABLE: dict[str, tuple[Row, ...]] = {
@@ -299,7 +300,10 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("psycopg.errors.DuplicateObject", Refused, "there is a login {name!r} already"),
         Row("psycopg.errors.InsufficientPrivilege", Refused, "user {user} may not make or change logins"),
     ),
-    "join a city": (Row("psycopg.Error", Refused, "the server of the city {code} cannot be made here: {kind}{code}"),),
+    "join a city": (Row("psycopg.Error", Refused, "the server of the city {city} cannot be made here: {kind}{code}"),),
+    "read a city's url": (
+        Row("psycopg.ProgrammingError", Refused, f"that is no URL of a city's warehouse: {CITY_URL}"),
+    ),
     "make database": (
         Row(
             "psycopg.errors.InsufficientPrivilege",

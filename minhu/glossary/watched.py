@@ -44,7 +44,7 @@ CITY = Kind(  # of a province, by its last reading
         "well": ("正常", "read as it is"),
         "away": ("连不上", "cannot be reached"),
         "locked_out": ("登录被拒", "does not let the login in"),
-        "stranger": ("不是这座城市的库", "is the warehouse of another city"),
+        "other_city": ("不是这座城市的库", "is the warehouse of another city"),
         "older": ("版本过旧", "runs a version that gives nothing to a province: upgrade it"),
         "newer": ("版本较新", "runs a later version: upgrade the province first"),
         "rewritten": ("已发布的内容与读取时不同", "has not what was read of it once"),

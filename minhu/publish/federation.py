@@ -79,6 +79,10 @@ class _Trouble(Exception):
     def __init__(self, code: str, told: str | None = None):
         self.code, self.told = code, told
 
+    @property
+    def en(self) -> str:
+        return f"{CITY[self.code].en} ({self.told})" if self.told else CITY[self.code].en
+
 
 def grant(settings: Settings, name: str) -> str:
     """Makes a login by which a province reads this city; its password, which is told once."""
@@ -96,13 +100,9 @@ def join(settings: Settings, code: str, url: str, password: str, tell: Tell = la
     federation.prepare(settings)
     with _owner(settings) as owner, owner.transaction():
         federation.make_server(owner, code, address, password)
-        try:
-            with owner.transaction():
-                city = _city(owner, code)
-        except (_Trouble, psycopg.Error) as error:
-            trouble = _trouble(owner, error)
-            told = f" ({trouble.told})" if trouble.told else ""
-            raise Refused(f"{address.place}: {CITY[trouble.code].en}{told}; nothing was joined") from None
+        trouble, city = _answer(owner, code)
+        if trouble:
+            raise Refused(f"{address.place}: {trouble.en}; nothing was joined")
         owner.execute(
             "insert into province.joined_city (city_code, city_name, timezone, place)"
             " values (%(city_code)s, %(city_name)s, %(timezone)s, %(place)s) on conflict (city_code) do update"
@@ -159,15 +159,10 @@ def check(settings: Settings, tell: Tell = lambda _: None) -> list[str]:
         for city in _standings(owner):
             tell(f"{city.city_code}: {city.releases} releases")
             found += [f"{city.city_code}: {fault}" for fault in _faults_of(owner, city.city_code)]
-            try:
-                with owner.transaction(force_rollback=True):
-                    _city(owner, city.city_code)
-                    _heads(owner, city.city_code)
-                    found += [f"{city.city_code}: {moved}" for moved in _moved(owner, city.city_code)]
-            except (_Trouble, psycopg.Error) as error:
-                trouble = _trouble(owner, error)
-                told = f" ({trouble.told})" if trouble.told else ""
-                found.append(f"{city.city_code}: {CITY[trouble.code].en}{told}")
+            with owner.transaction(force_rollback=True):
+                trouble, _ = _answer(owner, city.city_code, also=_heads)
+                found += [f"{city.city_code}: {trouble.en}"] if trouble else []
+                found += [] if trouble else [f"{city.city_code}: {moved}" for moved in _moved(owner, city.city_code)]
         return found
 
 
@@ -226,7 +221,7 @@ def _refresh(owner: psycopg.Connection[dict[str, Any]], code: str, tell: Tell) -
             _take(owner, code, tell)
     except (_Trouble, psycopg.Error) as error:
         trouble = _trouble(owner, error)
-        tell(f"{code}: {CITY[trouble.code].en}{f' ({trouble.told})' if trouble.told else ''}")
+        tell(f"{code}: {trouble.en}")
         owner.execute(
             "update province.joined_city set trouble = %(trouble)s, told = %(told)s, tried_at = clock_timestamp(),"
             " troubled_since = coalesce(case when trouble = %(trouble)s then troubled_since end, clock_timestamp())"
@@ -260,12 +255,25 @@ def _take(owner: psycopg.Connection[dict[str, Any]], code: str, tell: Tell) -> N
     )
 
 
+def _answer(
+    owner: psycopg.Connection[dict[str, Any]], code: str, also: Callable[..., object] = lambda *_: None
+) -> tuple[_Trouble | None, dict[str, Any]]:
+    """Why a city does not answer as it should, else None and what it says of itself."""
+    try:
+        with owner.transaction():
+            city = _city(owner, code)
+            also(owner, code)
+            return None, city
+    except (_Trouble, psycopg.Error) as error:
+        return _trouble(owner, error), {}
+
+
 def _city(owner: psycopg.Connection[dict[str, Any]], code: str) -> dict[str, Any]:
     """What the city says of itself, its tables imported as they are there by now."""
     federation.import_tables(owner, code)
     city = owner.execute(sql.SQL("select * from {}").format(_there(code, "city"))).fetchone()
     if city is None or city["city_code"] != code:
-        raise _Trouble("stranger", city["city_code"] if city else None)
+        raise _Trouble("other_city", city["city_code"] if city else None)
     return city | {"city_name": city["city_name"] or code}
 
 
