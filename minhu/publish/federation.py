@@ -160,9 +160,9 @@ def check(settings: Settings, tell: Tell = lambda _: None) -> list[str]:
             tell(f"{city.city_code}: {city.releases} releases")
             found += [f"{city.city_code}: {fault}" for fault in _faults_of(owner, city.city_code)]
             with owner.transaction(force_rollback=True):
-                trouble, _ = _answer(owner, city.city_code, also=_heads)
-                found += [f"{city.city_code}: {trouble.en}"] if trouble else []
-                found += [] if trouble else [f"{city.city_code}: {moved}" for moved in _moved(owner, city.city_code)]
+                moved: list[str] = []
+                trouble, _ = _answer(owner, city.city_code, lambda code: moved.extend(_moved(owner, code)))
+                found += [f"{city.city_code}: {told}" for told in ([trouble.en] if trouble else moved)]
         return found
 
 
@@ -256,13 +256,13 @@ def _take(owner: psycopg.Connection[dict[str, Any]], code: str, tell: Tell) -> N
 
 
 def _answer(
-    owner: psycopg.Connection[dict[str, Any]], code: str, also: Callable[..., object] = lambda *_: None
+    owner: psycopg.Connection[dict[str, Any]], code: str, also: Callable[[str], object] = lambda _: None
 ) -> tuple[_Trouble | None, dict[str, Any]]:
     """Why a city does not answer as it should, else None and what it says of itself."""
     try:
         with owner.transaction():
             city = _city(owner, code)
-            also(owner, code)
+            also(code)
             return None, city
     except (_Trouble, psycopg.Error) as error:
         return _trouble(owner, error), {}
@@ -334,7 +334,8 @@ def _heads(owner: psycopg.Connection[dict[str, Any]], code: str) -> list[int]:
 
 
 def _moved(owner: psycopg.Connection[dict[str, Any]], code: str) -> Iterator[str]:
-    """Rows that are there otherwise than they were copied, or not any more."""
+    """Rows that are there otherwise than they were copied, or not any more; raises where a release is."""
+    _heads(owner, code)
     for table in PROVEN:
         query = sql.SQL(
             "select row_no, period, revision from {here} as here left join {there} as there"
