@@ -211,7 +211,7 @@ SAID = [
         Refused,
         "of the city h1 cannot be made here",
     ),
-    ("read a city's url", psycopg.ProgrammingError("s3cr3t"), Refused, "that is no URL of a city: name it"),
+    ("read a city's url", psycopg.ProgrammingError("s3cr3t"), Refused, "that is no URL of a city"),
     ("make database", psycopg.errors.InsufficientPrivilege("s3cr3t"), Refused, "user reader may not make the database"),
     ("wait for loads", psycopg.errors.LockNotAvailable("s3cr3t"), Retryable, "did not end within 10 seconds"),
     ("gate", psycopg.errors.AdminShutdown("s3cr3t"), Retryable, "went away while a gate was judging"),

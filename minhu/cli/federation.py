@@ -61,6 +61,7 @@ def federation_join(settings: Settings, city_code: str, url: str) -> None:
     from minhu.publish import federation
 
     database.migrate(settings)
+    federation.cities(settings)  # who may not join a city is told so before he is asked
     password = os.environ.get("MINHU_CITY_PASSWORD") or click.prompt("password", hide_input=True, err=True)
     click.echo(federation.join(settings, city_code, url, password, tell).en)
 

@@ -159,10 +159,7 @@ def check(settings: Settings, tell: Tell = lambda _: None) -> list[str]:
         for city in _standings(owner):
             tell(f"{city.city_code}: {city.releases} releases")
             found += [f"{city.city_code}: {fault}" for fault in _faults_of(owner, city.city_code)]
-            with owner.transaction(force_rollback=True):
-                moved: list[str] = []
-                trouble, _ = _answer(owner, city.city_code, lambda code: moved.extend(_moved(owner, code)))
-                found += [f"{city.city_code}: {told}" for told in ([trouble.en] if trouble else moved)]
+            found += [f"{city.city_code}: {moved}" for moved in _now(owner, city.city_code)]
         return found
 
 
@@ -256,13 +253,13 @@ def _take(owner: psycopg.Connection[dict[str, Any]], code: str, tell: Tell) -> N
 
 
 def _answer(
-    owner: psycopg.Connection[dict[str, Any]], code: str, also: Callable[[str], object] = lambda _: None
+    owner: psycopg.Connection[dict[str, Any]], code: str, also: Callable[[], object] = lambda: None
 ) -> tuple[_Trouble | None, dict[str, Any]]:
     """Why a city does not answer as it should, else None and what it says of itself."""
     try:
         with owner.transaction():
             city = _city(owner, code)
-            also(code)
+            also()
             return None, city
     except (_Trouble, psycopg.Error) as error:
         return _trouble(owner, error), {}
@@ -331,6 +328,14 @@ def _heads(owner: psycopg.Connection[dict[str, Any]], code: str) -> list[int]:
         if there.get(row["release_id"]) != row["hash"]:
             raise _Trouble("rewritten", _release_zh(row))
     return sorted(set(there) - {row["release_id"] for row in here})
+
+
+def _now(owner: psycopg.Connection[dict[str, Any]], code: str) -> list[str]:
+    """Why a city does not answer as it should, or what there is otherwise than it was copied. Changes nothing."""
+    moved: list[str] = []
+    with owner.transaction(force_rollback=True):
+        trouble, _ = _answer(owner, code, lambda: moved.extend(_moved(owner, code)))
+    return [trouble.en] if trouble else moved
 
 
 def _moved(owner: psycopg.Connection[dict[str, Any]], code: str) -> Iterator[str]:

@@ -136,6 +136,12 @@ ACTS: dict[str, set[str]] = {
     "audit bundle --allow 1 --why x": set(),  # the first row of the log is no request
     "audit bundle --take 1 --out {out}/bundle.zip": set(),
     "quality run": set(),
+    "federation grant eve": set(),
+    "federation join x postgresql://x@127.0.0.1:1/warehouse": set(),
+    "federation refresh": set(),
+    "federation list": set(),
+    "federation check": set(),
+    "federation leave x": set(),
 }
 """What acts, computes or writes, and who may; nobody where the city's state refuses it to whoever asks."""
 
