@@ -20,7 +20,6 @@ from minhu.settings import Settings
 GIVEN = "federation"
 """The schema that a city gives; the queries below name it, too."""
 OPTIONS = {
-    "connect_timeout": "5",
     "keepalives_idle": "30",
     "keepalives_interval": "10",
     "keepalives_count": "3",
@@ -29,7 +28,8 @@ OPTIONS = {
     "fetch_size": "10000",
     "updatable": "false",
 }
-"""Of a city's server: one that is away is given up in seconds, one that fell silent in a minute."""
+"""Of a city's server. That a machine behind it is gone is seen in a minute; what else falls silent its caller gives up.
+"""
 TAKEN = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 """What else a URL may say."""
 

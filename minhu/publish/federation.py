@@ -33,6 +33,12 @@ EVIDENCE = ("evidence_rows", "evidence_first_row_no", "evidence_previous_hash", 
 OURS = ("city_code", "has_why", "copied_at", *EVIDENCE)
 """Columns of a copied release that its hash does not cover; nor does what is copied have a reason in words."""
 
+ANSWERS_WITHIN, PATIENCE = "10s", "10min"
+"""To connect and say who it is, and for each statement then: one that fell silent holds up those behind it no longer.
+
+postgres_fdw has no limit of its own: it does not heed libpq's ``connect_timeout``.
+"""
+
 Tell = Callable[[str], None]
 
 
@@ -266,12 +272,18 @@ def _answer(
 
 
 def _city(owner: psycopg.Connection[dict[str, Any]], code: str) -> dict[str, Any]:
-    """What the city says of itself, its tables imported as they are there by now."""
+    """What the city says of itself, its tables imported as they are there by now. Within a transaction."""
+    _give(owner, ANSWERS_WITHIN)
     federation.import_tables(owner, code)
     city = owner.execute(sql.SQL("select * from {}").format(_there(code, "city"))).fetchone()
+    _give(owner, PATIENCE)
     if city is None or city["city_code"] != code:
         raise _Trouble("other_city", city["city_code"] if city else None)
     return city | {"city_name": city["city_name"] or code}
+
+
+def _give(owner: psycopg.Connection[Any], time: str) -> None:
+    owner.execute("select set_config('statement_timeout', %s, true)", [time])
 
 
 def _there(code: str, table: str) -> sql.Identifier:
@@ -422,7 +434,7 @@ def _trouble(owner: psycopg.Connection[Any], error: _Trouble | psycopg.Error) ->
     state = error.sqlstate or ""
     if state == "42501" or re.search(r"authentication failed|not permitted to log in|pg_hba|password", str(error)):
         return _Trouble("locked_out")
-    if re.match("08|57P|53", state):
+    if re.match("08|57|53", state):
         return _Trouble("away")
     if state in ("HV00Q", "HV00R", "42P01", "3F000"):
         return _Trouble("older")
