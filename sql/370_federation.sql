@@ -236,7 +236,7 @@ create table province.joined_city (
     read_at timestamptz,
     troubled_since timestamptz,
     trouble text check (
-        trouble in ('away', 'locked_out', 'other_city', 'older', 'newer', 'rewritten', 'changed', 'failed')
+        trouble in ('silent', 'locked_out', 'other_city', 'older', 'newer', 'rewritten', 'changed', 'failed')
     ),
     told text,
     build_id bigint,
@@ -309,7 +309,7 @@ select
     joined.city_code,
     joined.city_name,
     joined.timezone,
-    coalesce(joined.trouble, '') <> 'away' and joined.tried_at is not null as is_reachable,
+    coalesce(joined.trouble, '') <> 'silent' and joined.tried_at is not null as is_reachable,
     joined.trouble,
     joined.troubled_since,
     joined.tried_at,

@@ -42,7 +42,7 @@ CITY = Kind(  # of a province, by its last reading
     "city",
     {
         "well": ("正常", "read as it is"),
-        "away": ("没有应答", "does not answer"),
+        "silent": ("没有应答", "does not answer"),
         "locked_out": ("登录被拒", "does not let the login in"),
         "other_city": ("不是这座城市的库", "is the warehouse of another city"),
         "older": ("版本过旧", "runs a version that gives nothing to a province: upgrade it"),

@@ -435,7 +435,7 @@ def _trouble(owner: psycopg.Connection[Any], error: _Trouble | psycopg.Error) ->
     if state == "42501" or re.search(r"authentication failed|not permitted to log in|pg_hba|password", str(error)):
         return _Trouble("locked_out")
     if re.match("08|57|53", state):
-        return _Trouble("away")
+        return _Trouble("silent")
     if state in ("HV00Q", "HV00R", "42P01", "3F000"):
         return _Trouble("older")
     return _Trouble("failed", f"{type(error).__name__}{f' {state}' if state else ''}")

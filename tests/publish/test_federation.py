@@ -378,7 +378,7 @@ def test_one_city_is_down_and_the_others_are_read_on(province, bi, ningbo, ways)
                 bi, "select city_code, is_reachable, trouble, read_at, troubled_since from province.city"
             )
         }
-        assert stands["ningbo"][:3] == [False, "away", read["ningbo"]] and stands["ningbo"][3] > read["ningbo"]
+        assert stands["ningbo"][:3] == [False, "silent", read["ningbo"]] and stands["ningbo"][3] > read["ningbo"]
         assert stands["testcity"][:2] == [True, None] and stands["testcity"][2] > read["testcity"]
         for view in TELLS[1:]:
             found = asked(bi, f"select city_code, bool_and(is_reachable) from province.{view} group by 1 order by 1")
@@ -432,7 +432,7 @@ def test_a_city_that_took_the_connection_and_fell_silent_is_given_up(province, n
     for process in processes:
         process.suspend()
     try:
-        assert [one.trouble for one in federation.refresh(province)] == ["away", None]
+        assert [one.trouble for one in federation.refresh(province)] == ["silent", None]
     finally:
         for process in processes:
             process.resume()
@@ -445,7 +445,7 @@ def test_a_city_that_took_the_connection_and_fell_silent_is_given_up(province, n
         owner.execute("update province.joined_city set build_id = null")
     monkeypatch.setattr(federation, "PATIENCE", "500ms")
     try:
-        assert federation.refresh(province, ["ningbo"])[0].trouble == "away"
+        assert federation.refresh(province, ["ningbo"])[0].trouble == "silent"
     finally:
         with database.connect(ningbo) as owner:
             owner.execute("drop view federation.feed")
