@@ -30,7 +30,7 @@ def of_days() -> tuple[Metric, ...]:
         for one in _paired()
         for metric in _told(
             one,
-            *(f"sum({part}) filter (where pair = '{one.pair}')" for part in ("numerator", "denominator")),
+            *_sides(f"pair = '{one.pair}'"),
             "day_on",
         )
     )
@@ -43,10 +43,15 @@ def of_scores() -> tuple[Metric, ...]:
         for one in _paired()
         for metric in _told(
             one,
-            *(f"sum({part}) filter (where measure_code = '{one.code}')" for part in ("numerator", "denominator")),
+            *_sides(f"measure_code = '{one.code}'"),
             "period_on",
         )
     )
+
+
+def _sides(where: str) -> tuple[str, str]:
+    """Numerator and denominator of the rows of one measure."""
+    return f"sum(numerator) filter (where {where})", f"sum(denominator) filter (where {where})"
 
 
 def _paired() -> list[Measure]:
