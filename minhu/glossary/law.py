@@ -13,6 +13,7 @@ NOT_RANKED = Kind(
         # over the cities of a province
         "early": ("周期未满即关账，不参加全省排名", "closed before the period was over"),
         "other_scheme": ("各市考核办法不同，不作全省排名", "scored by another scheme than other cities"),
+        "not_shown": ("办法不公布名次", "the scheme shows no places"),
         "one_city": ("仅一市发布，不作全省排名", "no other city has published"),
     },
 )

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from minhu.export.figures import arrows, bare, counts, fixed, interval, percent, stamp
-from minhu.glossary import cases, decided, delivered, law
+from minhu.glossary import cases, decided, delivered, law, watched
 from minhu.glossary.columns import COLUMN
 from minhu.glossary.kind import Kind, Lang
 from minhu.portal import drawn
@@ -137,6 +137,7 @@ KINDS: dict[str, Kind] = {
     "build_step": delivered.BUILD_STEP,
     "decision_state": decided.DECISION_STATE,
     "delivery_state": delivered.DELIVERY_STATE,
+    "city": watched.CITY,
     "door_mend": delivered.DOOR_MEND,
     "door_reason": delivered.DOOR_REASON,
     "event_type": cases.EVENT_TYPE,
@@ -190,6 +191,7 @@ _BESIDE = {
     "/compare": "/scores",
     "/schemes": "/scores",
     "/attachments": "/cases",
+    "/province": "/live",
     "/api": "/help",
     "/account": "/help",
 }

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from starlette.responses import Response
 
+from minhu import database
 from minhu.portal.asking import Ask
+from minhu.publish.province import is_joined
 from minhu.warehouse.live import live as counted
 from minhu.warehouse.live import without_small
 
@@ -19,4 +21,6 @@ def live(ask: Ask) -> Response:
         found = replace(found, areas=tuple(fullest))
     if found and (is_wall or ask.person.is_outside):
         found = without_small(found)
-    return ask.page("live.html", live=found, is_wall=is_wall)
+    with database.connect(ask.reads) as connection:
+        has_cities = not is_wall and is_joined(connection)
+    return ask.page("live.html", live=found, is_wall=is_wall, has_cities=has_cities)
