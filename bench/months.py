@@ -77,7 +77,7 @@ def _change_a_limit(settings: Settings) -> None:
     """One more limit, behind all others, for what was dispatched in one month."""
     path = settings.config / "schemes" / f"{score.SCHEME}.yml"
     told = yaml.safe_load(path.read_text(encoding="utf-8"))
-    more = {"amount": 5, "unit": "workday", "starts": "next_day", "text": "限一个月"}
+    more = {"amount": 5, "unit": "workday", "starts": "next_day", "text": "of one month"}
     told["limits"].append({"limit_kind": "close", **more, "valid_from": "2026-07-01", "valid_to": "2026-08-01"})
     path.write_text(yaml.safe_dump(told, allow_unicode=True), encoding="utf-8")
 

@@ -44,7 +44,15 @@ def test_without_a_city_nothing_leads_there_and_the_page_says_so(house, enter):
     assert "还没有城市加入" in words(page.xpath("//main")[0])
 
 
+def test_where_the_scheme_shows_no_places_none_is_shown(cities, enter):
+    ranks = read(enter("evaluator").get("/province")).xpath("//table")[1]
+    rows = [[words(cell) for cell in row] for row in ranks.xpath("./tbody/tr")]
+    assert len(rows) == 4 and all(row[0] == "—办法不公布名次" and row[4] == "—" for row in rows)
+
+
 def test_each_city_stands_as_it_was_read_and_ranks_are_over_those_of_one_scheme(cities, enter):
+    with database.connect(cities.city) as owner:
+        owner.execute("update province.copied_scheme set shows_ranks = true")
     browser: Browser = enter("evaluator")
     assert '<a class="quiet" href="/province">' in browser.get("/live").text
     page = read(browser.get("/province"))
