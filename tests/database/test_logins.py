@@ -44,7 +44,7 @@ READS = {
 NOT_YET_PUBLISHED = {"closing", "closing_act", "closing_run", "frozen_row", "ledger", "readings_taken"}
 AUDITED = (
     *("open_finding", "batch", "build", "event_version", "lifecycle_anomaly"),
-    *("delivery_state", "incident"),
+    *("delivery_state", "incident", "detached_month", "detached_case", "arrived_after_freeze"),
 )
 GRANTED = {  # who waives sees what there is to waive; who explains a score, what the rows behind it rest on
     ("evaluator", "audit", table) for table in AUDITED
