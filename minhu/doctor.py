@@ -23,6 +23,7 @@ from minhu.landing.store import store_of
 from minhu.load import key_ring
 from minhu.services import workers
 from minhu.settings import Settings
+from minhu.warehouse.detached import read as months
 from minhu.watch.certificates import SOON, of_certificates, servers
 from minhu.watch.faults import BACKUP, FREE_GB, KEPT_LOG_GB, faults
 
@@ -182,6 +183,7 @@ def _database(settings: Settings) -> Iterator[Check]:
         yield _guarded("caller key", lambda: key_ring.told(settings))
     if not missing:
         yield _guarded("backup", lambda: _backup(settings))
+        yield _guarded("months apart", lambda: _months(settings))
         yield _guarded("log archive", lambda: _archive(settings))
         yield _guarded("standbys", lambda: _standbys(settings))
         yield _guarded("readers", lambda: _readers(settings))
@@ -220,6 +222,17 @@ def _backup(settings: Settings) -> str:
     if age > BACKUP:
         raise Refused(f"the last one is of {newest.astimezone(settings.zone):%Y-%m-%d %H:%M}: minhu backup")
     return f"of {newest.astimezone(settings.zone):%Y-%m-%d %H:%M}"
+
+
+def _months(settings: Settings) -> str:
+    """Whether the files of months that are out of staging are there: nobody else has those rows."""
+    with database.connect(settings) as connection:
+        out = [one for one in months(connection) if one.state == "detached"]
+    store = store_of(settings)
+    lost = [f"{one.month_on:%Y-%m}" for one in out if not all(store.find(file.sha256) for file in one.files)]
+    if lost:
+        raise Refused(f"files of {', '.join(lost)} are not in {store.told}: restore them from a backup")
+    return f"{len(out)}, with all their files" if out else "none"
 
 
 def _archive(settings: Settings) -> str:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from minhu import database
+from minhu import database, doctor
 from minhu.cli import minhu
 from minhu.errors import BadDelivery, Refused
 from minhu.landing.store import store_of
@@ -305,7 +305,10 @@ def test_nothing_leaves_that_a_file_does_not_hold(city, monkeypatch):
     assert prune_landed(city) and all(store.find(file.sha256) for file in part.files), "retention takes none of them"
     place = store.path(store.find(part.files[0].sha256))
     kept = place.read_bytes()
+    assert doctor._months(city) == "1, with all their files"
     place.unlink()
+    with pytest.raises(Refused, match="files of 2026-08 are not in .*: restore them from a backup"):
+        doctor._months(city)
     with pytest.raises(BadDelivery, match="is gone"):
         attach(city, AUGUST)
     other = store.path(store.find(part.files[1].sha256)).read_bytes()
