@@ -307,7 +307,7 @@ def test_nothing_leaves_that_a_file_does_not_hold(city, monkeypatch):
     kept = place.read_bytes()
     assert doctor._months(city) == "1, with all their files"
     place.unlink()
-    with pytest.raises(Refused, match="files of 2026-08 are not in .*: restore them from a backup"):
+    with pytest.raises(Refused, match=r"files of 2026-08 are not in .*: restore them from a backup"):
         doctor._months(city)
     with pytest.raises(BadDelivery, match="is gone"):
         attach(city, AUGUST)
