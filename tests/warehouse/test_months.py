@@ -262,6 +262,7 @@ def test_what_a_case_rests_on_is_not_left_out_of_it_either(city, twin):
     assert sourceless(city) == sourceless(twin)
 
 
+@pytest.mark.long
 def test_two_months_out_and_one_of_them_back(city, twin):
     detach(city, AUGUST)
     detach(city, date(2026, 9, 1))
@@ -404,6 +405,7 @@ def test_a_full_refresh_goes_month_by_month_and_gives_the_same(city, small_chunk
     assert query(city, "select * from mart.agg_day order by 1, 2, 3, 4, 5, 6, 7, 8, 9") == counts
 
 
+@pytest.mark.long
 def test_the_first_build_of_a_long_history_goes_in_chunks_too(city, scratch, tmp_path, small_chunks):
     fresh = test_build.made(scratch, tmp_path / "fresh")
     live(fresh)
@@ -460,6 +462,7 @@ def test_a_refresh_begins_anew_where_a_rule_changed_in_between(city, twin, small
     assert sourceless(city) == sourceless(twin)
 
 
+@pytest.mark.long
 def test_a_refresh_in_chunks_leaves_what_is_out(city, small_chunks):
     before = facts(city)
     detach(city, AUGUST)
