@@ -18,12 +18,12 @@ from minhu.feeds import load_feeds
 from minhu.load import load_feed_day
 from minhu.settings import Settings
 from minhu.simulate import write_city
+from minhu.warehouse.detached import TABLES as STAGED
 
 DAYS = 30
 DAY = date(2026, 9, 29)
 """The day whose build is measured; the month ends the day before it."""
 _SEED = 7
-STAGED = {"case_record": "feed_code", "case_event": "case_feed_code", "callback": "case_feed_code"}
 FACTS = {
     "mart": ("fct_case", "fct_timeliness", "fct_satisfaction", "fct_violation"),
     "audit": ("lifecycle_anomaly", "event_version"),

@@ -64,7 +64,7 @@ def review():
     def build() -> dict:
         from minhu.warehouse.build import build
 
-        return build(Settings.from_env()).summary()
+        return build(Settings.from_env(), tell=print).summary()
 
     waiting() >> decide >> build()
 

@@ -82,7 +82,7 @@ def warehouse():
     def build() -> dict:
         from minhu.warehouse.build import build
 
-        return build(Settings.from_env()).summary()
+        return build(Settings.from_env(), tell=print).summary()
 
     @task(multiple_outputs=False, task_display_name="当月试算")
     def score(*, params: Any = None, dag_run: Any = None) -> dict:

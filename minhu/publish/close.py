@@ -29,6 +29,7 @@ from minhu.schemes.plain import plain
 from minhu.schemes.scheme import Scheme
 from minhu.scoring.score import ScoreResult, score
 from minhu.settings import Settings
+from minhu.warehouse import refresh
 from minhu.warehouse.build import build
 from minhu.warehouse.detached import attach
 from minhu.warehouse.readings import taken_anew
@@ -438,8 +439,9 @@ def _is_final(connection: psycopg.Connection, scored: ScoreResult, period: Perio
 
 
 def _refuse_what_is_not_built(connection: psycopg.Connection) -> None:
-    batches, decisions, done, chunks = database.one(connection, _NOT_BUILT)
-    if chunks:
+    batches, decisions = database.one(connection, _NOT_BUILT)
+    if owed := refresh.owed(connection):
+        done, chunks = owed
         raise Refused(
             f"a full refresh is under way, {done} of {chunks} chunks: run `minhu build`, which goes on with it, then"
             " close the period"
@@ -453,14 +455,7 @@ def _refuse_what_is_not_built(connection: psycopg.Connection) -> None:
         raise Refused(f"{' and '.join(waiting)} are not built yet: run `minhu build`, then close the period")
 
 
-_NOT_BUILT = """
-select (select count(*) from audit.batch_to_build), (select count(*) from audit.decision_to_build),
-    count(chunk.chunk_no) filter (where build.status = 'succeeded'), count(chunk.chunk_no)
-from audit.refresh
-inner join audit.refresh_chunk as chunk using (refresh_id)
-left join audit.build on chunk.build_id = build.build_id
-where refresh.ended_at is null
-"""
+_NOT_BUILT = "select (select count(*) from audit.batch_to_build), (select count(*) from audit.decision_to_build)"
 
 
 def _act(connection: psycopg.Connection, name: str, **given: object) -> int:

@@ -48,7 +48,8 @@ class BuildResult:
     """``build_id`` is null when there was nothing to do. ``rows``: rows written per table of mart.
 
     ``continues``: the failed build that this one continued, of which ``reused`` models and tests were taken over.
-    ``chunks``: how many builds a full refresh took; the sums are of all of them, and ``build_id`` is the last one.
+    ``chunks``: how many builds a full refresh took, from ``first_build_id`` on; the sums are of all of them, and
+    ``build_id`` is the last one.
     """
 
     build_id: int | None
@@ -61,6 +62,7 @@ class BuildResult:
     seconds: float = 0.0
     continues: int | None = None
     reused: int = 0
+    first_build_id: int | None = None
     chunks: int = 1
     left_cases: int = 0
     """Cases that stay as they stood, since rows that they rest on are kept elsewhere (detached.py)."""
@@ -78,6 +80,7 @@ class BuildResult:
         dimensions = {table: count for table, count in (self.rows or {}).items() if table not in FACTS}
         return replace(
             self,
+            first_build_id=before.first_build_id,
             taken=before.taken + self.taken,
             withdrawn=before.withdrawn + self.withdrawn,
             decisions=before.decisions + self.decisions,
@@ -88,7 +91,7 @@ class BuildResult:
             reused=before.reused + self.reused,
             chunks=before.chunks + self.chunks,
             left_cases=before.left_cases + self.left_cases,
-            steps={step: round(spent.get(step, 0) + seconds, 3) for step, seconds in self.steps.items()},
+            steps=spent | {step: round(spent.get(step, 0) + s, 3) for step, s in self.steps.items()},
         )
 
 
@@ -101,17 +104,19 @@ def build(settings: Settings, *, full_refresh: bool = False, tell: Tell = lambda
     with lineage.job(settings, "build") as told:
         result = _build(settings, full_refresh, tell)
         if result.build_id and told.is_on:
-            told.reads(*STAGING_TABLE.values(), *_batches(settings, result.build_id))
+            told.reads(*STAGING_TABLE.values(), *_batches(settings, result))
             for table, rows in (result.rows or {}).items():
                 told.writes(f"mart.{table}", rows)
         return result
 
 
-def _batches(settings: Settings, build_id: int) -> list[str]:
-    """The batches that a build took, as lineage calls them."""
+def _batches(settings: Settings, result: BuildResult) -> list[str]:
+    """The batches that were taken, as lineage calls them."""
     with database.connect(settings) as connection:
         taken = connection.execute(
-            "select batch_id from audit.build_batch where build_id = %s and action = 'take' order by 1", [build_id]
+            "select batch_id from audit.build_batch inner join audit.build using (build_id)"
+            " where build_id between %s and %s and status = 'succeeded' and action = 'take' order by 1",
+            [result.first_build_id, result.build_id],
         )
         return [f"batch/{batch_id}" for (batch_id,) in taken]
 
@@ -128,8 +133,8 @@ def _build(settings: Settings, full_refresh: bool, tell: Tell) -> BuildResult:
             analyze_changed(keeper, "staging", "restricted", "config")
         house = _House(settings, held, keeper, version)
         result, again = _chunks(house, BuildResult(None), tell)
-        full_refresh = full_refresh or again
-        result = _one(house, full_refresh, None, steps).after(result)
+        # whoever asks for a full refresh again after a kill has what was left of it
+        result = _one(house, again or (full_refresh and not result.build_id), None, steps).after(result)
         result, again = _chunks(house, result, tell)
         return result if not again else _chunks(house, _one(house, True, None, Steps()).after(result), tell)[0]
 
@@ -149,17 +154,17 @@ def _chunks(house: _House, result: BuildResult, tell: Tell) -> tuple[BuildResult
     while True:
         with database.connect(house.settings) as connection:
             left, again = refresh.left(connection, house.version)
-            done, every = refresh.told(connection)
-        if not left:
+            of_all = refresh.owed(connection)
+        if not left or not of_all:
             return result, again
-        tell(f"全量重建：第 {done + 1}/{every} 段")
-        chunk = _one(house, True, left[0], Steps())
+        tell(f"全量重建：第 {of_all[0] + 1}/{of_all[1]} 段")
+        chunk = _one(house, True, left[0], Steps(), is_last=len(left) == 1)
         if chunk.build_id is None:
             return result, True
         result = chunk.after(result)
 
 
-def _one(house: _House, full_refresh: bool, chunk: int | None, steps: Steps) -> BuildResult:
+def _one(house: _House, full_refresh: bool, chunk: int | None, steps: Steps, *, is_last: bool = False) -> BuildResult:
     """One build: of what is new, or of a chunk of a full refresh; without an id where there is nothing to do."""
     settings, version, keeper = house.settings, house.version, house.keeper
     with database.connect(settings) as connection, steps.of("choose"):
@@ -170,14 +175,14 @@ def _one(house: _House, full_refresh: bool, chunk: int | None, steps: Steps) -> 
         with beside(lambda: dbt.manifest(settings, variables), "dbt"):  # the run need not wait for it
             _touch(connection, build_id, last, version, full_refresh, chunk)
             done = resume.take_over(connection, build_id)
-        of_chunks = refresh.told(connection)
+        is_last = is_last or not refresh.is_under_way(connection)
     with (
         database.connect(settings, autocommit=True) as notes,
         database.connect(settings) as connection,
         Applying(connection) as applying,
     ):
         # of a refresh in chunks the last one counts all anew
-        counts = aggregate.Counts(connection, anew=full_refresh and of_chunks[1] - of_chunks[0] <= 1)
+        counts = aggregate.Counts(connection, anew=full_refresh and is_last)
         applying.begin(lambda: _before_tables(connection, counts))
 
         def finished(node: dbt.NodeResult) -> None:
@@ -200,7 +205,7 @@ def _one(house: _House, full_refresh: bool, chunk: int | None, steps: Steps) -> 
             rows = applying.finish()
         with steps.of("feed_scores"):
             connection.execute("select audit.score_feeds(%s)", [build_id])
-            settle(connection, build_id)
+            settle(connection, build_id, is_chunk=chunk is not None)
             _finish(connection, build_id, "succeeded", None)
         with steps.of("counts"):
             counts.after(build_id)
@@ -242,7 +247,7 @@ def _choose(
     if chunk:
         if readings.record(connection, build_id, version):
             connection.rollback()
-            refresh.abandon(connection)
+            refresh.end(connection)
             return last, None
         return last, build_id
     connection.execute(_SUPERSEDE_SNAPSHOTS, {"version": version})
@@ -358,6 +363,7 @@ def _result(
     spent = {step: round(seconds, 3) for step, seconds in steps.seconds.items()}
     return BuildResult(
         build_id=build_id,
+        first_build_id=build_id,
         taken=taken,
         withdrawn=withdrawn,
         decisions=decisions,

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
@@ -25,10 +24,7 @@ from minhu.errors import Refused, foreign
 from minhu.landing.land import land, opened
 from minhu.landing.store import private_folder
 from minhu.settings import Settings
-from minhu.warehouse import months
-
-if TYPE_CHECKING:
-    pass
+from minhu.warehouse import months, refresh
 
 Tell = Callable[[str], None]
 TABLES = {"case_record": "feed_code", "case_event": "case_feed_code", "callback": "case_feed_code"}
@@ -216,10 +212,9 @@ def _refuse_what_is_not_built(connection: psycopg.Connection) -> None:
     waiting = database.one(
         connection,
         "select exists (select from audit.batch_to_build) or exists (select from audit.decision_to_build)"
-        " or exists (select from audit.refresh where ended_at is null)"
         " or exists (select from audit.detached_month where attached_at is not null and built_in is null)",
     )
-    if waiting[0]:
+    if waiting[0] or refresh.owed(connection):
         raise Refused("something is not built yet: run `minhu build`, then take months out")
 
 

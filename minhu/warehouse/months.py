@@ -7,9 +7,6 @@ by the last month of its cases: whatever a month is done with, no link leads out
 import psycopg
 from psycopg import sql
 
-CASE_MONTH = sql.Identifier("pg_temp", "case_month")
-"""case_id, feed_code, case_no, month_on: the first day of the month, null for a case of which no record has come."""
-
 # As records and events tell them, and as they were built; both ways, so that a step follows each.
 _LINKS = """
 create temporary table month_link on commit drop as
@@ -62,13 +59,14 @@ def find_links(connection: psycopg.Connection) -> None:
     connection.execute("analyze month_link")
 
 
-def lay_out(connection: psycopg.Connection, cases: str, given: dict[str, object] | None = None) -> None:
-    """Makes `CASE_MONTH`, a temporary table, of ``cases``: a query of case_id, feed_code, case_no, month_on.
+def lay_out(connection: psycopg.Connection, cases: str) -> None:
+    """Makes ``case_month``, a temporary table, of ``cases``: a query of case_id, feed_code, case_no, month_on.
 
-    A month of ``infinity`` keeps a case, and all of its group, out of every month. `find_links` comes before; a link to
-    what is not among the cases is passed over.
+    ``month_on`` is the first day of the month, null for a case of which no record has come; ``infinity`` keeps a case,
+    and all of its group, out of every month. `find_links` comes before; a link to what is not among the cases is passed
+    over.
     """
-    connection.execute(sql.SQL(_TABLE).format(cases=sql.SQL(cases)), given or {})
+    connection.execute(sql.SQL(_TABLE).format(cases=sql.SQL(cases)))
     connection.execute("analyze case_month")
     connection.execute(_LINKED)
     connection.execute("analyze linked_month")

@@ -36,7 +36,7 @@ inner join unnest(%(months)s::date[], %(chunks)s::integer[]) as of_month (month_
 order by of_month.chunk_no
 """
 _UNDER_WAY = """
-select refresh.refresh_id, refresh.config_version, refresh.code_hash,
+select refresh.config_version, refresh.code_hash,
     (select sum(cases) from audit.refresh_chunk as chunk where chunk.refresh_id = refresh.refresh_id)
     = (select count(*) from build.refresh_case) as is_whole,
     coalesce((
@@ -47,6 +47,29 @@ select refresh.refresh_id, refresh.config_version, refresh.code_hash,
 from audit.refresh as refresh
 where refresh.ended_at is null
 """
+# A chunk that was built by other rules than the rest stays so until everything is: in chunks, or by one full build.
+_OWED = """
+with begun as (
+    select refresh.refresh_id, refresh.is_through, max(build.build_id) as build_id,
+        count(build.build_id) as done, count(*) as chunks
+    from audit.refresh as refresh
+    inner join audit.refresh_chunk as chunk using (refresh_id)
+    left join audit.build on build.build_id = chunk.build_id and build.status = 'succeeded'
+    group by refresh.refresh_id, refresh.is_through
+    having count(build.build_id) > 0
+),
+newest as (
+    select * from begun order by refresh_id desc limit 1
+)
+select newest.done, newest.chunks
+from newest
+where not newest.is_through and newest.done < newest.chunks and not exists (
+    select from audit.build as full_build
+    left join audit.refresh_chunk as chunk on chunk.build_id = full_build.build_id
+    where full_build.status = 'succeeded' and full_build.is_full_refresh and chunk.build_id is null
+        and full_build.build_id > (select build_id from newest)
+)
+"""
 
 
 def plan(connection: psycopg.Connection, build_id: int, config_version: int) -> int:
@@ -54,7 +77,7 @@ def plan(connection: psycopg.Connection, build_id: int, config_version: int) -> 
 
     With more than one, those of the first alone stay there.
     """
-    _end(connection)
+    end(connection)
     if database.one(connection, "select count(*) from build.touched_case")[0] <= CHUNK_CASES:
         return 1
     months.find_links(connection)
@@ -100,39 +123,29 @@ def fill(connection: psycopg.Connection, build_id: int, chunk_no: int) -> None:
 def left(connection: psycopg.Connection, config_version: int) -> tuple[list[int], bool]:
     """The chunks that are left of a refresh under way; and whether one has to begin anew.
 
-    One whose first build did not succeed has changed nothing, and is forgotten.
+    One whose first build did not succeed has changed nothing, and is forgotten. One that was begun and that nothing
+    full followed is owed, however often what was to follow it failed.
     """
-    found = connection.execute(_UNDER_WAY).fetchone()
-    if found is None:
-        return [], False
-    _, version, code_hash, is_whole, chunks = found
-    if 1 in chunks:
-        _end(connection)
-        return [], False
-    if not chunks:
-        _end(connection, is_through=True)
-        return [], False
-    if (version, code_hash, is_whole) != (config_version, dbt.code_hash(), True):
-        _end(connection)
-        return [], True
-    return chunks, False
+    if found := connection.execute(_UNDER_WAY).fetchone():
+        version, code_hash, is_whole, chunks = found
+        is_same = (version, code_hash, is_whole) == (config_version, dbt.code_hash(), True)
+        if chunks and 1 not in chunks and is_same:
+            return chunks, False
+        end(connection, is_through=not chunks)
+    return [], owed(connection) is not None
 
 
-def told(connection: psycopg.Connection) -> tuple[int, int]:
-    """How many chunks of a refresh under way are done, and of how many; nothing under way is 0 of 0."""
-    found = connection.execute(_UNDER_WAY).fetchone()
-    if found is None:
-        return 0, 0
-    (every,) = database.one(connection, "select count(*) from audit.refresh_chunk where refresh_id = %s", [found[0]])
-    return every - len(found[4]), every
+def owed(connection: psycopg.Connection) -> tuple[int, int] | None:
+    """How many chunks are done, and of how many, of a refresh that was begun and is not through; null where none is."""
+    return connection.execute(_OWED).fetchone()
 
 
-def abandon(connection: psycopg.Connection) -> None:
-    """Ends a refresh under way: what it rests on has changed."""
-    _end(connection)
+def is_under_way(connection: psycopg.Connection) -> bool:
+    return connection.execute("select from audit.refresh where ended_at is null").fetchone() is not None
 
 
-def _end(connection: psycopg.Connection, *, is_through: bool = False) -> None:
+def end(connection: psycopg.Connection, *, is_through: bool = False) -> None:
+    """Ends what is under way; unless it ``is_through``, since what it rests on has changed."""
     connection.execute(
         "update audit.refresh set ended_at = clock_timestamp(), is_through = %s where ended_at is null", [is_through]
     )

@@ -362,22 +362,23 @@ where touched.is_rebuilt and r.caller_token is not null
 # The same caller's cases within the window: later ones are rebuilt (what they repeat may change), earlier ones read. A
 # caller has one token under each key: his latest one, then those that lead to it. Two joins and no list of his tokens
 # between them: the planner knows how many rows a column finds, and nothing of a list.
-_NEIGHBOURS = f"""
+_NEIGHBOURS = """
 with neighbours as (
-    select other.feed_code, other.case_no
+    select {of}other.feed_code, other.case_no
     from called
-    join restricted.case_caller as other on other.caller_token = called.caller_id and other.received_at {{bounds}}
+    join restricted.case_caller as other on other.caller_token = called.caller_id and other.received_at {bounds}
     union
-    select other.feed_code, other.case_no
+    select {of}other.feed_code, other.case_no
     from called
     join restricted.caller_link as link on link.current_token = called.caller_id
-    join restricted.case_caller as other on other.caller_token = link.earlier_token and other.received_at {{bounds}}
-)
-{_KEY.format(feed="feed_code", no="case_no")} from neighbours
-"""
-_LATER = _NEIGHBOURS.format(bounds="between called.received_at and called.received_at + %(window)s * interval '1 day'")
+    join restricted.case_caller as other on other.caller_token = link.earlier_token and other.received_at {bounds}
+)"""
+_AFTER = "between called.received_at and called.received_at + %(window)s * interval '1 day'"
 _BEFORE = "between called.received_at - %(window)s * interval '1 day' and called.received_at"
-_EARLIER = _NEIGHBOURS.format(bounds=_BEFORE)
+_LATER, _EARLIER = (
+    f"{_NEIGHBOURS.format(of='', bounds=bounds)} {_KEY.format(feed='feed_code', no='case_no')} from neighbours"
+    for bounds in (_AFTER, _BEFORE)
+)
 
 # Changes of links that no successful build took yet. A change that commits late is simply there for the next one.
 _FORGET_LINKS = """
@@ -427,16 +428,7 @@ _LEFT_TABLE = "create temporary table left_case (like build.touched_case includi
 # wants; by links the rest of their groups follow.
 _RESTING = f"""
 create temporary table resting on commit drop as
-with neighbours as (
-    select called.case_id, other.feed_code, other.case_no
-    from called
-    join restricted.case_caller as other on other.caller_token = called.caller_id and other.received_at {_BEFORE}
-    union
-    select called.case_id, other.feed_code, other.case_no
-    from called
-    join restricted.caller_link as link on link.current_token = called.caller_id
-    join restricted.case_caller as other on other.caller_token = link.earlier_token and other.received_at {_BEFORE}
-),
+{_NEIGHBOURS.format(of="called.case_id, ", bounds=_BEFORE)},
 wanted as (
     select touched.case_id, kept.part_id
     from build.touched_case as touched
@@ -490,13 +482,11 @@ delete from build.touched_case as touched using audit.detached_case as kept, aud
 where kept.case_id = touched.case_id::uuid and month.part_id = kept.part_id and month.attached_at is null
 """
 _SETTLED = """
-with built as (
-    select case_id from build.touched_case where is_rebuilt
-),
-arrived as (
-    delete from audit.arrived_after_freeze as arrived using built where built.case_id = arrived.case_id
-),
-months as (
+delete from audit.arrived_after_freeze as arrived using build.touched_case as touched
+where touched.case_id = arrived.case_id and touched.is_rebuilt
+"""
+_BUILT_ANEW = """
+with months as (
     update audit.detached_month set built_in = %s where attached_at is not null and built_in is null returning part_id
 )
 delete from audit.detached_case as kept using months where months.part_id = kept.part_id
@@ -567,9 +557,14 @@ def touch_chunk(connection: psycopg.Connection, build_id: int, chunk_no: int) ->
     return _count(connection)
 
 
-def settle(connection: psycopg.Connection, build_id: int) -> None:
-    """What a build that succeeds has seen to: cases whose months came back, and those that something arrived for."""
-    connection.execute(_SETTLED, [build_id])
+def settle(connection: psycopg.Connection, build_id: int, *, is_chunk: bool) -> None:
+    """What a build that succeeds has seen to: cases that something arrived for, and those whose months came back.
+
+    A chunk of a refresh leaves those months to the build behind it: they may have come back after their own chunk.
+    """
+    connection.execute(_SETTLED)
+    if not is_chunk:
+        connection.execute(_BUILT_ANEW, [build_id])
 
 
 def fill_with_all_cases(connection: psycopg.Connection, schema: str) -> None:
