@@ -52,10 +52,11 @@ select * from final
     One row per callback. The SQL in the arguments may name `callbacks` (fct_satisfaction) too.
 
     question     the column of its answer; a callback that brought none of `answers` counts for nobody
+    beside       the column of a second answer that it must have brought, too
     answer_code  the answer that a scheme may weigh; null where there is none
 #}
 {% macro measure_of_callbacks(
-    measure_code, numerator, answer_code, question=none, answers=[], only='true'
+    measure_code, numerator, answer_code, question=none, answers=[], only='true', beside=none
 ) -%}
 with callbacks as (
     select * from {{ source('mart', 'fct_satisfaction') }}
@@ -72,10 +73,19 @@ final as (
         coalesce(
             {{ assignment_exclusion('assignments', 'excluded_cases') }},
             {{ support_exclusion('assignments') }},
-            {{ unrated('callbacks', question, answers) if question else 'null' }}
+            {{ unrated('callbacks', question, answers) if question else 'null' }}{{ ',' if beside }}
+            {%- if beside %}
+            {{ unrated('callbacks', beside, answers) }}
+            {%- endif %}
         ) as excluded_reason,
         {%- if question %}
-        case when {{ unrated('callbacks', question, answers) }} is null then {{ answer_code }} end as answer_code
+        case
+            when {{ unrated('callbacks', question, answers) }} is null
+                {%- if beside %}
+                and {{ unrated('callbacks', beside, answers) }} is null
+                {%- endif %}
+                then {{ answer_code }}
+        end as answer_code
         {%- else %}
         {{ answer_code }} as answer_code
         {%- endif %}
@@ -241,6 +251,25 @@ excluded_cases as (
 {% macro limit_unknown(assignments) -%}
     case
         when {{ assignments }}.is_limit_unknown and {{ assignments }}.is_closed_on_time is not true then 'limit_unknown'
+    end
+{%- endmacro %}
+
+{# The answers on either scale, best first, and whether one is as good as the citizen could wish. #}
+{% macro ratings() -%}
+    {{ return(['very_satisfied', 'satisfied', 'basically_satisfied', 'neutral', 'dissatisfied', 'very_dissatisfied']) }}
+{%- endmacro %}
+
+{% macro is_pleased(answer) -%}
+    ({{ answer }} in ('very_satisfied', 'satisfied', 'basically_satisfied'))
+{%- endmacro %}
+
+{# Which of the two pleased the citizen, the result or the treatment. #}
+{% macro pleased_by(result, treatment) -%}
+    case
+        when {{ is_pleased(result) }} and {{ is_pleased(treatment) }} then 'both'
+        when {{ is_pleased(result) }} then 'result'
+        when {{ is_pleased(treatment) }} then 'treatment'
+        else 'neither'
     end
 {%- endmacro %}
 

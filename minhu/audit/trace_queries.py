@@ -148,6 +148,7 @@ select
     told.contact_code,
     told.resolution_code,
     told.satisfaction_code,
+    told.attitude_code,
     told.feed_code,
     told.batch_id,
     told.row_number,

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from minhu.audit.trace import Trace
-from minhu.glossary.cases import ANSWER, CLOCK, EVENT_TYPE, LEFT_OUT, LIMIT_KIND, REQUEST_TYPE, UNIT_ROLE, VIOLATION
+from minhu.glossary.cases import CLOCK, EVENT_TYPE, LEFT_OUT, LIMIT_KIND, REQUEST_TYPE, UNIT_ROLE, VIOLATION
 from minhu.glossary.decided import DECISION, DECISION_STATE, ROW_CHANGE
 from minhu.glossary.delivered import BATCH_STATUS, SEVERITY, VERDICT
-from minhu.schemes.words import limit, moment
+from minhu.schemes.words import answered, limit, moment
 
 
 def render_trace(found: Trace) -> str:
@@ -153,8 +153,7 @@ def _limited(
 
 def _callbacks(found: Trace) -> Iterator[str]:
     for row in found.callbacks:
-        answers = (row["resolution_code"], row["satisfaction_code"])
-        told = "，".join(ANSWER.said(answer) for answer in answers if answer) or "无结果"
+        told = answered(row) or "无结果"
         belongs = f"，归于 {row['assignment_id']}" if row["assignment_id"] else ""
         yield (
             f"{moment(row['called_at'])} {row['unit_name'] or ''} {told}（{row['feed_code']}，{_place(row)}）："

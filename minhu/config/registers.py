@@ -37,6 +37,9 @@ class UnitRow(Declared):
     parent_unit_code: str | None = None
     has_24h_duty: bool = False
     population: int | None = None
+    grids: int | None = Field(default=None, ge=0)
+    """网格数 and the people who handle requests, as rules divide by them."""
+    staff: int | None = Field(default=None, ge=0)
     aliases: str | None = None
     valid_from: date
     valid_to: date | None = None

@@ -7,7 +7,7 @@ them. A feed's rows arrive here as text; the type says how the door reads it.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from minhu.glossary.cases import EVENT_TYPE
+from minhu.glossary.cases import DISPATCH_SOURCE, EVENT_TYPE
 
 Kind = Literal["case", "event", "callback"]
 ColumnType = Literal["text", "code", "timestamp", "boolean", "number", "integer"]
@@ -26,6 +26,9 @@ class Column:
     codes: tuple[str, ...] = ()
     is_free: bool = False
     between: tuple[int, int] | None = None
+    came_later: bool = False
+    """A row that does not tell it is hashed as it was before the column was known: the same row sent again is no news.
+    """
 
 
 RequestType = Literal["consult", "help", "suggest", "complaint", "report", "praise", "invalid", "other"]
@@ -66,6 +69,7 @@ CASE = (
     Column("accept_mode", "code", codes=ACCEPT_MODES),
     Column("status"),
     Column("source_updated_at", "timestamp"),
+    Column("dispatch_source", "code", codes=tuple(DISPATCH_SOURCE), came_later=True),
 )
 
 EVENT = (
@@ -97,6 +101,7 @@ CALLBACK = (
     Column("satisfaction_scale"),
     Column("satisfaction_code"),
     Column("reason", is_free=True),
+    Column("attitude_code", came_later=True),
 )
 
 LAYOUTS: dict[Kind, tuple[Column, ...]] = {"case": CASE, "event": EVENT, "callback": CALLBACK}

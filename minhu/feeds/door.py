@@ -524,7 +524,11 @@ def _stage(
     if delivery.tombstone:
         gone = _text(Mapping(source=delivery.tombstone.source), cleaned.columns).is_in(delivery.tombstone.one_of)
         staged = staged.hstack(cleaned.select(gone.fill_null(False).alias("is_deleted")))
-    text = [pl.col(name).to_physical().cast(pl.String).fill_null("\x00") for name in staged.columns]
+    later = {column.name for column in delivery.layout_columns if column.came_later}
+    earlier = (name for name in staged.columns if name not in later)
+    text = [pl.col(name).to_physical().cast(pl.String).fill_null("\x00") for name in earlier]
+    told_later = [pl.concat_str(pl.lit(f"\x1e{name}="), pl.col(name)).fill_null("") for name in sorted(later)]
+    text[-1] = pl.concat_str(text[-1], *told_later)
     if delivery.kind == "event":
         staged, text = _with_precision(staged, read[days.PRECISION], text)
     digest = staged.select(plh.concat_str(text, separator="\x1f").chash.blake3().str.slice(0, 32).alias("row_hash"))

@@ -46,7 +46,7 @@ _NO_TIMES = tuple(
 """What systems write for a time that there is not."""
 _NULLS = ("N/A", "NA", "None", "nan", "\\N", "--", "空", "暂无", "(null)", "<null>", *_NO_TIMES)
 _TIMES_OF = {kind: {c.name for c in columns if c.type == "timestamp"} for kind, columns in LAYOUTS.items()}
-_MAPPED = ("status", "satisfaction_code", "is_reached")
+_MAPPED = ("status", "satisfaction_code", "attitude_code", "is_reached")
 """Columns without a vocabulary of their own in the layout whose words are mapped all the same."""
 
 

@@ -18,6 +18,18 @@ REQUEST_TYPE = Kind(
 URGENCY = Kind(
     "urgency", {"normal": ("一般", "normal"), "urgent": ("急办", "urgent"), "emergency": ("紧急", "emergency")}
 )
+DISPATCH_SOURCE = Kind(
+    "dispatch_source",
+    {
+        "nation": ("国家平台", "national platform"),
+        "province": ("省级平台", "provincial platform"),
+        "city": ("市级平台", "city hotline"),
+        "county": ("区县平台", "county platform"),
+        "department": ("部门热线", "hotline of a department"),
+        "other": ("其他", "other"),
+    },
+)
+"""派单来源: who handed the request on to those who handle it. Schemes judge some sources alone (省派工单)."""
 ACCEPT_MODE = Kind(
     "accept_mode",
     {

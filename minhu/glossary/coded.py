@@ -9,6 +9,7 @@ from minhu.glossary.cases import (
     ANSWER,
     CALENDAR_STATUS,
     CLOCK,
+    DISPATCH_SOURCE,
     EVENT_TYPE,
     FACT,
     GRAIN,
@@ -36,6 +37,7 @@ _LEVELS = ("satisfied", "basically_satisfied", "neutral", "dissatisfied")
 CODED: Mapping[str, Kind] = {
     "request_type": REQUEST_TYPE,
     "urgency": URGENCY,
+    "dispatch_source": DISPATCH_SOURCE,
     "unit_role": UNIT_ROLE,
     "event_type": EVENT_TYPE,
     "limit_kind": LIMIT_KIND,
@@ -49,6 +51,7 @@ CODED: Mapping[str, Kind] = {
     "contact_code": _some("contact_code", ANSWER, "yes", "no", "unrated"),
     "resolution_code": _some("resolution_code", ANSWER, "resolved", "explained", "unresolved", "unrated"),
     "satisfaction_code": _some("satisfaction_code", ANSWER, "very_satisfied", *_LEVELS, "very_dissatisfied", "unrated"),
+    "attitude_code": _some("attitude_code", ANSWER, "very_satisfied", *_LEVELS, "very_dissatisfied", "unrated"),
     "satisfaction_level": _some("satisfaction_level", ANSWER, *_LEVELS),
     "violation_code": VIOLATION,
     "resolution": NAME_RESOLUTION,

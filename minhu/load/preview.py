@@ -29,6 +29,7 @@ _WORDS = {
     "category_code",
     "area_code",
     "satisfaction_code",
+    "attitude_code",
     "unit_name",
     "result_code",
     "reason_code",

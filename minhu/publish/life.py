@@ -118,6 +118,7 @@ class Callback:
     contact_code: str | None
     resolution_code: str | None
     satisfaction_code: str | None
+    attitude_code: str | None
     satisfaction_level: str | None
     source_name: str | None
     source_row_number: int
@@ -378,6 +379,7 @@ select
     told.contact_code,
     told.resolution_code,
     told.satisfaction_code,
+    told.attitude_code,
     told.satisfaction_level,
     batches.source_name,
     told.source_row_number

@@ -201,7 +201,7 @@ callback_rows as (
             where audit.has_number(
                 concat_ws(
                     pattern.gap, audit.roomy(told.reason), audit.words_of(told.payload), audit.roomy(told.unit_name),
-                    audit.roomy(told.channel), audit.roomy(told.satisfaction_code)
+                    audit.roomy(told.channel), audit.roomy(told.satisfaction_code), audit.roomy(told.attitude_code)
                 )
             )
         ) as unmasked_rows

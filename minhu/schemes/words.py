@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from minhu.business_date import day_and_time
 from minhu.glossary.cases import ANSWER, LIMIT_KIND, SUBJECT, VIOLATION
@@ -31,8 +32,7 @@ def standing(period: str, kind: str) -> str:
 def finding(indicator: Indicator, row: dict, as_of: datetime) -> str:
     """What was found against the unit in one row."""
     if row["subject_kind"] == "callback":
-        answers = (row["resolution_code"], row["satisfaction_code"])
-        return f"{SUBJECT.zh('callback')}：" + "，".join(ANSWER.said(answer) for answer in answers if answer)
+        return f"{SUBJECT.zh('callback')}：{answered(row)}"
     if row["subject_kind"] == "violation":
         code = row["violation_code"]  # none where the finding was taken back after the score
         return f"{SUBJECT.zh('violation')}：{VIOLATION.said(code) if code else '已撤销'}"
@@ -45,6 +45,13 @@ def finding(indicator: Indicator, row: dict, as_of: datetime) -> str:
     if row["occurred_at"] is None or row["occurred_at"] > as_of:
         return f"截至 {limit(as_of)} 未{act}"
     return f"超时 {span(row['occurred_at'] - row['due_at'])}（自然时）{act}"
+
+
+def answered(row: Mapping[str, Any]) -> str:
+    """What the citizen said when he was called back; empty where he said nothing."""
+    told = [ANSWER.said(row[name]) for name in ("resolution_code", "satisfaction_code") if row[name]]
+    told += [f"态度{ANSWER.said(row['attitude_code'])}"] if row["attitude_code"] else []
+    return "，".join(told)
 
 
 def step(indicator: Indicator, subject_kind: str) -> str:

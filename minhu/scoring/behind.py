@@ -447,6 +447,7 @@ select
     assignments.limit_rule as close_rule,
     callbacks.resolution_code,
     callbacks.satisfaction_code,
+    callbacks.attitude_code,
     violations.violation_code,
     quality.part as quality_part,
     coalesce(quality.lost, '[]') as quality_lost,

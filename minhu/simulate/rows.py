@@ -65,8 +65,10 @@ def _callback_rows(truth: Truth, feed: Feed, delivery: Delivery) -> pl.DataFrame
     codes = [sender.feed.code for sender in truth.senders.senders]
     own = truth.callbacks.where(truth.cases.feed[truth.callbacks.case] == codes.index(feed.code))
     scale = delivery.mapping("satisfaction_scale").value or "five"
-    mood = satisfaction_codes(scale)[np.maximum(own.mood, 0)]
     dice = truth.cases.dice[own.case]
+    moods = satisfaction_codes(scale)
+    mood = moods[np.maximum(own.mood, 0)]
+    kinder = moods[np.maximum(own.mood - (dice[:, 9] % 3 > 0), 0)]  # two of three speak better of people than of it
     unhappy = own.mood >= 3
     frame = pl.DataFrame(
         {
@@ -83,6 +85,7 @@ def _callback_rows(truth: Truth, feed: Feed, delivery: Delivery) -> pl.DataFrame
             "resolution_code": np.array(RESOLUTIONS)[own.resolution],
             "satisfaction_scale": scale,
             "satisfaction_code": np.where(own.mood == UNRATED, "unrated", mood),
+            "attitude_code": np.where(own.mood == UNRATED, "unrated", kinder),
             "reason": text_where(unhappy, pick(COMPLAINTS, dice[:, 16]).to_numpy()),
             "dice": dice[:, 20],
         }

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from tests.oracle.duties import Dispatch
-from tests.oracle.events import OPENING, is_to_the_minute, order
+from tests.oracle.events import OPENING, RANK, is_to_the_minute, order
 from tests.oracle.register import Meaning, Register
 from tests.oracle.staged import Event
 from tests.reference.clock import CITY
@@ -25,11 +25,18 @@ class Attribution:
     def dispatches(self, events: list[Event]) -> list[Dispatch]:
         """Whoever was given a case, in order, whether or not a duty is opened by it (what-opens)."""
         found: list[Dispatch] = []
-        for event in events:
-            if event.event_type in OPENING:
-                found.append(self.dispatch(found, event))
+        openings = [event for event in events if event.event_type in OPENING]
+        for event in sorted(openings, key=self.asks_who_leads):
+            found.append(self.dispatch(found, event))
+        found.sort(key=lambda one: openings.index(one.event))
         self.count_rounds(found)
         return found
+
+    @staticmethod
+    def asks_who_leads(event: Event) -> tuple:
+        """Rework of a support unit that it does not name looks at the lead that begins in its second, too (nobodys)."""
+        is_unnamed = event.event_type == "REWORK" and event.unit_name is None and event.unit_role == "support"
+        return (event.at, RANK[event.event_type], is_unnamed)
 
     def dispatch(self, found: list[Dispatch], event: Event) -> Dispatch:
         """Rework that names nobody goes to the lead that had it last (nobodys); without a role it finds the unit in the

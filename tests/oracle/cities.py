@@ -60,7 +60,14 @@ PLOTS = (
 OF_A_STORY = ["DISPATCH", "REDISPATCH", "REDISPATCH", "REWORK", "SIGN", "CLOSE", "CLOSE", "REVIEW_BACK"]
 OF_A_STORY += ["RETURN_REQUEST", "RETURN_GRANT", "RETURN_GRANT", "RETURN_DENY", "DESIGNATE", "EXTEND_GRANT"]
 STORIES = 60
-OF_CALLBACKS = ("reach_code", "contact_code", "resolution_code", "satisfaction_scale", "satisfaction_code")
+OF_CALLBACKS = (
+    "reach_code",
+    "contact_code",
+    "resolution_code",
+    "satisfaction_scale",
+    "satisfaction_code",
+    "attitude_code",
+)
 
 
 def configuration(folder: Path, seed: int) -> Path:
@@ -257,6 +264,7 @@ def _calls(chance: random.Random, row: dict) -> list[dict]:
                 "resolution_code": chance.choice(["resolved", "explained", "unresolved", "unrated", ""]),
                 "satisfaction_scale": scale,
                 "satisfaction_code": chance.choice([*SATISFACTION_SCALES[scale], "unrated", ""]),
+                "attitude_code": chance.choice([*SATISFACTION_SCALES[scale], "unrated", ""]),
             }
         )
     return calls

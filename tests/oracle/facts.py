@@ -22,11 +22,11 @@ CASE = (
     "request_type", "category_code", "area_code", "channel", "urgency", "received_at", "sender_status",
     "first_dispatched_at", "closed_at", "transferred_from_case_id", "merged_into_case_id", "is_excluded",
     "exclusion_reason", "assignment_count", "return_count", "rework_count", "root_case_id", "repeat_of_case_id",
-    "repeat_similarity", "repeat_basis",
+    "repeat_similarity", "repeat_basis", "dispatch_source", "is_confidential",
 )  # fmt: skip
 CALLBACK = (
     "unit_code", "round", "is_reached", "reach_code", "contact_code", "resolution_code", "satisfaction_scale",
-    "satisfaction_code", "satisfaction_level", "assignment_id",
+    "satisfaction_code", "attitude_code", "satisfaction_level", "assignment_id",
 )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def identify(city: City, told_rows: list[dict]) -> dict[str, Assignment]:
 
 def name_callbacks(city: City, told_rows: list[dict]) -> None:
     """Gives every callback of the oracle the id that the warehouse has for it. Those that say the same are the same."""
-    answers = ("contact_code", "resolution_code", "satisfaction_scale", "satisfaction_code")
+    answers = ("contact_code", "resolution_code", "satisfaction_scale", "satisfaction_code", "attitude_code")
     names = defaultdict(list)
     for row in sorted(told_rows, key=lambda row: row["callback_id"], reverse=True):
         told = (row["case_id"], row["called_at"], row["reach_code"], *(row[name] for name in answers))
@@ -130,6 +130,8 @@ def _cases(city: City, decided) -> Table:
                 "urgency": record["urgency"] or "normal",
                 "received_at": record["received_at"],
                 "sender_status": record["status"],
+                "dispatch_source": record["dispatch_source"],
+                "is_confidential": record["is_confidential"],
                 **own,
                 "transferred_from_case_id": case_id(own["transferred_from_case_id"]),
                 "merged_into_case_id": case_id(own["merged_into_case_id"]),

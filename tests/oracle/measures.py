@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 
+from minhu.feeds.canonical import SATISFACTION_SCALES
 from tests.oracle.decided import Decided, Exclusion, whole
 from tests.oracle.lifecycle import Assignment, City, Matter, level
 
@@ -215,7 +216,21 @@ def _stars(call: dict) -> str | None:
     return _given(call["satisfaction_code"]) if call["satisfaction_scale"] == "five" else None
 
 
+def _two(call: dict) -> str | None:
+    """Which of result and treatment pleased; null where one of the two was not answered."""
+    levels = [level(call["satisfaction_code"]), level(call["attitude_code"])]
+    if None in levels:
+        return None
+    told = [one in ("satisfied", "basically_satisfied") for one in levels]
+    return {(1, 1): "both", (1, 0): "result", (0, 1): "treatment", (0, 0): "neither"}[tuple(map(int, told))]
+
+
 OF_CALLBACKS: dict[str, tuple[Callable[[dict], str | None], dict[str, int]]] = {
+    "attitude": (
+        lambda call: _given(call["attitude_code"]),
+        dict(zip(SATISFACTION_SCALES["five"], (1, 1, 1, 0, 0), strict=True)) | {"neutral": 0},
+    ),
+    "both_satisfied": (_two, {"both": 1, "result": 0, "treatment": 0, "neither": 0}),
     "callback_reached": (City.reach, {"reached": 1, "refused": 0, "unreachable": 0}),
     "contacted": (lambda call: _given(call["contact_code"]), {"yes": 1, "no": 0}),
     "explained": (lambda call: _given(call["resolution_code"]), {"resolved": 0, "explained": 1, "unresolved": 0}),
@@ -223,6 +238,7 @@ OF_CALLBACKS: dict[str, tuple[Callable[[dict], str | None], dict[str, int]]] = {
         _stars,
         {"very_satisfied": 5, "satisfied": 4, "basically_satisfied": 3, "dissatisfied": 2, "very_dissatisfied": 1},
     ),
+    "one_satisfied": (_two, {"both": 0, "result": 1, "treatment": 1, "neither": 0}),
     "resolved": (lambda call: _given(call["resolution_code"]), {"resolved": 1, "explained": 0, "unresolved": 0}),
     "satisfaction": (
         lambda call: level(call["satisfaction_code"]),

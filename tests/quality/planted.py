@@ -70,6 +70,7 @@ BAD = {
     "arrival.event_type": [("event", {"event_type": "'PAIDAN'"})],
     "arrival.resolution_code": [("callback", {"resolution_code": "'solved'"})],
     "arrival.accept_mode": [("case", {"accept_mode": "'电话'"})],
+    "arrival.dispatch_source": [("case", {"dispatch_source": "'省派'"})],
     "arrival.unit_role": [("event", {"unit_role": "'主办'"})],
     "arrival.limit_kind": [("event", {"limit_kind": "'办结'"})],
     "arrival.contact_code": [("callback", {"contact_code": "'是'"})],
@@ -97,6 +98,7 @@ ODD = {
     "arrival.coordinates": ("case", {"longitude": "0", "latitude": "0"}),
     "arrival.due_after_event": ("event", {"due_at": "day - 1"}),
     "arrival.satisfaction_code": ("callback", {"satisfaction_code": "'neutral'"}),
+    "arrival.attitude_code": ("callback", {"attitude_code": "'neutral'"}),
     "arrival.area_known": ("case", {"area_code": "case when n > 1 then '330102' else '999999' end"}),
     "arrival.time_travel_share": (
         "event",

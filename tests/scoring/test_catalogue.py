@@ -105,7 +105,10 @@ def lived(scratch):
             {"due": at("10-13 00:00"), "done": at("10-12 09:00")},
         )
         city.callback("D1", duty, "resolved", "satisfied")
-        city.run("update mart.fct_satisfaction set contact_code = 'yes', satisfaction_level = 'satisfied'")
+        city.run(
+            "update mart.fct_satisfaction set contact_code = 'yes', satisfaction_level = 'satisfied',"
+            " attitude_code = case when satisfaction_code is not null then 'satisfied' end"
+        )
         for code in ("not_handled", "late_handling", "improper_handling"):
             city.violation("D1", duty, code)
         city.run(

@@ -9,6 +9,8 @@ select
     parent_unit_code,
     has_24h_duty,
     population,
+    grids,
+    staff,
     valid_from,
     valid_to
 from {{ ref('stg_unit') }}

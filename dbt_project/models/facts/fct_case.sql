@@ -63,6 +63,8 @@ final as (
         cases.area_code,
         cases.channel,
         coalesce(cases.urgency, 'normal') as urgency,
+        cases.dispatch_source,
+        cases.is_confidential,
         cases.received_at,
         {{ local_date('cases.received_at') }} as received_on,
         cases.sender_status,

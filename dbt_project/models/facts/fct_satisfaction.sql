@@ -58,6 +58,7 @@ final as (
         callbacks.resolution_code,
         callbacks.satisfaction_scale,
         callbacks.satisfaction_code,
+        callbacks.attitude_code,
         case
             when callbacks.satisfaction_code in ('very_satisfied', 'satisfied') then 'satisfied'
             when callbacks.satisfaction_code in ('basically_satisfied', 'neutral') then callbacks.satisfaction_code

@@ -17,6 +17,7 @@ select
     callbacks.resolution_code,
     callbacks.satisfaction_scale,
     callbacks.satisfaction_code,
+    callbacks.attitude_code,
     callbacks.is_deleted,
     callbacks.row_hash,
     callbacks.feed_code,

@@ -20,6 +20,8 @@ final as (
         records.category_code,
         records.channel,
         records.urgency,
+        records.dispatch_source,
+        records.is_confidential,
         records.received_at,
         records.status as sender_status,
         records.area_code,

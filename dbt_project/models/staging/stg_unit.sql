@@ -8,6 +8,8 @@ select
     data ->> 'parent_unit_code' as parent_unit_code,
     (data ->> 'has_24h_duty')::boolean as has_24h_duty,
     (data ->> 'population')::bigint as population,
+    (data ->> 'grids')::bigint as grids,
+    (data ->> 'staff')::bigint as staff,
     (data ->> 'valid_from')::date as valid_from,
     (data ->> 'valid_to')::date as valid_to
 from {{ config_entries('unit') }} as entries

@@ -169,7 +169,7 @@ SLICED = (
         "audit.bundle_records",
         (
             *("title", "content", "address", "area_code", "longitude", "latitude", "caller_masked", "caller_key_id"),
-            *("channel", "status", "is_confidential", "accept_mode", "payload"),
+            *("channel", "status", "accept_mode", "payload"),
         ),
         {
             **_HASH,

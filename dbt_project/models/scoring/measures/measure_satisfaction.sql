@@ -1,12 +1,8 @@
 -- Satisfied: one row per callback, whichever scale it was asked on.
 {{ measure_of_callbacks(
     'satisfaction',
-    numerator="(
-            callbacks.satisfaction_code in ('very_satisfied', 'satisfied', 'basically_satisfied')
-        )::integer",
+    numerator=is_pleased('callbacks.satisfaction_code') ~ '::integer',
     question='satisfaction_code',
-    answers=[
-        'very_satisfied', 'satisfied', 'basically_satisfied', 'neutral', 'dissatisfied', 'very_dissatisfied'
-    ],
+    answers=ratings(),
     answer_code='callbacks.satisfaction_level'
 ) }}

@@ -1,0 +1,11 @@
+-- Satisfied with one of result and treatment: one row per callback. Who answered one question counts for
+-- nobody: counting a bad answer alone, and a good one only with its pair, would weigh against the unit.
+{{ measure_of_callbacks(
+    'one_satisfied',
+    numerator='(' ~ is_pleased('callbacks.satisfaction_code') ~ ' <> '
+        ~ is_pleased('callbacks.attitude_code') ~ ')::integer',
+    question='satisfaction_code',
+    beside='attitude_code',
+    answers=ratings(),
+    answer_code=pleased_by('callbacks.satisfaction_code', 'callbacks.attitude_code')
+) }}
