@@ -288,12 +288,14 @@ def test_every_column_of_staging_travels_or_is_left_out(taken):
     told = {part["name"]: set(part["left_out"]) for part in manifest["parts"]}
     needed = {
         "staging.case_record": "feed_code case_no upstream_feed_code upstream_case_no request_type category_code"
-        " urgency received_at caller_token milestones source_updated_at batch_id row_number row_hash is_deleted",
+        " urgency received_at caller_token milestones source_updated_at batch_id row_number row_hash is_deleted"
+        " is_confidential dispatch_source",
         "staging.case_event": "case_feed_code case_no source_event_no event_type occurred_at occurred_precision"
         " unit_name unit_role due_at limit_kind result_code reason_code feed_code batch_id row_number row_hash"
         " is_deleted",
         "staging.callback": "case_feed_code case_no unit_name round called_at is_reached reach_code contact_code"
-        " resolution_code satisfaction_scale satisfaction_code feed_code batch_id row_number row_hash is_deleted",
+        " resolution_code satisfaction_scale satisfaction_code attitude_code feed_code batch_id row_number row_hash"
+        " is_deleted",
     }
     columns = {part["name"]: set(part["columns"]) for part in manifest["parts"]}
     for name, travels in needed.items():
