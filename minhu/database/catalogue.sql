@@ -1,8 +1,8 @@
 -- What stands in the database of all that sql/ owns: one row for each thing, and what is said of it, in the words of
 -- PostgreSQL. The login that asks is called owner, so that databases of two owners compare. Left out is what others
--- make: schema build but for its one table, the partitions of tables, the views that dbt keeps in schema mart (their comment begins with
--- `definition`) and the comments that a build writes on the columns of mart. Roles belong to the cluster and should be
--- plain groups: whatever makes one more than that has a row.
+-- make: schema build but for its one table, the partitions of tables, the views that dbt keeps in schema mart (their
+-- comment begins with `definition`) and the comments that a build writes on the columns of mart. Roles belong to the
+-- cluster and should be plain groups: whatever makes one more than that has a row.
 with me as (
     select oid from pg_roles
     where rolname = current_user

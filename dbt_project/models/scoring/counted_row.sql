@@ -21,7 +21,9 @@
 {{ config(unlogged=false, contract={'enforced': true}) }}
 
 with counted as (
-    {%- for code, used in var('moments', {}).items() %}
+    {%- set moments = var('moments', {}) %}
+    {%- for code in moments %}
+    {%- set used = moments[code] %}
     {%- set is_asked_again = code in var('asked_again', []) %}
     select
         indicators.indicator_code,
