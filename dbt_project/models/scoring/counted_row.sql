@@ -17,7 +17,7 @@
 -- The var `moments` ({measure: [moment, ...]}) says what the scheme counts by what. That changes no result: it leaves out
 -- what cannot match, down to the joins behind unused columns, and the literal dates tell the planner how little of the
 -- facts is needed.
--- noqa: disable=layout.indent
+-- noqa: disable=layout.indent,structure.subquery
 {{ config(unlogged=false, contract={'enforced': true}) }}
 
 with counted as (
