@@ -1,9 +1,10 @@
 -- What the scheme made of the measure rows of the run being scored: the rows behind each number. One pass for each
--- measure, for all units. `minhu score` hands the table over to mart.counted_row, where mart.fct_indicator_case shows it.
+-- measure, for all units. `minhu score` hands the table over to mart.counted_row, where mart.fct_indicator_case shows
+-- it.
 --
--- A row belongs to the period in which its moment lies. A limit that ends at 24:00 of the last day belongs to the period
--- which that day closes, so `due_at` counts from after the start to the end, every other moment from the start to before
--- the end.
+-- A row belongs to the period in which its moment lies. A limit that ends at 24:00 of the last day belongs to the
+-- period which that day closes, so `due_at` counts from after the start to the end, every other moment from the start
+-- to before the end.
 --
 -- What a row counts is judged as of `as_of`, never as of today:
 --   - excluded, by the measure or for this indicator by a decision: it stays visible and counts 0 of 0
@@ -14,9 +15,9 @@
 -- The scheme may let support units answer too, take the first or the last of several answers about an assignment, and
 -- count certain answers only when they were confirmed (不满意复核).
 --
--- The var `moments` ({measure: [moment, ...]}) says what the scheme counts by what. That changes no result: it leaves out
--- what cannot match, down to the joins behind unused columns, and the literal dates tell the planner how little of the
--- facts is needed.
+-- The var `moments` ({measure: [moment, ...]}) says what the scheme counts by what. That changes no result: it leaves
+-- out what cannot match, down to the joins behind unused columns, and the literal dates tell the planner how little of
+-- the facts is needed.
 -- noqa: disable=layout.indent,structure.subquery
 {{ config(unlogged=false, contract={'enforced': true}) }}
 
