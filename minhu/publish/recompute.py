@@ -4,7 +4,7 @@ The scratch schema takes the place of `build` and `mart` in the dbt project and 
 and a build may run meanwhile.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 from minhu import database
 from minhu.errors import Refused
 from minhu.publish.close import Release
+from minhu.scoring import points
 from minhu.scoring.law import IN_WORDS, law
 from minhu.scoring.score import Run
 from minhu.settings import Settings
@@ -85,7 +86,7 @@ def recompute(
         compute(settings, "tag:facts", {"build_id": run.build_id, "config_version": run.config_version})
         take(keeper)
         tell(f"重算 {release.period}：得分")
-        compute(settings, "tag:scoring", run.variables)
+        give_points(settings, run)
         tell(f"重算 {release.period}：比对")
         return [*_compare(keeper, release, some), *compare_law(keeper, release, run)]
 
@@ -215,14 +216,36 @@ def _make_scratch(connection: psycopg.Connection, recorded: dict) -> None:
     )
 
 
+def give_points(settings: Settings, run: Run) -> None:
+    """Counts and gives points in the schema `SCRATCH`, as a score does. Raises Refused where a model fails."""
+    _judge(
+        points.compute(
+            settings,
+            lambda select, exclude: _run(settings, select, run.variables, exclude),
+            run.scheme,
+            run.period,
+            run.key,
+            run.parts,
+            SCRATCH,
+        )
+    )
+
+
 _NOT_ASKED = ("fct_event", "event_version", "lifecycle_anomaly", "orphan")
 """Facts that no score asks; `tests/publish/test_recompute.py` holds them against the dbt project."""
 
 
 def compute(settings: Settings, select: str, variables: dict[str, object]) -> None:
     """Runs the models that ``select`` names in the schema `SCRATCH`. Raises Refused where one fails."""
-    exclude = (*_NOT_ASKED, "resource_type:test")  # the tests judged the build then
-    done = dbt.run(settings, select, {**variables, "scratch": SCRATCH}, exclude=exclude, work="dbt_verify")
+    _judge(_run(settings, select, variables))
+
+
+def _run(settings: Settings, select: str, variables: dict[str, object], exclude: Sequence[str] = ()) -> dbt.DbtRun:
+    left_out = (*_NOT_ASKED, "resource_type:test", *exclude)  # the tests judged the build then
+    return dbt.run(settings, select, {**variables, "scratch": SCRATCH}, exclude=left_out, work="dbt_verify")
+
+
+def _judge(done: dbt.DbtRun) -> None:
     if not done.is_ok:
         raise Refused(f"recomputing failed, which proves nothing: {done.complaint}")
 

@@ -28,6 +28,7 @@ from minhu.publish.recompute import (
     evidence_differences,
     scratch,
 )
+from minhu.scoring.points import give_points
 from minhu.scoring.score import Run
 from minhu.settings import Settings
 from minhu.warehouse.touch import fill_with_cases
@@ -99,6 +100,8 @@ def check_cases(
         compute(settings, "+int_scoring__evidence,tag:scoring +int_scoring__counts,tag:scoring", run.variables)
         tell(f"抽查 {release.period}：由已发布的分子、分母计算得分")
         keeper.execute(_COUNTS, {"release_id": release.release_id})
+        with database.connect(settings) as connection:
+            give_points(connection, run.scheme, run.period, run.key, run.parts, SCRATCH)
         compute(settings, "fct_unit_indicator fct_unit_score", run.variables)
         tell(f"抽查 {release.period}：比对")
         evidence = _one(keeper, _of_drawn("select count(*) from {scratch}.released as evidence where {of_drawn}"))
@@ -303,13 +306,9 @@ where told.release_id = %(release_id)s
 # By how much rows fell short, as each indicator that has such rows counts it; of a plain count more is not better.
 _MISSED = f"""
 with rules as (
-    select distinct listed.data ->> 'code' as indicator_code,
-        (listed.data ->> 'is_lower_better')::boolean as is_lower_better
-    from {SCRATCH}.int_scoring__schemes as schemes
-    cross join lateral jsonb_array_elements(schemes.data -> 'indicators') as listed (data)
-    inner join {SCRATCH}.int_scoring__terms as terms on terms.indicator_code = listed.data ->> 'code'
-    where terms.measure_code is not null and (listed.data ->> 'is_told_by_rows')::boolean
-        and ((listed.data ->> 'is_lower_better')::boolean or terms.is_percent)
+    select indicator_code, is_lower_better
+    from {SCRATCH}.int_scoring__indicators
+    where measure_code is not null and is_told_by_rows and (is_lower_better or is_percent)
 ),
 missed as (
     select points.unit_code, points.indicator_code, rules.is_lower_better,

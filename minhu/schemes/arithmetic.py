@@ -1,8 +1,7 @@
-"""From counts to points: exact, in fractions. ``dbt_project/macros/scoring_points.sql`` says the same in SQL.
+"""From counts to points: exact, in fractions, each number rounded once: 30 × 853 ÷ 2000 is 12.795 and becomes 12.80.
 
-Both take one division for each number and round it once, so that they agree to the last digit: 30 × 853 ÷ 2000 is
-12.795 and becomes 12.80. Nothing here reads a file or a database. ``tests/scoring/test_two_paths.py`` draws random
-schemes and counts and compares the two.
+Nothing here reads a file or a database. ``tests/scoring/test_two_paths.py`` draws random schemes and counts and holds
+what comes out against a second arithmetic.
 """
 
 from collections.abc import Iterable, Sequence
@@ -183,6 +182,34 @@ def wilson(numerator: Fraction, denominator: Fraction) -> tuple[Decimal, Decimal
     precision = 10**24
     spread = Fraction(isqrt(inner.numerator * precision**2 // inner.denominator), precision)
     return half_up((middle - spread) / (denominator + z2), 4), half_up((middle + spread) / (denominator + z2), 4)
+
+
+@dataclass(frozen=True)
+class Peers:
+    """The rates of a peer group taken together. ``between_units``: how much they differ beyond chance, a variance."""
+
+    numerator: Fraction
+    denominator: Fraction
+    between_units: Fraction
+
+    @classmethod
+    def of(cls, counts: Sequence[tuple[Fraction, Fraction]]) -> "Peers":
+        """Of numerators and denominators above 0. The variance by the method of moments; 0: all units are alike."""
+        above = sum((one for one, _ in counts), Fraction())
+        below = sum((one for _, one in counts), Fraction())
+        rate = above / below
+        spread = sum((one**2 / of for one, of in counts), Fraction()) - above**2 / below
+        weight = below - sum((of**2 for _, of in counts), Fraction()) / below
+        beyond = spread - (len(counts) - 1) * rate * (1 - rate)
+        return cls(above, below, max(Fraction(), beyond / weight) if weight else Fraction())
+
+    def shrunken(self, numerator: Fraction, denominator: Fraction) -> Decimal:
+        """A rate drawn towards that of the group, in percent to four decimals, the more the fewer rows stand behind it
+        (empirical Bayes): the variance between units against that of chance."""
+        rate = self.numerator / self.denominator
+        chance = rate * (1 - rate) / denominator
+        own = self.between_units / (self.between_units + chance) if self.between_units + chance else Fraction()
+        return half_up(100 * (rate + (numerator / denominator - rate) * own), 4)
 
 
 def funnel(

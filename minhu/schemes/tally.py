@@ -1,10 +1,11 @@
-"""A scheme applied to counts: points, scores, bands and places of units, without a database.
+"""A scheme applied to counts: points, scores, bands and places of units. The only place where counts become points.
 
-What SQL computes for `minhu score`, here for a trial (试算) and a what-if. Pure: no file, no clock.
+`minhu score` and a verification hand over what SQL counted, a trial (试算) what somebody typed, a what-if the counts of
+the last score. Pure: no file, no database, no clock.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -56,6 +57,16 @@ class ScoredIndicator:
     wilson_low: Decimal | None = None
     wilson_high: Decimal | None = None
     funnel_flag: str | None = None
+    shrunken_value: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Shorter:
+    """What shorter periods gave of which one is the mean: of those that gave any, the points by unit and indicator,
+    and the scores by unit."""
+
+    points: Mapping[tuple[str, str], Sequence[Decimal]]
+    scores: Mapping[str, Sequence[Decimal]]
 
 
 @dataclass(frozen=True)
@@ -82,11 +93,16 @@ class ScoredUnit:
         return next((part for part in self.indicators if part.code == code), None)
 
 
-def tally(scheme: Scheme, day: date, units: Mapping[str, UnitCounts]) -> list[ScoredUnit]:
-    """The scores of ``units`` in the period that begins on ``day``, in the order given."""
+def tally(
+    scheme: Scheme, day: date, units: Mapping[str, UnitCounts], shorter: Shorter | None = None
+) -> list[ScoredUnit]:
+    """The scores of ``units`` in the period that begins on ``day``, in the order given.
+
+    ``shorter``: where the period is the mean of shorter ones, what those gave; its own counts stand beside it.
+    """
     counted = _with_group_counts(scheme, units)
-    pooled = _pooled(scheme, counted)
-    scored = [_unit(scheme, day, unit, of, pooled) for unit, of in counted.items()]
+    peers = _peers(scheme, counted)
+    scored = [_unit(scheme, day, unit, of, peers, shorter) for unit, of in counted.items()]
     return _placed(scheme, scored)
 
 
@@ -114,42 +130,52 @@ def _with_group_counts(scheme: Scheme, units: Mapping[str, UnitCounts]) -> dict[
     return filled
 
 
-def _pooled(scheme: Scheme, units: Mapping[str, UnitCounts]) -> dict[tuple[str, str], tuple[Fraction, Fraction]]:
-    """Numerator and denominator of each rate over a peer group, by (group, indicator)."""
-    sums: dict[tuple[str, str], tuple[Fraction, Fraction]] = defaultdict(lambda: (Fraction(), Fraction()))
+def _peers(scheme: Scheme, units: Mapping[str, UnitCounts]) -> dict[tuple[str, str], arithmetic.Peers]:
+    """The rates of a peer group taken together, by (group, indicator): of those of which something was counted."""
+    counts: dict[tuple[str, str], list[tuple[Fraction, Fraction]]] = defaultdict(list)
     rates = {indicator.code for indicator in scheme.indicators if indicator.is_binomial}
     for of in units.values():
         for code, given in of.given.items():
             if code in rates and given.numerator is not None and given.denominator:
-                above, below = sums[of.peer_group, code]
-                sums[of.peer_group, code] = above + given.numerator, below + given.denominator
-    return sums
+                counts[of.peer_group, code].append((given.numerator, given.denominator))
+    return {place: arithmetic.Peers.of(told) for place, told in counts.items()}
 
 
 def _unit(
-    scheme: Scheme, day: date, unit: str, of: UnitCounts, pooled: Mapping[tuple[str, str], tuple[Fraction, Fraction]]
+    scheme: Scheme,
+    day: date,
+    unit: str,
+    of: UnitCounts,
+    peers: Mapping[tuple[str, str], arithmetic.Peers],
+    shorter: Shorter | None,
 ) -> ScoredUnit:
     parts, components = [], []
+    kept = _kept_decimals(scheme)
     for indicator in scheme.indicators:
         if not indicator.scores(of.peer_group):
             continue
         given = of.given.get(indicator.code, NOTHING)
         scored = _indicator(scheme, indicator, of.peer_group, day, given)
+        if shorter is not None:
+            scored = replace(scored, points=_mean(shorter.points.get((unit, indicator.code), ()), kept))
         judged = indicator.judges and not scored.is_empty and bool(given.denominator or given.value is not None)
         components.append(Component(scored.points, scored.points_max, judged, given.denominator))
-        parts.append(_with_statistics(indicator, scored, given, pooled[of.peer_group, indicator.code]))
+        parts.append(_with_statistics(indicator, scored, given, peers.get((of.peer_group, indicator.code))))
     decimals = scheme.rounding.decimals
     made = arithmetic.total(components, decimals)
-    is_enough = made.n is None or made.n >= scheme.least(of.peer_group, day)
-    score = made.score_100 if is_enough else None
-    reason = "too_few" if made.score_100 is not None else "nothing_due" if of.has_case else "no_case"
+    total, judged_rows = made.score_100, made.n
+    if shorter is not None:
+        total, judged_rows = _mean(shorter.scores.get(unit, ()), decimals), made.n or Fraction()
+    is_enough = judged_rows is None or judged_rows >= scheme.least(of.peer_group, day)
+    score = total if is_enough else None
+    reason = "too_few" if total is not None else "nothing_due" if of.has_case else "no_case"
     group = scheme.group(of.peer_group)
     return ScoredUnit(
         unit=unit,
         peer_group=of.peer_group,
         raw_points=made.raw_points,
-        score_100=made.score_100,
-        assessed_points=arithmetic.assessed(made.score_100, group.points, decimals),
+        score_100=total,
+        assessed_points=arithmetic.assessed(total, group.points, decimals),
         band=None if score is None else _band(scheme, score),
         rank_in_group=None,
         not_ranked_reason=reason if score is None else None,
@@ -167,8 +193,7 @@ def _indicator(scheme: Scheme, indicator: Indicator, group: str, day: date, give
         and given.denominator < indicator.least(group, day)
     ):
         value = None
-    decimals = scheme.rounding.decimals
-    kept = decimals if scheme.rounding.order == "components_first" else arithmetic.KEPT_DECIMALS
+    kept = _kept_decimals(scheme)
     if value is not None:
         points = half_up(indicator.scoring.points(value, terms), kept)
     elif indicator.when_empty == "left_out":
@@ -190,6 +215,15 @@ def _indicator(scheme: Scheme, indicator: Indicator, group: str, day: date, give
     )
 
 
+def _kept_decimals(scheme: Scheme) -> int:
+    """To how many decimals an indicator's points are kept before they are added."""
+    return scheme.rounding.decimals if scheme.rounding.order == "components_first" else arithmetic.KEPT_DECIMALS
+
+
+def _mean(given: Sequence[Decimal], decimals: int) -> Decimal | None:
+    return half_up(sum(map(Fraction, given), Fraction()) / len(given), decimals) if given else None
+
+
 def _value(scheme: Scheme, indicator: Indicator, given: Given) -> Fraction | None:
     """What the scoring function reads: a rate in percent, a count, a mean, points entered by hand. None: nothing."""
     if indicator.is_manual:
@@ -201,21 +235,28 @@ def _value(scheme: Scheme, indicator: Indicator, given: Given) -> Fraction | Non
     if given.numerator is not None and given.denominator is not None:
         if not given.denominator:
             return None
-        per = 1 if indicator.aggregate in ("median", "p90") else given.denominator
-        rate = indicator.scale * given.numerator / per
+        if indicator.aggregate not in ("median", "p90"):
+            rate = indicator.scale * given.numerator / given.denominator
+        elif rate is None:
+            rate = given.numerator
     if rate is None or scheme.rounding.rate_decimals is None or not indicator.is_percent:
         return rate
     return Fraction(half_up(rate, scheme.rounding.rate_decimals))
 
 
 def _with_statistics(
-    indicator: Indicator, scored: ScoredIndicator, given: Given, pooled: tuple[Fraction, Fraction]
+    indicator: Indicator, scored: ScoredIndicator, given: Given, peers: arithmetic.Peers | None
 ) -> ScoredIndicator:
-    if not indicator.is_binomial or given.numerator is None or not given.denominator:
+    if not indicator.is_binomial or given.numerator is None or not given.denominator or peers is None:
         return scored
     low, high = arithmetic.wilson(given.numerator, given.denominator)
-    flag = arithmetic.funnel(given.numerator, given.denominator, *pooled)
-    return replace(scored, wilson_low=low, wilson_high=high, funnel_flag=flag)
+    return replace(
+        scored,
+        wilson_low=low,
+        wilson_high=high,
+        funnel_flag=arithmetic.funnel(given.numerator, given.denominator, peers.numerator, peers.denominator),
+        shrunken_value=peers.shrunken(given.numerator, given.denominator),
+    )
 
 
 def _band(scheme: Scheme, score: Decimal) -> str | None:

@@ -6,6 +6,7 @@ The lock is that of a build, so the facts stand still meanwhile. Readers see the
 whole: the run itself is computed in schema ``build`` and moves with its results.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -19,11 +20,12 @@ from psycopg.rows import class_row, tuple_row
 from minhu import database, lineage
 from minhu.database.analyze import analyze_changed, tell_changes
 from minhu.errors import Refused
-from minhu.schemes.catalogue import measures
+from minhu.schemes.counting import as_variable
 from minhu.schemes.period import Period, day_start
 from minhu.schemes.plain import plain
 from minhu.schemes.scheme import Scheme
 from minhu.scoring.law import LAW, write_law
+from minhu.scoring.points import compute
 from minhu.scoring.rates import write_rates
 from minhu.scoring.rows import drop_rows, keep_rows
 from minhu.settings import Settings
@@ -78,11 +80,15 @@ class Run:
             "build_id": self.build_id,
             "config_version": self.config_version,
             "run_no": self.run_no,
-            "holding_points": [code for code, measure in measures().items() if not measure.is_yes_or_no],
+            "counting": as_variable(self.scheme),
             "asked_again": sorted({one.measure for one in self.scheme.indicators if one.measure and one.asks_again}),
             "moments": moments,
             "parts": list(self.parts),
         }
+
+    def by_dbt(self, settings: Settings) -> Callable[[str, Sequence[str]], dbt.DbtRun]:
+        """Has dbt make of the run what ``select`` names, in schema ``build``."""
+        return lambda select, exclude: dbt.run(settings, select, self.variables, exclude=exclude)
 
 
 @dataclass(frozen=True)
@@ -160,7 +166,7 @@ def _score(settings: Settings, wanted: Period, scheme_id: str | None) -> ScoreRe
             run = _choose(connection, wanted, scheme_id)
         with database.connect(settings, autocommit=True) as connection:
             drop_rows(connection)
-        computed = dbt.run(settings, "tag:scoring", run.variables)
+        computed = compute(settings, run.by_dbt(settings), run.scheme, run.period, run.key, run.parts)
         if not computed.is_ok:
             raise Refused(f"scoring {wanted.text} failed and changed nothing: {computed.complaint}")
         with database.connect(settings) as connection:
@@ -300,11 +306,18 @@ def _scheme(connection: psycopg.Connection, period: Period, scheme_id: str | Non
 
 
 def _in_force(connection: psycopg.Connection) -> list[Scheme]:
-    """The schemes of the configuration in the warehouse."""
+    """The schemes of the configuration in the warehouse. Raises Refused where one is not what its version says."""
     entries = connection.execute(
         "select data from config.entry where kind = 'scheme' and until_version is null order by key"
-    )
-    return [Scheme.from_entry(data) for (data,) in entries]
+    ).fetchall()
+    schemes = [Scheme.from_entry(data) for (data,) in entries]
+    for scheme, (data,) in zip(schemes, entries, strict=True):
+        if scheme.scheme_version != data["scheme_version"]:
+            raise Refused(
+                f"the scheme {scheme.scheme_id} stands in the warehouse as version {data['scheme_version']}, and its"
+                f" text is version {scheme.scheme_version}: run `minhu build`, which reads the configuration anew"
+            )
+    return schemes
 
 
 def _result(connection: psycopg.Connection, run: Run) -> ScoreResult:

@@ -5,10 +5,8 @@ counts of the last score are scored anew in memory. Where other rows would count
 dbt computes the whole in its scratch schema ``build``, and the result is read there and never moved to ``mart``.
 """
 
-import base64
-import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +25,7 @@ from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
 from minhu.schemes.scheme import Scheme
 from minhu.schemes.tally import Given, ScoredIndicator, ScoredUnit, UnitCounts, tally
+from minhu.scoring.points import compute
 from minhu.scoring.score import OF_RUN, Run, is_stale, stored_runs
 from minhu.settings import Settings
 from minhu.warehouse import dbt
@@ -277,10 +276,12 @@ def _entered(connection: psycopg.Connection[DictRow], run: Run) -> dict[str, dic
 def _recounted(settings: Settings, run: Run, changed: Scheme) -> dict[str, ScoredUnit]:
     """The scores by the changed scheme, computed by dbt over the facts as they stand."""
     trial = Run(changed, run.period, run.starts_at, run.ends_at, run.as_of, run.build_id, run.config_version)
-    (_, _, data), *_ = changed.entries()
-    literal = base64.b64encode(json.dumps(data, ensure_ascii=False).encode()).decode()
     key = trial.key | {"scheme_id": run.scheme.scheme_id}
-    computed = dbt.run(settings, "tag:scoring", {**trial.variables, **key, "changed_scheme": literal})
+
+    def by_dbt(select: str, exclude: Sequence[str]) -> dbt.DbtRun:
+        return dbt.run(settings, select, {**trial.variables, **key}, exclude=exclude)
+
+    computed = compute(settings, by_dbt, changed, run.period, key, ())
     if not computed.is_ok:
         raise Refused(f"simulating {run.period.text} failed and changed nothing: {computed.complaint}")
     with database.connect(settings, rows=dict_row) as connection:

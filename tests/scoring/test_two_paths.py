@@ -1,4 +1,7 @@
-"""Two paths to the same points: the SQL of `minhu score` and the fractions of a trial, on random schemes and counts."""
+"""Two paths to the same points: the product's fractions, and the loops of the oracle, on random schemes and counts.
+
+What single rows cost is split by SQL: those splits are held against fractions, too.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -7,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import psycopg
@@ -14,17 +18,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
-from psycopg.types.json import Jsonb
 
 from minhu import database
 from minhu.schemes import Scheme
 from minhu.schemes.arithmetic import split_loss
 from minhu.schemes.language.indicator import Indicator
 from minhu.schemes.period import Period
-from minhu.schemes.tally import Given, UnitCounts, tally
+from minhu.schemes.tally import Given, ScoredUnit, UnitCounts, tally
 from minhu.scoring.marginal import Marginal
+from tests.oracle import scores as oracle
 
-DAY = date(2026, 10, 1)
+DAY, PERIOD = date(2026, 10, 1), "2026-10"
 GROUPS = ("group_a", "group_b")
 
 
@@ -42,43 +46,66 @@ class Missed(NamedTuple):
         return self.numerator if self.indicator.is_lower_better else self.denominator - self.numerator
 
 
+def second_path(told: dict, units: dict[str, UnitCounts]) -> oracle.Result:
+    """What the oracle makes of the counts: the columns of both tables."""
+    city = SimpleNamespace(matters={})
+    scoring = oracle.Scoring(city, None, None, told, DAY)
+    span = oracle.Span.of(PERIOD, date(2026, 10, 31))
+    lines = {unit: SimpleNamespace(peer_group=of.peer_group) for unit, of in units.items()}
+    table = {
+        group: [found for one in told["indicators"] if (found := oracle.of_group(one, group, DAY))] for group in GROUPS
+    }
+    of_indicator = {
+        (unit, one["code"]): scoring.line(one, _count(one, unit, units))
+        for unit, of in units.items()
+        for one in table[of.peer_group]
+    }
+    scoring.compare_with_peers(lines, table, of_indicator)
+    of_unit = {
+        unit: scoring.total([(one, of_indicator[unit, one["code"]]) for one in table[of.peer_group]])
+        for unit, of in units.items()
+    }
+    scoring.place(span, lines, of_unit)
+    return of_indicator, of_unit
+
+
+def _count(indicator: dict, unit: str, units: dict[str, UnitCounts]) -> oracle.Count:
+    code, of = indicator["code"], units[unit]
+    told, aggregate = of.given[code], indicator.get("aggregate", "rate")
+    if "measure" not in indicator:
+        return oracle.Count(entered=told.value)
+    if aggregate in ("median", "p90"):
+        return oracle.Count([told.value] if told.denominator else [], told.denominator)
+    below = told.denominator
+    if aggregate == "share":
+        below = sum(peer.given[code].numerator for peer in units.values() if peer.peer_group == of.peer_group)
+    return oracle.Count([told.numerator], Fraction(below))
+
+
 @dataclass
-class Engine:
-    """The SQL that the last score run compiled, on tables that the caller fills."""
+class Split:
+    """The SQL by which the last score run told each row what it cost, on tables that the caller fills."""
 
     connection: psycopg.Connection
     compiled: Path
 
-    def scores(
-        self, scheme: Scheme, units: dict[str, UnitCounts], missed: Sequence[Missed] = ()
-    ) -> tuple[dict, dict, dict]:
-        """Rows of the three results by their keys. ``missed``: the rows that cost points. Nothing is left behind."""
+    def rows(self, scored: list[ScoredUnit], missed: Sequence[Missed]) -> dict[tuple[str, str, str], dict]:
+        """The rows of evidence by unit, indicator and subject. Nothing is left behind."""
+        key = {"scheme_id": "drawn", "scheme_version": "drawn", "period": PERIOD}
         try:
-            self._fill("score_run", [])
-            key = {"scheme_id": "drawn", "scheme_version": scheme.scheme_version, "period": "2026-10"}
-            (_, _, data), *_ = scheme.entries()
-            edges = {"starts_at": "2026-10-01+08", "ends_at": "2026-11-01+08", "as_of": "2026-11-01+08"}
-            self._fill("int_scoring__schemes", [key | edges | {"data": Jsonb(data)}])
-            points = {group.code: group.points for group in scheme.peer_groups}
-            own = [
-                key | {"unit_code": unit, "peer_group": of.peer_group, "group_points": points[of.peer_group]}
-                for unit, of in units.items()
+            points = [
+                key | {"unit_code": unit.unit, "indicator_code": part.code} | _points(part)
+                for unit in scored
+                for part in unit.indicators
             ]
-            self._fill("int_scoring__units", own)
-            self._run("int_scoring__terms")
-            self._fill("int_scoring__counts", list(self._counts(scheme, units)))
-            self._run("fct_unit_indicator")
-            self._run("fct_unit_score")
+            self._fill("fct_unit_indicator", points)
             self._fill("int_scoring__evidence", [key | self._row(one) for one in missed])
-            self._run("fct_evidence")
-            return (
-                {(row["unit_code"], row["indicator_code"]): row for row in self._rows("fct_unit_indicator")},
-                {row["unit_code"]: row for row in self._rows("fct_unit_score")},
-                {
-                    (row["unit_code"], row["indicator_code"], row["subject_id"]): row
-                    for row in self._rows("fct_evidence")
-                },
-            )
+            self._fill("fct_evidence", [])
+            text = (self.compiled / "fct_evidence.sql").read_text("utf-8")
+            self.connection.execute(f"insert into build.fct_evidence {text}")
+            with self.connection.cursor(row_factory=dict_row) as cursor:
+                found = cursor.execute("select * from build.fct_evidence").fetchall()
+            return {(row["unit_code"], row["indicator_code"], row["subject_id"]): row for row in found}
         finally:
             self.connection.rollback()
 
@@ -88,50 +115,23 @@ class Engine:
         told |= {"numerator_value": one.numerator, "denominator_value": one.denominator}
         return told | {"subject_kind": "assignment", "subject_id": one.subject}
 
-    def _counts(self, scheme: Scheme, units: dict[str, UnitCounts]) -> Iterator[dict]:
-        for unit, of in units.items():
-            for indicator in scheme.indicators:
-                if indicator.scores(of.peer_group):
-                    told = of.given[indicator.code]
-                    peers = [peer.given[indicator.code] for peer in units.values() if peer.peer_group == of.peer_group]
-                    below = told.denominator
-                    if indicator.aggregate == "share":
-                        below = sum(peer.numerator for peer in peers)
-                    yield {
-                        "unit_code": unit,
-                        "peer_group": of.peer_group,
-                        "indicator_code": indicator.code,
-                        "numerator": _number(told.numerator or Fraction()),
-                        "denominator": _number(below or Fraction()),
-                        "is_external_denominator": indicator.aggregate in ("share", "per_10k"),
-                        "quantile": _number(told.value) if indicator.aggregate in ("median", "p90") else None,
-                        "entered": _number(told.value) if indicator.is_manual else None,
-                    }
-
     def _fill(self, table: str, rows: list[dict]) -> None:
         self.connection.execute(f"delete from build.{table}")
         for row in rows:
             names, marks = ", ".join(row), ", ".join(f"%({name})s" for name in row)
             self.connection.execute(f"insert into build.{table} ({names}) values ({marks})", row)
 
-    def _run(self, model: str) -> None:
-        self.connection.execute(f"delete from build.{model}")
-        self.connection.execute(f"insert into build.{model} {(self.compiled / f'{model}.sql').read_text('utf-8')}")
 
-    def _rows(self, table: str) -> list[dict]:
-        with self.connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(f"select * from build.{table}").fetchall()
+def _points(part) -> dict:
+    told = {"numerator": part.numerator or 0, "denominator": part.denominator or 0, "is_external_denominator": False}
+    return told | {"points": part.points, "points_max": part.points_max}
 
 
 @pytest.fixture(scope="module")
-def engine(october) -> Iterator[Engine]:
-    compiled = october.settings.home / "dbt" / "target" / "compiled" / "minhu" / "models" / "scoring"
+def split(october) -> Iterator[Split]:
+    compiled = october.settings.home / "dbt" / "target" / "compiled" / "minhu" / "models" / "scoring" / "points"
     with database.connect(october.settings) as connection:
-        yield Engine(connection, compiled)
-
-
-def _number(value: Fraction | None) -> Decimal | None:
-    return None if value is None else Decimal(value.numerator) / Decimal(value.denominator)
+        yield Split(connection, compiled)
 
 
 # What is drawn
@@ -236,7 +236,7 @@ def indicators(draw: st.DrawFn, number: int) -> dict:
 
 
 @st.composite
-def schemes(draw: st.DrawFn) -> Scheme:
+def schemes(draw: st.DrawFn) -> dict:
     count = draw(st.integers(1, 4))
     rounding = {
         "order": draw(st.sampled_from(["components_first", "components_first", "sum_first"])),
@@ -251,29 +251,27 @@ def schemes(draw: st.DrawFn) -> Scheme:
         "points": draw(st.integers(1, 60)),
         "scoring": {"function": "proportional", "target": draw(parameters(numbers(1, 100)))},
     }
-    return Scheme.model_validate(
-        {
-            "id": "drawn",
-            "title": "随机办法",
-            "legal_basis": [{"title": "drawn for the test"}],
-            "valid_from": "2026-01-01",
-            "periods": {"month": "final"},
-            "peer_groups": [
-                {"code": code, "name_zh": code, "points": draw(st.sampled_from(["100", "4.5", "150", "0.333"]))}
-                for code in GROUPS
+    return {
+        "id": "drawn",
+        "title": "随机办法",
+        "legal_basis": [{"title": "drawn for the test"}],
+        "valid_from": "2026-01-01",
+        "periods": {"month": "final"},
+        "peer_groups": [
+            {"code": code, "name_zh": code, "points": draw(st.sampled_from(["100", "4.5", "150", "0.333"]))}
+            for code in GROUPS
+        ],
+        "indicators": [everywhere, *(draw(indicators(number)) for number in range(count))],
+        "bands": [{"name_zh": "好", "at_least": draw(numbers(1, 99))}, {"name_zh": "差", "at_least": 0}],
+        "rounding": rounding,
+        "publication": {
+            "min_n": draw(st.one_of(st.none(), parameters(st.integers(1, 6).map(str)))),
+            "lists": [
+                {"name_zh": "红榜", "take": "best", "count": 2},
+                {"name_zh": "黑榜", "take": "worst", "count": 2, "within": "all"},
             ],
-            "indicators": [everywhere, *(draw(indicators(number)) for number in range(count))],
-            "bands": [{"name_zh": "好", "at_least": draw(numbers(1, 99))}, {"name_zh": "差", "at_least": 0}],
-            "rounding": rounding,
-            "publication": {
-                "min_n": draw(st.one_of(st.none(), parameters(st.integers(1, 6).map(str)))),
-                "lists": [
-                    {"name_zh": "红榜", "take": "best", "count": 2},
-                    {"name_zh": "黑榜", "take": "worst", "count": 2, "within": "all"},
-                ],
-            },
-        }
-    )
+        },
+    }
 
 
 @st.composite
@@ -288,7 +286,7 @@ def counted(draw: st.DrawFn, scheme: Scheme) -> dict[str, UnitCounts]:
                 entered = draw(st.one_of(st.none(), st.integers(-900, 900)))
                 known[indicator.code] = Given(value=None if entered is None else Fraction(entered, 100))
             elif indicator.aggregate in ("median", "p90"):
-                known[indicator.code] = Given(above, Fraction(below), Fraction(above) if below else None)
+                known[indicator.code] = Given(above * below, Fraction(below), above if below else None)
             elif indicator.aggregate == "share":
                 known[indicator.code] = Given(above)
             elif indicator.aggregate == "mean":
@@ -319,7 +317,7 @@ def fallen_short(draw: st.DrawFn, scheme: Scheme, units: dict[str, UnitCounts]) 
     return found
 
 
-NUMBERS = ("value", "points_max", "points", "wilson_low", "wilson_high", "funnel_flag")
+NUMBERS = ("value", "points_max", "points", "wilson_low", "wilson_high", "funnel_flag", "shrunken_value")
 RESULTS = (*("raw_points", "score_100", "assessed_points", "band", "rank_in_group", "not_ranked_reason", "listed_on"),)
 
 
@@ -330,73 +328,188 @@ RESULTS = (*("raw_points", "score_100", "assessed_points", "band", "rank_in_grou
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
-def test_both_paths_agree_to_the_last_digit(engine, data):
-    scheme = data.draw(schemes())
+def test_both_paths_agree_to_the_last_digit(split, data):
+    told = data.draw(schemes())
+    scheme = Scheme.model_validate(told)
     units = data.draw(counted(scheme))
-    missed = data.draw(fallen_short(scheme, units))
-    indicators_of, scores_of, rows_of = engine.scores(scheme, units, missed)
-    _judge_rows(scheme, units, missed, rows_of, indicators_of)
-    for unit in tally(scheme, DAY, units):
+    of_indicator, of_unit = second_path(told, units)
+    scored = tally(scheme, DAY, units)
+    for unit in scored:
         for part in unit.indicators:
-            row = indicators_of.pop((unit.unit, part.code))
-            assert {name: row[name] for name in NUMBERS} == {name: getattr(part, name) for name in NUMBERS}, part.code
-        row = scores_of.pop(unit.unit)
-        assert {name: row[name] for name in RESULTS} == {name: getattr(unit, name) for name in RESULTS}
-    assert not scores_of and not indicators_of
+            row = of_indicator.pop((unit.unit, part.code))
+            assert {name: getattr(part, name) for name in NUMBERS} == {name: row[name] for name in NUMBERS}, part.code
+        row = of_unit.pop(unit.unit)
+        assert {name: getattr(unit, name) for name in RESULTS} == {name: row[name] for name in RESULTS}
+    assert not of_unit and not of_indicator
+    missed = data.draw(fallen_short(scheme, units))
+    _judge_rows(scheme, units, scored, missed, split.rows(scored, missed))
 
 
-def _judge_rows(scheme, units, missed, rows_of, indicators_of):
-    """What each row cost and what it is worth by itself, in fractions."""
+def _judge_rows(scheme, units, scored, missed, rows_of):
+    """What each row cost, in fractions; what it is worth by itself takes what it counts from the count."""
     of_part = defaultdict(list)
+    parts = {(unit.unit, part.code): part for unit in scored for part in unit.indicators}
     for one in missed:
         of_part[one.unit, one.indicator.code].append(one)
     for place, rows in of_part.items():
-        part, indicator = indicators_of[place], rows[0].indicator
-        lost = max(part["points_max"] - part["points"], Decimal()) if part["points"] is not None else Decimal()
-        parts = split_loss(lost, ((one.subject, one.missed_by) for one in rows))
-        marginal = Marginal(scheme, indicator, units[place[0]].peer_group, Period.parse("2026-10"), part)
+        part, indicator, of = parts[place], rows[0].indicator, units[place[0]]
+        lost = max(part.points_max - part.points, Decimal()) if part.points is not None else Decimal()
+        costs = split_loss(lost, ((one.subject, one.missed_by) for one in rows))
+        numbers = {name: getattr(part, name) for name in ("points", "numerator", "denominator")}
+        marginal = Marginal(scheme, indicator, of.peer_group, Period.parse(PERIOD), numbers)
         for one in rows:
-            row = rows_of.pop((*place, one.subject))
-            expected = parts[one.subject], marginal.without_row(one.numerator, one.denominator)
-            assert (row["lost_points"], row["marginal_points"]) == expected, (indicator, one)
+            assert rows_of.pop((*place, one.subject))["lost_points"] == costs[one.subject], (indicator, one)
+            below = Fraction(part.denominator or 0) - Fraction(
+                {"share": one.numerator, "per_10k": 0}.get(indicator.aggregate, one.denominator)
+            )
+            without = Given(Fraction(part.numerator) - Fraction(one.numerator), below)
+            fewer = UnitCounts(of.peer_group, {**of.given, indicator.code: without})
+            (alone,) = tally(scheme, DAY, {"alone": fewer})
+            expected = alone.indicator(indicator.code).points
+            worth = None if expected is None or part.points is None else expected - part.points
+            assert marginal.without_row(one.numerator, one.denominator) == worth, (indicator, one)
     assert not rows_of
 
 
-def test_a_rate_is_drawn_towards_its_peers_by_as_much_as_chance_explains(engine):
-    """10, 50 and 90 of 100: 32 of squares, 0.5 expected, so 0.1575 between units against 0.0025 of chance."""
-    scheme = Scheme.model_validate(
+# Worked examples
+
+
+def scheme_of(*indicators: dict, groups: Sequence[str] = ("city",), **more: object) -> Scheme:
+    return Scheme.model_validate(
         {
             "id": "drawn",
-            "title": "一项",
+            "title": "手算",
             "legal_basis": [{"title": "made up for the tests"}],
-            "valid_from": "2026-01-01",
+            "valid_from": "2021-01-01",
             "periods": {"month": "final"},
-            "peer_groups": [{"code": code, "name_zh": code, "points": 100} for code in GROUPS],
-            "indicators": [
-                {
-                    "code": "on_time",
-                    "name_zh": "按时办结率",
-                    "measure": "close_on_time",
-                    "moment": "due_at",
-                    "points": 100,
-                    "scoring": {"function": "proportional"},
-                }
-            ],
+            "peer_groups": [{"code": code, "name_zh": code, "points": 100} for code in groups],
+            "indicators": indicators,
+            **more,
         }
     )
+
+
+def rate(code: str, points: object, scoring: dict, **more: object) -> dict:
+    told = {"code": code, "name_zh": code, "measure": "close_on_time", "moment": "due_at", "points": points}
+    return told | {"scoring": scoring} | more
+
+
+SIGNED = {"function": "linear_deduction", "target": 95, "per_point": 1}
+SATISFIED = {"function": "linear_deduction", "target": 98, "per_point": "0.5", "floor": "12.5"}
+RETURNS = {"function": "linear_deduction", "target": 2, "per_point": 1, "better": "lower"}
+FINED = {"function": "per_item_deduction", "per_item": 5, "cap": 12}
+PRAISED = {"function": "per_item_bonus", "per_item": "0.5", "cap": 2}
+FOUND = {"measure": "violation_not_handled", "moment": "occurred_at", "aggregate": "count"}
+WEIGHED = {
+    "measure": "satisfaction",
+    "moment": "called_at",
+    "aggregate": "mean",
+    "answers": {"weights": {"satisfied": 1, "dissatisfied": 0}},
+}
+
+
+@pytest.mark.parametrize(
+    ("indicator", "counted", "value", "points", "interval"),
+    [
+        (rate("sign", 10, SIGNED), (6, 7), "85.7143", "0.71", ("0.4869", "0.9743")),  # 铁塔 2021-08
+        (rate("close", 20, SIGNED), (5, 6), "83.3333", "8.33", ("0.4365", "0.9699")),
+        (rate("close", 20, SIGNED), (4, 5), "80.0000", "5.00", ("0.3755", "0.9638")),  # 碱业 2021-07
+        (rate("satisfied", 25, SATISFIED), (3, 4), "75.0000", "13.50", ("0.3006", "0.9544")),
+        (rate("satisfied", 25, SATISFIED), (5, 7), "71.4286", "12.50", ("0.3589", "0.9178")),  # the floor
+        (rate("satisfied", 25, SATISFIED), (7, 8), "87.5000", "19.75", ("0.5291", "0.9776")),
+        (rate("half", 30, {"function": "proportional"}), (853, 2000), "42.6500", "12.80", ("0.4050", "0.4483")),
+        # 10 − 0.015 × (95 − 33.33…) is 9.075 exactly
+        (rate("third", 10, SIGNED | {"per_point": "0.015"}), (1, 3), "33.3333", "9.08", ("0.0615", "0.7923")),
+        (rate("beyond", 25, {"function": "proportional", "target": 90}), (19, 20), "95.0000", "25.00", None),
+        (rate("returns", 10, RETURNS), (1, 40), "2.5000", "9.50", ("0.0044", "0.1288")),
+        (rate("returns", 10, RETURNS), (0, 40), "0.0000", "10.00", ("0.0000", "0.0876")),
+        (rate("nothing_due", 10, SIGNED), (0, 0), None, None, None),
+        (rate("fines", 0, FINED, **FOUND), (3, 3), 3, "-12", None),
+        (rate("fines", 0, FINED, **FOUND), (0, 0), 0, "0", None),
+        (rate("bonus", 0, PRAISED, **FOUND), (3, 3), 3, "1.5", None),
+        (rate("weighed", 40, {"function": "proportional"}, **WEIGHED), ("2.4", 4), "60.0000", "24.00", None),
+    ],
+)  # fmt: skip
+def test_points_come_out_as_published_and_a_half_goes_up(indicator, counted, value, points, interval):
+    base = rate("base", 1, {"function": "proportional"})
+    scheme = scheme_of(base, indicator)
+    above, below = map(Fraction, counted)
+    (unit,) = tally(scheme, DAY, {"u": UnitCounts("city", {indicator["code"]: Given(above, below)})})
+    part = unit.indicator(indicator["code"])
+    assert part.value == (None if value is None else Decimal(value))
+    assert part.points == (None if points is None else Decimal(points))
+    if interval:
+        assert (part.wilson_low, part.wilson_high) == tuple(map(Decimal, interval))
+
+
+SCORED = {  # on_time of 60, answers of 30, intake of 10, fines; what comes out
+    "best": ("city", (60, 30, 10, 0), ("100.00", "100.00", "4.50", "优秀", 1, None)),
+    "tower": ("city", ("39.04", 29, 10, 0), ("78.04", "78.04", "3.51", "良好", 2, None)),  # 铁塔
+    "tower_too": ("city", ("39.04", 29, 10, 0), ("78.04", "78.04", "3.51", "良好", 2, None)),
+    "half": ("city", (45, None, None, 0), ("45.00", "75.00", "3.38", "不合格", 4, None)),
+    "fined": ("town", (45, None, None, -12), ("33.00", "63.00", "1.26", "不合格", 1, None)),
+    "worse": ("town", (5, None, None, -12), ("-7.00", "0.00", "0.00", "不合格", 2, None)),
+    "due_later": ("town", (None, None, 10, 0), ("10.00", None, None, None, None, "nothing_due")),
+    "resting": ("town", (None, None, None, 0), (None, None, None, None, None, "no_case")),
+}
+
+
+def test_a_score_is_earned_of_what_applied_less_deductions():
+    """half: only 60 of 100 points applied, 45 earned. fined: 45 of 60, less 12 of 100. worse: less than nothing is
+    nothing. due_later: a case came in, none was due: listed, not ranked. resting: no case."""
+    fines = rate("fines", 0, {"function": "per_item_deduction", "per_item": 12, "cap": 12}, **FOUND)
+    intake = {"measure": "intake", "moment": "received_at", "aggregate": "share"}
+    proportional = {"function": "proportional"}
+    scheme = scheme_of(
+        rate("on_time", 60, proportional),
+        rate("answers", 30, proportional),
+        rate("intake", 10, proportional, **intake),
+        fines,
+        groups=("city", "town"),
+        peer_groups=[
+            {"code": "city", "name_zh": "市", "points": "4.5"},
+            {"code": "town", "name_zh": "镇", "points": 2},
+        ],
+        bands=[
+            {"name_zh": "优秀", "at_least": 90},
+            {"name_zh": "良好", "at_least": "78.04"},
+            {"name_zh": "不合格", "at_least": 0},
+        ],
+    )
+    units = {}
+    for unit, (group, points, _) in SCORED.items():
+        given = {}
+        for indicator, gained in zip(scheme.indicators, points, strict=True):
+            if indicator.code == "fines":
+                given["fines"] = Given(Fraction(-gained, 12), Fraction(-gained, 12))
+            elif gained is not None:
+                full = indicator.points[0].value
+                given[indicator.code] = Given(Fraction(gained) * 10, Fraction(full) * 10)
+            elif indicator.code == "intake":
+                given["intake"] = Given(Fraction(), Fraction())
+        units[unit] = UnitCounts(group, given, has_case=unit != "resting")
+    names = ("raw_points", "score_100", "assessed_points", "band", "rank_in_group", "not_ranked_reason")
+    for unit in tally(scheme, DAY, units):
+        told = [getattr(unit, name) for name in names]
+        numbers = [None if number is None else Decimal(number) for number in SCORED[unit.unit][2][:3]]
+        assert told == [*numbers, *SCORED[unit.unit][2][3:]], unit.unit
+
+
+def test_a_rate_is_drawn_towards_its_peers_by_as_much_as_chance_explains():
+    """10, 50 and 90 of 100: 32 of squares, 0.5 expected, so 0.1575 between units against 0.0025 of chance."""
+    scheme = scheme_of(rate("on_time", 100, {"function": "proportional"}), groups=GROUPS)
     counts = {"low": (10, 100), "middle": (50, 100), "high": (90, 100), "none": (0, 0)}
     units = {
         unit: UnitCounts("group_a", {"on_time": Given(Fraction(above), Fraction(below))})
         for unit, (above, below) in counts.items()
     }
     units["alone"] = UnitCounts("group_b", {"on_time": Given(Fraction(3), Fraction(4))})
-    indicators_of, *_ = engine.scores(scheme, units)
-    shrunken = {unit: row["shrunken_value"] for (unit, _), row in indicators_of.items()}
-    assert shrunken == {
+    scored = {unit.unit: unit.indicator("on_time") for unit in tally(scheme, DAY, units)}
+    assert {unit: part.shrunken_value for unit, part in scored.items()} == {
         "low": Decimal("10.625"),
         "middle": Decimal(50),
         "high": Decimal("89.375"),
         "none": None,
         "alone": Decimal(75),
     }
-    assert {unit: row["points"] for (unit, _), row in indicators_of.items()}["low"] == Decimal("10.00")
+    assert scored["low"].points == Decimal("10.00")

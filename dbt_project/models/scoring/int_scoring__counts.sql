@@ -3,8 +3,8 @@ with units as (
     select * from {{ ref('int_scoring__units') }}
 ),
 
-terms as (
-    select * from {{ ref('int_scoring__terms') }}
+indicators as (
+    select * from {{ ref('int_scoring__indicators') }}
 ),
 
 cases as (
@@ -31,8 +31,7 @@ quantiles as (
             else percentile_disc(0.9) within group (order by cases.numerator_value)
         end as quantile
     from cases
-    inner join {{ ref('int_scoring__indicators') }} as indicators
-        on cases.indicator_code = indicators.indicator_code
+    inner join indicators on cases.indicator_code = indicators.indicator_code
     where indicators.aggregate in ('median', 'p90') and cases.denominator_value > 0
     group by cases.unit_code, cases.indicator_code, indicators.aggregate
 ),
@@ -53,22 +52,22 @@ counted as (
         units.unit_code,
         units.unit_key,
         units.peer_group,
-        terms.indicator_code,
-        terms.aggregate,
-        terms.entry,
+        indicators.indicator_code,
+        indicators.aggregate,
+        indicators.entry,
         units.population,
         coalesce(sums.numerator, 0) as numerator,
         coalesce(sums.denominator, 0) as denominator,
-        sum(coalesce(sums.numerator, 0)) over (partition by units.peer_group, terms.indicator_code) as group_numerator,
+        sum(coalesce(sums.numerator, 0)) over (partition by units.peer_group, indicators.indicator_code) as group_numerator,
         quantiles.quantile,
         entries.entered_sum,
         entries.entered_last
     from units
-    inner join terms on units.peer_group = terms.peer_group
-    left join sums on units.unit_code = sums.unit_code and terms.indicator_code = sums.indicator_code
+    inner join indicators on indicators.peer_groups is null or indicators.peer_groups ? units.peer_group
+    left join sums on units.unit_code = sums.unit_code and indicators.indicator_code = sums.indicator_code
     left join quantiles
-        on units.unit_code = quantiles.unit_code and terms.indicator_code = quantiles.indicator_code
-    left join entries on units.unit_code = entries.unit_code and terms.indicator_code = entries.indicator_code
+        on units.unit_code = quantiles.unit_code and indicators.indicator_code = quantiles.indicator_code
+    left join entries on units.unit_code = entries.unit_code and indicators.indicator_code = entries.indicator_code
 ),
 
 final as (

@@ -1,19 +1,10 @@
 -- The rows of the run being scored that fell short of what their indicator asks for, with by how much, and those that
 -- count for nobody.
-with directions as (
+with final as (
     select
-        listed.data ->> 'code' as indicator_code,
-        (listed.data ->> 'is_lower_better')::boolean as is_lower_better,
-        (listed.data ->> 'is_told_by_rows')::boolean as is_told_by_rows
-    from {{ ref('int_scoring__schemes') }} as schemes
-    cross join lateral jsonb_array_elements(schemes.data -> 'indicators') as listed (data)
-),
-
-final as (
-    select
-        schemes.scheme_id,
-        schemes.scheme_version,
-        schemes.period,
+        indicators.scheme_id,
+        indicators.scheme_version,
+        indicators.period,
         counted.unit_code,
         counted.indicator_code,
         counted.subject_kind,
@@ -28,18 +19,17 @@ final as (
         counted.occurred_at,
         case
             when counted.excluded_reason is not null then null
-            when directions.is_lower_better then counted.numerator_value
+            when indicators.is_lower_better then counted.numerator_value
             else counted.denominator_value - counted.numerator_value
         end as missed_by
     from {{ ref('counted_row') }} as counted
-    cross join {{ ref('int_scoring__schemes') }} as schemes
-    inner join directions on counted.indicator_code = directions.indicator_code
+    inner join {{ ref('int_scoring__indicators') }} as indicators on counted.indicator_code = indicators.indicator_code
     where
         counted.excluded_reason is not null
         or (
-            directions.is_told_by_rows
+            indicators.is_told_by_rows
             and case
-                when directions.is_lower_better then counted.numerator_value > 0
+                when indicators.is_lower_better then counted.numerator_value > 0
                 else counted.numerator_value < counted.denominator_value
             end
         )

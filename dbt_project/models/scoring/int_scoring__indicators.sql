@@ -1,21 +1,26 @@
--- The indicators of the run being scored: what they count, without the numbers that differ by peer group and date.
+-- What the run being scored counts: one row for each count of an indicator.
 {{ config(post_hook='analyze {{ this }}') }}
 
 select
-    schemes.scheme_id,
-    schemes.scheme_version,
-    schemes.period,
-    schemes.starts_at,
-    schemes.ends_at,
-    schemes.as_of,
-    listed.data ->> 'code' as indicator_code,
+    runs.scheme_id,
+    runs.scheme_version,
+    runs.period,
+    runs.starts_at,
+    runs.ends_at,
+    runs.as_of,
+    listed.data ->> 'indicator_code' as indicator_code,
     listed.data ->> 'measure' as measure_code,
     listed.data ->> 'moment' as moment,
     listed.data ->> 'aggregate' as aggregate,
     nullif(listed.data -> 'peer_groups', 'null') as peer_groups,
-    listed.data ->> 'support_units' = 'in' as counts_support,
-    nullif(listed.data -> 'answers' -> 'weights', 'null') as weights,
-    nullif(listed.data -> 'answers' -> 'recheck', '[]') as recheck,
-    coalesce(listed.data -> 'answers' ->> 'take', 'every') as take
-from {{ ref('int_scoring__schemes') }} as schemes
-cross join lateral jsonb_array_elements(schemes.data -> 'indicators') as listed (data)
+    (listed.data ->> 'counts_support')::boolean as counts_support,
+    nullif(listed.data -> 'weights', 'null') as weights,
+    nullif(listed.data -> 'recheck', '[]') as recheck,
+    listed.data ->> 'take' as take,
+    listed.data ->> 'entry' as entry,
+    (listed.data ->> 'is_percent')::boolean as is_percent,
+    (listed.data ->> 'is_lower_better')::boolean as is_lower_better,
+    (listed.data ->> 'is_told_by_rows')::boolean as is_told_by_rows,
+    (listed.data ->> 'loses_by_rows')::boolean as loses_by_rows
+from {{ ref('score_run') }} as runs
+cross join lateral jsonb_array_elements({{ told_of_the_scheme() }} -> 'counts') as listed (data)

@@ -1,22 +1,36 @@
 -- The units that the scheme assesses: those of its peer groups, as the register had them on the last day of the period.
 {{ config(post_hook='analyze {{ this }}') }}
 
+with runs as (
+    select
+        *,
+        (ends_at at time zone ({{ told_of_the_scheme() }} ->> 'timezone'))::date - 1 as last_day
+    from {{ ref('score_run') }}
+),
+
+dispatched as (
+    select distinct unit_code
+    from {{ source('mart', 'fct_timeliness') }}
+    where
+        voided_at is null
+        and dispatched_at >= '{{ var("starts_at", "-infinity") }}'
+        and dispatched_at < '{{ var("as_of", "infinity") }}'
+)
+
 select
-    schemes.scheme_id,
-    schemes.scheme_version,
-    schemes.period,
+    runs.scheme_id,
+    runs.scheme_version,
+    runs.period,
     units.unit_code,
     units.unit_key,
     units.peer_group,
     units.population,
-    (listed.data ->> 'points')::numeric as group_points
-from {{ ref('int_scoring__schemes') }} as schemes
-cross join lateral jsonb_array_elements(schemes.data -> 'peer_groups') as listed (data)
+    dispatched.unit_code is not null as has_case
+from runs
+cross join lateral jsonb_array_elements({{ told_of_the_scheme() }} -> 'peer_groups') as listed (code)
 inner join {{ source('mart', 'dim_unit') }} as units
     on
-        units.peer_group = listed.data ->> 'code'
-        and units.valid_from <= (schemes.ends_at at time zone (schemes.data ->> 'timezone'))::date - 1
-        and (
-            units.valid_to is null
-            or units.valid_to > (schemes.ends_at at time zone (schemes.data ->> 'timezone'))::date - 1
-        )
+        units.peer_group = listed.code #>> '{}'
+        and units.valid_from <= runs.last_day
+        and (units.valid_to is null or units.valid_to > runs.last_day)
+left join dispatched on units.unit_code = dispatched.unit_code

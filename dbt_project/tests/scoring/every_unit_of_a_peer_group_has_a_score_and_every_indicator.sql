@@ -3,9 +3,10 @@
 with expected as (
     select
         units.unit_code,
-        terms.indicator_code
+        indicators.indicator_code
     from {{ ref('int_scoring__units') }} as units
-    inner join {{ ref('int_scoring__terms') }} as terms on units.peer_group = terms.peer_group
+    inner join {{ ref('int_scoring__indicators') }} as indicators
+        on indicators.peer_groups is null or indicators.peer_groups ? units.peer_group
 )
 
 select

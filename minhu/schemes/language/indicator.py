@@ -119,6 +119,15 @@ class Indicator(Declared):
         return self.is_percent or self.aggregate not in ("mean", "median", "p90")
 
     @property
+    def loses_by_rows(self) -> bool:
+        """Whether who lost points has rows that cost them: not where a person entered them, where nothing to judge
+        gives none, and where a table asks for items of which there were too few."""
+        wants_items = self.scoring.function == "per_item_bonus" or (
+            self.scoring.function == "steps" and self.aggregate in PLAIN
+        )
+        return not (self.is_manual or wants_items or self.when_empty == "zero")
+
+    @property
     def asks_again(self) -> bool:
         """Whether other answers about the same assignment decide which of them counts."""
         return self.answers is not None and (self.answers.take != "every" or bool(self.answers.recheck))

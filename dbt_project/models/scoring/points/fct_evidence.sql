@@ -4,10 +4,6 @@ with told as (
     select * from {{ ref('int_scoring__evidence') }}
 ),
 
-counts as (
-    select * from {{ ref('int_scoring__counts') }}
-),
-
 points as (
     select
         unit_code,
@@ -52,58 +48,6 @@ split as (
     from floored
 ),
 
--- What a unit would have been counted without a row: rows that count alike are scored once.
-without as (
-    select
-        counts.unit_code,
-        counts.peer_group,
-        counts.indicator_code,
-        alike.numerator_value,
-        alike.denominator_value,
-        counts.numerator - alike.numerator_value as numerator,
-        counts.denominator
-        - case
-            when terms.aggregate = 'share' then alike.numerator_value
-            when terms.aggregate = 'per_10k' then 0
-            else alike.denominator_value
-        end as denominator,
-        counts.is_external_denominator,
-        null::numeric as quantile,
-        null::numeric as entered
-    from (
-        select distinct
-            unit_code,
-            indicator_code,
-            numerator_value,
-            denominator_value
-        from told
-        where excluded_reason is null
-    ) as alike
-    inner join counts on alike.unit_code = counts.unit_code and alike.indicator_code = counts.indicator_code
-    inner join {{ ref('int_scoring__terms') }} as terms
-        on counts.peer_group = terms.peer_group and counts.indicator_code = terms.indicator_code
-),
-
-scored_without as (
-    {{ scored_counts('without', ref('int_scoring__terms'), ['numerator_value', 'denominator_value']) }}
-),
-
--- Of a median no single row moves it by itself, and a mean of shorter periods is not computed from its own rows.
-worth as (
-    select
-        scored_without.unit_code,
-        scored_without.indicator_code,
-        scored_without.numerator_value,
-        scored_without.denominator_value,
-        case
-            when not {{ is_mean_of_parts() }} and scored_without.aggregate not in ('median', 'p90')
-                then scored_without.own_points - points.points
-        end as marginal_points
-    from scored_without
-    inner join points
-        on scored_without.unit_code = points.unit_code and scored_without.indicator_code = points.indicator_code
-),
-
 final as (
     select
         told.scheme_id,
@@ -132,7 +76,7 @@ final as (
             and told.indicator_code = split.indicator_code
             and told.subject_kind = split.subject_kind
             and told.subject_id = split.subject_id
-    left join worth
+    left join {{ source('scored', 'row_worth') }} as worth
         on
             told.excluded_reason is null
             and told.unit_code = worth.unit_code

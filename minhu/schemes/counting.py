@@ -1,0 +1,45 @@
+"""What a scheme counts, as SQL is told it: which rows of which measure make the numbers of each indicator.
+
+How a number becomes points SQL does not know: that says ``minhu.schemes.tally`` alone.
+"""
+
+import base64
+import json
+from typing import Any
+
+from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.scheme import Scheme
+
+
+def counting(scheme: Scheme) -> dict[str, Any]:
+    """Plain values: the time zone, the peer groups, and one entry for each count of an indicator."""
+    return {
+        "timezone": scheme.timezone,
+        "peer_groups": [group.code for group in scheme.peer_groups],
+        "counts": [_count(indicator) for indicator in scheme.indicators],
+    }
+
+
+def as_variable(scheme: Scheme) -> str:
+    """The same as a var of dbt: base64 of its JSON, which no quoting can hurt."""
+    return base64.b64encode(json.dumps(counting(scheme), ensure_ascii=False).encode()).decode()
+
+
+def _count(indicator: Indicator) -> dict[str, Any]:
+    answers = indicator.answers
+    return {
+        "indicator_code": indicator.code,
+        "measure": indicator.measure,
+        "moment": indicator.moment,
+        "aggregate": indicator.aggregate,
+        "peer_groups": indicator.peer_groups,
+        "counts_support": indicator.support_units == "in",
+        "weights": answers and answers.weights and {code: str(weight) for code, weight in answers.weights.items()},
+        "recheck": answers.recheck if answers else (),
+        "take": answers.take if answers else "every",
+        "entry": getattr(indicator.scoring, "entry", None),
+        "is_percent": indicator.is_percent,
+        "is_lower_better": indicator.is_lower_better,
+        "is_told_by_rows": indicator.is_told_by_rows,
+        "loses_by_rows": indicator.loses_by_rows,
+    }
