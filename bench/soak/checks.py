@@ -241,8 +241,15 @@ def _of_telling(world: World) -> list[Check]:
     rows = told(world.settings)
     sent = Counter((row["recipient"], row["state"]) for row in rows)
     steps = world.hook.steps()
+    ended = {
+        (row["incident_id"], row["recipient"]) for row in rows if (row["step"], row["state"]) == ("solved", "sent")
+    }
     unsent = [
-        f"{row['recipient']} {row['kind']} {row['step']} {row['state']}" for row in rows if row["state"] != "sent"
+        f"{row['recipient']} {row['kind']} {row['step']} {row['state']}"
+        for row in rows
+        if row["state"] != "sent"
+        # one whose sender was killed, of a fault that was mended meanwhile: its end was told in its place
+        and not (row["state"] == "failed" and (row["incident_id"], row["recipient"]) in ended)
     ]
     booked = {(row["incident_id"], row["step"]) for row in rows if row["recipient"] == WEB}
     return [

@@ -29,9 +29,9 @@ from minhu.settings import Settings
 from minhu.watch.faults import Fault, faults
 
 LOCK_TELL = "minhu:tell"
-AGAIN = timedelta(minutes=10)
+AGAIN = timedelta(minutes=3)
 """A message that was not taken, or whose sender died, is sent again after so long,"""
-MOST_ATTEMPTS = 30
+MOST_ATTEMPTS = 100
 """so often."""
 CONCERNS = {
     "engineer": None,
@@ -254,10 +254,12 @@ def concerns(recipient: Recipient, incident: Incident) -> bool:
 
 
 def _step(terms: Notify, incident: Incident, heard: dict[str, dict], now: datetime) -> str | None:
-    """Which step is due. Who has not heard of a fault before it was mended hears nothing."""
+    """Which step is due. Who has not heard of a fault before it was mended hears nothing; whether who was being told
+    when the sender died has heard, nobody knows: he hears that it is mended."""
     if incident.closed_at is not None:
-        was_told = any(heard[step]["state"] == "sent" for step in STEPS if step in heard)
-        return "solved" if was_told else None
+        before = [heard[step] for step in STEPS if step in heard]
+        may_have_heard = any(row["state"] == "sent" or _is_cut_off(row, now) for row in before)
+        return "solved" if may_have_heard else None
     first = heard.get("first")
     if first is None or first["state"] != "sent":
         return "first"
@@ -265,6 +267,11 @@ def _step(terms: Notify, incident: Incident, heard: dict[str, dict], now: dateti
         if now - first["told_at"] >= timedelta(minutes=minutes):
             return step
     return None
+
+
+def _is_cut_off(row: dict, now: datetime) -> bool:
+    """Whether the sender died between booking a step and writing down what became of it."""
+    return row["state"] == "sending" and now - row["told_at"] >= AGAIN
 
 
 def _may_send(row: dict | None, now: datetime) -> bool:
@@ -289,6 +296,15 @@ def _book(connection: psycopg.Connection, recipient: Recipient, due: list[Due], 
             " set state = 'sending', attempts = incident_told.attempts + 1, told_at = excluded.told_at",
             [one.incident.incident_id, recipient.name, one.step, now],
         )
+        if one.step == "solved":
+            connection.execute(_CUT_OFF, [one.incident.incident_id, recipient.name])
+
+
+# A step that was on its way when its sender died, of a fault that is mended by now: its end is told in its place.
+_CUT_OFF = """
+update audit.incident_told set state = 'failed', error = '发送中断，是否送达不明；已改为告知消除'
+where incident_id = %s and recipient = %s and step <> 'solved' and state = 'sending'
+"""
 
 
 def _message(city: str, recipient: Recipient, due: list[Due], now: datetime) -> Message:

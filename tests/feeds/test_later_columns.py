@@ -1,4 +1,4 @@
-"""Columns that the layout got later: a row that does not tell them is the row that it was, and no news when sent again."""
+"""Columns that the layout got later: a row that does not tell them is the row that it was, no news when sent again."""
 
 import pytest
 

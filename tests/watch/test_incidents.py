@@ -218,6 +218,24 @@ def test_a_sender_that_died_is_followed_by_one_message_under_the_same_key(city, 
     assert letters.taken[1]["Message-ID"] == key
 
 
+def test_whose_sender_died_before_the_fault_was_mended_hears_that_it_is(city, letters, now, day, monkeypatch):
+    """Nobody knows whether the first word arrived; nothing stays on its way for ever."""
+    look(city, now)
+    with monkeypatch.context() as patch:
+        patch.setattr("minhu.watch.incidents.send", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            tell(city, now)
+    with database.connect(city) as connection:
+        connection.execute("update audit.incident set closed_at = clock_timestamp()")
+    assert tell(city, now) == {}, "it may still be on its way"
+    assert tell(city, now + AGAIN) == {"值班": None}
+    assert "已消除" in letters.taken[0].get_content()
+    told_of = {(one["step"], one["state"]) for one in told(city)}
+    assert told_of == {("first", "failed"), ("solved", "sent")}
+    assert all("是否送达不明" in one["error"] for one in told(city) if one["step"] == "first")
+    assert tell(city, now + 3 * AGAIN) == {}
+
+
 def test_the_digest_comes_once_each_morning(city, letters, now, day):
     deliver(city, "h1", day)
     look(city)
