@@ -18,10 +18,11 @@ from tests.test_house import tracked
 CODES = {code for kind in KINDS.values() for code in kind}
 CHINESE = re.compile("[\u4e00-\u9fff]")
 OF_SEVERAL_MEANINGS = set(
-    "accepted after_end after_void arrival batches before_dispatch bulletin city close closed_again content "
-    "counted day decision extension_asked_late extension_request_not_told failed held hold hotline landed_file "
-    "late loaded merged no peer_group points publication reason refused rejected rejected_rows report "
-    "review_back_before_close revision steps superseded take title tombstone unit unreachable withdrawn".split()
+    "accepted add after_end after_void arrival batches before_dispatch bulletin city close closed_again content "
+    "count counted day decision extension_asked_late extension_request_not_told failed held hold hotline landed_file "
+    "late loaded merged no peer_group per points publication reason refused rejected rejected_rows report "
+    "review_back_before_close revision same steps superseded take times title tombstone unit unreachable "
+    "withdrawn".split()
 )
 """Codes that mean something else in another kind. Every other code is said alike wherever it stands."""
 NARROWER = {
@@ -35,7 +36,10 @@ NARROWER = {
     "unit_code": {"承办单位", "主管单位"},
 }
 """What the dictionary of the warehouse calls a column where its table says more of what it holds."""
-PARTS_OF_SENTENCES = {("accounts.py", "held"), ("functions.py", "higher"), ("words.py", "feed"), ("tune.py", "differs")}
+PARTS_OF_SENTENCES = {
+    *{("accounts.py", "held"), ("functions.py", "higher"), ("words.py", "feed"), ("words.py", "below")},
+    ("tune.py", "differs"),
+}
 """Not what the code is called: what is said where it holds."""
 
 

@@ -35,6 +35,11 @@ RequestType = Literal["consult", "help", "suggest", "complaint", "report", "prai
 REQUEST_TYPES: tuple[RequestType, ...] = get_args(RequestType)
 Urgency = Literal["normal", "urgent", "emergency"]
 URGENCIES: tuple[Urgency, ...] = get_args(Urgency)
+DISPATCH_SOURCES = tuple(DISPATCH_SOURCE)
+if TYPE_CHECKING:
+    DispatchSource = str
+else:
+    DispatchSource = Literal[*DISPATCH_SOURCES]
 ACCEPT_MODES = ("direct", "dispatched", "transferred", "rejected")
 
 EVENT_TYPES = list(EVENT_TYPE)
@@ -69,7 +74,7 @@ CASE = (
     Column("accept_mode", "code", codes=ACCEPT_MODES),
     Column("status"),
     Column("source_updated_at", "timestamp"),
-    Column("dispatch_source", "code", codes=tuple(DISPATCH_SOURCE), came_later=True),
+    Column("dispatch_source", "code", codes=DISPATCH_SOURCES, came_later=True),
 )
 
 EVENT = (

@@ -22,6 +22,7 @@ from minhu.glossary.cases import LEFT_OUT
 from minhu.glossary.decided import LEDGER_CAUSE, LEDGER_OUTCOME
 from minhu.glossary.kind import Lang
 from minhu.publish.row_hash import read_json
+from minhu.schemes.language.count import QUANTILES
 from minhu.schemes.language.indicator import Indicator
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
@@ -30,7 +31,6 @@ from minhu.schemes.tally import Given, points_of
 
 CAUSES = tuple(LEDGER_CAUSE)
 """In the order of the ledger. ``row_unchanged``: as it was, but costs nothing now, or costs now, by its indicator."""
-QUANTILES = ("median", "p90")
 ZERO = Decimal(0)
 
 
@@ -243,7 +243,7 @@ def _step(indicator: Indicator, row: dict) -> Step | None:
     numerator, denominator = (Fraction(now) - Fraction(was) for was, now in zip(before, after, strict=True))
     if indicator.aggregate == "share":
         denominator = numerator
-    elif indicator.aggregate == "per_10k":
+    elif indicator.aggregate in ("per_10k", "per"):
         denominator = Fraction()
     kind = row["cause_kind"] or "no_row"
     after_said = _said(after, row["excluded_after"]) if row["is_there"] else None

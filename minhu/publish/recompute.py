@@ -101,8 +101,8 @@ def _reach(connection: psycopg.Connection, run: Run) -> dict[str, object]:
         (_days(amount, unit) for amount, unit in connection.execute(_LIMITS, 2 * [run.config_version])), default=0
     )
     return {
-        "since": run.starts_at - timedelta(days=longest + 1),
-        "edge": run.starts_at - timedelta(days=1),
+        "since": run.since - timedelta(days=longest + 1),
+        "edge": run.since - timedelta(days=1),
         "until": run.ends_at + timedelta(days=1),
     }
 

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from math import isqrt
+from itertools import pairwise
+from math import ceil, floor, isqrt
 from typing import Literal
 
 KEPT_DECIMALS = 12
@@ -30,6 +31,12 @@ class Terms:
     floor: Decimal | None = None
     per_item: Decimal | None = None
     cap: Decimal | None = None
+    below: Decimal | None = None
+    above: Decimal | None = None
+    size: Decimal | None = None
+    deduct: Decimal | None = None
+    add: Decimal | None = None
+    free: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -76,11 +83,44 @@ def per_item_bonus(count: Fraction, terms: Terms) -> Fraction:
     return min(_known(terms.cap), _known(terms.per_item) * count)
 
 
+def per(
+    value: Fraction, terms: Terms, count: Literal["exact", "whole", "started"], then: Literal["rest", "each"]
+) -> Fraction:
+    """Points for each ``size`` beyond a line, off full points or added to 0, within cap and floor."""
+    beyond = _known(terms.below) - value if terms.below is not None else value - _known(terms.above)
+    sizes = max(Fraction(), beyond) / _known(terms.size)
+    sizes = {"exact": sizes, "whole": Fraction(floor(sizes)), "started": Fraction(ceil(sizes))}[count]
+    free = _known(terms.free)
+    counted = Fraction() if sizes <= free else sizes if then == "each" else sizes - free
+    change = counted * _known(terms.deduct if terms.add is None else terms.add)
+    if terms.cap is not None:
+        change = min(change, Fraction(terms.cap))
+    full = Fraction(terms.points)
+    points = full - change if terms.add is None else change
+    least = Fraction(terms.floor) if terms.floor is not None else Fraction() if full else points
+    return max(least, min(points, full) if full else points)
+
+
 def steps(value: Fraction, table: Sequence[Step], otherwise: Decimal, better: Literal["higher", "lower"]) -> Fraction:
     """The points of the first step that the value reaches."""
     for step in table:
         if value >= step.bound if better == "higher" else value <= step.bound:
             return Fraction(step.points)
+    return Fraction(otherwise)
+
+
+def sloped_steps(
+    value: Fraction, table: Sequence[Step], otherwise: Decimal, better: Literal["higher", "lower"]
+) -> Fraction:
+    """The points of the best step from its bound on, in proportion between two, ``otherwise`` beyond the last."""
+    sign = 1 if better == "higher" else -1
+    for upper, lower in pairwise((None, *table)):
+        if lower is None or sign * value < sign * Fraction(lower.bound):
+            continue
+        if upper is None:
+            return Fraction(lower.points)
+        share = (value - Fraction(lower.bound)) / (Fraction(upper.bound) - Fraction(lower.bound))
+        return Fraction(lower.points) + share * (Fraction(upper.points) - Fraction(lower.points))
     return Fraction(otherwise)
 
 

@@ -18,8 +18,10 @@ PREFIX = "measure_"
 
 Moment = Literal["received_at", "dispatched_at", "due_at", "closed_at", "called_at", "occurred_at"]
 """The columns of a measure row that may put it into a period."""
-Aggregate = Literal["rate", "count", "sum", "mean", "median", "p90", "share", "per_10k"]
+Aggregate = Literal["rate", "count", "sum", "mean", "median", "p90", "share", "per_10k", "per"]
 """What may be made of a unit's rows."""
+Denominator = Literal["population", "grids", "staff"]
+"""The columns of the register that a number may be divided by."""
 
 
 class Measure(Declared):
@@ -55,6 +57,11 @@ class Measure(Declared):
     excluded: str = ""
     source: str = ""
     """The rule that defines it, or that it is the catalogue's own."""
+
+    @property
+    def has_cases(self) -> bool:
+        """Whether its rows are of cases, and not of what a feed delivered in a month."""
+        return "received_at" in self.moments
 
     @property
     def is_of_callbacks(self) -> bool:

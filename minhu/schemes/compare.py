@@ -7,11 +7,12 @@ from itertools import chain
 from typing import TypeVar
 
 from minhu.declaration import Declared
-from minhu.glossary.cases import ANSWER, LIMIT_KIND, REQUEST_TYPE, URGENCY
+from minhu.glossary.cases import ANSWER, DISPATCH_SOURCE, LIMIT_KIND, REQUEST_TYPE, URGENCY
 from minhu.glossary.columns import COLUMN
 from minhu.glossary.law import (
     AGGREGATE,
     CHOICE,
+    DENOMINATOR,
     LIMIT_START,
     LIMIT_UNIT,
     PERIOD,
@@ -26,7 +27,10 @@ from minhu.schemes.language.values import Entries, Entry
 from minhu.schemes.scheme import PeerGroup, Scheme
 
 MOMENTS = ("received_at", "dispatched_at", "due_at", "closed_at", "called_at", "occurred_at")
-CHOSEN = (AGGREGATE, ANSWER, CHOICE, LIMIT_KIND, LIMIT_START, LIMIT_UNIT, PERIOD, REQUEST_TYPE, SCORING, STANDING)
+CHOSEN = (
+    *(AGGREGATE, ANSWER, CHOICE, DENOMINATOR, DISPATCH_SOURCE, LIMIT_KIND, LIMIT_START, LIMIT_UNIT, PERIOD),
+    *(REQUEST_TYPE, SCORING, STANDING),
+)
 WORDS: dict[object, str] = {
     **{code: kind.zh(code) for kind in (*CHOSEN, URGENCY, WHEN_EMPTY) for code in kind},
     **{code: COLUMN.zh(code) for code in MOMENTS},

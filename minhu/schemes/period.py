@@ -43,6 +43,11 @@ class Period:
         written = (f"{year}-{month:02}" if kind == "month" else f"{year}-Q{(month + 2) // 3}" for month in starts)
         return [Period.parse(text) for text in written]
 
+    def first_of(self, kind: PeriodKind) -> date:
+        """The first day of the month, quarter or year in which it begins."""
+        month = {"month": self.first.month, "quarter": 3 * ((self.first.month - 1) // 3) + 1, "year": 1}[kind]
+        return date(self.first.year, month, 1)
+
     def bounds(self, timezone: str) -> tuple[datetime, datetime]:
         """Its first moment and the first moment after it."""
         return day_start(self.first, timezone), day_start(self.last + timedelta(days=1), timezone)

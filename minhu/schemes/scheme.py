@@ -222,6 +222,11 @@ class Scheme(Declared):
     def _is_in_force_through(self, period: Period) -> bool:
         return self.valid_from <= period.first and (self.valid_to is None or period.last < self.valid_to)
 
+    def looks_back_to(self, period: Period) -> date:
+        """The first day of which a row can decide what one of the period counts: its month's, quarter's or year's."""
+        windows = [one.repeated.within for one in self.indicators if one.repeated]
+        return min([period.first, *(period.first_of(window) for window in windows)])
+
     def first_day(self, period: Period) -> date:
         """The day whose numbers hold for a period: its first, or the scheme's, where that begins within it."""
         return max(period.first, self.valid_from)

@@ -13,7 +13,8 @@ from fractions import Fraction
 
 from minhu.schemes import arithmetic
 from minhu.schemes.arithmetic import Component, half_up
-from minhu.schemes.language.indicator import PLAIN, Indicator
+from minhu.schemes.language.count import PLAIN, QUANTILES
+from minhu.schemes.language.indicator import Indicator
 from minhu.schemes.language.publication import Listing
 from minhu.schemes.scheme import Scheme
 
@@ -158,7 +159,7 @@ def _unit(
         scored = _indicator(scheme, indicator, of.peer_group, day, given)
         if shorter is not None:
             scored = replace(scored, points=_mean(shorter.points.get((unit, indicator.code), ()), kept))
-        judged = indicator.judges and not scored.is_empty and bool(given.denominator or given.value is not None)
+        judged = indicator.judges and not scored.is_empty and _is_told(indicator, given)
         components.append(Component(scored.points, scored.points_max, judged, given.denominator))
         parts.append(_with_statistics(indicator, scored, given, peers.get((of.peer_group, indicator.code))))
     decimals = scheme.rounding.decimals
@@ -215,6 +216,11 @@ def _indicator(scheme: Scheme, indicator: Indicator, group: str, day: date, give
     )
 
 
+def _is_told(indicator: Indicator, given: Given) -> bool:
+    """Whether something was counted or entered; changes by hand are told of by none, too."""
+    return bool(given.denominator) or given.value is not None or indicator.takes_changes
+
+
 def _kept_decimals(scheme: Scheme) -> int:
     """To how many decimals an indicator's points are kept before they are added."""
     return scheme.rounding.decimals if scheme.rounding.order == "components_first" else arithmetic.KEPT_DECIMALS
@@ -235,7 +241,7 @@ def _value(scheme: Scheme, indicator: Indicator, given: Given) -> Fraction | Non
     if given.numerator is not None and given.denominator is not None:
         if not given.denominator:
             return None
-        if indicator.aggregate not in ("median", "p90"):
+        if indicator.aggregate not in QUANTILES:
             rate = indicator.scale * given.numerator / given.denominator
         elif rate is None:
             rate = given.numerator

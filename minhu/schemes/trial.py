@@ -19,7 +19,8 @@ from typing import NoReturn
 from minhu.errors import Refused
 from minhu.glossary.law import WHEN_EMPTY
 from minhu.schemes.arithmetic import half_up
-from minhu.schemes.language.indicator import PLAIN, Indicator
+from minhu.schemes.language.count import PLAIN, QUANTILES
+from minhu.schemes.language.indicator import Indicator
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
 from minhu.schemes.scheme import PeerGroup, Scheme
@@ -207,15 +208,18 @@ class _Reader:
         return given
 
     def _manual(self, line: int, indicator: Indicator, group: PeerGroup, period: Period, given: Given) -> Given:
-        """Points entered by hand are given as what was earned, also where the scheme takes changes."""
+        """Points entered by hand are given as what was earned, also where the scheme takes changes; what is multiplied
+        (``times``) as it was entered."""
         if given.numerator is not None or given.denominator is not None:
             self._refuse(line, "numerator", f"{indicator.code} is entered by hand: give its points in value")
         if given.value is None:
             return given
         terms = indicator.terms(group.code, self.scheme.first_day(period))
-        if not (terms.floor or 0) <= given.value <= (terms.cap or 0):
+        earned = given.value if indicator.takes_changes else indicator.times * given.value
+        if not (terms.floor or 0) <= earned <= (terms.cap or 0):
             self._refuse(line, "value", f"{indicator.code} has points from {terms.floor} to {terms.cap}")
-        return Given(value=given.value - (Fraction(terms.points) if indicator.takes_changes else 0))
+        full = Fraction(terms.points) if indicator.takes_changes else Fraction()
+        return Given(value=(earned - full) / indicator.times)
 
     def _judge_rate(self, line: int, indicator: Indicator, given: Given, written: str) -> None:
         above, below, value = given.numerator, given.denominator, given.value
@@ -227,7 +231,7 @@ class _Reader:
         if indicator.is_percent and value is not None and value > 100:
             self._refuse(line, "value", "is above 100 percent")
         if value is not None and above is not None and below:
-            made = indicator.scale * above / (1 if indicator.aggregate in ("median", "p90") else below)
+            made = indicator.scale * above / (1 if indicator.aggregate in QUANTILES else below)
             self._compare(line, made, written)
 
     def _compare(self, line: int, made: Fraction, written: str) -> None:

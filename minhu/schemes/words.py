@@ -35,16 +35,24 @@ def finding(indicator: Indicator, row: dict, as_of: datetime) -> str:
         return f"{SUBJECT.zh('callback')}：{answered(row)}"
     if row["subject_kind"] == "violation":
         code = row["violation_code"]  # none where the finding was taken back after the score
-        return f"{SUBJECT.zh('violation')}：{VIOLATION.said(code) if code else '已撤销'}"
+        return f"{SUBJECT.zh('violation')}：{VIOLATION.said(code) if code else '已撤销'}{_again(indicator, row)}"
     if row["subject_kind"] == "feed":
         return f"{QUALITY_PART.zh(row['quality_part'])}：{losses_text(row['quality_lost'])}"
     if indicator.counts.limit_kind is None:
         denied = row["return_deny_count"]
-        return f"退单申请被驳回 {denied} 次" if denied else indicator.counts.name_zh
+        said_so = f"退单申请被驳回 {denied} 次" if denied else indicator.counts.name_zh
+        return said_so + _again(indicator, row)
     act = LIMIT_KIND.zh(indicator.counts.limit_kind)
     if row["occurred_at"] is None or row["occurred_at"] > as_of:
         return f"截至 {limit(as_of)} 未{act}"
     return f"超时 {span(row['occurred_at'] - row['due_at'])}（自然时）{act}"
+
+
+def _again(indicator: Indicator, row: Mapping[str, Any]) -> str:
+    """That a row counts more because it happened again."""
+    if indicator.repeated is None or row["numerator_value"] <= 1:
+        return ""
+    return f"（{PERIOD.zh(indicator.repeated.within)}内再次发生，按 {said(indicator.repeated.times)} 倍计）"
 
 
 def answered(row: Mapping[str, Any]) -> str:

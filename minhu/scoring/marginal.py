@@ -9,12 +9,12 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
+from minhu.schemes.language.count import QUANTILES
 from minhu.schemes.language.indicator import Indicator
 from minhu.schemes.period import Period
 from minhu.schemes.scheme import Scheme
 from minhu.schemes.tally import Given, points_of
 
-QUANTILES = ("median", "p90")
 MEAN_OF_PARTS = "本期得分是各短周期得分的平均"
 
 
@@ -60,7 +60,7 @@ class Marginal:
             return None
         if self.indicator.aggregate == "share":
             denominator = numerator
-        elif self.indicator.aggregate == "per_10k":
+        elif self.indicator.aggregate in ("per_10k", "per"):
             denominator = Decimal(0)
         return self._against(Given(self.numerator - Fraction(numerator), self.denominator - Fraction(denominator)))
 

@@ -15,11 +15,12 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from minhu import database
-from minhu.schemes.language.indicator import PLAIN, Indicator
+from minhu.schemes.language.count import PLAIN, QUANTILES
+from minhu.schemes.language.indicator import Indicator
 from minhu.schemes.period import Period
 from minhu.schemes.scheme import Scheme
 from minhu.schemes.tally import Given, ScoredUnit, Shorter, UnitCounts, tally
-from minhu.scoring.marginal import QUANTILES, Marginal
+from minhu.scoring.marginal import Marginal
 from minhu.settings import Settings
 from minhu.warehouse import dbt
 

@@ -63,15 +63,22 @@ class Run:
         }
 
     @property
+    def since(self) -> datetime:
+        """From when on rows are looked at: of what counts more when it happens again, from before the period on."""
+        return day_start(self.scheme.looks_back_to(self.period), self.scheme.timezone)
+
+    @property
     def variables(self) -> dict[str, object]:
         """The vars of the dbt models. ``moments``: which measures the scheme counts, and by which moments.
 
-        ``asked_again``: of which of them other answers about an assignment decide what counts.
+        ``asked_again``: of which of them other answers about an assignment decide what counts; ``filtered``: of which
+        the case decides.
         """
         moments: dict[str, list[str]] = {}
-        for measure, moment in ((one.measure, one.moment) for one in self.scheme.indicators):
-            if measure and moment and moment not in moments.setdefault(measure, []):
-                moments[measure].append(moment)
+        counted = [one for one in self.scheme.indicators if one.measure]
+        for one in counted:
+            if one.moment and one.moment not in moments.setdefault(str(one.measure), []):
+                moments[str(one.measure)].append(one.moment)
         return {
             **self.key,
             "starts_at": self.starts_at.isoformat(),
@@ -81,7 +88,10 @@ class Run:
             "config_version": self.config_version,
             "run_no": self.run_no,
             "counting": as_variable(self.scheme),
-            "asked_again": sorted({one.measure for one in self.scheme.indicators if one.measure and one.asks_again}),
+            "since": self.since.isoformat(),
+            "repeating": any(one.repeated for one in counted),
+            "filtered": sorted({str(one.measure) for one in counted if one.rows or one.repeated}),
+            "asked_again": sorted({str(one.measure) for one in counted if one.asks_again}),
             "moments": moments,
             "parts": list(self.parts),
         }

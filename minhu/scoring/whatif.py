@@ -20,6 +20,7 @@ from minhu import database
 from minhu.errors import Refused
 from minhu.schemes.arithmetic import half_up
 from minhu.schemes.compare import Change, compare
+from minhu.schemes.language.count import QUANTILES
 from minhu.schemes.language.indicator import Indicator
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
@@ -211,12 +212,12 @@ def _counts_alike(one: Indicator, other: Indicator) -> bool:
     """Whether two indicators count the same rows of the units that the second scores."""
     if other.is_manual:
         return one.is_manual and one.code == other.code
-    same = ("measure", "moment", "aggregate", "support_units", "answers")
+    same = ("measure", "moment", "aggregate", "denominator", "rows", "repeated", "support_units", "answers")
     wider = one.peer_groups is None or (
         other.peer_groups is not None and set(other.peer_groups) <= set(one.peer_groups)
     )
     # of too few rows no median is kept, so that another least number needs the rows again
-    kept = one.aggregate not in ("median", "p90") or one.min_n == other.min_n
+    kept = one.aggregate not in QUANTILES or one.min_n == other.min_n
     return all(getattr(one, name) == getattr(other, name) for name in same) and wider and kept
 
 
@@ -252,7 +253,7 @@ def _given(indicator: Indicator, counted: ScoredIndicator | None, entered: dict[
     if counted is None:
         raise LookupError(f"{indicator.code} was not counted")
     above, below = Fraction(counted.numerator or 0), Fraction(counted.denominator or 0)
-    if indicator.aggregate in ("median", "p90"):
+    if indicator.aggregate in QUANTILES:
         return Given(above, below, None if counted.value is None else Fraction(counted.value))
     return Given(above, None if indicator.aggregate == "share" else below)
 

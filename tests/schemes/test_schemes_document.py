@@ -1,23 +1,36 @@
 """docs/schemes.md: its example comes out as its table says, and every key of the language is explained."""
 
 import re
+from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
+import yaml
 
 from minhu.schemes import find_scheme, try_scheme
 from minhu.schemes.language import functions
-from minhu.schemes.language.indicator import Answers, Indicator
+from minhu.schemes.language.count import Answers, Repeated, Rows
+from minhu.schemes.language.indicator import Indicator
 from minhu.schemes.language.publication import Publication, Rounding
 from minhu.schemes.scheme import Scheme
+from minhu.schemes.tally import Given, UnitCounts, tally
 from minhu.settings import PROJECT_ROOT
 
+FULL = {
+    "code": "full",
+    "name_zh": "满分",
+    "measure": "close_on_time",
+    "moment": "due_at",
+    "points": 100,
+    "scoring": {"function": "proportional"},
+}
 TEXT = (PROJECT_ROOT / "docs" / "schemes.md").read_text(encoding="utf-8")
 
 
 def block(language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
-    return found
+    """The first block: that of the worked example."""
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)[0]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +65,31 @@ def test_bands_and_reasons_are_those_the_document_names(trial):
     assert trial.notes == ("表扬加分（praise）未给出数据，按无加减分计：市某局（2024-03）",)
 
 
-@pytest.mark.parametrize("model", [Scheme, Indicator, Answers, Rounding, Publication])
+SAID = TEXT.partition("## How do I say …")[2].partition("\n## ")[0]
+SENTENCES = re.findall(r"^\*\*(.+?)\*\*.*?^```yaml\n(.*?)^```", SAID, re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize(("sentence", "told"), SENTENCES, ids=[sentence for sentence, _ in SENTENCES])
+def test_what_cities_write_is_said_so_and_comes_out_so(sentence, told):
+    """Each sentence as an indicator of a scheme of 100 points; after the arrow what becomes of the counts before it."""
+    indicator = yaml.safe_load(told)
+    scheme = Scheme.model_validate(yaml.safe_load(block("yaml")) | {"indicators": [FULL, indicator]})
+    examples = re.findall(r"(\S+) → (-?[\d.]+)", told)
+    assert examples
+    for given, points in examples:
+        above, _, below = given.partition("/")
+        counted = Given(Fraction(above), Fraction(below)) if below else Given(value=Fraction(above))
+        units = {"unit": UnitCounts("xining_district", {indicator["code"]: counted})}
+        (unit,) = tally(scheme, date(2024, 3, 1), units)
+        assert unit.indicator(indicator["code"]).points == Decimal(points), (given, points)
+
+
+def test_the_sentences_speak_of_every_new_key():
+    assert len(SENTENCES) == SAID.count("```yaml") >= 10
+    assert all(f"{key}:" in SAID for key in ("rows", "repeated", "denominator", "ranks", "times", "between", "count"))
+
+
+@pytest.mark.parametrize("model", [Scheme, Indicator, Answers, Rows, Repeated, Rounding, Publication])
 def test_every_key_is_explained(model):
     names = {field.alias or name for name, field in model.model_fields.items()} - {"mode", "example"}
     assert sorted(name for name in names if f"`{name}" not in TEXT) == []

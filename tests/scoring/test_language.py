@@ -9,21 +9,21 @@ from minhu.scoring import explain, render, render_scores, score
 from tests.scoring.city import GIVEN, GOOD, LATE, City
 
 
-def enter(city: City, unit: str, code: str, points: object) -> None:
+def enter(city: City, unit: str, code: str, points: object, scheme: str = "rich") -> None:
     """Points by hand, entered and approved."""
     city.run(
         """
         with entered as (
             insert into assess.manual_point
                 (scheme_id, period, unit_code, indicator_code, points, reason, evidence_ref)
-            values ('rich', '2026-10', %(unit)s, %(code)s, %(points)s, '评审', '记录 1')
+            values (%(scheme)s, '2026-10', %(unit)s, %(code)s, %(points)s, '评审', '记录 1')
             returning manual_point_id
         )
 
         insert into assess.approval (subject_kind, subject_id, verdict, reason)
         select 'manual_point', manual_point_id::text, 'approved', '核实' from entered
         """,
-        {"unit": unit, "code": code, "points": points},
+        {"scheme": scheme, "unit": unit, "code": code, "points": points},
     )
 
 

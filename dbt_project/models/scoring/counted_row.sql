@@ -46,6 +46,23 @@ with counted as (
         judged.excluded_reason,
         measure.due_at,
         measure.occurred_at,
+        {%- if var('repeating', false) %}
+        case indicators.repeated_same
+            when 'case' then measure.case_id
+            {%- if code in var('filtered', []) %}
+            when 'category' then facts.category_code
+            when 'request_type' then facts.request_type
+            {%- endif %}
+        end as repeated_key,
+        indicators.repeated_within,
+        indicators.repeated_times,
+        indicators.starts_at,
+        case indicators.moment
+            {%- for moment in used %}
+            when '{{ moment }}' then measure.{{ moment }}
+            {%- endfor %}
+        end as counted_at,
+        {%- endif %}
         (
             case indicators.moment
                 {%- for moment in used %}
@@ -81,6 +98,11 @@ with counted as (
             and (others.excluded_reason is null or others.excluded_reason = 'support_unit')
     ) as told on true
     {%- endif %}
+    {%- if code in var('filtered', []) %}
+    left join {{ source('mart', 'fct_case') }} as facts on measure.case_id = facts.case_id
+    left join {{ source('mart', 'dim_category') }} as categories on facts.category_code = categories.category_code
+    left join {{ source('mart', 'dim_area') }} as areas on facts.area_code = areas.area_code
+    {%- endif %}
     cross join lateral (
         select
             case
@@ -109,11 +131,14 @@ with counted as (
         case indicators.moment
             {%- for moment in used %}
             {%- if moment == 'due_at' %}
-            when 'due_at' then measure.due_at > indicators.starts_at and measure.due_at <= indicators.as_of
+            when 'due_at'
+                then
+                    measure.due_at > {{ counted_since('indicators') }}
+                    and measure.due_at <= indicators.as_of
             {%- else %}
             when '{{ moment }}'
                 then
-                    measure.{{ moment }} >= indicators.starts_at
+                    measure.{{ moment }} >= {{ counted_since('indicators') }}
                     and measure.{{ moment }} < indicators.ends_at
                     and measure.{{ moment }} <= indicators.as_of
             {%- endif %}
@@ -130,12 +155,39 @@ with counted as (
         )
         and (
             {%- for moment in used %}
-            {{ 'or ' if not loop.first }}measure.{{ moment }} between '{{ var("starts_at") }}' and '{{ var("as_of") }}'
+            {{ 'or ' if not loop.first }}measure.{{ moment }} between '{{ var("since") }}' and '{{ var("as_of") }}'
             {%- endfor %}
         )
+        {%- if code in var('filtered', []) %}
+        and (indicators.only_rows is null or {{ is_asked_for('indicators.only_rows') }})
+        {%- endif %}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 )
+
+{%- if var('repeating', false) %}
+
+-- What happens again: of those that count the place of each within its month, quarter or year.
+,
+placed as (
+    select
+        *,
+        case
+            when repeated_times is not null
+                then
+                    row_number() over (
+                        partition by
+                            indicator_code,
+                            unit_code,
+                            coalesce(repeated_key, subject_id),
+                            date_trunc(repeated_within, counted_on),
+                            numerator_value > 0
+                        order by counted_at, subject_id
+                    )
+        end as place
+    from counted
+)
+{%- endif %}
 
 select
     {{ var("run_no", 0) }}::bigint as run_no,
@@ -148,14 +200,22 @@ select
     counted.case_id,
     counted.assignment_id,
     counted.callback_id,
+    {%- if var('repeating', false) %}
+    counted.numerator_value * case when counted.place > 1 then counted.repeated_times else 1 end as numerator_value,
+    {%- else %}
     counted.numerator_value,
+    {%- endif %}
     counted.denominator_value,
     counted.excluded_reason,
     counted.due_at,
     counted.occurred_at,
     counted.counted_on
-from counted
+from {{ 'placed' if var('repeating', false) else 'counted' }} as counted
 -- one run, so the unit says it all; more keys would make the planner expect a single row
 inner join {{ ref('int_scoring__units') }} as units on counted.unit_code = units.unit_code
-where counted.peer_groups is null or counted.peer_groups ? units.peer_group
+where
+    (counted.peer_groups is null or counted.peer_groups ? units.peer_group)
+    {%- if var('repeating', false) %}
+    and counted.counted_on >= (counted.starts_at at time zone '{{ var("timezone") }}')::date
+    {%- endif %}
 order by counted.unit_code, counted.indicator_code

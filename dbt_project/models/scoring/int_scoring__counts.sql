@@ -55,7 +55,11 @@ counted as (
         indicators.indicator_code,
         indicators.aggregate,
         indicators.entry,
-        units.population,
+        case coalesce(indicators.denominator, 'population')
+            when 'population' then units.population
+            when 'grids' then units.grids
+            when 'staff' then units.staff
+        end as told_by_register,
         coalesce(sums.numerator, 0) as numerator,
         coalesce(sums.denominator, 0) as denominator,
         sum(coalesce(sums.numerator, 0)) over (partition by units.peer_group, indicators.indicator_code) as group_numerator,
@@ -79,10 +83,11 @@ final as (
         numerator,
         case aggregate
             when 'share' then group_numerator
-            when 'per_10k' then coalesce(population, 0)::numeric
+            when 'per_10k' then coalesce(told_by_register, 0)::numeric
+            when 'per' then coalesce(told_by_register, 0)::numeric
             else denominator
         end as denominator,
-        aggregate in ('share', 'per_10k') as is_external_denominator,
+        aggregate in ('share', 'per_10k', 'per') as is_external_denominator,
         quantile,
         case when entry = 'earned' then entered_last else entered_sum end as entered
     from counted

@@ -25,6 +25,8 @@ select
     units.unit_key,
     units.peer_group,
     units.population,
+    units.grids,
+    units.staff,
     dispatched.unit_code is not null as has_case
 from runs
 cross join lateral jsonb_array_elements({{ told_of_the_scheme() }} -> 'peer_groups') as listed (code)

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from minhu.declaration import Declared
 from minhu.declaration.slips import Wrong
+from minhu.glossary.law import CHOICE
 from minhu.schemes import arithmetic
 from minhu.schemes.arithmetic import Terms
 from minhu.schemes.language.values import (
@@ -20,7 +21,9 @@ from minhu.schemes.language.values import (
     Positive,
     PositivePercent,
     Varying,
+    Weight,
     constant,
+    written,
 )
 
 Better = Literal["higher", "lower"]
@@ -127,6 +130,61 @@ class PerItemBonus(Function):
         return f"每件加 {said(terms.per_item)} 分，最多加 {said(terms.cap)} 分"
 
 
+class Per(Function):
+    """Points for each so much above or below a line: each percentage point, each item, each place.
+
+    ``deduct`` takes them off full points (off 0 where the indicator has none), ``add`` adds them to 0. What is not a
+    whole ``size`` counts exactly, not at all or whole, as ``count`` says.
+    """
+
+    varies: ClassVar[tuple[str, ...]] = ("below", "above", "size", "deduct", "add", "free", "cap", "floor")
+    function: Literal["per"]
+    below: Varying[Entry[Number]] | None = None
+    """Counted is by how much the value lies below this,"""
+    above: Varying[Entry[Number]] | None = None
+    """or above this."""
+    size: Varying[Entry[Positive]] = constant(Entry[Positive], 1)
+    deduct: Varying[Entry[Positive]] | None = None
+    add: Varying[Entry[Positive]] | None = None
+    count: Literal["exact", "whole", "started"] = "exact"
+    """``whole``: only whole sizes count; ``started``: one that has begun counts whole (不足 1 个百分点的按 1 个计)."""
+    free: Varying[Entry[NotNegative]] = constant(Entry[NotNegative], 0)
+    """So many sizes cost nothing."""
+    then: Literal["rest", "each"] = "rest"
+    """Once there are more than the free ones: those beyond them count, or each does."""
+    cap: Varying[Entry[Positive]] | None = None
+    """At most so many points in all; without an end unless given."""
+    floor: Varying[Entry[Number]] | None = None
+    """Not below these; 0 of an indicator with points, without an end of one without."""
+
+    @model_validator(mode="after")
+    def _has_one_line_and_one_way(self) -> "Per":
+        if (self.below is None) == (self.above is None):
+            raise Wrong("per has one line: below or above", "per 要有一条线：below 或 above，只写一个")
+        if (self.deduct is None) == (self.add is None):
+            raise Wrong("per goes one way: deduct or add", "per 只有一个方向：deduct 或 add，只写一个")
+        return self
+
+    @property
+    def is_lower_better(self) -> bool:
+        return (self.above is None) == (self.deduct is None)
+
+    def points(self, value: Fraction, terms: Terms) -> Fraction:
+        return arithmetic.per(value, terms, self.count, self.then)
+
+    def text_zh(self, terms: Terms) -> str:
+        line, side = (terms.below, "低于") if self.below is not None else (terms.above, "高于")
+        way, amount = ("扣", terms.deduct) if self.deduct is not None else ("加", terms.add)
+        of = f"超过 {said(line)} " if side == "高于" else f"低于 {said(line)} "
+        told = [f"{of}的部分每 {said(terms.size)} {way} {said(amount)} 分"]
+        told += [CHOICE.zh(self.count)] if self.count != "exact" else []
+        if terms.free:
+            told.append(f"{said(terms.free)} 以内不{way}，超过后计{CHOICE.zh(self.then)}")
+        told += [f"最多{way} {said(terms.cap)} 分"] if terms.cap is not None else []
+        told += [f"最低 {said(terms.floor)} 分"] if terms.floor is not None else []
+        return "，".join(told)
+
+
 class Step(Declared):
     """A line of a table: so many points from a value on, or up to one."""
 
@@ -151,6 +209,8 @@ class Steps(Function):
     function: Literal["steps"]
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
     otherwise: NotNegative = Decimal(0)
+    between: Literal["flat", "linear"] = "flat"
+    """Between two steps: the points of the lower one, or in proportion between the two (区间内按比例得分)."""
 
     @property
     def is_lower_better(self) -> bool:
@@ -170,12 +230,16 @@ class Steps(Function):
 
     def points(self, value: Fraction, terms: Terms) -> Fraction:
         table = [arithmetic.Step(step.bound, step.points) for step in self.steps]
-        return arithmetic.steps(value, table, self.otherwise, "lower" if self.is_lower_better else "higher")
+        better: Better = "lower" if self.is_lower_better else "higher"
+        if self.between == "linear":
+            return arithmetic.sloped_steps(value, table, self.otherwise, better)
+        return arithmetic.steps(value, table, self.otherwise, better)
 
     def text_zh(self, terms: Terms) -> str:
         sign = "≤" if self.is_lower_better else "≥"
         told = "，".join(f"{sign}{said(step.bound)} 得 {said(step.points)} 分" for step in self.steps)
-        return f"{told}，其余 {said(self.otherwise)} 分"
+        slope = f"，{CHOICE.zh('linear')}" if self.between == "linear" else ""
+        return f"{told}{slope}，其余 {said(self.otherwise)} 分"
 
 
 class Manual(Function):
@@ -188,18 +252,22 @@ class Manual(Function):
     varies: ClassVar[tuple[str, ...]] = ("floor", "cap")
     function: Literal["manual"]
     entry: Literal["earned", "change"] = "earned"
+    times: Weight = Fraction(1)
+    """What is entered is multiplied by this: another body's score of 92, times 0.4."""
     floor: Varying[Entry[Number]] = constant(Entry[Number], 0)
     cap: Varying[Entry[NotNegative]] | None = None
 
     def points(self, value: Fraction, terms: Terms) -> Fraction:
-        return arithmetic.manual(value, terms, self.entry)
+        return arithmetic.manual(self.times * value, terms, self.entry)
 
     def text_zh(self, terms: Terms) -> str:
         if self.entry == "earned":
-            return f"人工评分，{said(terms.floor)}–{said(terms.cap)} 分，附依据"
+            times = "" if self.times == 1 else f"录入的得分 × {written(self.times)}，"
+            return f"人工评分，{times}{said(terms.floor)}–{said(terms.cap)} 分，附依据"
         return f"按认定逐项加减分，附依据，{said(terms.floor)}–{said(terms.cap)} 分"
 
 
 Scoring = Annotated[
-    Proportional | LinearDeduction | PerItemDeduction | PerItemBonus | Steps | Manual, Field(discriminator="function")
+    Proportional | LinearDeduction | PerItemDeduction | PerItemBonus | Per | Steps | Manual,
+    Field(discriminator="function"),
 ]

@@ -3,13 +3,13 @@
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from minhu.declaration import Declared
 from minhu.declaration.slips import Wrong
 from minhu.feeds.canonical import RequestType, Urgency
+from minhu.schemes.language.count import CategoryCode
 
-CategoryCode = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]+$")]
 LimitUnit = Literal["workday", "work_hour", "work_minute", "day", "hour", "minute"]
 """Working days end at 24:00. Working hours and minutes count within office hours of the city, and round the clock for a
 unit that is on duty round the clock. The rest is natural time."""

@@ -1,8 +1,10 @@
 """Numbers of a scheme: exact, and where a rule says so different by peer group or from a day on."""
 
+import re
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from itertools import combinations
 from typing import Annotated, Generic, TypeVar
 
@@ -10,9 +12,11 @@ from pydantic import (
     AfterValidator,
     Field,
     PlainSerializer,
+    PlainValidator,
     StringConstraints,
     ValidationError,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
     field_validator,
 )
@@ -32,6 +36,39 @@ Positive = Annotated[Number, Field(gt=0)]
 NotNegative = Annotated[Number, Field(ge=0)]
 Percent = Annotated[Number, Field(ge=0, le=100)]
 PositivePercent = Annotated[Percent, Field(gt=0)]
+
+_WRITTEN = re.compile(r"\d{1,9}(\.\d{1,6})?(/[1-9]\d{0,5})?", re.ASCII)
+
+
+def _fraction(given: object) -> Fraction:
+    if isinstance(given, Fraction):
+        return given
+    text = str(given)
+    if isinstance(given, bool) or not _WRITTEN.fullmatch(text) or not Fraction(text.partition("/")[0]):
+        raise Wrong(
+            f"{text} is no weight: write a number above 0 or a fraction such as 1/15",
+            f"{text} 不能作权重：写大于 0 的数，或 1/15 这样的分数",
+        )
+    above, _, below = text.partition("/")
+    return Fraction(above) / Fraction(below or 1)
+
+
+def written(weight: Fraction) -> str:
+    """A weight as people write it: 0.4, or 1/15 where no decimal is exact."""
+    bottom = weight.denominator
+    for prime in (2, 5):
+        while bottom % prime == 0:
+            bottom //= prime
+    return f"{Decimal(weight.numerator) / weight.denominator:f}" if bottom == 1 else str(weight)
+
+
+Weight = Annotated[
+    Fraction,
+    PlainValidator(_fraction),
+    PlainSerializer(written, return_type=str),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}),
+]
+"""Exact, above 0: a number, or a fraction such as 1/15. 0.4 and 2/5 make one version."""
 
 Kind = TypeVar("Kind")
 Of = TypeVar("Of")
