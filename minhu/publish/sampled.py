@@ -115,7 +115,9 @@ def check_cases(
         ]
         of_sums = _one(keeper, "select count(*) from publish.unit_indicator where release_id = %s", release.release_id)
         drawn, of_cases = counted["cases"], counted["of_cases"]
-    return CasesChecked(seed, drawn, of_cases, evidence, len(sums), of_sums), found
+    again = [one.name_zh for one in run.scheme.indicators if one.repeated]
+    left_out = (*NOT_CHECKED, *([f"重复发生加重的指标（{'、'.join(again)}）的证据"] if again else []))
+    return CasesChecked(seed, drawn, of_cases, evidence, len(sums), of_sums, left_out), found
 
 
 def _draw(connection: psycopg.Connection, release: Release, run: Run, number: int, seed: str) -> dict[str, int]:
@@ -197,6 +199,11 @@ _OF_DRAWN = f"""(
         from {SCRATCH}.drawn_case as drawn
         inner join {SCRATCH}.fct_case as facts on drawn.case_id = facts.case_id
     )
+)
+-- what counts more because it happened again rests on rows of cases that were not drawn
+and not exists (
+    select from {SCRATCH}.int_scoring__indicators as again
+    where again.indicator_code = evidence.indicator_code and again.repeated_within is not null
 )"""
 
 # Of the batches that the release rests on those that may tell of the period. A table, for its statistics.

@@ -151,7 +151,7 @@ def _unit(
     shorter: Shorter | None,
 ) -> ScoredUnit:
     parts, components = [], []
-    kept = _kept_decimals(scheme)
+    kept, is_entered = _kept_decimals(scheme), False
     for indicator in scheme.indicators:
         if not indicator.scores(of.peer_group):
             continue
@@ -160,14 +160,16 @@ def _unit(
         if shorter is not None:
             scored = replace(scored, points=_mean(shorter.points.get((unit, indicator.code), ()), kept))
         judged = indicator.judges and not scored.is_empty and _is_told(indicator, given)
-        components.append(Component(scored.points, scored.points_max, judged, given.denominator))
+        is_entered = is_entered or (judged and indicator.is_manual and scored.points_max > 0)
+        rows = None if indicator.is_manual else given.denominator
+        components.append(Component(scored.points, scored.points_max, judged, rows))
         parts.append(_with_statistics(indicator, scored, given, peers.get((of.peer_group, indicator.code))))
     decimals = scheme.rounding.decimals
     made = arithmetic.total(components, decimals)
     total, judged_rows = made.score_100, made.n
     if shorter is not None:
         total, judged_rows = _mean(shorter.scores.get(unit, ()), decimals), made.n or Fraction()
-    is_enough = judged_rows is None or judged_rows >= scheme.least(of.peer_group, day)
+    is_enough = judged_rows is None or judged_rows >= scheme.least(of.peer_group, day) or is_entered
     score = total if is_enough else None
     reason = "too_few" if total is not None else "nothing_due" if of.has_case else "no_case"
     group = scheme.group(of.peer_group)

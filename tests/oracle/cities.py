@@ -15,7 +15,7 @@ import psycopg
 import yaml
 
 from minhu import assess, database
-from minhu.feeds.canonical import REQUEST_TYPES, SATISFACTION_SCALES, URGENCIES, VIOLATIONS
+from minhu.feeds.canonical import DISPATCH_SOURCES, REQUEST_TYPES, SATISFACTION_SCALES, URGENCIES, VIOLATIONS
 from minhu.settings import Settings
 from tests.oracle import schemes
 from tests.scenarios import city as world
@@ -38,6 +38,8 @@ OF_CASES = (
     "title",
     "content",
     "address",
+    "dispatch_source",
+    "is_confidential",
 )
 SAID_BY_FEEDS = {
     "another_lead": ("joins", "joins", "replaces"),
@@ -111,6 +113,7 @@ def _registers(chance: random.Random, folder: Path) -> None:
     for line in lines:
         line["peer_group"] = GROUPS[int(line["unit_code"][1:]) % 3 == 0]
         line["population"] = chance.choice(["", "8000", "31000"])
+        line |= {"grids": chance.choice(["", "2", "3"]), "staff": chance.choice(["1", "5"])}
     _table(folder / "units.csv", lines)
     names = ("category_code", "category_name", "parent_category_code", "category_level")
     _table(
@@ -244,6 +247,8 @@ def _case(chance: random.Random) -> dict:
         "title": chance.choice(["", said[:4], chance.choice(FILLERS)]),
         "content": chance.choice(["", said, f"{chance.choice(FILLERS)}{said}，电话 138****1234，Ａb"]),
         "address": street,
+        "dispatch_source": chance.choice(["", *DISPATCH_SOURCES]),
+        "is_confidential": chance.choice(["", "true", "false"]),
     }
 
 

@@ -5,6 +5,7 @@ Each is told the numbers in force, the points at most, and a rate in percent, a 
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 
 from tests.oracle.numbers import exact
 
@@ -29,14 +30,58 @@ def per_item_bonus(told: dict, points: Fraction, count: Fraction) -> Fraction:
 
 
 def steps(told: dict, points: Fraction, value: Fraction) -> Fraction:
+    if told.get("between") == "linear":
+        return sloped(told, value)
     for step in told["steps"]:
         if value >= exact(step["at_least"]) if "at_least" in step else value <= exact(step["at_most"]):
             return exact(step["points"])
     return exact(told.get("otherwise", 0))
 
 
+def sloped(told: dict, value: Fraction) -> Fraction:
+    """A line through the steps: flat beyond the best one, nothing but ``otherwise`` beyond the last."""
+    side = 1 if "at_least" in told["steps"][0] else -1
+    knots = [(side * exact(step.get("at_least", step.get("at_most"))), exact(step["points"])) for step in told["steps"]]
+    at = side * value
+    if at >= knots[0][0]:
+        return knots[0][1]
+    for (high, more), (low, less) in pairwise(knots):
+        if low <= at < high:
+            return less + (more - less) * (at - low) / (high - low)
+    return exact(told.get("otherwise", 0))
+
+
+def per(told: dict, points: Fraction, value: Fraction) -> Fraction:
+    """So many points for each size beyond the line; parts of one as the rule says, the free ones for nothing."""
+    if "below" in told:
+        beyond = exact(told["below"]) - value
+    else:
+        beyond = value - exact(told["above"])
+    sizes = max(beyond, Fraction(0)) / exact(told.get("size", 1))
+    if told.get("count") == "whole":
+        sizes = Fraction(sizes.numerator // sizes.denominator)
+    if told.get("count") == "started":
+        sizes = Fraction(-(-sizes.numerator // sizes.denominator))
+    free = exact(told.get("free", 0))
+    if sizes <= free:
+        sizes = Fraction(0)
+    elif told.get("then", "rest") == "rest":
+        sizes -= free
+    moved = sizes * exact(told.get("deduct") or told["add"])
+    if told.get("cap") is not None:
+        moved = min(moved, exact(told["cap"]))
+    if "add" in told:
+        gained = min(moved, points) if points else moved
+        return max(gained, exact(told["floor"])) if told.get("floor") is not None else gained
+    left = points - moved
+    if told.get("floor") is not None:
+        return max(left, exact(told["floor"]))
+    return max(left, Fraction(0)) if points else left
+
+
 def manual(told: dict, points: Fraction, entered: Fraction) -> Fraction:
     """``earned``: what was entered last; ``change``: full points with all that was entered, within floor and cap."""
+    entered = entered * exact(told.get("times", 1))
     given = entered + points if told.get("entry", "earned") == "change" else entered
     return max(exact(told.get("floor", 0)), min(exact(told.get("cap", points)), given))
 
@@ -46,6 +91,7 @@ FUNCTIONS: dict[str, Callable[[dict, Fraction, Fraction], Fraction]] = {
     "linear_deduction": linear_deduction,
     "per_item_deduction": per_item_deduction,
     "per_item_bonus": per_item_bonus,
+    "per": per,
     "steps": steps,
     "manual": manual,
 }

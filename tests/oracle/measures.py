@@ -35,6 +35,8 @@ class Row:
     """What the citizen answered, where a scheme may weigh or ask again."""
     name: str | None = None
     """The warehouse's id of the callback: of two in one second the order."""
+    record: dict | None = None
+    """What the case that it counts for says of itself."""
 
 
 def rows(city: City, decided: Decided, measure: str, with_support: bool = False) -> list[Row]:
@@ -176,6 +178,7 @@ def _of_assignment(
             excluded=excluded,
             spared=_single(mine),
             assignment=one,
+            record=matter.record,
         )
     ]
 
@@ -281,6 +284,7 @@ def _of_callback(matter: Matter, call: dict, excluding: list[Exclusion], measure
             assignment=one,
             answer=answer,
             name=call.get("name"),
+            record=matter.record,
         )
     ]
 
@@ -295,6 +299,7 @@ def _of_finding(city: City, finding, excluding: list[Exclusion]) -> Row:
     return Row(
         unit_code=finding.unit_code,
         received_at=city.matters[finding.case].record["received_at"] if finding.case else None,
+        record=city.matters[finding.case].record if finding.case else None,
         dispatched_at=one and one.dispatched_at,
         due_at=one and _limit(one),
         closed_at=one and one.facts["closed_at"],

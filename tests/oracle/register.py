@@ -27,6 +27,8 @@ class Unit:
     peer_group: str
     has_24h_duty: bool
     population: int | None
+    grids: int | None
+    staff: int | None
     since: date
     until: date
     names: tuple[tuple[str, date, date], ...]
@@ -70,6 +72,22 @@ class Register:
         found = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(self.config.glob("schemes/*.yml"))]
         listed = self.city.get("schemes") or [scheme["id"] for scheme in found]
         return {scheme["id"]: scheme for scheme in found if scheme["id"] in listed}
+
+    def above(self, tree: str, code: str | None) -> set[str]:
+        """A code of ``categories`` or ``areas`` and all that it lies beneath; of an unknown code itself alone."""
+        found: set[str] = set()
+        while code and code not in found:
+            found.add(code)
+            code = self._trees[tree].get(code)
+        return found
+
+    @cached_property
+    def _trees(self) -> dict[str, dict[str, str]]:
+        named = {"categories": "category_code", "areas": "area_code"}
+        return {
+            tree: {row[code]: row[f"parent_{code}"] for row in rows_of(self.config / f"{tree}.csv")}
+            for tree, code in named.items()
+        }
 
     @cached_property
     def feeds(self) -> dict[str, dict]:
@@ -162,7 +180,7 @@ def _unit(row: dict) -> Unit:
         level=int(row["linkage_level"]) if row.get("linkage_level") else None,
         peer_group=row["peer_group"],
         has_24h_duty=row.get("has_24h_duty") == "true",
-        population=int(row["population"]) if row.get("population") else None,
+        **{name: int(row[name]) if row.get(name) else None for name in ("population", "grids", "staff")},
         since=since,
         until=until,
         names=tuple(names),

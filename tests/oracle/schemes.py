@@ -6,9 +6,30 @@ import random
 
 from minhu.schemes.catalogue import measures
 
-BOUNDS = {"rate": 100, "share": 100, "mean": 1, "median": 3000, "p90": 3000, "per_10k": 4, "count": 4, "sum": 3000}
+ROWS = {
+    "feeds": [["h12345"], ["h96345"], ["h12345", "h96345"]],
+    "categories": [["11"], ["1201"], ["120101", "1103"]],
+    "areas": [["3301"], ["330102"], ["33"]],
+    "request_types": [["complaint", "help", "consult", "report"], ["suggest", "praise", "other"]],
+    "urgencies": [["urgent", "emergency"], ["normal"]],
+    "dispatch_sources": [["province", "nation"], ["city"]],
+    "confidential": [True, False, False],
+}
+BOUNDS = {
+    "rate": 100,
+    "share": 100,
+    "mean": 1,
+    "median": 3000,
+    "p90": 3000,
+    "per_10k": 4,
+    "count": 4,
+    "sum": 3000,
+    "per": 1,
+}
 """About how large a value may be, where a scoring function reads it in steps."""
 PLAIN = ("count", "sum")
+PER = ("intake", "overdue", "urged")
+"""Measures of which some are divided by what the register says of a unit."""
 
 
 def rate(chance: random.Random, points: float, group: str) -> dict:
@@ -29,11 +50,12 @@ def rate(chance: random.Random, points: float, group: str) -> dict:
 
 def steps(chance: random.Random, points: float, most: float) -> dict:
     """A table of a value that is about ``most`` at most."""
-    best = round(most * chance.choice([1, 0.8, 0.5]), 2)
+    best = round(most * chance.choice([1, 0.8, 0.5]), 6)
     half = round(points / 2, 2)
-    downward = [{"at_least": best, "points": points}, {"at_least": round(best / 2, 2), "points": half}]
-    upward = [{"at_most": round(most - best, 2), "points": points}, {"at_most": round(most, 2), "points": half}]
-    return {"function": "steps", "steps": chance.choice([downward, upward]), "otherwise": chance.choice([0, 1.25])}
+    downward = [{"at_least": best, "points": points}, {"at_least": round(best / 2, 6), "points": half}]
+    upward = [{"at_most": round(most - best, 6), "points": points}, {"at_most": round(most, 6), "points": half}]
+    drawn = {"function": "steps", "steps": chance.choice([downward, upward]), "otherwise": chance.choice([0, 1.25])}
+    return drawn | chance.choice([{}, {"between": "linear"}])
 
 
 def items(chance: random.Random, points: float, most: float) -> dict:
@@ -43,6 +65,23 @@ def items(chance: random.Random, points: float, most: float) -> dict:
     if chance.random() < 0.3:
         return {"function": "per_item_bonus", "per_item": per_item, "cap": points or cap}
     return {"function": "per_item_deduction", "per_item": per_item, "cap": cap}
+
+
+def per(chance: random.Random, points: float, most: float) -> dict:
+    """Points for each so much beyond a line."""
+    line, way = chance.choice(["below", "above"]), chance.choice(["deduct", "add"])
+    drawn = {"function": "per", line: round(most * chance.choice([0, 0.3, 0.9, 1]), 4)}
+    drawn[way] = chance.choice([0.2, 0.5, 1, 1.75])
+    drawn |= chance.choice([{}, {"size": max(round(most / chance.choice([20, 7, 3]), 6), 0.00001)}])
+    drawn |= chance.choice([{}, {"count": chance.choice(["exact", "whole", "started"])}])
+    drawn |= chance.choice([{}, {"free": chance.choice([1, 2, 0.5]), "then": chance.choice(["rest", "each"])}])
+    drawn |= chance.choice([{}, {"cap": round(points / 2, 2) or 3.3}])
+    return drawn | chance.choice([{}, {"floor": chance.choice([0, -2, round(points / 4, 2)])}])
+
+
+def rows(chance: random.Random) -> dict:
+    """Only some rows, by one key or two."""
+    return {key: chance.choice(ROWS[key]) for key in chance.sample(sorted(ROWS), chance.choice([1, 1, 2]))}
 
 
 def varied(chance: random.Random, before: float, since: float, group: str) -> list[dict]:
@@ -79,6 +118,18 @@ def indicator(chance: random.Random, code: str, measure: str, aggregate: str, gr
     most = 100 if is_percent else BOUNDS[aggregate] * (5 if measure == "good_rating" else 1)
     if measure == "good_rating" and aggregate == "median":
         most = 5
+    if chance.random() < 0.35:
+        drawn["rows"] = rows(chance)
+    if aggregate == "count" and known.is_yes_or_no and chance.random() < 0.5:
+        same, within = chance.choice(["case", "category", "request_type"]), chance.choice(["month", "quarter", "year"])
+        drawn["repeated"] = {"same": same, "within": within} | chance.choice([{}, {"times": 1.5}])
+    if aggregate == "per":
+        drawn["denominator"] = chance.choice(["population", "grids", "staff"])
+        most = {"population": 0.001, "grids": 2, "staff": 1}[drawn["denominator"]]
+    if chance.random() < (0.7 if aggregate == "per" else 0.3):
+        points = chance.choice([0, points])
+        drawn |= {"when_empty": chance.choice(["left_out", "zero"])}
+        return drawn | {"points": points, "scoring": per(chance, points, most)}
     if aggregate in PLAIN and chance.random() < 0.8:
         points = chance.choice([0, 0, points])
         return drawn | {"points": points, "scoring": items(chance, points, most)}
@@ -95,6 +146,8 @@ def by_hand(chance: random.Random, group: str) -> list[dict]:
         {"points": 7.5, "scoring": {"function": "manual", "entry": "change", "floor": chance.choice([0, 2.5])}},
         {"points": 0, "scoring": {"function": "manual", "entry": "change", "floor": -3}},
     ]
+    drawn[0]["scoring"] |= chance.choice([{}, {"times": 0.4}, {"times": "1/15"}])
+    drawn[0] |= chance.choice([{}, {"ranks": True}])
     drawn[2]["scoring"]["cap"] = varied(chance, 2, 1.5, group)
     drawn[0]["when_empty"] = chance.choice(["left_out", "full_points", "zero"])
     return [{"code": f"{BY_HAND}{place}", "name_zh": "人工"} | one for place, one in enumerate(drawn)]
@@ -123,8 +176,8 @@ def draw(chance: random.Random, scheme_id: str, groups: list[str], valid_from: s
     chosen = [
         (measure, aggregate)
         for measure, known in measures().items()
-        for aggregate in known.aggregates
-        if measure != "data_quality"
+        for aggregate in (*known.aggregates, *(["per"] if "count" in known.aggregates else []))
+        if measure != "data_quality" and (aggregate != "per" or measure in PER)
     ]
     chosen += chance.sample(chosen, 6)
     group = chance.choice(groups)

@@ -1,6 +1,7 @@
 """Points and ranks, in fractions: exact until the one rounding that the scheme names."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -22,8 +23,10 @@ from tests.reference.clock import CITY
 
 ALREADY_HANDED_OUT = ("received_at", "dispatched_at")
 """An indicator counted by these alone gives no rank."""
-OF_OTHERS = ("share", "per_10k")
+OF_OTHERS = ("share", "per_10k", "per")
 """Aggregates whose denominator is no count of the unit's own rows."""
+ENOUGH = Fraction(10**9)
+"""An entry by hand that ranks is enough, however many rows a scheme asks for."""
 PLAIN = ("count", "sum")
 """Aggregates that are the numerator itself."""
 
@@ -177,13 +180,14 @@ class Scoring:
         found: dict[tuple[str, str], Count] = defaultdict(Count)
         for indicator in self.scheme["indicators"]:
             code = indicator["code"]
-            for row in self.rows(indicator, span) if "measure" in indicator else ():
-                if row.unit_code in units and (adds := counted(row, span, indicator)):
-                    found[row.unit_code, code].values.append(Fraction(adds[0]))
-                    found[row.unit_code, code].denominator += adds[1]
+            for row, above, below in self.adding(indicator, span) if "measure" in indicator else ():
+                if row.unit_code in units:
+                    found[row.unit_code, code].values.append(Fraction(above))
+                    found[row.unit_code, code].denominator += below
             for unit, line in units.items():
-                if indicator.get("aggregate") == "per_10k":
-                    found[unit, code].denominator = Fraction(line.population or 0)
+                if indicator.get("aggregate") in ("per_10k", "per"):
+                    divided_by = getattr(line, indicator.get("denominator", "population"))
+                    found[unit, code].denominator = Fraction(divided_by or 0)
                 entries = self.entered.get((self.scheme["id"], period, unit, code), [])
                 if entries:
                     is_change = indicator["scoring"].get("entry") == "change"
@@ -195,6 +199,51 @@ class Scoring:
                 for unit, line in units.items():
                     found[unit, code].denominator = whole[line.peer_group]
         return found
+
+    def adding(self, indicator: dict, span: Span) -> Iterator[tuple[Row, Fraction | int, int]]:
+        """The rows of a period with what they add above and below; what happens again within its window adds more."""
+        rows = [row for row in self.rows(indicator, span) if self.is_asked_for(row, indicator.get("rows"))]
+        again, moment = indicator.get("repeated"), indicator["moment"]
+        if not again:
+            yield from ((row, *adds) for row in rows if (adds := counted(row, span, indicator)))
+            return
+        wide = Span(window(span.starts, again["within"]), span.ends, span.as_of)
+        seen: Counter[tuple] = Counter()
+        rows = [row for row in rows if wide.holds(moment, getattr(row, moment))]
+        for row in sorted(rows, key=lambda row: getattr(row, moment)):
+            if adds := counted(row, wide, indicator):
+                at = getattr(row, moment) - timedelta(microseconds=moment == "due_at")
+                place = (row.unit_code, self.sameness(row, again["same"]), window(at, again["within"]))
+                seen[place] += adds[0] > 0
+                times = exact(again.get("times", 2)) if seen[place] > 1 else 1
+                if span.holds(moment, getattr(row, moment)):
+                    yield row, adds[0] * times, adds[1]
+
+    @staticmethod
+    def sameness(row: Row, same: str) -> object:
+        """What of two rows must be the same; what says nothing is the same as nothing else."""
+        record = row.record or {}
+        if same == "case":
+            return id(row.record) if row.record else id(row)
+        return record.get({"category": "category_code"}.get(same, same)) or id(row)
+
+    def is_asked_for(self, row: Row, only: dict | None) -> bool:
+        """Whether a row's case is among those that an indicator asks for."""
+        record, above = row.record or {}, self.city.register.above
+        told = {
+            "feeds": {record.get("feed_code")},
+            "channels": {record.get("channel")},
+            "request_types": {record.get("request_type")},
+            "urgencies": {record.get("urgency") or "normal"} if record else set(),
+            "dispatch_sources": {record.get("dispatch_source")},
+            "categories": above("categories", record.get("category_code")),
+            "areas": above("areas", record.get("area_code")),
+            "confidential": bool(record.get("is_confidential")),
+        }
+        return all(
+            told[key] == asked if key == "confidential" else bool(told[key] & set(asked))
+            for key, asked in (only or {}).items()
+        )
 
     def rows(self, indicator: dict, span: Span) -> list[Row]:
         kind = (indicator["measure"], indicator.get("support_units") == "in")
@@ -283,7 +332,9 @@ class Scoring:
                 continue
             if points_max:
                 earned, available = earned + Fraction(line["points"]), available + points_max
-                if line["value"] is not None and line["denominator"] and judges(indicator):
+                if line["value"] is not None and judges(indicator) and "measure" not in indicator:
+                    judged.append(ENOUGH)
+                elif line["value"] is not None and line["denominator"] and judges(indicator):
                     judged.append(line["denominator"])
             else:
                 changed += Fraction(line["points"])
@@ -324,13 +375,19 @@ class Scoring:
             line["listed_on"] = "、".join(name for name, codes in listed if code in codes) or None
 
 
+def window(at: datetime, within: str) -> datetime:
+    """When the month, quarter or year of a moment began, in the city."""
+    day = at.astimezone(CITY).date()
+    month = {"month": day.month, "quarter": 3 * ((day.month - 1) // 3) + 1, "year": 1}[within]
+    return datetime(day.year, month, 1, tzinfo=CITY)
+
+
 def judges(indicator: dict) -> bool:
-    """Whether it says how a unit handled its cases: intake, shares and points by hand do not."""
-    return (
-        "measure" in indicator
-        and indicator["moment"] not in ALREADY_HANDED_OUT
-        and indicator.get("aggregate", "rate") not in OF_OTHERS
-    )
+    """Whether it says how a unit handled its cases: intake, shares and points by hand do not, unless the scheme lets
+    those rank."""
+    if "measure" not in indicator:
+        return bool(indicator.get("ranks"))
+    return indicator["moment"] not in ALREADY_HANDED_OUT and indicator.get("aggregate", "rate") not in OF_OTHERS
 
 
 def on_list(told: dict, ranked: dict[str, Line]) -> set[str]:

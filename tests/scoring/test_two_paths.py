@@ -3,7 +3,7 @@
 What single rows cost is split by SQL: those splits are held against fractions, too.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -158,9 +158,24 @@ def parameters(kind: st.SearchStrategy[str]) -> st.SearchStrategy[object]:
 
 
 @st.composite
+def per(draw: st.DrawFn, points: int) -> dict:
+    """Points for each so much beyond a line."""
+    told = {"function": "per", draw(st.sampled_from(["below", "above"])): draw(parameters(numbers(0, 100)))}
+    told[draw(st.sampled_from(["deduct", "add"]))] = draw(parameters(numbers(1, 3)))
+    told |= draw(st.sampled_from([{}, {"size": draw(parameters(numbers(1, 9)))}]))
+    told["count"] = draw(st.sampled_from(["exact", "whole", "started"]))
+    told |= draw(st.sampled_from([{}, {"free": draw(parameters(numbers(0, 5))), "then": "rest"}]))
+    told["then"] = draw(st.sampled_from(["rest", "each"]))
+    told |= draw(st.sampled_from([{}, {"cap": draw(numbers(1, points or 9))}]))
+    return told | draw(st.sampled_from([{}, {"floor": "0"}, {"floor": "-2.5"}]))
+
+
+@st.composite
 def indicators(draw: st.DrawFn, number: int) -> dict:
     kind = draw(
-        st.sampled_from(["rate", "rate", "rate", "count", "share", "weighted", "quantile", "per_10k", "manual"])
+        st.sampled_from(
+            ["rate", "rate", "rate", "count", "share", "weighted", "quantile", "per_10k", "manual", "manual"]
+        )
     )
     points = draw(st.integers(2, 60))
     told = {"code": f"indicator_{number}", "name_zh": f"指标{number}", "points": points}
@@ -203,8 +218,13 @@ def indicators(draw: st.DrawFn, number: int) -> dict:
             )
         ),
     }
+    steps |= draw(st.sampled_from([{}, {"between": "linear"}]))
     item = {"per_item": draw(parameters(numbers(1, 4)))}
-    if kind == "count":
+    if kind in ("rate", "count", "weighted", "quantile", "per_10k") and draw(st.integers(0, 3)) == 0:
+        told["points"] = draw(st.sampled_from([0, points]))
+        told["when_empty"] = draw(st.sampled_from(["left_out", "zero"]))
+        told["scoring"] = draw(per(told["points"]))
+    elif kind == "count":
         if draw(st.booleans()):
             told["points"] = 0
             cap = draw(parameters(numbers(1, 9)))
@@ -216,6 +236,8 @@ def indicators(draw: st.DrawFn, number: int) -> dict:
         } | item
     elif kind == "manual":
         told["scoring"] = {"function": "manual", "entry": draw(st.sampled_from(["earned", "change"]))}
+        told["scoring"] |= draw(st.sampled_from([{}, {"times": "0.4"}, {"times": "1/15"}]))
+        told["ranks"] = draw(st.sampled_from([True, True, False]))
         if draw(st.booleans()):
             told["points"] = 0
             told["scoring"] |= {"floor": -5, "cap": 3}
@@ -237,7 +259,7 @@ def indicators(draw: st.DrawFn, number: int) -> dict:
 
 @st.composite
 def schemes(draw: st.DrawFn) -> dict:
-    count = draw(st.integers(1, 4))
+    count = draw(st.integers(3, 8))
     rounding = {
         "order": draw(st.sampled_from(["components_first", "components_first", "sum_first"])),
         "decimals": draw(st.integers(0, 4)),
@@ -322,14 +344,15 @@ RESULTS = (*("raw_points", "score_100", "assessed_points", "band", "rank_in_grou
 
 
 @settings(
-    max_examples=150,
+    max_examples=200,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.data())
-def test_both_paths_agree_to_the_last_digit(split, data):
+def test_both_paths_agree_to_the_last_digit(split, drawn, data):
     told = data.draw(schemes())
+    drawn.update(_constructs(told))
     scheme = Scheme.model_validate(told)
     units = data.draw(counted(scheme))
     of_indicator, of_unit = second_path(told, units)
@@ -343,6 +366,35 @@ def test_both_paths_agree_to_the_last_digit(split, data):
     assert not of_unit and not of_indicator
     missed = data.draw(fallen_short(scheme, units))
     _judge_rows(scheme, units, scored, missed, split.rows(scored, missed))
+
+
+CONSTRUCTS = (
+    *("proportional", "linear_deduction", "per_item_deduction", "per_item_bonus", "steps", "manual", "per"),
+    *("below", "above", "deduct", "add", "size", "free", "cap", "floor", "exact", "whole", "started", "rest", "each"),
+    *("linear", "times", "ranks", "min_n", "peer_groups", "from"),
+)
+"""What a drawn scheme may be made of: each is met at least 20 times."""
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Iterator[Counter[str]]:
+    counted: Counter[str] = Counter()
+    yield counted
+    assert {name: counted[name] for name in CONSTRUCTS if counted[name] < 20} == {}
+
+
+def _constructs(told: object) -> Iterator[str]:
+    """Keys and words of a scheme, as often as they stand in it."""
+    if isinstance(told, dict):
+        for key, value in told.items():
+            if value is not False:
+                yield key
+            yield from _constructs(value)
+    elif isinstance(told, list):
+        for one in told:
+            yield from _constructs(one)
+    elif isinstance(told, str):
+        yield told
 
 
 def _judge_rows(scheme, units, scored, missed, rows_of):

@@ -78,7 +78,8 @@ class Indicator(Count):
         """Whether who lost points has rows that cost them: not where a person entered them, where nothing to judge
         gives none, and where a table asks for items of which there were too few."""
         counts_items = self.aggregate in PLAIN or self.aggregate == "per"
-        wants_items = counts_items and (self.scoring.function == "steps" or not self.is_lower_better)
+        is_given = self.scoring.function == "steps" or (isinstance(self.scoring, Per) and self.scoring.add is not None)
+        wants_items = counts_items and (is_given or not self.is_lower_better)
         return not (self.is_manual or wants_items or self.when_empty == "zero")
 
     @property
