@@ -7,12 +7,12 @@ from minhu.config.city import City
 from minhu.config.registers import Entries, put, read_registers
 from minhu.declaration import Declared, read_declaration, read_page
 from minhu.declaration.page import Keys, dotted
-from minhu.declaration.slips import Gathered, Slip, refuse, slip
+from minhu.declaration.slips import Gathered, Slip, nearest, refuse, slip
 from minhu.errors import BadDeclaration
 from minhu.feeds import Feed, load_feeds
 from minhu.feeds.feed import Delivery, Mapping
 from minhu.feeds.time_formats import unread_moment
-from minhu.schemes.scheme import load_schemes
+from minhu.schemes.scheme import Scheme, load_schemes
 
 
 def read_config(folder: Path) -> Entries:
@@ -53,6 +53,7 @@ def _read(folder: Path) -> Entries:
     read_registers(folder, entries)
     _check_owners(entries, folder)
     for scheme in load_schemes(folder, schemes_in_force(folder)):
+        _check_rows(entries, folder / "schemes" / f"{scheme.scheme_id}.yml", scheme)
         for kind, key, data in scheme.entries():
             put(entries, kind, key, data, folder / "schemes")
     dated: dict[str, tuple[Declared, ...]] = {
@@ -165,6 +166,23 @@ def _feed_data(feed: Feed) -> dict:
         "feed_group": feed.group,
         "limit_source": feed.limits,
     }
+
+
+def _check_rows(entries: Entries, path: Path, scheme: Scheme) -> None:
+    """Every hotline, category and area that a scheme asks for is declared: of others no row would count, and quietly."""
+    known = {"feeds": "feed", "categories": "category", "areas": "area"}
+    slips = []
+    for place, indicator in enumerate(scheme.indicators):
+        for key, kind in known.items():
+            for code in (getattr(indicator.rows, key) if indicator.rows else None) or ():
+                if (kind, code) in entries:
+                    continue
+                near = next(iter(nearest(code, [one for of, one in entries if of == kind])), None)
+                en, zh = f"there is no {kind} {code!r} in the configuration", f"配置里没有 {code}"
+                hint = (f"; {near}?", f"；是 {near} 吗？") if near else ("", "")
+                line = read_page(path).place(("indicators", place, "rows", key))[1]
+                slips.append(Slip(path, line, f"indicators.{place}.rows.{key}", en + hint[0], zh + hint[1]))
+    refuse(slips)
 
 
 def _check_owners(entries: Entries, folder: Path) -> None:

@@ -189,3 +189,20 @@ def test_a_value_in_the_wrong_place_is_not_shown(tmp_path):
     )
     found = told(load_feed, path)
     assert len(found) == 2 and "99" not in str(found)
+
+
+def test_what_a_scheme_asks_for_of_its_rows_is_declared(tmp_path):
+    given.config(tmp_path / "config", [given.feed()])
+    (tmp_path / "config" / "categories.csv").write_text(
+        "category_code,category_name,parent_category_code,category_level\n1101,市容,,1\n", encoding="utf-8"
+    )
+    (tmp_path / "config" / "schemes").mkdir(exist_ok=True)
+    asked = "rows: {categories: ['1102'], feeds: [h2], request_types: [help]}"
+    text = EXAM.replace("    measure: resolved\n", f"    measure: resolved\n    {asked}\n", 1)
+    (tmp_path / "config" / "schemes" / "exam.yml").write_text(text, encoding="utf-8")
+    found = told(read_config, tmp_path / "config")
+    line = text.splitlines().index(f"    {asked}") + 1
+    assert found == {
+        f"exam.yml:{line} indicators.2.rows.feeds": "there is no feed 'h2' in the configuration",
+        f"exam.yml:{line} indicators.2.rows.categories": "there is no category '1102' in the configuration; 1101?",
+    }
