@@ -144,7 +144,31 @@ left join mart.dim_code as satisfaction_word
 left join mart.dim_code as attitude_word
     on attitude_word.vocabulary = 'attitude_code' and calls.attitude_code = attitude_word.code;
 
--- A bundle tells them too: a scheme may count some rows only.
+-- A bundle tells them too: a scheme may count some rows only. Channels and areas are told where its scheme asks for
+-- them.
+create function audit.bundle_asks(request_id bigint, key text) returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+    select
+        coalesce(
+            bool_or(jsonb_path_exists(
+                entry.data, ('$.indicators[*].rows.' || bundle_asks.key || ' ? (@ != null)')::jsonpath
+            )),
+            false
+        )
+    from audit.bundle_request as request
+    inner join publish.release as known on request.release_id = known.release_id
+    inner join config.entry as entry
+        on
+            entry.kind = 'scheme'
+            and known.scheme_id = entry.key
+            and known.config_version >= entry.since_version
+            and (entry.until_version is null or known.config_version < entry.until_version)
+    where request.request_id = bundle_asks.request_id
+$$;
+comment on function audit.bundle_asks is
+'Whether the scheme of a bundle counts only rows of certain channels or areas, so that the bundle has to tell them.';
+revoke execute on function audit.bundle_asks from public;
+
 create or replace function audit.bundle_records(entry_id bigint, slice_no integer) returns setof staging.case_record
 language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
@@ -152,9 +176,13 @@ declare
     asked bigint;
     from_id text;
     before_id text;
+    tells_channels boolean;
+    tells_areas boolean;
 begin
     select slice.* into asked, from_id, before_id
     from audit.bundle_slice(bundle_records.entry_id, bundle_records.slice_no) as slice;
+    tells_channels := audit.bundle_asks(asked, 'channels');
+    tells_areas := audit.bundle_asks(asked, 'areas');
     return query
     select
         sent.feed_code,
@@ -163,13 +191,13 @@ begin
         sent.upstream_case_no,
         sent.request_type,
         sent.category_code,
-        null::text,  -- channel
+        case when tells_channels then sent.channel end,
         sent.urgency,
         sent.received_at,
         null::text,  -- title
         null::text,  -- content
         null::text,  -- address
-        null::text,  -- area_code
+        case when tells_areas then sent.area_code end,
         null::double precision,  -- longitude
         null::double precision,  -- latitude
         callers.told_as,

@@ -169,7 +169,7 @@ def _feed_data(feed: Feed) -> dict:
 
 
 def _check_rows(entries: Entries, path: Path, scheme: Scheme) -> None:
-    """Every hotline, category and area that a scheme asks for is declared: of others no row would count, and quietly."""
+    """Every hotline, category and area that a scheme asks for is declared: of others no row would ever count."""
     known = {"feeds": "feed", "categories": "category", "areas": "area"}
     slips = []
     for place, indicator in enumerate(scheme.indicators):

@@ -302,6 +302,20 @@ def test_every_column_of_staging_travels_or_is_left_out(taken):
         assert columns[name] == told[name] | set(travels.split()), name
 
 
+def test_channels_and_areas_travel_where_the_scheme_counts_only_rows_of_some(released, taken):
+    rows = """update config.entry set data = jsonb_set(data, '{indicators,0,rows}', %s) where kind = 'scheme'"""
+    asks = "select audit.bundle_asks(max(request_id), 'areas'), audit.bundle_asks(max(request_id), 'channels')"
+    with database.connect(released) as owner:
+        owner.execute("set local session_replication_role = replica")
+        asked = f"{asks} from audit.bundle_request"
+        assert owner.execute(asked).fetchone() == (False, False)
+        owner.execute(rows, ['{"areas": ["330112"], "channels": null}'])
+        assert owner.execute(asked).fetchone() == (True, False)
+        owner.execute(rows, ['{"areas": null, "channels": ["电话"]}'])
+        assert owner.execute(asked).fetchone() == (False, True)
+        owner.rollback()
+
+
 def test_the_manifest_names_what_is_taken_and_what_is_left_out(taken):
     manifest = json.loads(opened(taken.file)[MANIFEST])
     assert {one["what"]: one["mark"] for one in manifest["taken"]}["repeat_of_case_id"] == "taken, not recomputed"

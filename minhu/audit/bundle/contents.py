@@ -163,6 +163,8 @@ _CODES = {
     "result_code": "of a merge alone: the number of the case that goes on",
     "reason_code": "of exclusions and violations alone",
 }
+ASKED_FOR = {"channel": "channels", "area_code": "areas"}
+"""Columns of a case that are left out unless the release's scheme counts only rows of some of them, and what asks."""
 SLICED = (
     Sliced(
         "staging.case_record",

@@ -20,12 +20,23 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from minhu import database
-from minhu.audit.bundle.contents import FORMAT, IN_FORCE, MANIFEST, PARTS, SLICED, TAKEN, TAKEN_MARK, TIMEZONE
+from minhu.audit.bundle.contents import (
+    ASKED_FOR,
+    FORMAT,
+    IN_FORCE,
+    MANIFEST,
+    PARTS,
+    SLICED,
+    TAKEN,
+    TAKEN_MARK,
+    TIMEZONE,
+)
 from minhu.audit.bundle.requests import BundleRequest, find_request
 from minhu.errors import foreign
 from minhu.landing import seal
 from minhu.publish.close import Release, read_releases
 from minhu.publish.code import code_version
+from minhu.publish.stored_release import run_of
 from minhu.schemes.plain import plain
 from minhu.settings import Settings
 
@@ -137,6 +148,8 @@ def _fill(
             written = _Member(packed, part.table).write(connection, [query])
             told.append(written | {"left_out": list(part.left_out), "changed": {}})
             tell(f"{part.table} {written['rows']} 行")
+        counts_only = [one.rows for one in run_of(connection, release).scheme.indicators if one.rows]
+        asked_for = {name for name, key in ASKED_FOR.items() if any(getattr(rows, key) for rows in counts_only)}
         for sliced in SLICED:
             queries = (
                 sql.SQL("select * from {}({}, {})")
@@ -145,7 +158,9 @@ def _fill(
                 for number in range(taking["slices"])
             )
             written = _Member(packed, sliced.table).write(connection, queries)
-            told.append(written | {"left_out": list(sliced.left_out), "changed": sliced.changed})
+            of_case = asked_for if sliced.table == "staging.case_record" else ()
+            left_out = [name for name in sliced.left_out if name not in of_case]
+            told.append(written | {"left_out": left_out, "changed": sliced.changed})
             tell(f"{sliced.table} {written['rows']} 行")
         fallback = {"fallback": settings.timezone, **given}
         manifest = {
