@@ -289,3 +289,27 @@ begin
     order by sent.case_feed_code, sent.case_no, seen.order_key, sent.row_number;
 end
 $$;
+
+-- What happened, such as a veto, is entered as points by hand are, with reason, evidence and a second person.
+create or replace function assess.require_manual() returns trigger
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+    if not exists (
+        select
+        from config.entry
+        cross join lateral jsonb_array_elements(entry.data -> 'indicators') as listed (data)
+        where
+            entry.kind = 'scheme'
+            and entry.key = new.scheme_id
+            and listed.data ->> 'code' = new.indicator_code
+            and (
+                listed.data -> 'scoring' ->> 'function' = 'manual'
+                or (listed.data -> 'scoring' ->> 'function' = 'event' and listed.data ->> 'measure' is null)
+            )
+    ) then
+        raise exception 'the indicator % of the scheme % is counted from cases and takes no points by hand',
+            quote_literal(new.indicator_code), quote_literal(new.scheme_id);
+    end if;
+    return new;
+end
+$$;

@@ -37,6 +37,8 @@ class Terms:
     deduct: Decimal | None = None
     add: Decimal | None = None
     free: Decimal | None = None
+    at_least: Decimal | None = None
+    score_at_most: Decimal | None = None
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,28 @@ import json
 from typing import Any
 
 from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.period import PeriodKind
 from minhu.schemes.scheme import Scheme
 
 
-def counting(scheme: Scheme) -> dict[str, Any]:
-    """Plain values: the time zone, the peer groups, and one entry for each count of an indicator."""
+def counting(scheme: Scheme, kind: PeriodKind) -> dict[str, Any]:
+    """Plain values: the time zone, the peer groups, and one entry for each count of an indicator.
+
+    What does not apply in such a period counts no row.
+    """
     return {
         "timezone": scheme.timezone,
         "peer_groups": [group.code for group in scheme.peer_groups],
-        "counts": [_count(indicator) for indicator in scheme.indicators],
+        "counts": [
+            _count(one) | ({} if one.applies_in(kind) else {"measure": None, "entry": None})
+            for one in scheme.indicators
+        ],
     }
 
 
-def as_variable(scheme: Scheme) -> str:
+def as_variable(scheme: Scheme, kind: PeriodKind) -> str:
     """The same as a var of dbt: base64 of its JSON, which no quoting can hurt."""
-    return base64.b64encode(json.dumps(counting(scheme), ensure_ascii=False).encode()).decode()
+    return base64.b64encode(json.dumps(counting(scheme, kind), ensure_ascii=False).encode()).decode()
 
 
 def _count(indicator: Indicator) -> dict[str, Any]:
@@ -40,7 +47,7 @@ def _count(indicator: Indicator) -> dict[str, Any]:
         "rows": indicator.rows and indicator.rows.model_dump(mode="json", exclude_none=True),
         "repeated": indicator.repeated and indicator.repeated.model_dump(mode="json"),
         "denominator": indicator.denominator,
-        "entry": getattr(indicator.scoring, "entry", None),
+        "entry": "change" if indicator.is_event else getattr(indicator.scoring, "entry", None),
         "is_percent": indicator.is_percent,
         "is_lower_better": indicator.is_lower_better,
         "is_told_by_rows": indicator.is_told_by_rows,

@@ -14,6 +14,7 @@ import json
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -29,6 +30,7 @@ from minhu.feeds.feed import ZoneName
 from minhu.schemes.arithmetic import decimals_of
 from minhu.schemes.language.indicator import Indicator
 from minhu.schemes.language.limits import Limit
+from minhu.schemes.language.longer import Longer
 from minhu.schemes.language.publication import Band, Publication, Rounding
 from minhu.schemes.language.values import Code, Entries, Positive, changes, in_force
 from minhu.schemes.period import Period, PeriodKind
@@ -42,6 +44,11 @@ ENGLISH = ("title_en", "name_en")
 
 Aggregation = Literal["recomputed", "mean_of_months", "mean_of_quarters"]
 PARTS: dict[Aggregation, PeriodKind] = {"mean_of_months": "month", "mean_of_quarters": "quarter"}
+
+
+def _part(of: Aggregation | Longer) -> PeriodKind | None:
+    """The shorter periods that are taken together; None where a longer one is scored from its own rows."""
+    return of.of if isinstance(of, Longer) else PARTS.get(of)
 
 
 class PeerGroup(Declared):
@@ -75,8 +82,8 @@ class Scheme(Declared):
     timezone: ZoneName = TIMEZONE
     periods: Annotated[dict[PeriodKind, Literal["indicative", "final"]], Field(min_length=1)]
     """What a score of each kind of period is: an indication on the way, or the final one."""
-    aggregation: dict[Literal["quarter", "year"], Aggregation] = Field(default_factory=dict)
-    """How a longer period is scored: from its own rows (unless given), or as the mean of the shorter ones."""
+    aggregation: dict[Literal["quarter", "year"], Aggregation | Longer] = Field(default_factory=dict)
+    """How a longer period is scored: from its own rows (unless given), or as a mean of the shorter ones."""
     peer_groups: Annotated[tuple[PeerGroup, ...], Field(min_length=1)]
     indicators: Annotated[tuple[Indicator, ...], Field(min_length=1)]
     bands: tuple[Band, ...] = ()
@@ -118,12 +125,37 @@ class Scheme(Declared):
     @model_validator(mode="after")
     def _aggregates(self) -> "Scheme":
         for kind, of in self.aggregation.items():
-            part = PARTS.get(of)
+            part, named = _part(of), of.code if isinstance(of, Longer) else of
             if kind not in self.periods or part == kind or (part and part not in self.periods):
                 raise Wrong(
-                    f"aggregation.{kind}: {of} needs the periods {kind} and {part or kind}",
-                    f"aggregation.{kind}：{of} 需要周期 {kind} 和 {part or kind}",
+                    f"aggregation.{kind}: {named} needs the periods {kind} and {part or kind}",
+                    f"aggregation.{kind}：{named} 需要周期 {kind} 和 {part or kind}",
                 )
+            count = {("year", "month"): 12, ("quarter", "month"): 3, ("year", "quarter"): 4}.get((kind, part or kind))
+            weights = of.weights if isinstance(of, Longer) else None
+            if weights is not None and sorted(weights) != [*range(1, (count or 0) + 1)]:
+                raise Wrong(
+                    f"aggregation.{kind}.weights: one for each of 1 to {count}",
+                    f"aggregation.{kind}.weights：1 到 {count} 每个都要写",
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _says_where_it_applies(self) -> "Scheme":
+        for indicator in self.indicators:
+            for kind in indicator.periods or ():
+                if kind not in self.periods:
+                    raise Wrong(
+                        f"{indicator.code}: the scheme scores no {kind}", f"{indicator.code}：本办法不按 {kind} 计分"
+                    )
+            if indicator.periods and any(entry.value for entry in indicator.points):
+                raise Wrong(
+                    f"{indicator.code}: what applies to some periods alone adds or takes: its points are 0",
+                    f"{indicator.code}：只在某些周期适用的是加减分项，分值写 0",
+                )
+            limit = getattr(indicator.scoring, "band_at_most", None)
+            if limit is not None and limit not in [band.name_zh for band in self.bands]:
+                raise Wrong(f"{indicator.code}: there is no band {limit!r}", f"{indicator.code}：没有“{limit}”这一档")
         return self
 
     @model_validator(mode="after")
@@ -215,9 +247,22 @@ class Scheme(Declared):
 
     def parts(self, period: Period) -> list[Period] | None:
         """The shorter periods of which one is the mean, as far as the scheme is in force; None where it is not."""
-        of = None if period.kind == "month" else self.aggregation.get(period.kind)
-        kind = PARTS.get(of) if of else None
+        of = self.made_of(period)
+        kind = _part(of) if of else None
         return [part for part in period.parts(kind) if self._is_in_force_through(part)] if kind else None
+
+    def made_of(self, period: Period) -> Aggregation | Longer | None:
+        """How the scheme makes a period of shorter ones, if it says."""
+        return None if period.kind == "month" else self.aggregation.get(period.kind)
+
+    def weights(self, period: Period) -> dict[str, Fraction]:
+        """What each of the shorter periods weighs of which one is the mean, by its name."""
+        of, parts = self.made_of(period), self.parts(period) or []
+        if not isinstance(of, Longer):
+            return {part.text: Fraction(1) for part in parts}
+        whole = [part.text for part in period.parts(of.of)]
+        told = of.weights or {len(whole): of.last}
+        return {part.text: told.get(whole.index(part.text) + 1, Fraction(1)) for part in parts}
 
     def _is_in_force_through(self, period: Period) -> bool:
         return self.valid_from <= period.first and (self.valid_to is None or period.last < self.valid_to)

@@ -14,8 +14,10 @@ from fractions import Fraction
 from minhu.schemes import arithmetic
 from minhu.schemes.arithmetic import Component, half_up
 from minhu.schemes.language.count import PLAIN, QUANTILES
+from minhu.schemes.language.functions import Event
 from minhu.schemes.language.indicator import Indicator
 from minhu.schemes.language.publication import Listing
+from minhu.schemes.period import PeriodKind
 from minhu.schemes.scheme import Scheme
 
 
@@ -63,11 +65,29 @@ class ScoredIndicator:
 
 @dataclass(frozen=True)
 class Shorter:
-    """What shorter periods gave of which one is the mean: of those that gave any, the points by unit and indicator,
-    and the scores by unit."""
+    """What shorter periods gave of which one is a mean, each by its name: of those that gave any, the points by unit
+    and indicator, and the scores by unit. ``best``: only so many of a unit's best scores count."""
 
-    points: Mapping[tuple[str, str], Sequence[Decimal]]
-    scores: Mapping[str, Sequence[Decimal]]
+    points: Mapping[tuple[str, str], Mapping[str, Decimal]]
+    scores: Mapping[str, Mapping[str, Decimal]]
+    weights: Mapping[str, Fraction]
+    best: int | None = None
+
+    def mean_score(self, unit: str) -> Fraction | None:
+        return self._mean(self.scores.get(unit, {}), unit)
+
+    def mean_points(self, unit: str, code: str) -> Fraction | None:
+        return self._mean(self.points.get((unit, code), {}), unit)
+
+    def _mean(self, given: Mapping[str, Decimal], unit: str) -> Fraction | None:
+        counted = set(given)
+        if self.best is not None:
+            scores = self.scores.get(unit, {})
+            ordered = sorted(scores, key=lambda period: (-scores[period], period))
+            counted &= set(ordered[: self.best])
+        weight = sum((self.weights[period] for period in counted), Fraction())
+        whole = sum((self.weights[period] * Fraction(given[period]) for period in counted), Fraction())
+        return whole / weight if counted else None
 
 
 @dataclass(frozen=True)
@@ -95,15 +115,20 @@ class ScoredUnit:
 
 
 def tally(
-    scheme: Scheme, day: date, units: Mapping[str, UnitCounts], shorter: Shorter | None = None
+    scheme: Scheme,
+    day: date,
+    units: Mapping[str, UnitCounts],
+    shorter: Shorter | None = None,
+    kind: PeriodKind | None = None,
 ) -> list[ScoredUnit]:
     """The scores of ``units`` in the period that begins on ``day``, in the order given.
 
-    ``shorter``: where the period is the mean of shorter ones, what those gave; its own counts stand beside it.
+    ``shorter``: where the period is a mean of shorter ones, what those gave; its own counts stand beside it. ``kind``:
+    whether it is a month, a quarter or a year; unless given, every indicator applies.
     """
     counted = _with_group_counts(scheme, units)
     peers = _peers(scheme, counted)
-    scored = [_unit(scheme, day, unit, of, peers, shorter) for unit, of in counted.items()]
+    scored = [_unit(scheme, day, unit, of, peers, shorter, kind) for unit, of in counted.items()]
     return _placed(scheme, scored)
 
 
@@ -149,6 +174,7 @@ def _unit(
     of: UnitCounts,
     peers: Mapping[tuple[str, str], arithmetic.Peers],
     shorter: Shorter | None,
+    kind: PeriodKind | None,
 ) -> ScoredUnit:
     parts, components = [], []
     kept, is_entered = _kept_decimals(scheme), False
@@ -157,8 +183,11 @@ def _unit(
             continue
         given = of.given.get(indicator.code, NOTHING)
         scored = _indicator(scheme, indicator, of.peer_group, day, given)
-        if shorter is not None:
-            scored = replace(scored, points=_mean(shorter.points.get((unit, indicator.code), ()), kept))
+        if not indicator.applies_in(kind):
+            scored = replace(scored, value=None, points=None, is_empty=True)
+        elif shorter is not None and not indicator.periods and not indicator.is_event:
+            mean = shorter.mean_points(unit, indicator.code)
+            scored = replace(scored, points=None if mean is None else half_up(mean, kept))
         judged = indicator.judges and not scored.is_empty and _is_told(indicator, given)
         is_entered = is_entered or (judged and indicator.is_manual and scored.points_max > 0)
         rows = None if indicator.is_manual else given.denominator
@@ -168,10 +197,13 @@ def _unit(
     made = arithmetic.total(components, decimals)
     total, judged_rows = made.score_100, made.n
     if shorter is not None:
-        total, judged_rows = _mean(shorter.scores.get(unit, ()), decimals), made.n or Fraction()
+        total, judged_rows = _of_shorter(scheme, shorter, unit, parts), made.n or Fraction()
+    total, worst, may_rank = _after_events(scheme, day, of.peer_group, total, parts)
     is_enough = judged_rows is None or judged_rows >= scheme.least(of.peer_group, day) or is_entered
     score = total if is_enough else None
     reason = "too_few" if total is not None else "nothing_due" if of.has_case else "no_case"
+    if score is not None and not may_rank:
+        reason = "by_event"
     group = scheme.group(of.peer_group)
     return ScoredUnit(
         unit=unit,
@@ -179,9 +211,9 @@ def _unit(
         raw_points=made.raw_points,
         score_100=total,
         assessed_points=arithmetic.assessed(total, group.points, decimals),
-        band=None if score is None else _band(scheme, score),
+        band=None if score is None else _band(scheme, score, worst),
         rank_in_group=None,
-        not_ranked_reason=reason if score is None else None,
+        not_ranked_reason=reason if score is None or not may_rank else None,
         listed_on=None,
         indicators=tuple(parts),
     )
@@ -203,10 +235,11 @@ def _indicator(scheme: Scheme, indicator: Indicator, group: str, day: date, give
         points = None
     else:
         points = half_up(Fraction(terms.points if indicator.when_empty == "full_points" else 0), kept)
-    if indicator.is_manual:
+    if indicator.is_manual and not indicator.is_event:
         shown = None if value is None else points
     else:
-        shown = _decimal(value) if indicator.aggregate in PLAIN else _to_four(value)
+        is_plain = indicator.aggregate in PLAIN or indicator.is_manual
+        shown = _decimal(value) if is_plain else _to_four(value)
     return ScoredIndicator(
         code=indicator.code,
         numerator=_decimal(given.numerator),
@@ -228,8 +261,36 @@ def _kept_decimals(scheme: Scheme) -> int:
     return scheme.rounding.decimals if scheme.rounding.order == "components_first" else arithmetic.KEPT_DECIMALS
 
 
-def _mean(given: Sequence[Decimal], decimals: int) -> Decimal | None:
-    return half_up(sum(map(Fraction, given), Fraction()) / len(given), decimals) if given else None
+def _of_shorter(scheme: Scheme, shorter: Shorter, unit: str, parts: Sequence[ScoredIndicator]) -> Decimal | None:
+    """The mean of shorter periods, and on it what the longer one alone adds or takes, of the points of the scheme."""
+    mean = shorter.mean_score(unit)
+    if mean is None:
+        return None
+    own = {indicator.code for indicator in scheme.indicators if indicator.periods}
+    changed = sum((Fraction(part.points) for part in parts if part.code in own and part.points), Fraction())
+    full = sum((Fraction(part.points_max) for part in parts), Fraction())
+    whole = mean + 100 * changed / full if changed else mean
+    return half_up(max(Fraction(), min(Fraction(100), whole)), scheme.rounding.decimals)
+
+
+def _after_events(
+    scheme: Scheme, day: date, group: str, score: Decimal | None, parts: Sequence[ScoredIndicator]
+) -> tuple[Decimal | None, str | None, bool]:
+    """What becomes of a score by what happened: the score, the best band that it may have, whether it has a place."""
+    worst, may_rank = None, True
+    names = [band.name_zh for band in scheme.bands]
+    for part in parts:
+        indicator = scheme.indicator(part.code)
+        terms, event = indicator.terms(group, day), indicator.scoring
+        value = None if part.value is None else Fraction(part.value)
+        if not isinstance(event, Event) or not event.has_happened(value, terms):
+            continue
+        if score is not None and terms.score_at_most is not None:
+            score = min(score, half_up(Fraction(terms.score_at_most), scheme.rounding.decimals))
+        if event.band_at_most is not None and (worst is None or names.index(event.band_at_most) > names.index(worst)):
+            worst = event.band_at_most
+        may_rank = may_rank and event.ranked
+    return score, worst, may_rank
 
 
 def _value(scheme: Scheme, indicator: Indicator, given: Given) -> Fraction | None:
@@ -267,8 +328,13 @@ def _with_statistics(
     )
 
 
-def _band(scheme: Scheme, score: Decimal) -> str | None:
-    return next((band.name_zh for band in scheme.bands if score >= band.at_least), None)
+def _band(scheme: Scheme, score: Decimal, worst: str | None) -> str | None:
+    """The band of a score, no better than ``worst``."""
+    names = [band.name_zh for band in scheme.bands]
+    reached = next((band.name_zh for band in scheme.bands if score >= band.at_least), None)
+    if reached is None or worst is None:
+        return reached
+    return names[max(names.index(reached), names.index(worst))]
 
 
 def _placed(scheme: Scheme, units: list[ScoredUnit]) -> list[ScoredUnit]:

@@ -114,9 +114,8 @@ def try_scheme(scheme: Scheme, inputs: Path) -> Trial:
     tried = []
     for period, units in read.units.items():
         day = scheme.first_day(Period.parse(period))
-        for scored in tally(
-            scheme, day, {unit: UnitCounts(given.group.code, given.given) for unit, given in units.items()}
-        ):
+        counts = {unit: UnitCounts(given.group.code, given.given) for unit, given in units.items()}
+        for scored in tally(scheme, day, counts, None, Period.parse(period).kind):
             given = units[scored.unit]
             assumed = tuple(part.code for part in scored.indicators if part.is_empty or _is_silent(scheme, part, given))
             tried.append(TriedUnit(period, given.written_group, scored, assumed))

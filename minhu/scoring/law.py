@@ -13,6 +13,7 @@ from psycopg import sql
 
 from minhu.glossary.law import VALUE_UNIT
 from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.language.longer import Longer
 from minhu.schemes.period import Period
 from minhu.schemes.scheme import Basis, Scheme
 from minhu.schemes.words import scoring_rule
@@ -51,7 +52,7 @@ def write_law(connection: psycopg.Connection[Any], scheme: Scheme, period: Perio
 
 
 def _scheme(scheme: Scheme, period: Period) -> dict[str, Any]:
-    of = None if period.kind == "month" else scheme.aggregation.get(period.kind)
+    of = scheme.made_of(period)
     return {
         "title_zh": scheme.title,
         "title_en": scheme.title_en,
@@ -59,7 +60,7 @@ def _scheme(scheme: Scheme, period: Period) -> dict[str, Any]:
         "valid_from": scheme.valid_from,
         "valid_to": scheme.valid_to,
         "standing": scheme.periods[period.kind],
-        "aggregation": of or "recomputed",
+        "aggregation": (of.code if isinstance(of, Longer) else of) or "recomputed",
         "rounding_order": scheme.rounding.order,
         "decimals": scheme.rounding.decimals,
         "rate_decimals": scheme.rounding.rate_decimals,

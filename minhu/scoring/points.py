@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 from minhu import database
 from minhu.schemes.language.count import PLAIN, QUANTILES
 from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.language.longer import Longer
 from minhu.schemes.period import Period
 from minhu.schemes.scheme import Scheme
 from minhu.schemes.tally import Given, ScoredUnit, Shorter, UnitCounts, tally
@@ -71,8 +72,9 @@ def give_points(
             (row["unit_code"], row["indicator_code"]): row
             for row in cursor.execute(_of("{0}.int_scoring__counts", schema))
         }
-        shorter = _shorter(cursor, key["scheme_id"], parts) if scheme.parts(period) is not None else None
-        scored = tally(scheme, scheme.first_day(period), _units(scheme, keys, counts), shorter)
+        shorter = _shorter(cursor, key["scheme_id"], parts, scheme, period)
+        units = _units(scheme, keys, counts)
+        scored = tally(scheme, scheme.first_day(period), units, shorter, period.kind)
         alike = cursor.execute(sql.SQL(_ALIKE).format(sql.Identifier(schema))).fetchall()
     for table, like in _TABLES.items():
         _anew(connection, schema, table, f"(like {like})")
@@ -97,17 +99,22 @@ def _given(indicator: Indicator, row: Row) -> Given:
     return Given(above, below, None if told is None else Fraction(told))
 
 
-def _shorter(cursor: psycopg.Cursor[Any], scheme_id: str, parts: Iterable[dict[str, str]]) -> Shorter:
-    """What the shorter periods gave of which this one is the mean."""
-    points: dict[tuple[str, str], list[Decimal]] = defaultdict(list)
-    scores: dict[str, list[Decimal]] = defaultdict(list)
+def _shorter(
+    cursor: psycopg.Cursor[Any], scheme_id: str, parts: Iterable[dict[str, str]], scheme: Scheme, period: Period
+) -> Shorter | None:
+    """What the shorter periods gave of which this one is a mean; None where it is scored from its own rows."""
+    if scheme.parts(period) is None:
+        return None
+    points: dict[tuple[str, str], dict[str, Decimal]] = defaultdict(dict)
+    scores: dict[str, dict[str, Decimal]] = defaultdict(dict)
     for part in parts:
         named = {"scheme_id": scheme_id} | part
         for row in cursor.execute(_PART_POINTS, named):
-            points[row["unit_code"], row["indicator_code"]].append(row["points"])
+            points[row["unit_code"], row["indicator_code"]][part["period"]] = row["points"]
         for row in cursor.execute(_PART_SCORES, named):
-            scores[row["unit_code"]].append(row["score_100"])
-    return Shorter(points, scores)
+            scores[row["unit_code"]][part["period"]] = row["score_100"]
+    of = scheme.made_of(period)
+    return Shorter(points, scores, scheme.weights(period), of.best if isinstance(of, Longer) else None)
 
 
 def _unit_row(unit: ScoredUnit, key: dict[str, Any], keys: dict[str, Row]) -> Row:

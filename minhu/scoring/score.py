@@ -87,7 +87,7 @@ class Run:
             "build_id": self.build_id,
             "config_version": self.config_version,
             "run_no": self.run_no,
-            "counting": as_variable(self.scheme),
+            "counting": as_variable(self.scheme, self.period.kind),
             "since": self.since.isoformat(),
             "repeating": any(one.repeated for one in counted),
             "filtered": sorted({str(one.measure) for one in counted if one.rows or one.repeated}),

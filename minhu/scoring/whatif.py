@@ -128,7 +128,7 @@ def what_if(settings: Settings, scheme_id: str, changed: Scheme, period: str) ->
             now = _recounted(settings, run, changed)
         else:
             counts = _counts(connection, run, was, changed, sources)
-            now = {unit.unit: unit for unit in tally(changed, changed.first_day(wanted), counts)}
+            now = {unit.unit: unit for unit in tally(changed, changed.first_day(wanted), counts, None, wanted.kind)}
     return WhatIf(
         scheme_id=scheme_id,
         title=changed.title,

@@ -318,7 +318,7 @@ def enter_points(chance: random.Random, city: Settings, scheme_ids: list[str], p
                 "scheme_id": chance.choice(scheme_ids),
                 "period": chance.choice(periods),
                 "unit_code": chance.choice(units),
-                "indicator_code": f"{schemes.BY_HAND}{chance.randrange(3)}",
+                "indicator_code": f"{schemes.BY_HAND}{chance.randrange(4)}",
                 "points": chance.choice(["-1", "-0.555", "-2.345", "1.5", "3", "6.5", "40"]),
                 "reason": f"评审 {place}",
                 "evidence_ref": f"记录 {place}",

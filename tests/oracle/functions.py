@@ -86,6 +86,19 @@ def manual(told: dict, points: Fraction, entered: Fraction) -> Fraction:
     return max(exact(told.get("floor", 0)), min(exact(told.get("cap", points)), given))
 
 
+def event(told: dict, points: Fraction, value: Fraction) -> Fraction:
+    """Gives nothing: what happened decides over the whole."""
+    return Fraction(0)
+
+
+def has_happened(told: dict, value: Fraction | None) -> bool:
+    if value is None:
+        return False
+    if told.get("below") is not None:
+        return value < exact(told["below"])
+    return value >= exact(told.get("at_least") or 1)
+
+
 FUNCTIONS: dict[str, Callable[[dict, Fraction, Fraction], Fraction]] = {
     "proportional": proportional,
     "linear_deduction": linear_deduction,
@@ -94,4 +107,5 @@ FUNCTIONS: dict[str, Callable[[dict, Fraction, Fraction], Fraction]] = {
     "per": per,
     "steps": steps,
     "manual": manual,
+    "event": event,
 }

@@ -79,9 +79,9 @@ def per(chance: random.Random, points: float, most: float) -> dict:
     return drawn | chance.choice([{}, {"floor": chance.choice([0, -2, round(points / 4, 2)])}])
 
 
-def rows(chance: random.Random) -> dict:
+def rows(chance: random.Random, known: dict[str, list]) -> dict:
     """Only some rows, by one key or two."""
-    return {key: chance.choice(ROWS[key]) for key in chance.sample(sorted(ROWS), chance.choice([1, 1, 2]))}
+    return {key: chance.choice(known[key]) for key in chance.sample(sorted(known), chance.choice([1, 1, 2]))}
 
 
 def varied(chance: random.Random, before: float, since: float, group: str) -> list[dict]:
@@ -105,7 +105,9 @@ def answers(chance: random.Random, known: tuple[str, ...], aggregate: str) -> di
     return {"answers": drawn} if drawn else {}
 
 
-def indicator(chance: random.Random, code: str, measure: str, aggregate: str, group: str) -> dict:
+def indicator(
+    chance: random.Random, code: str, measure: str, aggregate: str, group: str, choices: dict[str, list]
+) -> dict:
     known = measures()[measure]
     drawn = {"code": code, "name_zh": code, "measure": measure, "moment": chance.choice(known.moments)}
     drawn |= {"aggregate": aggregate, "support_units": chance.choice(["out", "out", "in"])}
@@ -119,7 +121,7 @@ def indicator(chance: random.Random, code: str, measure: str, aggregate: str, gr
     if measure == "good_rating" and aggregate == "median":
         most = 5
     if chance.random() < 0.35:
-        drawn["rows"] = rows(chance)
+        drawn["rows"] = rows(chance, choices)
     if aggregate == "count" and known.is_yes_or_no and chance.random() < 0.5:
         same, within = chance.choice(["case", "category", "request_type"]), chance.choice(["month", "quarter", "year"])
         drawn["repeated"] = {"same": same, "within": within} | chance.choice([{}, {"times": 1.5}])
@@ -168,10 +170,41 @@ def publication(chance: random.Random, groups: list[str]) -> dict:
     return drawn | chance.choice([{}, {"min_n": 2}, {"min_n": least}, {"min_n": least}])
 
 
-def draw(chance: random.Random, scheme_id: str, groups: list[str], valid_from: str = "2026-01-01") -> dict:
+def longer(chance: random.Random) -> object:
+    """How a year is made of its months."""
+    weights = {month: chance.choice([1, 0.5, "1/3", 2]) for month in range(1, 13)}
+    told = [{"best": chance.choice([1, 2])}, {"last": 2}, {"weights": weights}]
+    return chance.choice(["mean_of_months", {"of": "month"} | chance.choice(told)])
+
+
+def whole(chance: random.Random) -> list[dict]:
+    """What changes the whole: something that is entered, that is counted, and a rate that is too low; and what is taken
+    off a year alone."""
+    effects = [{"score_at_most": 0}, {"score_at_most": 55.5}, {"band_at_most": "乙"}, {"ranked": False}]
+    found = {"measure": "violation_not_handled", "moment": "occurred_at", "aggregate": "count", "points": 0}
+    rate = {"measure": "close_on_time", "moment": "due_at", "points": 0}
+    year = {"function": "per", "above": 0, "deduct": 0.5}
+    drawn = [
+        {"points": 0, "scoring": {"function": "event"} | chance.choice(effects)},
+        found | {"scoring": {"function": "event", "at_least": 2} | chance.choice(effects)},
+        rate | {"scoring": {"function": "event", "below": 20} | chance.choice(effects[1:])},
+        found | {"scoring": year, "periods": ["year"]},
+    ]
+    names = (f"{BY_HAND}3", "happened", "too_low", "of_the_year")
+    return [{"code": code, "name_zh": code} | one for code, one in zip(names, drawn, strict=True)]
+
+
+def draw(
+    chance: random.Random,
+    scheme_id: str,
+    groups: list[str],
+    valid_from: str = "2026-01-01",
+    of_city: dict[str, list] | None = None,
+) -> dict:
     """A scheme of every measure and each of its aggregates, of some by a second moment too.
 
-    A year is the mean of its months; all else is chance. The score of feeds is left out: tests/audit reckons it.
+    A year is a mean of its months; all else is chance. The score of feeds is left out: tests/audit reckons it.
+    ``of_city``: what of ROWS a city calls otherwise.
     """
     chosen = [
         (measure, aggregate)
@@ -181,8 +214,9 @@ def draw(chance: random.Random, scheme_id: str, groups: list[str], valid_from: s
     ]
     chosen += chance.sample(chosen, 6)
     group = chance.choice(groups)
-    drawn = [indicator(chance, f"i{place:02}", *one, group) for place, one in enumerate(chosen)]
+    drawn = [indicator(chance, f"i{place:02}", *one, group, ROWS | (of_city or {})) for place, one in enumerate(chosen)]
     drawn += by_hand(chance, group)
+    drawn += whole(chance)
     drawn[1]["points"] = [{"from": valid_from, "value": drawn[1]["points"]}]
     for one in chance.sample(drawn[1:], 4):
         one["peer_groups"] = chance.sample(groups, chance.choice([1, len(groups) - 1 or 1]))
@@ -193,7 +227,7 @@ def draw(chance: random.Random, scheme_id: str, groups: list[str], valid_from: s
         "legal_basis": [{"title": "drawn by chance"}],
         "valid_from": valid_from,
         "periods": {"month": "indicative", "quarter": "indicative", "year": "final"},
-        "aggregation": {"year": "mean_of_months"},
+        "aggregation": {"year": longer(chance)},
         "peer_groups": [{"code": group, "name_zh": group, "points": chance.choice([2, 4.5, 33.3])} for group in groups],
         "rounding": {"order": order, "decimals": chance.choice([2, 2, 3] if order == "components_first" else [0, 1, 2])}
         | chance.choice([{}, {"rate_decimals": chance.choice([0, 2])}]),

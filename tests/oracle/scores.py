@@ -14,10 +14,10 @@ from tests.oracle import fairness
 from tests.oracle.answers import weighed
 from tests.oracle.decided import Decided
 from tests.oracle.entered import Entries
-from tests.oracle.functions import FUNCTIONS
+from tests.oracle.functions import FUNCTIONS, has_happened
 from tests.oracle.lifecycle import City
 from tests.oracle.measures import Row, rows
-from tests.oracle.numbers import exact, half_up, mean
+from tests.oracle.numbers import exact, half_up
 from tests.oracle.register import Unit
 from tests.reference.clock import CITY
 
@@ -122,7 +122,8 @@ class Scoring:
 
     def _score(self, period: str) -> Result:
         """A period from its own rows, or as the mean of the shorter ones of which the scheme makes it."""
-        span, parts = Span.of(period, self.last_day), [self.score(part) for part in self.parts(period)]
+        span, parts = Span.of(period, self.last_day), {part: self.score(part) for part in self.parts(period)}
+        kind = Period.parse(period).kind
         units = self.units(span)
         table = {
             group: [told for one in self.scheme["indicators"] if (told := of_group(one, group, self.first_day(span)))]
@@ -130,31 +131,66 @@ class Scoring:
         }
         counts = self.counts(period, span, units)
         of_indicator = {
-            (code, told["code"]): self.line(told, counts[code, told["code"]])
+            (code, told["code"]): self.line(told, counts[code, told["code"]], kind)
             for code, unit in units.items()
             for told in table[unit.peer_group]
         }
         self.compare_with_peers(units, table, of_indicator)
+        own = {told["code"] for told in self.scheme["indicators"] if "periods" in told or is_event(told)}
         if parts:
-            for key, line in of_indicator.items():
-                points = (lines[key]["points"] for lines, _ in parts if key in lines)
-                line["points"] = mean((one for one in points if one is not None), self.kept)
+            best = {code: self.best(period, parts, code) for code in units}
+            for (code, indicator), line in of_indicator.items():
+                if indicator not in own:
+                    told = {part: lines.get((code, indicator), {}).get("points") for part, (lines, _) in parts.items()}
+                    points = self.mean(period, {part: told[part] for part in best[code]})
+                    line["points"] = None if points is None else half_up(points, self.kept)
         of_unit = {}
         for code, unit in units.items():
             lines = [(told, of_indicator[code, told["code"]]) for told in table[unit.peer_group]]
             of_unit[code] = self.total(lines)
             if parts:
-                scores = (totals[code]["score_100"] for _, totals in parts if code in totals)
-                of_unit[code]["score_100"] = mean((one for one in scores if one is not None), self.decimals)
+                scores = {part: parts[part][1].get(code, {}).get("score_100") for part in best[code]}
+                hundred = self.mean(period, scores)
+                changed = sum(Fraction(line["points"] or 0) for told, line in lines if told["code"] in own)
+                if hundred is not None:
+                    hundred += 100 * changed / sum(exact(told["points"]) for told, _ in lines)
+                    hundred = half_up(min(max(hundred, Fraction(0)), Fraction(100)), self.decimals)
+                of_unit[code]["score_100"] = hundred
+            of_unit[code]["happened"] = [
+                told["scoring"] for told, line in lines if is_event(told) and has_happened(told["scoring"], line["raw"])
+            ]
         self.place(span, units, of_unit)
         return of_indicator, of_unit
+
+    def made_of(self, period: str) -> dict:
+        """How a longer period is made of shorter ones, as a mapping; empty where it is not."""
+        of = self.scheme.get("aggregation", {}).get(Period.parse(period).kind)
+        plain = {"mean_of_months": {"of": "month"}, "mean_of_quarters": {"of": "quarter"}}
+        return of if isinstance(of, dict) else plain.get(of, {})
+
+    def best(self, period: str, parts: dict[str, Result], unit: str) -> list[str]:
+        """The shorter periods of a unit that count: all, or so many of those with the best scores."""
+        scores = {part: totals.get(unit, {}).get("score_100") for part, (_, totals) in parts.items()}
+        scored = sorted((part for part, score in scores.items() if score is not None), key=lambda p: (-scores[p], p))
+        many = self.made_of(period).get("best")
+        return list(parts) if many is None else scored[:many]
+
+    def mean(self, period: str, given: dict[str, Decimal | None]) -> Fraction | None:
+        """Of what the shorter periods gave, each by its weight; those that gave nothing are left out."""
+        of = self.made_of(period)
+        whole = [part.text for part in Period.parse(period).parts(of["of"])]
+        weights = of.get("weights") or {len(whole): of.get("last", 1)}
+        told = [
+            (exact(weights.get(whole.index(part) + 1, 1)), Fraction(value))
+            for part, value in given.items()
+            if value is not None
+        ]
+        return sum(w * v for w, v in told) / sum(w for w, _ in told) if told else None
 
     def parts(self, period: str) -> list[str]:
         """The shorter periods of which one is the mean: those that have begun, as far as the scheme is in force."""
         told = Period.parse(period)
-        kind = {"mean_of_months": "month", "mean_of_quarters": "quarter"}.get(
-            self.scheme.get("aggregation", {}).get(told.kind)
-        )
+        kind = self.made_of(period).get("of")
         since, until = str(self.scheme["valid_from"]), str(self.scheme.get("valid_to") or "9999")
         return [
             part.text
@@ -180,7 +216,8 @@ class Scoring:
         found: dict[tuple[str, str], Count] = defaultdict(Count)
         for indicator in self.scheme["indicators"]:
             code = indicator["code"]
-            for row, above, below in self.adding(indicator, span) if "measure" in indicator else ():
+            applies = Period.parse(period).kind in indicator.get("periods", [Period.parse(period).kind])
+            for row, above, below in self.adding(indicator, span) if "measure" in indicator and applies else ():
                 if row.unit_code in units:
                     found[row.unit_code, code].values.append(Fraction(above))
                     found[row.unit_code, code].denominator += below
@@ -190,7 +227,7 @@ class Scoring:
                     found[unit, code].denominator = Fraction(divided_by or 0)
                 entries = self.entered.get((self.scheme["id"], period, unit, code), [])
                 if entries:
-                    is_change = indicator["scoring"].get("entry") == "change"
+                    is_change = indicator["scoring"].get("entry") == "change" or is_event(indicator)
                     found[unit, code].entered = sum(entries, Fraction(0)) if is_change else entries[-1]
             if indicator.get("aggregate") == "share":
                 whole: dict[str, Fraction] = defaultdict(Fraction)
@@ -253,12 +290,16 @@ class Scoring:
             weighed(self._rows[kind], indicator["answers"], span.as_of) if "answers" in indicator else self._rows[kind]
         )
 
-    def line(self, indicator: dict, count: Count) -> Line:
+    def line(self, indicator: dict, count: Count, kind: str | None = None) -> Line:
         """An indicator of a unit: counts, value and points."""
         told, points_max = indicator["scoring"], exact(indicator["points"])
         is_manual, aggregate = told["function"] == "manual", indicator.get("aggregate", "rate")
+        aggregate = "count" if is_event(indicator) and "measure" not in indicator else aggregate
         value = self.value(indicator, count)
-        if value is not None:
+        applies = kind is None or kind in indicator.get("periods", [kind])
+        if not applies:
+            value, points = None, None
+        elif value is not None:
             points = FUNCTIONS[told["function"]](told, points_max, value)
         else:
             points = {"left_out": None, "full_points": points_max, "zero": Fraction(0)}[
@@ -273,6 +314,7 @@ class Scoring:
             "is_external_denominator": aggregate in OF_OTHERS,
             "value": None if value is None else shown,
             "target": None if target is None else Decimal(str(target)),
+            "raw": value,
             "points_max": Decimal(str(indicator["points"])),
             "points": points,
             "wilson_low": None,
@@ -284,8 +326,8 @@ class Scoring:
     def value(self, indicator: dict, count: Count) -> Fraction | None:
         """What a scoring function reads; null where there is nothing to judge, or too little."""
         aggregate = indicator.get("aggregate", "rate")
-        if indicator["scoring"]["function"] == "manual":
-            is_change = indicator["scoring"].get("entry") == "change"
+        if "measure" not in indicator:
+            is_change = indicator["scoring"].get("entry") == "change" or is_event(indicator)
             return Fraction(0) if count.entered is None and is_change else count.entered
         if indicator.get("min_n") is not None and count.denominator < exact(indicator["min_n"]):
             return None
@@ -345,6 +387,13 @@ class Scoring:
         raw = half_up(thirds(earned + changed), self.decimals) if available or changed else None
         return {"raw_points": raw, "score_100": hundred, "judged": max(judged, default=None)}
 
+    def band(self, hundred: Decimal, worst: list[str]) -> str | None:
+        """The best band that the score reaches and that what happened allows."""
+        bands = self.scheme.get("bands", [])
+        names = [band["name_zh"] for band in bands]
+        reached = [place for place, band in enumerate(bands) if hundred >= exact(band["at_least"])]
+        return names[max(reached[0], *map(names.index, worst), 0)] if reached else None
+
     def place(self, span: Span, units: dict[str, Unit], of_unit: dict[str, Line]) -> None:
         """Band, place and lists of those that are ranked, and of the others the reason why they are not."""
         publication, weights = self.scheme.get("publication", {}), {}
@@ -358,6 +407,12 @@ class Scoring:
         }
         for code, line in of_unit.items():
             hundred, judged = line["score_100"], line.pop("judged")
+            happened = line.pop("happened")
+            for one in happened:
+                if hundred is not None and one.get("score_at_most") is not None:
+                    hundred = min(hundred, half_up(exact(one["score_at_most"]), self.decimals))
+            line["score_100"] = hundred
+            worst = [one["band_at_most"] for one in happened if one.get("band_at_most")]
             group = line["peer_group"] = units[code].peer_group
             least = in_force(publication.get("min_n"), group, self.first_day(span))
             line["assessed_points"] = None
@@ -366,11 +421,13 @@ class Scoring:
             if hundred is not None:
                 line["assessed_points"] = half_up(weights[group] * Fraction(hundred) / 100, self.decimals)
                 line["not_ranked_reason"] = "too_few" if (judged or 0) < exact(least or 0) else None
+                if line["not_ranked_reason"] is None:
+                    line["band"] = self.band(hundred, worst)
+                    is_left_out = any(one.get("ranked") is False for one in happened)
+                    line["not_ranked_reason"] = "by_event" if is_left_out else None
         ranked = {code: line for code, line in of_unit.items() if line["not_ranked_reason"] is None}
         listed = [(told["name_zh"], on_list(told, ranked)) for told in publication.get("lists", [])]
         for code, line in ranked.items():
-            reached = [band for band in self.scheme.get("bands", []) if line["score_100"] >= exact(band["at_least"])]
-            line["band"] = reached[0]["name_zh"] if reached else None
             line["rank_in_group"] = 1 + ahead(line, ranked, "best", "peer_group")
             line["listed_on"] = "、".join(name for name, codes in listed if code in codes) or None
 
@@ -388,6 +445,10 @@ def judges(indicator: dict) -> bool:
     if "measure" not in indicator:
         return bool(indicator.get("ranks"))
     return indicator["moment"] not in ALREADY_HANDED_OUT and indicator.get("aggregate", "rate") not in OF_OTHERS
+
+
+def is_event(indicator: dict) -> bool:
+    return indicator["scoring"]["function"] == "event"
 
 
 def on_list(told: dict, ranked: dict[str, Line]) -> set[str]:

@@ -38,7 +38,8 @@ def configuration(folder, seed: int, valid_from: str, largest: int = 2000):
     shutil.copytree(PROJECT_ROOT / "config", folder)
     sizes = Counter(line.peer_group for line in Register(folder).lines)
     groups = sorted(group for group, size in sizes.items() if size <= largest)
-    drawn = schemes.draw(random.Random(seed), "drawn", groups, valid_from)
+    of_city = {"areas": [["330102"], ["330112", "330105"]], "categories": [["01"], ["0101", "02"]]}
+    drawn = schemes.draw(random.Random(seed), "drawn", groups, valid_from, of_city)
     (folder / "schemes" / "drawn.yml").write_text(yaml.safe_dump(drawn, allow_unicode=True), encoding="utf-8")
     city = yaml.safe_load((folder / "city.yml").read_text(encoding="utf-8"))
     if "schemes" in city:

@@ -12,6 +12,7 @@ from minhu.schemes import find_scheme, try_scheme
 from minhu.schemes.language import functions
 from minhu.schemes.language.count import Answers, Repeated, Rows
 from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.language.longer import Longer
 from minhu.schemes.language.publication import Publication, Rounding
 from minhu.schemes.scheme import Scheme
 from minhu.schemes.tally import Given, UnitCounts, tally
@@ -74,22 +75,28 @@ def test_what_cities_write_is_said_so_and_comes_out_so(sentence, told):
     """Each sentence as an indicator of a scheme of 100 points; after the arrow what becomes of the counts before it."""
     indicator = yaml.safe_load(told)
     scheme = Scheme.model_validate(yaml.safe_load(block("yaml")) | {"indicators": [FULL, indicator]})
-    examples = re.findall(r"(\S+) → (-?[\d.]+)", told)
+    examples = re.findall(r"(\S+) → (score )?(-?[\d.]+)(?: (\S+?))?(?=;|$)", told, re.MULTILINE)
     assert examples
-    for given, points in examples:
+    for given, is_score, points, band_or_reason in examples:
         above, _, below = given.partition("/")
         counted = Given(Fraction(above), Fraction(below)) if below else Given(value=Fraction(above))
-        units = {"unit": UnitCounts("xining_district", {indicator["code"]: counted})}
+        full = Given(Fraction(10), Fraction(10))
+        units = {"unit": UnitCounts("xining_district", {"full": full, indicator["code"]: counted})}
         (unit,) = tally(scheme, date(2024, 3, 1), units)
-        assert unit.indicator(indicator["code"]).points == Decimal(points), (given, points)
+        found = unit.score_100 if is_score else unit.indicator(indicator["code"]).points
+        assert found == Decimal(points), (given, points)
+        assert not band_or_reason or band_or_reason in (unit.band, unit.not_ranked_reason), given
 
 
 def test_the_sentences_speak_of_every_new_key():
     assert len(SENTENCES) == SAID.count("```yaml") >= 10
-    assert all(f"{key}:" in SAID for key in ("rows", "repeated", "denominator", "ranks", "times", "between", "count"))
+    assert all(
+        f"{key}:" in SAID
+        for key in ("rows", "repeated", "denominator", "ranks", "times", "between", "count", "score_at_most")
+    )
 
 
-@pytest.mark.parametrize("model", [Scheme, Indicator, Answers, Rows, Repeated, Rounding, Publication])
+@pytest.mark.parametrize("model", [Scheme, Indicator, Answers, Rows, Repeated, Longer, Rounding, Publication])
 def test_every_key_is_explained(model):
     names = {field.alias or name for name, field in model.model_fields.items()} - {"mode", "example"}
     assert sorted(name for name in names if f"`{name}" not in TEXT) == []

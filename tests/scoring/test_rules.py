@@ -75,6 +75,13 @@ def lines(settings, period="2026-10") -> dict[tuple[str, str], tuple]:
 D = Decimal
 
 
+class Again(City):
+    """The city once more, to write into."""
+
+    def __init__(self, settings):
+        self.rows, self.connection = 1000, database.connect(settings)
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
@@ -138,3 +145,50 @@ def test_a_change_of_what_is_asked_for_is_counted_anew_and_of_a_number_is_not(ci
     (move,) = [one for one in changed.moves if one.unit_code == "T1"]
     (shift,) = [one for one in move.shifts if one.was != one.now]
     assert (shift.code, shift.was, shift.now) == ("returns", D("-1.00"), D("-0.50"))
+
+
+# The whole, and the year
+
+
+def scored(settings, period="2026-10") -> dict[str, tuple]:
+    with database.connect(settings) as connection:
+        rows = connection.execute(
+            "select unit_code, raw_points, score_100, band, rank_in_group, not_ranked_reason from mart.fct_unit_score"
+            " where period = %s",
+            [period],
+        ).fetchall()
+    return {unit: tuple(rest) for unit, *rest in rows}
+
+
+def test_what_happened_caps_the_score_and_the_band(city):
+    """T1 earned 55.39 of 90 and lost 4 of 90, 57.10 of 100: capped at 50.5. T2 is first."""
+    settings, _ = city
+    assert scored(settings)["T1"] == (D("51.39"), D("50.50"), "合格", 2, None)
+    told = {part.code: part for part in explain(settings, "T1", "2026-10").indicators}
+    assert (told["late_capped"].value, told["late_capped"].points) == (3, 0)
+    assert told["late_capped"].rule_zh == "发生 2 次以上的，总分不高于 50.5 分，不得评为“合格”以上"
+
+
+def test_a_veto_is_entered_by_two_persons_and_leaves_no_place(city):
+    settings, _ = city
+    with Again(settings) as again:
+        enter(again, "T2", "veto", 1, "rules")
+    score(settings, "2026-10")
+    of = scored(settings)
+    assert of["T2"][1:] == (0, "不合格", None, "by_event") and of["T1"][3] == 1
+    (entry,) = next(part for part in explain(settings, "T2", "2026-10").indicators if part.code == "veto").entries
+    assert (entry.reason, entry.approved_by != ()) == ("评审", True)
+
+
+def test_a_year_is_the_mean_of_its_best_months_and_what_it_takes_itself(city):
+    settings, _ = city
+    for month in range(1, 11):
+        score(settings, f"2026-{month:02}")
+    score(settings, "2026")
+    months = {month: scored(settings, month)["T1"][1] for month in ("2026-08", "2026-09", "2026-10")}
+    assert months["2026-08"] is None and months["2026-09"] is None, "nothing was due then"
+    of = lines(settings, "2026")
+    assert of["T1", "of_the_year"] == (4, 4, 4, D("-4.00")) and of["T1", "closed"][3] == D("9.09")
+    assert lines(settings)["T1", "of_the_year"][3] is None
+    # of 90 points 4 are off: 50.50 - 4.44
+    assert scored(settings, "2026")["T1"][1] == D("46.06")

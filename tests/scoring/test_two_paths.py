@@ -27,6 +27,7 @@ from minhu.schemes.period import Period
 from minhu.schemes.tally import Given, ScoredUnit, UnitCounts, tally
 from minhu.scoring.marginal import Marginal
 from tests.oracle import scores as oracle
+from tests.oracle.functions import has_happened
 
 DAY, PERIOD = date(2026, 10, 1), "2026-10"
 GROUPS = ("group_a", "group_b")
@@ -61,10 +62,12 @@ def second_path(told: dict, units: dict[str, UnitCounts]) -> oracle.Result:
         for one in table[of.peer_group]
     }
     scoring.compare_with_peers(lines, table, of_indicator)
-    of_unit = {
-        unit: scoring.total([(one, of_indicator[unit, one["code"]]) for one in table[of.peer_group]])
-        for unit, of in units.items()
-    }
+    of_unit = {}
+    for unit, of in units.items():
+        told_of = [(one, of_indicator[unit, one["code"]]) for one in table[of.peer_group]]
+        events = [(one["scoring"], line["raw"]) for one, line in told_of if oracle.is_event(one)]
+        of_unit[unit] = scoring.total(told_of)
+        of_unit[unit]["happened"] = [event for event, value in events if has_happened(event, value)]
     scoring.place(span, lines, of_unit)
     return of_indicator, of_unit
 
@@ -171,10 +174,45 @@ def per(draw: st.DrawFn, points: int) -> dict:
 
 
 @st.composite
+def event(draw: st.DrawFn, is_rate: bool) -> dict:
+    """What happened, and what it does to the whole."""
+    told = {"function": "event"}
+    if is_rate:
+        told["below"] = draw(parameters(numbers(1, 99)))
+    else:
+        told |= draw(st.sampled_from([{}, {"at_least": draw(parameters(numbers(1, 4)))}]))
+    told |= draw(
+        st.sampled_from(
+            [
+                {"score_at_most": draw(parameters(numbers(0, 90)))},
+                {"score_at_most": 0},
+                {"band_at_most": "差"},
+                {"ranked": False},
+                {"ranked": False, "score_at_most": draw(numbers(0, 90))},
+            ]
+        )
+    )
+    return told
+
+
+@st.composite
 def indicators(draw: st.DrawFn, number: int) -> dict:
     kind = draw(
         st.sampled_from(
-            ["rate", "rate", "rate", "count", "share", "weighted", "quantile", "per_10k", "manual", "manual"]
+            [
+                "rate",
+                "rate",
+                "rate",
+                "count",
+                "count",
+                "count",
+                "share",
+                "weighted",
+                "quantile",
+                "per_10k",
+                "manual",
+                "manual",
+            ]
         )
     )
     points = draw(st.integers(2, 60))
@@ -220,7 +258,10 @@ def indicators(draw: st.DrawFn, number: int) -> dict:
     }
     steps |= draw(st.sampled_from([{}, {"between": "linear"}]))
     item = {"per_item": draw(parameters(numbers(1, 4)))}
-    if kind in ("rate", "count", "weighted", "quantile", "per_10k") and draw(st.integers(0, 3)) == 0:
+    if kind in ("rate", "count", "manual") and draw(st.integers(0, 4)) == 0:
+        told |= {"points": 0, "scoring": draw(event(kind == "rate"))}
+        told["when_empty"] = "left_out"
+    elif kind in ("rate", "count", "weighted", "quantile", "per_10k") and draw(st.integers(0, 3)) == 0:
         told["points"] = draw(st.sampled_from([0, points]))
         told["when_empty"] = draw(st.sampled_from(["left_out", "zero"]))
         told["scoring"] = draw(per(told["points"]))
@@ -369,9 +410,9 @@ def test_both_paths_agree_to_the_last_digit(split, drawn, data):
 
 
 CONSTRUCTS = (
-    *("proportional", "linear_deduction", "per_item_deduction", "per_item_bonus", "steps", "manual", "per"),
+    *("proportional", "linear_deduction", "per_item_deduction", "per_item_bonus", "steps", "manual", "per", "event"),
     *("below", "above", "deduct", "add", "size", "free", "cap", "floor", "exact", "whole", "started", "rest", "each"),
-    *("linear", "times", "ranks", "min_n", "peer_groups", "from"),
+    *("linear", "times", "ranks", "min_n", "peer_groups", "from", "score_at_most", "band_at_most", "at_least"),
 )
 """What a drawn scheme may be made of: each is met at least 20 times."""
 

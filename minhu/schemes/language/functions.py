@@ -185,6 +185,56 @@ class Per(Function):
         return "，".join(told)
 
 
+class Event(Function):
+    """What happened changes what becomes of the whole: a veto, a cap on the score, on the band, no place. No points."""
+
+    varies: ClassVar[tuple[str, ...]] = ("at_least", "below", "score_at_most")
+    of_counts: ClassVar[bool] = True
+    function: Literal["event"]
+    at_least: Varying[Entry[Positive]] | None = None
+    """It happened from so many on; from one on unless given."""
+    below: Varying[Entry[Positive]] | None = None
+    """Of a rate: it happened where the rate lies below this."""
+    score_at_most: Varying[Entry[Percent]] | None = None
+    """The score of 100 is no more than this; 0: 一票否决."""
+    band_at_most: str | None = None
+    """The band is no better than this."""
+    ranked: bool = True
+    """Whether who it happened to has a place."""
+
+    @model_validator(mode="after")
+    def _does_something(self) -> "Event":
+        if self.score_at_most is None and self.band_at_most is None and self.ranked:
+            raise Wrong(
+                "an event does something: score_at_most, band_at_most or `ranked: false`",
+                "event 要有结果：score_at_most、band_at_most 或 ranked: false",
+            )
+        if self.at_least is not None and self.below is not None:
+            raise Wrong("an event has one line: at_least or below", "event 只有一条线：at_least 或 below")
+        return self
+
+    @property
+    def is_lower_better(self) -> bool:
+        return self.below is None
+
+    def has_happened(self, value: Fraction | None, terms: Terms) -> bool:
+        if value is None:
+            return False
+        return value < terms.below if terms.below is not None else value >= (terms.at_least or 1)
+
+    def points(self, value: Fraction, terms: Terms) -> Fraction:
+        return Fraction()
+
+    def text_zh(self, terms: Terms) -> str:
+        least = said(terms.at_least or Decimal(1))
+        when = f"低于 {said(terms.below)}%" if terms.below is not None else f"发生 {least} 次以上"
+        told = ["一票否决" if terms.score_at_most == 0 else f"总分不高于 {said(terms.score_at_most)} 分"]
+        told = told if terms.score_at_most is not None else []
+        told += [f"不得评为“{self.band_at_most}”以上"] if self.band_at_most else []
+        told += [] if self.ranked else ["不参加排名"]
+        return f"{when}的，{'，'.join(told)}"
+
+
 class Step(Declared):
     """A line of a table: so many points from a value on, or up to one."""
 
@@ -268,6 +318,6 @@ class Manual(Function):
 
 
 Scoring = Annotated[
-    Proportional | LinearDeduction | PerItemDeduction | PerItemBonus | Per | Steps | Manual,
+    Proportional | LinearDeduction | PerItemDeduction | PerItemBonus | Per | Steps | Manual | Event,
     Field(discriminator="function"),
 ]

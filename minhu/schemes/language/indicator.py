@@ -12,8 +12,9 @@ from minhu.declaration.slips import Wrong
 from minhu.glossary.law import VALUE_UNIT
 from minhu.schemes.arithmetic import Terms
 from minhu.schemes.language.count import INTAKE, OF_OTHERS, PLAIN, QUANTILES, Count
-from minhu.schemes.language.functions import Manual, Per, Scoring, Steps
+from minhu.schemes.language.functions import Event, Manual, Per, Scoring, Steps
 from minhu.schemes.language.values import Code, Entries, Entry, NotNegative, Varying, changes, in_force
+from minhu.schemes.period import PeriodKind
 
 DAWN = date(1, 1, 1)
 
@@ -32,6 +33,8 @@ class Indicator(Count):
     """What a unit gets of which there was nothing to judge: nothing on either side, all points, or none."""
     min_n: Varying[Entry[NotNegative]] | None = None
     """With fewer rows the indicator does not apply (see ``when_empty``)."""
+    periods: Annotated[tuple[PeriodKind, ...], Field(min_length=1)] | None = None
+    """In which periods it applies, as what is taken off a year alone; in all unless given."""
     ranks: bool = False
     """Of points by hand: whether an entry is enough for a unit to be ranked, as where all points are entered so."""
     note: str | None = None
@@ -39,7 +42,12 @@ class Indicator(Count):
 
     @property
     def is_manual(self) -> bool:
-        return self.scoring.function == "manual"
+        return self.scoring.function == "manual" or (self.is_event and self.measure is None)
+
+    @property
+    def is_event(self) -> bool:
+        """Whether it gives no points and changes what becomes of the whole."""
+        return isinstance(self.scoring, Event)
 
     @property
     def times(self) -> Fraction:
@@ -49,7 +57,7 @@ class Indicator(Count):
     @property
     def takes_changes(self) -> bool:
         """Whether what is entered by hand changes full points, and is not what was earned."""
-        return isinstance(self.scoring, Manual) and self.scoring.entry == "change"
+        return self.is_event or (isinstance(self.scoring, Manual) and self.scoring.entry == "change")
 
     @property
     def is_percent(self) -> bool:
@@ -60,7 +68,7 @@ class Indicator(Count):
     def value_unit(self) -> str:
         """What its value is counted in, a code of the glossary."""
         if self.is_manual:
-            return "score"
+            return "items" if self.is_event else "score"
         if self.is_percent:
             return "percent"
         if self.aggregate in ("per_10k", "per"):
@@ -94,7 +102,7 @@ class Indicator(Count):
     @property
     def judges(self) -> bool:
         """Whether it says how a unit handled its cases, so that a unit may be ranked by it."""
-        if self.is_manual:
+        if self.is_manual or self.is_event:
             return self.ranks
         return self.moment not in INTAKE and self.aggregate not in OF_OTHERS
 
@@ -104,6 +112,9 @@ class Indicator(Count):
         named = {"points": self.points, "min_n": self.min_n}
         named |= {name: getattr(self.scoring, name) for name in self.scoring.varies}
         return {name: entries for name, entries in named.items() if entries}
+
+    def applies_in(self, kind: PeriodKind | None) -> bool:
+        return self.periods is None or kind is None or kind in self.periods
 
     def scores(self, peer_group: str) -> bool:
         return self.peer_groups is None or peer_group in self.peer_groups
@@ -186,6 +197,8 @@ class Indicator(Count):
                         f"the cap {terms.cap} must be the points {terms.points}, or the points 0",
                         f"上限 {terms.cap} 要等于分值 {terms.points}，否则分值为 0",
                     )
+                case "event" if terms.points:
+                    raise Wrong("an event gives no points: write 0", "event 不给分：分值写 0")
                 case "proportional" | "linear_deduction" | "steps" if not terms.points:
                     raise Wrong(
                         f"{function} needs points above 0; only a deduction or bonus may have none",
