@@ -236,8 +236,9 @@ def _params(one: Chart) -> dict[str, Any]:
                 "markerEnabled": True,
                 "markerSize": 6,
             }
-            if one.kind == "line" and shape == RATE:  # a rate that moves by a point shall be seen to
-                shown |= {"truncateYAxis": True, "y_axis_bounds": [None, None]}
+            if one.kind == "line" and shape == RATE:  # the whole scale and the numbers: 0.06 points are no plunge
+                is_alone = len(metrics) == 1 and not by
+                shown |= {"truncateYAxis": True, "y_axis_bounds": [0, 1], "show_value": is_alone}
         case "ranking":
             shown |= {
                 "x_axis": one.x,
