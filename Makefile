@@ -8,7 +8,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup browser demo test test-long bi bi-stop scale bench bench-quick cluster moved soak lint format clean
+.PHONY: help setup browser demo test test-quick test-long bi bi-stop scale bench bench-quick cluster moved soak lint format clean
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
@@ -43,6 +43,9 @@ PYTEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile --n
 
 test: setup browser  ## A sample of everything, within minutes
 	$(PYTEST)
+
+test-quick: setup browser  ## What answers within five minutes: files that take longer are left out (tests/heavy.txt)
+	$(PYTEST) --quick
 
 test-long: setup browser  ## Everything, the long runs too
 	$(PYTEST) -m ""

@@ -34,6 +34,8 @@ from tests import anew, copies
 
 LONGEST_FIRST = ("warehouse", "publish", "load", "oracle", "scoring", "quality", "watch")
 """Folders of whose files some take minutes: workers that take these up last would end one after the other."""
+HEAVY = frozenset((PROJECT_ROOT / "tests" / "heavy.txt").read_text(encoding="utf-8").split())
+"""Files whose tests took more than ten seconds together: `make test-quick` leaves them out."""
 # A busy machine draws examples slowly; no test asserts a time.
 examples.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
 examples.load_profile("busy")
@@ -57,6 +59,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+    parser.addoption("--quick", action="store_true", help="leave out the files that tests/heavy.txt lists")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     anew.is_long = config.option.markexpr != "not long"
 
@@ -72,7 +77,11 @@ def pytest_report_header(config: pytest.Config) -> str:
     return f"server: {server}; workers: {workers}; builds: told at the end"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--quick"):
+        heavy = [item for item in items if item.nodeid.partition("::")[0] in HEAVY]
+        config.hook.pytest_deselected(items=heavy)
+        items[:] = [item for item in items if item not in set(heavy)]
     places = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.path.parent.name, len(places)))
 
@@ -132,6 +141,8 @@ def pytest_terminal_summary(terminalreporter) -> None:
     for file, spent in seconds.most_common():
         terminalreporter.write_line(f"{spent:8.1f} {builds[file]:4} {tests[file]:5}  {file}")
     terminalreporter.write_line(f"{seconds.total():8.1f} {builds.total():4} {tests.total():5}  in all")
+    if unlisted := [file for file, spent in seconds.most_common() if spent > 20 and file not in HEAVY]:
+        terminalreporter.write_line(f"heavy, and not in tests/heavy.txt: {' '.join(unlisted)}")
 
 
 @pytest.fixture(scope="session")

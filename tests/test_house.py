@@ -254,3 +254,8 @@ def test_style(command):
         text=True,
     )
     assert told.returncode == 0, told.stdout[-2000:]
+
+
+def test_the_files_that_a_quick_run_leaves_out_are_there():
+    listed = (PROJECT_ROOT / "tests" / "heavy.txt").read_text(encoding="utf-8").split()
+    assert listed == sorted(set(listed)) and [one for one in listed if not (PROJECT_ROOT / one).is_file()] == []
