@@ -8,6 +8,13 @@ alter table mart.fct_case
 add column dispatch_source text,
 add column is_confidential boolean;
 
+update mart.fct_case as facts
+set is_confidential = told.is_confidential
+from staging.case_record as told
+where
+    facts.source_batch_id = told.batch_id and facts.source_row_number = told.row_number
+    and told.is_confidential is not null;
+
 alter table mart.fct_satisfaction add column attitude_code text;
 
 alter table mart.dim_unit
