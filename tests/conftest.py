@@ -58,7 +58,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--accept-scores", action="store_true", help="write tests/consistency/ anew: scores moved, on purpose"
     )
 
-
     parser.addoption("--quick", action="store_true", help="leave out the files that tests/heavy.txt lists")
 
 

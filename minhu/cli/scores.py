@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -112,6 +113,20 @@ def schemes_simulate(settings: Settings, scheme: str, period: str, file: Path, a
     found = what_if(settings, scheme, read_scheme(file), period)
     told = json.dumps(found.as_json(), ensure_ascii=False, indent=2) if as_json else render_what_if(found)
     click.echo(told, nl=as_json)
+
+
+@schemes.command(
+    "explain", epilog=example("minhu schemes explain linan", "minhu schemes explain draft.yml --on 2026-10-01")
+)
+@click.argument("scheme")
+@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="The day whose numbers are told; its first unless given.")
+@click.pass_obj
+def schemes_explain(settings: Settings, scheme: str, on: datetime | None) -> None:
+    """Tell SCHEME (an id or a file) back in Chinese as the 考核办法 that it says, to be held beside the paper."""
+    from minhu.schemes import find_scheme
+    from minhu.schemes.told import told
+
+    click.echo(told(find_scheme(settings.config, scheme), on.date() if on else None))
 
 
 @schemes.command("diff", epilog=example("minhu schemes diff linan draft.yml"))

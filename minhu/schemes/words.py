@@ -7,9 +7,10 @@ from typing import Any
 from minhu.business_date import day_and_time
 from minhu.glossary.cases import ANSWER, LIMIT_KIND, SUBJECT, VIOLATION
 from minhu.glossary.delivered import QUALITY_PART
-from minhu.glossary.law import PERIOD, STANDING
+from minhu.glossary.law import PERIOD, STANDING, VALUE_UNIT
 from minhu.schemes.feed_words import losses_text
-from minhu.schemes.language.functions import said
+from minhu.schemes.language.count import PLAIN, QUANTILES
+from minhu.schemes.language.functions import Per, said
 from minhu.schemes.language.indicator import Indicator
 from minhu.schemes.period import Period
 
@@ -69,11 +70,22 @@ def step(indicator: Indicator, subject_kind: str) -> str:
     return "评分月" if subject_kind == "feed" else SUBJECT.zh(subject_kind)
 
 
+def _units(indicator: Indicator) -> tuple[str, str]:
+    """What stands behind a line and behind a step away from it."""
+    if indicator.is_percent:
+        return "%", "个百分点"
+    said_so = VALUE_UNIT.zh(indicator.value_unit)
+    return (f" {said_so}", said_so) if indicator.aggregate in PLAIN or indicator.aggregate in QUANTILES else ("", "")
+
+
 def scoring_rule(indicator: Indicator, peer_group: str, day: date) -> str:
     """How an indicator scores a peer group on a day."""
     terms = indicator.terms(peer_group, day)
     full = f"满分 {said(terms.points)} 分，" if terms.points else ""
-    return f"{full}{indicator.scoring.text_zh(terms)}"
+    rule = indicator.scoring
+    if isinstance(rule, Per):
+        return f"{full}{rule.text_zh(terms, _units(indicator))}"
+    return f"{full}{rule.text_zh(terms)}"
 
 
 def rule_text(key: str | None, rules: Mapping[str, dict]) -> str | None:

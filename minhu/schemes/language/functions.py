@@ -172,11 +172,16 @@ class Per(Function):
     def points(self, value: Fraction, terms: Terms) -> Fraction:
         return arithmetic.per(value, terms, self.count, self.then)
 
-    def text_zh(self, terms: Terms) -> str:
-        line, side = (terms.below, "低于") if self.below is not None else (terms.above, "高于")
+    def text_zh(self, terms: Terms, units: tuple[str, str] = ("", "")) -> str:
+        """``units``: what stands behind the line, and behind a size."""
+        bound, unit = units
         way, amount = ("扣", terms.deduct) if self.deduct is not None else ("加", terms.add)
-        of = f"超过 {said(line)} " if side == "高于" else f"低于 {said(line)} "
-        told = [f"{of}的部分每 {said(terms.size)} {way} {said(amount)} 分"]
+        size = said(terms.size)
+        if terms.above == 0:
+            told = [f"每 {size} {unit}{way} {said(amount)} 分"]
+        else:
+            side = f"低于 {said(terms.below)}" if terms.below is not None else f"超过 {said(terms.above)}"
+            told = [f"{side}{bound} 的部分每 {size} {unit}{way} {said(amount)} 分"]
         told += [CHOICE.zh(self.count)] if self.count != "exact" else []
         if terms.free:
             told.append(f"{said(terms.free)} 以内不{way}，超过后计{CHOICE.zh(self.then)}")
