@@ -115,6 +115,14 @@ def schemes_simulate(settings: Settings, scheme: str, period: str, file: Path, a
     click.echo(told, nl=as_json)
 
 
+@schemes.command("schema", epilog=example("minhu schemes schema > scheme.schema.json"))
+def schemes_schema() -> None:
+    """Print the JSON Schema of a scheme, for editors that complete YAML."""
+    from minhu.schemes.schema import json_schema
+
+    click.echo(json.dumps(json_schema(), ensure_ascii=False, indent=2))
+
+
 @schemes.command(
     "explain", epilog=example("minhu schemes explain linan", "minhu schemes explain draft.yml --on 2026-10-01")
 )

@@ -1,11 +1,6 @@
 """What a declaration gives out: an Open Data Contract Standard file for its sender, a JSON Schema for editors."""
 
-import ast
-import inspect
-import textwrap
-from itertools import pairwise
-
-from minhu.declaration import Declared
+from minhu.declaration.schema import described
 from minhu.feeds.canonical import LAYOUTS, Kind
 from minhu.feeds.contract import Contract, ContractColumn, contract
 from minhu.feeds.feed import Feed
@@ -112,11 +107,7 @@ def _custom(**given: object) -> list[dict]:
 
 def json_schema() -> dict:
     """The JSON Schema of ``config/feeds/*.yml``: descriptions from the models' docstrings, short forms, layouts."""
-    schema = Feed.model_json_schema(by_alias=True, mode="validation")
-    models = {model.__name__: model for model in _subclasses(Declared)}
-    for name, definition in (schema["$defs"] | {"Feed": schema}).items():
-        if name in models:
-            _describe(definition, models[name])
+    schema = described(Feed, "minhu feed declaration")
     delivery = schema["$defs"]["Delivery"]
     delivery["required"] = ["name", "source"]
     whole = {"required": ["kind", "format"], "properties": {"format": {"required": ["type"]}}}
@@ -126,10 +117,7 @@ def json_schema() -> dict:
     delivery["properties"]["columns"] = _short_columns(delivery["properties"]["columns"], *LAYOUTS)
     milestone = schema["$defs"]["Milestone"]["properties"]
     milestone["columns"] = _short_columns(milestone["columns"], "event")
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "minhu feed declaration",
-    } | {key: value for key, value in schema.items() if key != "title"}
+    return schema
 
 
 def _short_columns(given: dict, *kinds: Kind) -> dict:
@@ -137,26 +125,3 @@ def _short_columns(given: dict, *kinds: Kind) -> dict:
     names = sorted({column.name for kind in kinds for column in LAYOUTS[kind]})
     value = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/Mapping"}]}
     return given | {"additionalProperties": value, "propertyNames": {"enum": names}}
-
-
-def _subclasses(model: type[Declared]) -> list[type[Declared]]:
-    return [found for child in model.__subclasses__() for found in (child, *_subclasses(child))]
-
-
-def _describe(definition: dict, model: type[Declared]) -> None:
-    if model.__doc__:
-        definition["description"] = inspect.cleandoc(model.__doc__)
-    for name, text in _attribute_docs(model).items():
-        shown = model.model_fields[name].alias or name
-        definition.get("properties", {}).get(shown, {}).setdefault("description", text)
-
-
-def _attribute_docs(model: type[Declared]) -> dict[str, str]:
-    """The string beneath each field of a model's source; pydantic keeps none of them."""
-    (declared,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
-    docs = {}
-    for field, below in pairwise(declared.body if isinstance(declared, ast.ClassDef) else ()):
-        match field, below:
-            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(value=ast.Constant(value=str(text))):
-                docs[name] = " ".join(text.split())
-    return {name: text for name, text in docs.items() if name in model.model_fields}
