@@ -86,7 +86,7 @@ def recompute(
         compute(settings, "tag:facts", {"build_id": run.build_id, "config_version": run.config_version})
         take(keeper)
         tell(f"重算 {release.period}：得分")
-        give_points(settings, run)
+        compute_points(settings, run)
         tell(f"重算 {release.period}：比对")
         return [*_compare(keeper, release, some), *compare_law(keeper, release, run)]
 
@@ -216,7 +216,7 @@ def _make_scratch(connection: psycopg.Connection, recorded: dict) -> None:
     )
 
 
-def give_points(settings: Settings, run: Run) -> None:
+def compute_points(settings: Settings, run: Run) -> None:
     """Counts and gives points in the schema `SCRATCH`, as a score does. Raises Refused where a model fails."""
     _judge(
         points.compute(

@@ -155,6 +155,17 @@ RICH = (GIVEN / "rich.yml").read_text(encoding="utf-8")
             "year: mean_of_quarters, quarter: mean_of_quarters",
             r"aggregation.quarter: mean_of_quarters",
         ),
+        (
+            "points: 10\n    scoring: {function: manual, entry: change}",
+            "points: 0\n    scoring: {function: event, below: 60, ranked: false}",
+            r"below is the line of a rate in percent",
+        ),
+        (
+            "points: 10\n    scoring: {function: manual, entry: change}",
+            "measure: intake\n    moment: received_at\n    aggregate: share\n    points: 0\n"
+            "    scoring: {function: event, ranked: false}",
+            r"an event of `aggregate: share` is no count",
+        ),
         ("month: indicative, ", "", r"aggregation.year: mean_of_months needs the periods year and month"),
     ],
 )

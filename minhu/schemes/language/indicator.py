@@ -179,7 +179,23 @@ class Indicator(Count):
                 f"{function} reads percent; it does not go with `aggregate: {self.aggregate}`",
                 f"{function} 按百分比计分，不与 aggregate: {self.aggregate} 合用",
             )
+        if isinstance(self.scoring, Event):
+            self._judge_event(self.scoring)
         return self
+
+    def _judge_event(self, event: Event) -> None:
+        """Raises Wrong where its line is of another kind than what is counted: 1 of a rate is met by all units, and
+        nothing entered lies below any line."""
+        if event.below is not None and not self.is_percent:
+            raise Wrong(
+                "below is the line of a rate in percent; what is counted or entered by hand has at_least",
+                "below 是百分比的线；计件或手工录入的写 at_least",
+            )
+        if event.below is None and not self.is_manual and self.aggregate not in PLAIN:
+            raise Wrong(
+                f"an event of `aggregate: {self.aggregate}` is no count: a rate in percent has below",
+                f"event 的 aggregate: {self.aggregate} 不是件数：百分比要写 below",
+            )
 
     @model_validator(mode="after")
     def _points_fit(self) -> "Indicator":
