@@ -96,6 +96,37 @@ SCORING = Kind(
         "steps": ("分级计分", "by steps"),
         "event": ("一票否决与封顶", "a veto or a cap on the whole"),
         "manual": ("人工计分", "by hand"),
+        "together": ("各部分加减后合计", "the parts together"),
+        "weighed": ("按权重计入合成值", "weighed into the value of the whole"),
+    },
+)
+REFERENCE = Kind(  # what a value is held against
+    "reference",
+    {
+        "group_mean": ("同组平均值", "mean of the group"),
+        "group_median": ("同组中位数", "median of the group"),
+        "group_best": ("同组最好值", "best of the group"),
+        "group_rate": ("同组合并值", "rate of the group taken together"),
+        "group_rank": ("同组名次", "place in the group"),
+        "previous": ("上期", "the period before"),
+        "year_before": ("上年同期", "the same period of the year before"),
+        "baseline": ("基准值", "baseline"),
+    },
+)
+COMPARISON = Kind(  # what a rule reads of a value beside another
+    "comparison",
+    {
+        "difference": ("差额", "difference"),
+        "change": ("增减幅度", "change in percent"),
+        "ratio": ("百分比", "in percent of it"),
+    },
+)
+TIES = Kind(
+    "ties",
+    {
+        "shared": ("并列，其后空出名次", "shared, the next place is left free"),
+        "dense": ("并列，其后不空名次", "shared, the next place follows"),
+        "last": ("并列取最后的名次", "the last of the places they share"),
     },
 )
 CHOICE = Kind(  # other values that a scheme chooses from
@@ -133,6 +164,8 @@ CHOICE = Kind(  # other values that a scheme chooses from
         "each": ("全部", "each of them"),
         "flat": ("不插值", "flat"),
         "linear": ("按比例插值", "in proportion"),
+        "product": ("相乘", "product"),
+        "full": ("满分", "full points"),
         "case": ("工单", "case"),
         "category": ("诉求分类", "category"),
         "request_type": ("诉求类型", "type of request"),
@@ -200,6 +233,16 @@ SCHEME_FIELD = Kind(
         "then": ("超过后", "beyond"),
         "between": ("级间", "between steps"),
         "of": ("由", "of"),
+        "parts": ("组成部分", "parts"),
+        "combine": ("合成方式", "combined by"),
+        "weight": ("权重", "weight"),
+        "start": ("起评", "starts at"),
+        "compared": ("比较", "compared"),
+        "to": ("与", "to"),
+        "told": ("读作", "read as"),
+        "ties": ("并列名次", "ties"),
+        "baseline": ("基准值", "baseline"),
+        "pooled": ("不足的合并计算", "pooled"),
         "score_at_most": ("总分不高于", "score at most"),
         "band_at_most": ("档次不高于", "band at most"),
         "ranked": ("参加排名", "ranked"),

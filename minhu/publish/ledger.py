@@ -22,12 +22,14 @@ from minhu.glossary.cases import LEFT_OUT
 from minhu.glossary.decided import LEDGER_CAUSE, LEDGER_OUTCOME
 from minhu.glossary.kind import Lang
 from minhu.publish.row_hash import read_json
+from minhu.schemes.counts import Given
 from minhu.schemes.language.count import QUANTILES
-from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.language.functions import Weighed
+from minhu.schemes.language.indicator import Line as Indicator
+from minhu.schemes.lines import line_points
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
 from minhu.schemes.scheme import Scheme
-from minhu.schemes.tally import Given, points_of
 
 CAUSES = tuple(LEDGER_CAUSE)
 """In the order of the ledger. ``row_unchanged``: as it was, but costs nothing now, or costs now, by its indicator."""
@@ -132,7 +134,19 @@ class Place:
     period: Period
 
     def points(self, given: Given) -> Decimal | None:
-        return points_of(self.scheme, self.indicator, self.group, self.scheme.first_day(self.period), given)
+        return line_points(self.scheme, self.indicator, self.group, self.scheme.first_day(self.period), given)
+
+    @property
+    def moves_by_rows(self) -> bool:
+        """Whether a row moves the points by itself: not those of a median, of the mean of shorter periods, of a part
+        of a value, or of what other units and earlier periods decide as well."""
+        one = self.indicator
+        return not (
+            one.aggregate in QUANTILES
+            or one.rests_on_others
+            or isinstance(one.scoring, Weighed)
+            or self.scheme.parts(self.period) is not None
+        )
 
     def of_counts(self, numerator: Fraction, denominator: Fraction) -> Decimal | None:
         if self.indicator.aggregate != "count" and denominator <= 0:
@@ -184,8 +198,8 @@ def _in_order(line: Line) -> tuple:
 
 
 def _by_rows(place: Place, before: Counted, after: Counted, steps: list[Step]) -> list[Line]:
-    """No row alone moves a median, or a score that is the mean of those of shorter periods: the last step bears all."""
-    if place.indicator.aggregate in QUANTILES or place.scheme.parts(place.period) is not None:
+    """Where no row moves the points by itself, what moved is told of none; nor is what a common floor gave back."""
+    if not place.moves_by_rows:
         steps = [replace(one, numerator=Fraction(), denominator=Fraction()) for one in steps]
     in_order = sorted(steps, key=lambda one: _in_order(one.line))
     return walk(place.unit, place.indicator.code, before, after, in_order, place.of_counts)

@@ -17,6 +17,7 @@ from minhu import database
 from minhu.errors import Refused
 from minhu.publish.close import Release
 from minhu.scoring import points
+from minhu.scoring.earlier import as_recorded
 from minhu.scoring.law import IN_WORDS, law
 from minhu.scoring.score import Run
 from minhu.settings import Settings
@@ -86,9 +87,13 @@ def recompute(
         compute(settings, "tag:facts", {"build_id": run.build_id, "config_version": run.config_version})
         take(keeper)
         tell(f"重算 {release.period}：得分")
-        compute_points(settings, run)
+        compute_points(settings, run, release.release_id)
         tell(f"重算 {release.period}：比对")
-        return [*_compare(keeper, release, some), *compare_law(keeper, release, run)]
+        return [
+            *_compare(keeper, release, some),
+            *compare_law(keeper, release, run),
+            *earlier_differences(keeper, release),
+        ]
 
 
 def _reach(connection: psycopg.Connection, run: Run) -> dict[str, object]:
@@ -216,8 +221,11 @@ def _make_scratch(connection: psycopg.Connection, recorded: dict) -> None:
     )
 
 
-def compute_points(settings: Settings, run: Run) -> None:
-    """Counts and gives points in the schema `SCRATCH`, as a score does. Raises Refused where a model fails."""
+def compute_points(settings: Settings, run: Run, release_id: int) -> None:
+    """Counts and gives points in the schema `SCRATCH`, as a score does. Raises Refused where a model fails.
+
+    Of earlier periods what the release recorded is taken; whether they stand so is asked by `earlier_differences`.
+    """
     _judge(
         points.compute(
             settings,
@@ -226,6 +234,7 @@ def compute_points(settings: Settings, run: Run) -> None:
             run.period,
             run.key,
             run.parts,
+            as_recorded(release_id),
             SCRATCH,
         )
     )
@@ -288,6 +297,36 @@ def _compare_rows(
             if name in frozen and before[name] != after[name]
         ]
     return found
+
+
+def earlier_differences(connection: psycopg.Connection, release: Release) -> list[Difference]:
+    """What the release recorded of earlier releases that is not what these say. What it took of a score that was never
+    published stands in its rows alone: of that nothing else is kept."""
+    rows = connection.execute(_EARLIER, {"release_id": release.release_id}).fetchall()
+    return [
+        Difference("unit_indicator", unit, indicator, f"earlier {period}", recorded, stands)
+        for unit, indicator, period, recorded, stands in rows
+    ]
+
+
+_EARLIER = """
+select told.unit_code, told.indicator_code, was.period,
+    was.numerator || '/' || was.denominator, stood.numerator || '/' || coalesce(stood.denominator, 0)
+from publish.unit_indicator as told
+cross join lateral jsonb_to_recordset(told.earlier) as was (
+    period text, numerator text, denominator text, release_id bigint
+)
+inner join publish.indicator as law
+    on law.release_id = told.release_id and law.indicator_code = told.indicator_code
+left join publish.unit_indicator as stood
+    on stood.release_id = was.release_id and stood.unit_code = told.unit_code
+    and stood.indicator_code = told.indicator_code
+where told.release_id = %(release_id)s and was.release_id is not null
+    and law.aggregate not in ('median', 'p90')
+    and (was.numerator, was.denominator)
+    is distinct from (trim_scale(stood.numerator)::text, trim_scale(coalesce(stood.denominator, 0))::text)
+order by 1, 2, 3
+"""
 
 
 def frozen_columns(connection: psycopg.Connection, release: Release, kind: str) -> set[str]:

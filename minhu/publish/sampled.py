@@ -25,9 +25,11 @@ from minhu.publish.recompute import (
     compare_scores,
     compared_columns,
     compute,
+    earlier_differences,
     evidence_differences,
     scratch,
 )
+from minhu.scoring.earlier import as_recorded
 from minhu.scoring.points import give_points
 from minhu.scoring.score import Run
 from minhu.settings import Settings
@@ -101,7 +103,8 @@ def check_cases(
         tell(f"抽查 {release.period}：由已发布的分子、分母计算得分")
         keeper.execute(_COUNTS, {"release_id": release.release_id})
         with database.connect(settings) as connection:
-            give_points(connection, run.scheme, run.period, run.key, run.parts, SCRATCH)
+            before = as_recorded(release.release_id)
+            give_points(connection, run.scheme, run.period, run.key, run.parts, before, SCRATCH)
         compute(settings, "fct_unit_indicator fct_unit_score", run.variables)
         tell(f"抽查 {release.period}：比对")
         evidence = _one(keeper, _of_drawn("select count(*) from {scratch}.released as evidence where {of_drawn}"))
@@ -112,10 +115,11 @@ def check_cases(
             *_too_many(keeper, release),
             *compare_scores(keeper, release, but=("not_ranked_reason",)),  # whether it had a case at all
             *compare_law(keeper, release, run),
+            *earlier_differences(keeper, release),
         ]
         of_sums = _one(keeper, "select count(*) from publish.unit_indicator where release_id = %s", release.release_id)
         drawn, of_cases = counted["cases"], counted["of_cases"]
-    again = [one.name_zh for one in run.scheme.indicators if one.repeated]
+    again = [one.name_zh for one in run.scheme.lines if one.repeated]
     left_out = (*NOT_CHECKED, *([f"重复发生加重的指标（{'、'.join(again)}）的证据"] if again else []))
     return CasesChecked(seed, drawn, of_cases, evidence, len(sums), of_sums, left_out), found
 

@@ -39,6 +39,7 @@ class Terms:
     free: Decimal | None = None
     at_least: Decimal | None = None
     score_at_most: Decimal | None = None
+    baseline: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,15 @@ def per(
     points = full - change if terms.add is None else change
     least = Fraction(terms.floor) if terms.floor is not None else Fraction() if full else points
     return max(least, min(points, full) if full else points)
+
+
+def together(changed: Fraction, terms: Terms, start: Literal["full", "zero"]) -> Fraction:
+    """Full points or 0, and what the parts change, within floor and cap."""
+    full = Fraction(terms.points)
+    points = changed + (full if start == "full" else 0)
+    most = Fraction(terms.cap) if terms.cap is not None else points
+    least = Fraction(terms.floor) if terms.floor is not None else Fraction() if full else points
+    return max(least, min(points, most))
 
 
 def steps(value: Fraction, table: Sequence[Step], otherwise: Decimal, better: Literal["higher", "lower"]) -> Fraction:
@@ -197,6 +207,17 @@ def ranks(scores: Iterable[Decimal]) -> dict[Decimal, int]:
 def decimals_of(number: Decimal) -> int:
     """How many decimals a number is written with; below zero where it ends in zeros before the point."""
     return -int(number.as_tuple().exponent)
+
+
+def shared_out(whole: Decimal, shares: Sequence[Fraction], decimals: int) -> list[Decimal]:
+    """``whole`` in parts of so many decimals in proportion to ``shares`` that sum to it, by largest remainder, the
+    first before a later one. ``shares`` sum to what ``whole`` was rounded from; any sign."""
+    step = Decimal(1).scaleb(-decimals)
+    exact = [share / Fraction(step) for share in shares]
+    steps_down = [floor(share) for share in exact]
+    left = int(whole / step) - sum(steps_down)
+    first = sorted(range(len(exact)), key=lambda at: (steps_down[at] - exact[at], at))[:left]
+    return [(count + (at in first)) * step for at, count in enumerate(steps_down)]
 
 
 def split_loss(lost: Decimal, missed: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from itertools import chain
 from typing import TypeVar
 
@@ -12,24 +13,27 @@ from minhu.glossary.columns import COLUMN
 from minhu.glossary.law import (
     AGGREGATE,
     CHOICE,
+    COMPARISON,
     DENOMINATOR,
     LIMIT_START,
     LIMIT_UNIT,
     PERIOD,
+    REFERENCE,
     SCHEME_FIELD,
     SCORING,
     STANDING,
+    TIES,
     WHEN_EMPTY,
 )
 from minhu.schemes.language.functions import said
-from minhu.schemes.language.indicator import Indicator
-from minhu.schemes.language.values import Entries, Entry
+from minhu.schemes.language.indicator import Line
+from minhu.schemes.language.values import Entries, Entry, written
 from minhu.schemes.scheme import PeerGroup, Scheme
 
 MOMENTS = ("received_at", "dispatched_at", "due_at", "closed_at", "called_at", "occurred_at")
 CHOSEN = (
     *(AGGREGATE, ANSWER, CHOICE, DENOMINATOR, DISPATCH_SOURCE, LIMIT_KIND, LIMIT_START, LIMIT_UNIT, PERIOD),
-    *(REQUEST_TYPE, SCORING, STANDING),
+    *(REQUEST_TYPE, SCORING, STANDING, REFERENCE, COMPARISON),
 )
 WORDS: dict[object, str] = {
     **{code: kind.zh(code) for kind in (*CHOSEN, URGENCY, WHEN_EMPTY) for code in kind},
@@ -39,7 +43,7 @@ WORDS: dict[object, str] = {
 }
 """What a scheme's values are called, whatever they are values of."""
 
-Part = TypeVar("Part", PeerGroup, Indicator)
+Part = TypeVar("Part", PeerGroup, Line)
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def compare(old: Scheme, new: Scheme) -> list[Change]:
     return [
         *_fields("办法", old, new, groups, leave=("scheme_id", "peer_groups", "indicators")),
         *_listed("同类组", old.peer_groups, new.peer_groups, groups, lambda group: f"{said(group.points)} 分"),
-        *_listed("指标", old.indicators, new.indicators, groups, lambda one: _value("points", one.points, groups)),
+        *_listed("指标", old.lines, new.lines, groups, lambda one: _value("points", one.points, groups)),
     ]
 
 
@@ -85,8 +89,8 @@ def _listed(
         if was is None or now is None:
             changes.append(Change(where, what, summary(was) if was else None, summary(now) if now else None))
         else:
-            changes += _fields(where, was, now, groups, leave=("code", "scoring"))
-            if isinstance(was, Indicator) and isinstance(now, Indicator):
+            changes += _fields(where, was, now, groups, leave=("code", "scoring", "parts"))
+            if isinstance(was, Line) and isinstance(now, Line):
                 changes += _scoring(where, was, now, groups)
     return changes + _order(what, before, after)
 
@@ -100,7 +104,7 @@ def _order(what: str, before: dict, after: dict) -> list[Change]:
     return [Change(what, "顺序", stood, stand)]
 
 
-def _scoring(where: str, old: Indicator, new: Indicator, groups: dict[str, str]) -> list[Change]:
+def _scoring(where: str, old: Line, new: Line, groups: dict[str, str]) -> list[Change]:
     if old.scoring.function == new.scoring.function:
         return _fields(where, old.scoring, new.scoring, groups)
     told = (SCORING.zh(scoring.function) for scoring in (old.scoring, new.scoring))
@@ -112,7 +116,7 @@ def _fields(
 ) -> list[Change]:
     changes = []
     for name in type(new).model_fields:
-        was, now = getattr(old, name), getattr(new, name)
+        was, now = getattr(old, name, None), getattr(new, name)
         if name in leave or was == now:
             continue
         pair = (_value(name, was, groups), _value(name, now, groups))
@@ -131,6 +135,8 @@ def _value(name: str, value: object, groups: dict[str, str]) -> str | None:
             return _parameter(value, groups)
         case tuple():
             return "；".join(str(_value(name, one, groups)) for one in value)
+        case str() if name == "ties":
+            return TIES.zh(value)
         case bool() | str():
             return WORDS.get(value, str(value))
         case dict():
@@ -140,6 +146,8 @@ def _value(name: str, value: object, groups: dict[str, str]) -> str | None:
             return "，".join(f"{key} {one}" for key, one in told if one is not None)
         case Decimal():
             return said(value)
+        case Fraction():
+            return written(value)
     return str(value)
 
 

@@ -7,7 +7,7 @@ import base64
 import json
 from typing import Any
 
-from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.language.indicator import Line
 from minhu.schemes.period import PeriodKind
 from minhu.schemes.scheme import Scheme
 
@@ -21,8 +21,7 @@ def counting(scheme: Scheme, kind: PeriodKind) -> dict[str, Any]:
         "timezone": scheme.timezone,
         "peer_groups": [group.code for group in scheme.peer_groups],
         "counts": [
-            _count(one) | ({} if one.applies_in(kind) else {"measure": None, "entry": None})
-            for one in scheme.indicators
+            _count(one) | ({} if one.applies_in(kind) else {"measure": None, "entry": None}) for one in scheme.lines
         ],
     }
 
@@ -32,7 +31,7 @@ def as_variable(scheme: Scheme, kind: PeriodKind) -> str:
     return base64.b64encode(json.dumps(counting(scheme, kind), ensure_ascii=False).encode()).decode()
 
 
-def _count(indicator: Indicator) -> dict[str, Any]:
+def _count(indicator: Line) -> dict[str, Any]:
     answers = indicator.answers
     return {
         "indicator_code": indicator.code,

@@ -48,6 +48,23 @@ class Period:
         month = {"month": self.first.month, "quarter": 3 * ((self.first.month - 1) // 3) + 1, "year": 1}[kind]
         return date(self.first.year, month, 1)
 
+    @property
+    def previous(self) -> "Period":
+        """The one of its kind before it."""
+        day = self.first - timedelta(days=1)
+        return Period.parse(self._written(day))
+
+    @property
+    def year_before(self) -> "Period":
+        """The same of the year before."""
+        return Period.parse(self._written(self.first.replace(year=self.first.year - 1)))
+
+    def _written(self, day: date) -> str:
+        """The period of its kind in which a day lies."""
+        if self.kind == "year":
+            return f"{day.year}"
+        return f"{day.year}-{day.month:02}" if self.kind == "month" else f"{day.year}-Q{(day.month + 2) // 3}"
+
     def bounds(self, timezone: str) -> tuple[datetime, datetime]:
         """Its first moment and the first moment after it."""
         return day_start(self.first, timezone), day_start(self.last + timedelta(days=1), timezone)

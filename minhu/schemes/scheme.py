@@ -28,7 +28,7 @@ from minhu.declaration.slips import Gathered, Wrong, nearest, slip
 from minhu.errors import BadDeclaration
 from minhu.feeds.feed import ZoneName
 from minhu.schemes.arithmetic import decimals_of
-from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.language.indicator import Indicator, Line
 from minhu.schemes.language.limits import Limit
 from minhu.schemes.language.longer import Longer
 from minhu.schemes.language.publication import Band, Publication, Rounding
@@ -39,8 +39,8 @@ from minhu.settings import city_timezone
 DERIVED = ("is_lower_better", "is_told_by_rows")
 """What follows from an indicator's rule and SQL has to know: said once, here, and handed on with the entry."""
 
-ENGLISH = ("title_en", "name_en")
-"""Names that a scheme may give beside the Chinese ones."""
+LATER = ("title_en", "name_en", "combine", "compared", "pooled")
+"""Keys that the language got after schemes were in use."""
 
 Aggregation = Literal["recomputed", "mean_of_months", "mean_of_quarters"]
 PARTS: dict[Aggregation, PeriodKind] = {"mean_of_months": "month", "mean_of_quarters": "quarter"}
@@ -94,7 +94,7 @@ class Scheme(Declared):
     @model_validator(mode="after")
     def _coherent(self) -> "Scheme":
         for what, codes in (
-            ("indicators", [indicator.code for indicator in self.indicators]),
+            ("indicators", [line.code for line in self.lines]),
             ("peer groups", [group.code for group in self.peer_groups]),
             ("names of peer groups", [group.name_zh for group in self.peer_groups]),
         ):
@@ -179,7 +179,7 @@ class Scheme(Declared):
                     f"{where}: there is no peer group {named!r}; the scheme has {', '.join(groups)}",
                     f"{where}：没有 {named} 这个组；本办法有 {'、'.join(groups)}",
                 )
-        for indicator in self.indicators:
+        for indicator in self.lines:
             for named in set(indicator.peer_groups or ()) - set(groups):
                 raise Wrong(
                     f"{indicator.code}: there is no peer group {named!r}; it has {', '.join(groups)}",
@@ -190,7 +190,7 @@ class Scheme(Declared):
     @model_validator(mode="after")
     def _every_group_has_its_numbers(self) -> "Scheme":
         for group in (group.code for group in self.peer_groups):
-            for indicator in filter(lambda indicator: indicator.scores(group), self.indicators):
+            for indicator in filter(lambda line: line.scores(group), self.lines):
                 for name, entries in indicator.parameters.items():
                     if name != "min_n" and in_force(entries, group, self.valid_from) is None:
                         raise Wrong(
@@ -203,7 +203,7 @@ class Scheme(Declared):
 
     def _parameters(self) -> Iterable[tuple[str, Entries]]:
         yield "publication.min_n", self.publication.min_n or ()
-        for indicator in self.indicators:
+        for indicator in self.lines:
             for name, entries in indicator.parameters.items():
                 yield f"{indicator.code}: {name}", entries
 
@@ -269,8 +269,23 @@ class Scheme(Declared):
 
     def looks_back_to(self, period: Period) -> date:
         """The first day of which a row can decide what one of the period counts: its month's, quarter's or year's."""
-        windows = [one.repeated.within for one in self.indicators if one.repeated]
+        windows = [one.repeated.within for one in self.lines if one.repeated]
         return min([period.first, *(period.first_of(window) for window in windows)])
+
+    def asks_before(self, period: Period) -> dict[str, list[Period]]:
+        """By the code of a line the periods before of which its score asks, the last one first."""
+        asked: dict[str, list[Period]] = {}
+        for indicator in self.indicators:
+            for line in indicator.lines:
+                with_what = line.compared or indicator.compared
+                if with_what is not None and with_what.is_earlier:
+                    asked[line.code] = [period.previous if with_what.to == "previous" else period.year_before]
+                elif line.pooled is not None:
+                    before = [period]
+                    while len(before) <= line.pooled.at_most:
+                        before.append(before[-1].previous)
+                    asked[line.code] = before[1:]
+        return {code: periods for code, periods in asked.items() if self.indicator(code).measure}
 
     def first_day(self, period: Period) -> date:
         """The day whose numbers hold for a period: its first, or the scheme's, where that begins within it."""
@@ -284,11 +299,22 @@ class Scheme(Declared):
         """What a score of the period is worth: nothing is final while the period's data are incomplete."""
         return self.periods[period.kind] if is_complete else "indicative"
 
-    def indicator(self, code: str) -> Indicator:
-        for indicator in self.indicators:
-            if indicator.code == code:
-                return indicator
-        offered = ", ".join(indicator.code for indicator in self.indicators)
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """Its indicators in their order, each followed by its parts."""
+        return tuple(line for indicator in self.indicators for line in indicator.lines)
+
+    @cached_property
+    def wholes(self) -> dict[str, Indicator]:
+        """By the code of a line the indicator that it is a part of; one without parts is its own."""
+        return {line.code: indicator for indicator in self.indicators for line in indicator.lines}
+
+    def indicator(self, code: str) -> Line:
+        """The indicator, or the part of one, that has this code. Raises BadDeclaration."""
+        for line in self.lines:
+            if line.code == code:
+                return line
+        offered = ", ".join(line.code for line in self.lines)
         raise BadDeclaration(f"the scheme {self.scheme_id} has no indicator {code!r}; it has {offered}")
 
     def find_group(self, named: str) -> PeerGroup | None:
@@ -307,7 +333,7 @@ class Scheme(Declared):
     @property
     def examples(self) -> list[str]:
         """The parts that stand for something no public source gives, by name."""
-        parts: list[Any] = [*self.peer_groups, *self.indicators, *self.bands, *self.publication.lists]
+        parts: list[Any] = [*self.peer_groups, *self.lines, *self.bands, *self.publication.lists]
         named = [part.name_zh for part in parts if part.example] + [
             limit.text for limit in self.limits if limit.example
         ]
@@ -318,33 +344,44 @@ class Scheme(Declared):
         return in_force(self.publication.min_n or (), peer_group, day) or Decimal(0)
 
     def entries(self) -> list[tuple[str, str, dict]]:
-        """What SQL reads, as rows (kind, key, data) of ``config.entry``."""
+        """What SQL reads, as rows (kind, key, data) of ``config.entry``. Lines stand one after the other there, a part
+        with the code of what it is a part of."""
         whole = self.model_dump(mode="json") | {"scheme_version": self.scheme_version}
-        for part in (whole, *whole["peer_groups"], *whole["bands"], *whole["indicators"]):
-            for name in ENGLISH:
-                if part.get(name) is None:  # an entry from before the names is the same entry
+        told = []
+        for indicator, data in zip(self.indicators, whole["indicators"], strict=True):
+            parts = [part | {"part_of": indicator.code} for part in data.pop("parts")]
+            told += [one | self._derived(line) for line, one in zip(indicator.lines, (data, *parts), strict=True)]
+        whole["indicators"] = told
+        for part in (whole, *whole["peer_groups"], *whole["bands"], *told):
+            for name in LATER:
+                if part.get(name) is None:  # an entry from before there were such keys is the same entry
                     part.pop(name, None)
-        for told, indicator in zip(whole["indicators"], self.indicators, strict=True):
-            told |= {name: getattr(indicator, name) for name in DERIVED}
-            told["parameters"] = {
-                name: [entry.model_dump(mode="json") for entry in entries]
-                for name, entries in indicator.parameters.items()
-            }
         rules = [(number, limit) for number, limit in enumerate(self.limits, start=1)]
         return [
             ("scheme", self.scheme_id, whole),
             *(("limit_rule", f"{self.scheme_id}/{number:03}", self._rule(number, limit)) for number, limit in rules),
         ]
 
+    @staticmethod
+    def _derived(line: Line) -> dict[str, Any]:
+        return {name: getattr(line, name) for name in DERIVED} | {
+            "parameters": {
+                name: [entry.model_dump(mode="json") for entry in entries] for name, entries in line.parameters.items()
+            }
+        }
+
     @classmethod
     def from_entry(cls, data: dict) -> "Scheme":
         """The scheme that ``entries`` wrote."""
         given = {key: value for key, value in data.items() if key != "scheme_version"}
-        given["indicators"] = [
-            {key: value for key, value in told.items() if key not in ("parameters", *DERIVED)}
-            for told in given["indicators"]
-        ]
-        return cls.model_validate(given)
+        wholes: dict[str, dict] = {}
+        for told in given["indicators"]:
+            line = {key: value for key, value in told.items() if key not in ("parameters", "part_of", *DERIVED)}
+            if "part_of" in told:
+                wholes[told["part_of"]].setdefault("parts", []).append(line)
+            else:
+                wholes[told["code"]] = line
+        return cls.model_validate(given | {"indicators": list(wholes.values())})
 
     def _rule(self, number: int, limit: Limit) -> dict:
         first, last = self.dates(limit)

@@ -13,54 +13,15 @@ from fractions import Fraction
 
 from minhu.schemes import arithmetic
 from minhu.schemes.arithmetic import Component, half_up
-from minhu.schemes.language.count import PLAIN, QUANTILES
+from minhu.schemes.counts import NOTHING, Given, UnitCounts
 from minhu.schemes.language.functions import Event
-from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.language.indicator import Line
 from minhu.schemes.language.publication import Listing
+from minhu.schemes.language.relative import Compared
+from minhu.schemes.lines import ScoredIndicator, Whole, is_told, kept_decimals, own_value, rows_behind
 from minhu.schemes.period import PeriodKind
+from minhu.schemes.reference import Reference, of_group
 from minhu.schemes.scheme import Scheme
-
-
-@dataclass(frozen=True)
-class Given:
-    """What is known of a unit by one indicator: counts, or only the value.
-
-    ``value``: a rate in percent, a count, or points entered by hand. ``denominator`` of a share: the group's count,
-    filled in by ``tally`` where it is null.
-    """
-
-    numerator: Fraction | None = None
-    denominator: Fraction | None = None
-    value: Fraction | None = None
-
-
-NOTHING = Given()
-
-
-@dataclass(frozen=True)
-class UnitCounts:
-    """A unit with what is known of it, by indicator. ``has_case``: whether a case was dispatched to it."""
-
-    peer_group: str
-    given: Mapping[str, Given]
-    has_case: bool = True
-
-
-@dataclass(frozen=True)
-class ScoredIndicator:
-    """``value``: the rate in percent to four decimals, or the count. ``points`` is null where it does not apply."""
-
-    code: str
-    numerator: Decimal | None
-    denominator: Decimal | None
-    value: Decimal | None
-    points_max: Decimal
-    points: Decimal | None
-    is_empty: bool
-    wilson_low: Decimal | None = None
-    wilson_high: Decimal | None = None
-    funnel_flag: str | None = None
-    shrunken_value: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +71,11 @@ class ScoredUnit:
         """Its score, which a unit that is ranked has."""
         return self.score_100 or Decimal()
 
+    def points_of(self, codes: Sequence[str]) -> Decimal | None:
+        """What the lines of these codes give together; null where none of them applies."""
+        told = [part.points for part in self.indicators if part.code in codes and part.points is not None]
+        return sum(told, Decimal()) if told else None
+
     def indicator(self, code: str) -> ScoredIndicator | None:
         return next((part for part in self.indicators if part.code == code), None)
 
@@ -126,20 +92,16 @@ def tally(
     ``shorter``: where the period is a mean of shorter ones, what those gave; its own counts stand beside it. ``kind``:
     whether it is a month, a quarter or a year; unless given, every indicator applies.
     """
-    counted = _with_group_counts(scheme, units)
+    counted = with_group_counts(scheme, units)
     peers = _peers(scheme, counted)
-    scored = [_unit(scheme, day, unit, of, peers, shorter, kind) for unit, of in counted.items()]
+    related = references(scheme, day, counted)
+    scored = [_unit(scheme, day, unit, of, peers, related, shorter, kind) for unit, of in counted.items()]
     return _placed(scheme, scored)
 
 
-def points_of(scheme: Scheme, indicator: Indicator, peer_group: str, day: date, given: Given) -> Decimal | None:
-    """The points of one indicator for what was counted; null where it does not apply. A share has its denominator."""
-    return _indicator(scheme, indicator, peer_group, day, given).points
-
-
-def _with_group_counts(scheme: Scheme, units: Mapping[str, UnitCounts]) -> dict[str, UnitCounts]:
+def with_group_counts(scheme: Scheme, units: Mapping[str, UnitCounts]) -> dict[str, UnitCounts]:
     """The units with the denominators that their peer groups make: of a share, the group's count."""
-    shares = [indicator.code for indicator in scheme.indicators if indicator.aggregate == "share"]
+    shares = [line.code for line in scheme.lines if line.aggregate == "share"]
     whole: dict[tuple[str, str], Fraction] = defaultdict(Fraction)
     for of in units.values():
         for code in shares:
@@ -156,10 +118,76 @@ def _with_group_counts(scheme: Scheme, units: Mapping[str, UnitCounts]) -> dict[
     return filled
 
 
+def references(scheme: Scheme, day: date, units: Mapping[str, UnitCounts]) -> dict[tuple[str, str], Reference]:
+    """What the values that are compared are held against, by (unit, line). ``units`` have the counts of their group."""
+    related: dict[tuple[str, str], Reference] = {}
+    compared = [(one, one.compared) for one in scheme.lines if one.compared is not None]
+    if not compared:
+        return related
+    may_rank = {unit for unit, of in units.items() if _is_enough(scheme, day, of)}
+    for line, with_what in compared:
+        concerned = {unit: of for unit, of in units.items() if line.scores(of.peer_group)}
+        if not with_what.is_of_group:
+            for unit, of in concerned.items():
+                if (number := _earlier(scheme, line, with_what, of, day)) is not None:
+                    related[unit, line.code] = Reference(number=number)
+            continue
+        groups: dict[str, dict[str, tuple[Fraction, Given]]] = defaultdict(dict)
+        for unit, of in concerned.items():
+            value = own_value(scheme, line, of.peer_group, day, of.given)
+            if value is not None and unit in may_rank:
+                groups[of.peer_group][unit] = value, of.given.get(line.code, NOTHING)
+        made = {group: of_group(line, members) for group, members in groups.items()}
+        for unit, of in concerned.items():
+            if one := made.get(of.peer_group, {}).get(unit) or _of_any(with_what, made.get(of.peer_group, {})):
+                related[unit, line.code] = one
+    return related
+
+
+def _of_any(with_what: Compared, made: Mapping[str, Reference]) -> Reference | None:
+    """What a unit that may not be ranked is held against, too; it has no place."""
+    return None if with_what.to == "group_rank" else next(iter(made.values()), None)
+
+
+def _earlier(scheme: Scheme, line: Line, with_what: Compared, of: UnitCounts, day: date) -> Fraction | None:
+    """What the unit's value is held against that it made itself before, or that is set."""
+    own = of.given.get(line.code, NOTHING)
+    if own.reference is not None:
+        return own.reference
+    if with_what.is_earlier:
+        lines = scheme.wholes[line.code].lines if line.is_whole else (line,)
+        given = {
+            one.code: Given(before.numerator, before.denominator)
+            for one in lines
+            for before in of.given.get(one.code, NOTHING).before[:1]
+        }
+        value = own_value(scheme, line, of.peer_group, day, given) if given else None
+        if value is not None:
+            return value
+    set_down = line.terms(of.peer_group, day).baseline
+    return None if set_down is None else Fraction(set_down)
+
+
+def _is_enough(scheme: Scheme, day: date, of: UnitCounts) -> bool:
+    """Whether so much of a unit was judged that it may be ranked."""
+    judged, is_entered = [], False
+    for line in scheme.lines:
+        if not line.scores(of.peer_group) or not line.judges:
+            continue
+        given = of.given.get(line.code, NOTHING)
+        if own_value(scheme, line, of.peer_group, day, of.given) is None or not is_told(line, given):
+            continue
+        is_entered = is_entered or (line.is_manual and bool(line.terms(of.peer_group, day).points))
+        judged.append(None if line.is_manual else rows_behind(line, given))
+    least = scheme.least(of.peer_group, day)
+    counted = [rows for rows in judged if rows is not None]
+    return bool(judged) and (is_entered or not counted or max(counted) >= least)
+
+
 def _peers(scheme: Scheme, units: Mapping[str, UnitCounts]) -> dict[tuple[str, str], arithmetic.Peers]:
-    """The rates of a peer group taken together, by (group, indicator): of those of which something was counted."""
+    """The rates of a peer group taken together, by (group, line): of those of which something was counted."""
     counts: dict[tuple[str, str], list[tuple[Fraction, Fraction]]] = defaultdict(list)
-    rates = {indicator.code for indicator in scheme.indicators if indicator.is_binomial}
+    rates = {line.code for line in scheme.lines if line.is_binomial}
     for of in units.values():
         for code, given in of.given.items():
             if code in rates and given.numerator is not None and given.denominator:
@@ -173,26 +201,41 @@ def _unit(
     unit: str,
     of: UnitCounts,
     peers: Mapping[tuple[str, str], arithmetic.Peers],
+    related: Mapping[tuple[str, str], Reference],
     shorter: Shorter | None,
     kind: PeriodKind | None,
 ) -> ScoredUnit:
     parts, components = [], []
-    kept, is_entered = _kept_decimals(scheme), False
+    kept, is_entered = kept_decimals(scheme), False
     for indicator in scheme.indicators:
         if not indicator.scores(of.peer_group):
             continue
-        given = of.given.get(indicator.code, NOTHING)
-        scored = _indicator(scheme, indicator, of.peer_group, day, given)
+        mine = {line.code: related[unit, line.code] for line in indicator.lines if (unit, line.code) in related}
+        whole = Whole(scheme, indicator, of.peer_group, day, of.given, mine)
+        lines = whole.lines
         if not indicator.applies_in(kind):
-            scored = replace(scored, value=None, points=None, is_empty=True)
+            lines = [replace(one, value=None, points=None, is_empty=True) for one in lines]
         elif shorter is not None and not indicator.periods and not indicator.is_event:
-            mean = shorter.mean_points(unit, indicator.code)
-            scored = replace(scored, points=None if mean is None else half_up(mean, kept))
-        judged = indicator.judges and not scored.is_empty and _is_told(indicator, given)
-        is_entered = is_entered or (judged and indicator.is_manual and scored.points_max > 0)
-        rows = None if indicator.is_manual else given.denominator
-        components.append(Component(scored.points, scored.points_max, judged, rows))
-        parts.append(_with_statistics(indicator, scored, given, peers.get((of.peer_group, indicator.code))))
+            lines = [_mean_of(shorter, unit, one, kept) for one in lines]
+        judged = [
+            line
+            for line, one in zip(whole.counted, lines, strict=True)
+            if line.judges and not one.is_empty and is_told(line, of.given.get(line.code, NOTHING))
+        ]
+        is_entered = is_entered or any(line.is_manual and lines[0].points_max > 0 for line in judged)
+        rows = [rows_behind(line, of.given[line.code]) for line in judged if not line.is_manual]
+        points = [one.points for one in lines if one.points is not None]
+        components.append(
+            Component(
+                points=sum(points, Decimal()) if points else None,
+                points_max=lines[0].points_max,
+                is_judged=bool(judged),
+                n=max((one for one in rows if one is not None), default=None),
+            )
+        )
+        for line, one in zip(whole.counted, lines, strict=True):
+            given = of.given.get(line.code, NOTHING)
+            parts.append(_with_statistics(line, one, given, peers.get((of.peer_group, line.code))))
     decimals = scheme.rounding.decimals
     made = arithmetic.total(components, decimals)
     total, judged_rows = made.score_100, made.n
@@ -219,46 +262,9 @@ def _unit(
     )
 
 
-def _indicator(scheme: Scheme, indicator: Indicator, group: str, day: date, given: Given) -> ScoredIndicator:
-    terms = indicator.terms(group, day)
-    value = _value(scheme, indicator, given)
-    if (
-        indicator.least(group, day)
-        and given.denominator is not None
-        and given.denominator < indicator.least(group, day)
-    ):
-        value = None
-    kept = _kept_decimals(scheme)
-    if value is not None:
-        points = half_up(indicator.scoring.points(value, terms), kept)
-    elif indicator.when_empty == "left_out":
-        points = None
-    else:
-        points = half_up(Fraction(terms.points if indicator.when_empty == "full_points" else 0), kept)
-    if indicator.is_manual and not indicator.is_event:
-        shown = None if value is None else points
-    else:
-        is_plain = indicator.aggregate in PLAIN or indicator.is_manual
-        shown = _decimal(value) if is_plain else _to_four(value)
-    return ScoredIndicator(
-        code=indicator.code,
-        numerator=_decimal(given.numerator),
-        denominator=_decimal(given.denominator),
-        value=shown,
-        points_max=terms.points,
-        points=points,
-        is_empty=value is None,
-    )
-
-
-def _is_told(indicator: Indicator, given: Given) -> bool:
-    """Whether something was counted or entered; changes by hand are told of by none, too."""
-    return bool(given.denominator) or given.value is not None or indicator.takes_changes
-
-
-def _kept_decimals(scheme: Scheme) -> int:
-    """To how many decimals an indicator's points are kept before they are added."""
-    return scheme.rounding.decimals if scheme.rounding.order == "components_first" else arithmetic.KEPT_DECIMALS
+def _mean_of(shorter: Shorter, unit: str, one: ScoredIndicator, kept: int) -> ScoredIndicator:
+    mean = shorter.mean_points(unit, one.code)
+    return replace(one, points=None if mean is None else half_up(mean, kept))
 
 
 def _of_shorter(scheme: Scheme, shorter: Shorter, unit: str, parts: Sequence[ScoredIndicator]) -> Decimal | None:
@@ -266,7 +272,7 @@ def _of_shorter(scheme: Scheme, shorter: Shorter, unit: str, parts: Sequence[Sco
     mean = shorter.mean_score(unit)
     if mean is None:
         return None
-    own = {indicator.code for indicator in scheme.indicators if indicator.periods}
+    own = {line.code for line in scheme.lines if line.periods}
     changed = sum((Fraction(part.points) for part in parts if part.code in own and part.points), Fraction())
     full = sum((Fraction(part.points_max) for part in parts), Fraction())
     whole = mean + 100 * changed / full if changed else mean
@@ -293,28 +299,8 @@ def _after_events(
     return score, worst, may_rank
 
 
-def _value(scheme: Scheme, indicator: Indicator, given: Given) -> Fraction | None:
-    """What the scoring function reads: a rate in percent, a count, a mean, points entered by hand. None: nothing."""
-    if indicator.is_manual:
-        return given.value if given.value is not None or not indicator.takes_changes else Fraction()
-    if indicator.aggregate in PLAIN:
-        found = given.numerator if given.numerator is not None else given.value
-        return found if found is not None else Fraction()
-    rate = given.value
-    if given.numerator is not None and given.denominator is not None:
-        if not given.denominator:
-            return None
-        if indicator.aggregate not in QUANTILES:
-            rate = indicator.scale * given.numerator / given.denominator
-        elif rate is None:
-            rate = given.numerator
-    if rate is None or scheme.rounding.rate_decimals is None or not indicator.is_percent:
-        return rate
-    return Fraction(half_up(rate, scheme.rounding.rate_decimals))
-
-
 def _with_statistics(
-    indicator: Indicator, scored: ScoredIndicator, given: Given, peers: arithmetic.Peers | None
+    indicator: Line, scored: ScoredIndicator, given: Given, peers: arithmetic.Peers | None
 ) -> ScoredIndicator:
     if not indicator.is_binomial or given.numerator is None or not given.denominator or peers is None:
         return scored
@@ -371,12 +357,3 @@ def _listed(listing: Listing, ranked: list[ScoredUnit]) -> list[ScoredUnit]:
         for unit in pool
         if places[sign * unit.ranked_by] <= listing.count
     ]
-
-
-def _to_four(value: Fraction | None) -> Decimal | None:
-    return None if value is None else half_up(value, 4)
-
-
-def _decimal(value: Fraction | None) -> Decimal | None:
-    """A fraction that was read from a decimal number, as one again."""
-    return None if value is None else half_up(value, 6).normalize() + 0

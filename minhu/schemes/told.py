@@ -8,7 +8,7 @@ from minhu.glossary.columns import COLUMN
 from minhu.glossary.law import AGGREGATE, CHOICE, DENOMINATOR, PERIOD, SCHEME_FIELD, STANDING, WHEN_EMPTY
 from minhu.schemes.language.count import Rows
 from minhu.schemes.language.functions import said
-from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.language.indicator import Indicator, Line
 from minhu.schemes.language.longer import Longer
 from minhu.schemes.scheme import Scheme
 from minhu.schemes.words import scoring_rule
@@ -27,7 +27,10 @@ def told(scheme: Scheme, day: date | None = None) -> str:
         ("依据与施行", [*_basis(scheme)]),
         ("考核对象", [f"{one.name_zh}：年度综合考评占 {said(one.points)} 分" for one in scheme.peer_groups]),
         ("考核周期", [*_periods(scheme)]),
-        ("考核指标", [line for place in range(len(scheme.indicators)) for line in _indicator(scheme, place, on)]),
+        (
+            "考核指标",
+            [told for place, one in enumerate(scheme.indicators, 1) for told in _item(scheme, place, one, on)],
+        ),
         ("计分与取整", [*_rounding(scheme)]),
         ("分档与公布", [*_publication(scheme, on)]),
         ("时限", [limit.text for limit in scheme.limits] or ["本办法未规定时限。"]),
@@ -66,12 +69,19 @@ def _mean(of: Longer) -> str:
     return f"：最后一个按 {of.last} 倍计"
 
 
-def _indicator(scheme: Scheme, place: int, on: date) -> Iterator[str]:
-    one = scheme.indicators[place]
+def _item(scheme: Scheme, place: int, indicator: Indicator, on: date) -> Iterator[str]:
+    """An indicator, and below it its parts."""
+    yield from _line(scheme, f"{place}.", indicator, on)
+    for part_no, part in enumerate(indicator.parts_placed, 1):
+        for line in _line(scheme, f"（{part_no}）", part, on):
+            yield f"   {line}"
+
+
+def _line(scheme: Scheme, number: str, one: Line, on: date) -> Iterator[str]:
     whom = "、".join(group.name_zh for group in scheme.peer_groups if one.scores(group.code))
     only = "" if one.peer_groups is None else f"（只考核{whom}）"
     when = "" if one.periods is None else f"（只在{'、'.join(map(PERIOD.zh, one.periods))}）"
-    yield f"{place + 1}. {one.name_zh}{only}{when}"
+    yield f"{number} {one.name_zh}{only}{when}"
     if one.measure and one.moment:
         counts = one.counts
         yield f"   计数：{counts.name_zh}，{counts.formula_zh or AGGREGATE.zh(one.aggregate)}；{_made(one)}"
@@ -90,7 +100,7 @@ def _indicator(scheme: Scheme, place: int, on: date) -> Iterator[str]:
             rules.setdefault(scoring_rule(one, group.code, on), []).append(group.name_zh)
     for rule, groups in rules.items():
         yield f"   计分：{rule}" if len(rules) == 1 else f"   计分（{'、'.join(groups)}）：{rule}"
-    if not one.is_manual and not one.is_event:
+    if not one.is_manual and not one.is_event and one.scoring.function != "weighed":
         yield f"   无可评事项时：{WHEN_EMPTY.zh(one.when_empty)}"
     if one.ranks:
         yield "   凭录入即可参加排名"
@@ -98,7 +108,7 @@ def _indicator(scheme: Scheme, place: int, on: date) -> Iterator[str]:
         yield f"   说明：{one.note}"
 
 
-def _made(one: Indicator) -> str:
+def _made(one: Line) -> str:
     if one.denominator:
         return f"{AGGREGATE.zh(one.aggregate)}{DENOMINATOR.zh(one.denominator)}"
     return AGGREGATE.zh(one.aggregate)

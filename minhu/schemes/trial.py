@@ -3,14 +3,15 @@
 The file has a header and the columns ``unit, peer_group, period, indicator_code, numerator, denominator, value``.
 ``value`` is a rate in percent (0–100); of a counted indicator the number of items; of points entered by hand (答复规范)
 the points. Counts go before a value; where both are given they must agree. An indicator without a row, or with a row
-without numbers, is *empty*: its ``when_empty`` decides, and the result says so.
+without numbers, is *empty*: its ``when_empty`` decides, and the result says so. What is held against an earlier period,
+or pooled with it, finds that one in the same file.
 """
 
 import csv
 import io
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from pathlib import Path
@@ -19,12 +20,14 @@ from typing import NoReturn
 from minhu.errors import Refused
 from minhu.glossary.law import WHEN_EMPTY
 from minhu.schemes.arithmetic import half_up
+from minhu.schemes.counts import NOTHING, Earlier, Given, UnitCounts
 from minhu.schemes.language.count import PLAIN, QUANTILES
-from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.language.indicator import Line
+from minhu.schemes.lines import ScoredIndicator
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
 from minhu.schemes.scheme import PeerGroup, Scheme
-from minhu.schemes.tally import NOTHING, Given, ScoredIndicator, ScoredUnit, UnitCounts, tally
+from minhu.schemes.tally import ScoredUnit, tally
 from minhu.text_file import read_text
 
 COLUMNS = ("unit", "peer_group", "period", "indicator_code", "numerator", "denominator", "value")
@@ -91,8 +94,8 @@ class Trial:
                 told[code].append(f"{unit.scored.unit}（{unit.period}）")
         return tuple(
             f"{indicator.name_zh}（{indicator.code}）未给出数据，{_assumption(indicator)}：{'、'.join(told[indicator.code])}"
-            for indicator in self.scheme.indicators
-            if indicator.code in told
+            for indicator in self.scheme.lines
+            if indicator.code in told and not indicator.is_whole
         )
 
     def as_json(self) -> dict:
@@ -114,7 +117,10 @@ def try_scheme(scheme: Scheme, inputs: Path) -> Trial:
     tried = []
     for period, units in read.units.items():
         day = scheme.first_day(Period.parse(period))
-        counts = {unit: UnitCounts(given.group.code, given.given) for unit, given in units.items()}
+        counts = {
+            unit: UnitCounts(given.group.code, _with_earlier(scheme, Period.parse(period), unit, given, read.units))
+            for unit, given in units.items()
+        }
         for scored in tally(scheme, day, counts, None, Period.parse(period).kind):
             given = units[scored.unit]
             assumed = tuple(part.code for part in scored.indicators if part.is_empty or _is_silent(scheme, part, given))
@@ -122,12 +128,35 @@ def try_scheme(scheme: Scheme, inputs: Path) -> Trial:
     return Trial(scheme, tuple(tried))
 
 
+def _with_earlier(
+    scheme: Scheme, period: Period, unit: str, told: "_Unit", units: dict[str, dict[str, "_Unit"]]
+) -> dict[str, Given]:
+    """What was given of a unit, with what the same file gives of the periods before of which its score asks."""
+    given = dict(told.given)
+    for code, before in scheme.asks_before(period).items():
+        known = [(one.text, units.get(one.text, {}).get(unit)) for one in before]
+        counted = [(text, one.given[code]) for text, one in known if one is not None and code in one.given]
+        earlier = tuple(Earlier(text, *_counts(scheme.indicator(code), one)) for text, one in counted if one != NOTHING)
+        if earlier:
+            given[code] = replace(given.get(code, NOTHING), before=earlier)
+    return given
+
+
+def _counts(line: Line, given: Given) -> tuple[Fraction, Fraction]:
+    """Numerator and denominator, where only the value was given as that of one row."""
+    if given.numerator is not None and (given.denominator is not None or line.aggregate in PLAIN):
+        return given.numerator, given.denominator if given.denominator is not None else Fraction(1)
+    value = given.value if given.value is not None else given.numerator or Fraction()
+    return value / (line.scale if line.aggregate not in PLAIN else 1), Fraction(1)
+
+
 def _is_silent(scheme: Scheme, part: ScoredIndicator, unit: "_Unit") -> bool:
     """Whether nothing was said of an indicator that has points all the same: no item was found, no entry was made."""
-    return unit.given.get(part.code, NOTHING) == NOTHING and scheme.indicator(part.code).aggregate != "share"
+    line = scheme.indicator(part.code)
+    return unit.given.get(part.code, NOTHING) == NOTHING and line.aggregate != "share" and not line.is_whole
 
 
-def _assumption(indicator: Indicator) -> str:
+def _assumption(indicator: Line) -> str:
     if indicator.aggregate in PLAIN and not indicator.is_manual:
         return "按 0 件计"
     if indicator.takes_changes:
@@ -158,7 +187,7 @@ class _Reader:
         if unit.group != group:
             self._refuse(line, "peer_group", f"{row['unit']} is in {unit.group.name_zh} in an earlier line")
         code = row["indicator_code"]
-        offered = [indicator.code for indicator in self.scheme.indicators if indicator.scores(group.code)]
+        offered = [line.code for line in self.scheme.lines if line.scores(group.code) and not line.is_whole]
         if code not in offered:
             self._refuse(line, "indicator_code", f"{code!r} is none of {', '.join(offered)}")
         if code in unit.given:
@@ -192,9 +221,10 @@ class _Reader:
             self._refuse(line, "peer_group", f"{named!r} is none of {offered}")
         return found
 
-    def _given(self, line: int, indicator: Indicator, group: PeerGroup, period: Period, row: dict[str, str]) -> Given:
-        given = Given(*(self._number(line, name, row[name]) for name in NUMBERS))
-        for name, number in zip(NUMBERS, (given.numerator, given.denominator, given.value), strict=True):
+    def _given(self, line: int, indicator: Line, group: PeerGroup, period: Period, row: dict[str, str]) -> Given:
+        numbers = {name: self._number(line, name, row[name]) for name in NUMBERS}
+        given = Given(numbers["numerator"], numbers["denominator"], numbers["value"])
+        for name, number in numbers.items():
             if number is not None and number < 0 and not indicator.is_manual:
                 self._refuse(line, name, "is below 0")
         if indicator.is_manual:
@@ -206,7 +236,7 @@ class _Reader:
             self._judge_rate(line, indicator, given, row["value"])
         return given
 
-    def _manual(self, line: int, indicator: Indicator, group: PeerGroup, period: Period, given: Given) -> Given:
+    def _manual(self, line: int, indicator: Line, group: PeerGroup, period: Period, given: Given) -> Given:
         """Points entered by hand are given as what was earned, also where the scheme takes changes; what is multiplied
         (``times``) as it was entered."""
         if given.numerator is not None or given.denominator is not None:
@@ -220,7 +250,7 @@ class _Reader:
         full = Fraction(terms.points) if indicator.takes_changes else Fraction()
         return Given(value=(earned - full) / indicator.times)
 
-    def _judge_rate(self, line: int, indicator: Indicator, given: Given, written: str) -> None:
+    def _judge_rate(self, line: int, indicator: Line, given: Given, written: str) -> None:
         above, below, value = given.numerator, given.denominator, given.value
         if (above is None) != (below is None) and indicator.aggregate != "share":
             missing = "numerator" if above is None else "denominator"

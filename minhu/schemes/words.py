@@ -7,11 +7,13 @@ from typing import Any
 from minhu.business_date import day_and_time
 from minhu.glossary.cases import ANSWER, LIMIT_KIND, SUBJECT, VIOLATION
 from minhu.glossary.delivered import QUALITY_PART
-from minhu.glossary.law import PERIOD, STANDING, VALUE_UNIT
+from minhu.glossary.law import COMPARISON, PERIOD, REFERENCE, STANDING, TIES, VALUE_UNIT
 from minhu.schemes.feed_words import losses_text
 from minhu.schemes.language.count import PLAIN, QUANTILES
 from minhu.schemes.language.functions import Per, said
-from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.language.indicator import Indicator, Line
+from minhu.schemes.language.relative import Compared
+from minhu.schemes.language.values import written
 from minhu.schemes.period import Period
 
 _OPENS = ("DISPATCH", "REDISPATCH", "ADD_UNIT", "REWORK")
@@ -30,7 +32,7 @@ def standing(period: str, kind: str) -> str:
     return PERIOD.zh(Period.parse(period).kind) + (STANDING.zh(kind) if kind == "indicative" else "")
 
 
-def finding(indicator: Indicator, row: dict, as_of: datetime) -> str:
+def finding(indicator: Line, row: dict, as_of: datetime) -> str:
     """What was found against the unit in one row."""
     if row["subject_kind"] == "callback":
         return f"{SUBJECT.zh('callback')}：{answered(row)}"
@@ -49,7 +51,7 @@ def finding(indicator: Indicator, row: dict, as_of: datetime) -> str:
     return f"超时 {span(row['occurred_at'] - row['due_at'])}（自然时）{act}"
 
 
-def _again(indicator: Indicator, row: Mapping[str, Any]) -> str:
+def _again(indicator: Line, row: Mapping[str, Any]) -> str:
     """That a row counts more because it happened again."""
     if indicator.repeated is None or row["numerator_value"] <= 1:
         return ""
@@ -63,29 +65,86 @@ def answered(row: Mapping[str, Any]) -> str:
     return "，".join(told)
 
 
-def step(indicator: Indicator, subject_kind: str) -> str:
+def step(indicator: Line, subject_kind: str) -> str:
     """What it was that happened at a row's occurred_at."""
     if subject_kind == "assignment":
         return LIMIT_KIND.zh(indicator.counts.limit_kind) if indicator.counts.limit_kind else ""
     return "评分月" if subject_kind == "feed" else SUBJECT.zh(subject_kind)
 
 
-def _units(indicator: Indicator) -> tuple[str, str]:
+def _units(indicator: Line) -> tuple[str, str]:
     """What stands behind a line and behind a step away from it."""
-    if indicator.is_percent:
-        return "%", "个百分点"
+    if indicator.compared is not None and indicator.compared.to == "group_rank":
+        return " 名", "名"
+    if indicator.reads_percent:
+        return "%", "个百分点" if indicator.compared is None or indicator.compared.told == "difference" else "%"
     said_so = VALUE_UNIT.zh(indicator.value_unit)
     return (f" {said_so}", said_so) if indicator.aggregate in PLAIN or indicator.aggregate in QUANTILES else ("", "")
 
 
-def scoring_rule(indicator: Indicator, peer_group: str, day: date) -> str:
+def scoring_rule(indicator: Line, peer_group: str, day: date) -> str:
     """How an indicator scores a peer group on a day."""
     terms = indicator.terms(peer_group, day)
     full = f"满分 {said(terms.points)} 分，" if terms.points else ""
     rule = indicator.scoring
-    if isinstance(rule, Per):
-        return f"{full}{rule.text_zh(terms, _units(indicator))}"
-    return f"{full}{rule.text_zh(terms)}"
+    told = rule.text_zh(terms, _units(indicator)) if isinstance(rule, Per) else rule.text_zh(terms)
+    return "".join([full, f"{_made(indicator)}，" if _made(indicator) else "", told])
+
+
+def _made(indicator: Line) -> str:
+    """What is done with a value before it is scored: put together of parts, held against another, pooled."""
+    told = []
+    if isinstance(indicator, Indicator) and indicator.combine:
+        parts = "、".join(
+            f"{part.name_zh}×{written(part.weight)}" if part.weight != 1 else part.name_zh for part in indicator.parts
+        )
+        told.append(f"{parts}{'相乘' if indicator.combine == 'product' else '之和'}")
+    if with_what := indicator.compared:
+        told.append(_against(with_what))
+    if pooled := indicator.pooled:
+        told.append(f"不足 {pooled.below} 件的与前期合并计算，至多 {pooled.at_most} 期")
+    return "，".join(told)
+
+
+def _against(with_what: Compared) -> str:
+    name = REFERENCE.zh(with_what.to)
+    if with_what.told is None:
+        better = "高" if with_what.better == "higher" else "低"
+        return f"按{name}（{better}者在前，{TIES.zh(with_what.ties or 'shared')}）"
+    return {
+        "difference": f"与{name}之差",
+        "change": f"较{name}增减的百分比",
+        "ratio": f"相当于{name}的百分比",
+    }[with_what.told]
+
+
+def compared_zh(indicator: Line, numbers: Mapping[str, Any]) -> str | None:
+    """What a unit's value was held against and what was read of it, or with which earlier rows it was counted; None
+    where neither."""
+    earlier = [f"{one['period']}{_stood(one)}" for one in numbers["earlier"] or ()]
+    if numbers["pooled_denominator"] is not None:
+        counts = "/".join(said(numbers[name]) for name in ("pooled_numerator", "pooled_denominator"))
+        return f"本期 {said(numbers['denominator'])} 件，与 {'、'.join(earlier)} 合并为 {counts}"
+    with_what = indicator.compared
+    if with_what is None:
+        return None
+    if numbers["compared_value"] is None:
+        return f"没有可比的{REFERENCE.zh(with_what.to)}"
+    read = said(numbers["compared_value"])
+    if with_what.told is None:
+        return f"同组第 {read} 名"
+    unit = "%" if indicator.is_percent else ""
+    named = REFERENCE.zh(with_what.to)
+    if with_what.is_earlier:
+        named = f"{named}（{earlier[0]}）" if earlier else REFERENCE.zh("baseline")
+    sign = "+" if with_what.told != "ratio" and numbers["compared_value"] > 0 else ""
+    ends = "%" if with_what.told != "difference" else " 个百分点" if indicator.is_percent else ""
+    return f"{named} {said(numbers['reference_value'])}{unit}，{COMPARISON.zh(with_what.told)} {sign}{read}{ends}"
+
+
+def _stood(one: Mapping[str, Any]) -> str:
+    """As what an earlier period stood when it was asked."""
+    return f" 第 {one['revision']} 次发布" if one["revision"] else " 未发布的得分"
 
 
 def rule_text(key: str | None, rules: Mapping[str, dict]) -> str | None:

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from itertools import chain
 from operator import attrgetter
 
@@ -17,8 +18,12 @@ from psycopg.rows import DictRow
 
 from minhu.glossary.cases import EVENT_TYPE, LIMIT_KIND, LOST_REASON, SUBJECT
 from minhu.schemes.arithmetic import split_loss
-from minhu.schemes.language.indicator import Indicator
-from minhu.schemes.words import CONCERNED, finding, rule_text, scoring_rule, step
+from minhu.schemes.counts import Given
+from minhu.schemes.language.count import QUANTILES
+from minhu.schemes.language.indicator import Line
+from minhu.schemes.reference import Reference
+from minhu.schemes.scheme import Scheme
+from minhu.schemes.words import CONCERNED, compared_zh, finding, rule_text, scoring_rule, step
 from minhu.scoring.clock_words import Calendar, Clock, Day, clock
 from minhu.scoring.explanation import Cost, IndicatorPart, ManualEntry, SourceRow, UnusedEvent, UsedEvent
 from minhu.scoring.marginal import Marginal
@@ -37,8 +42,8 @@ class Behind:
         self.rules = {row["key"]: row["data"] for row in connection.execute(_RULES, version)}
         self.city = (connection.execute(_CITY, version).fetchone() or {}).get("data")
 
-    def parts(self, groups: Mapping[str, str], indicators: Sequence[Indicator]) -> dict[str, tuple[IndicatorPart, ...]]:
-        """Of each unit of ``groups`` (code: peer group) the parts by those of the indicators that score it."""
+    def parts(self, groups: Mapping[str, str], indicators: Sequence[Line]) -> dict[str, tuple[IndicatorPart, ...]]:
+        """Of each unit of ``groups`` (code: peer group) the parts by those of the lines that score it."""
         numbers = {_place(row): row for row in self._read(_NUMBERS, groups)}
         codes = [one.code for one in indicators]
         downward = [one.code for one in indicators if one.is_lower_better]
@@ -58,7 +63,7 @@ class Behind:
             unit: tuple(
                 self._part(
                     one,
-                    group,
+                    self._marginal(unit, group, one, numbers, entries),
                     numbers[unit, one.code] | {"excluded_rows": excluded[unit, one.code]},
                     detailed[unit, one.code],
                     entries[unit, one.code] if one.is_manual else [],
@@ -119,11 +124,39 @@ class Behind:
             found[row["assignment_id"] or (row["case_id"], row["unit_name"])].append(event)
         return found
 
+    def _marginal(
+        self,
+        unit: str,
+        peer_group: str,
+        line: Line,
+        numbers: Mapping[tuple[str, str], dict],
+        entries: Mapping[tuple[str, str], list[dict]],
+    ) -> Marginal:
+        """What its rows and entries are worth, beside the other lines of its indicator as they stand."""
+        lines = [one for one in self.scheme.wholes[line.code].lines if (unit, one.code) in numbers]
+        told = [numbers[unit, one.code] for one in lines]
+        points = [row["points"] for row in told if row["points"] is not None]
+        return Marginal(
+            self.scheme,
+            line,
+            peer_group,
+            self.period,
+            sum(points, Decimal()) if points else None,
+            {
+                one.code: _given(one, row, entries[unit, one.code] if one.is_manual else [])
+                for one, row in zip(lines, told, strict=True)
+            },
+            {
+                row["indicator_code"]: Reference(fixed=Fraction(row["compared_value"]))
+                for row in told
+                if row["compared_value"] is not None
+            },
+        )
+
     def _part(
-        self, indicator: Indicator, peer_group: str, numbers: dict, missed: list[dict], entered: list[dict]
+        self, indicator: Line, marginal: Marginal, numbers: dict, missed: list[dict], entered: list[dict]
     ) -> IndicatorPart:
-        lost = numbers["lost"]
-        marginal = Marginal(self.scheme, indicator, peer_group, self.period, numbers)
+        lost, peer_group = numbers["lost"], marginal.peer_group
         if any(row["lost_points"] is None for row in missed):  # scored before rows said what they cost
             _say_what_they_cost(lost, missed, marginal)
         alike = Counter(row["marginal_points"] for row in missed)
@@ -136,12 +169,14 @@ class Behind:
             rule_zh=scoring_rule(indicator, peer_group, self.scheme.first_day(self.period)),
             aggregate=indicator.aggregate,
             is_percent=indicator.is_percent,
+            part_of=_whole_of(self.scheme, indicator),
+            compared_zh=compared_zh(indicator, numbers),
             costs=tuple(sorted(costs, key=lambda cost: (-cost.lost, cost.subject_id))),
             entries=entries,
-            **{key: value for key, value in numbers.items() if key not in _PLACE},
+            **{key: value for key, value in numbers.items() if key not in (*_PLACE, "earlier")},
         )
 
-    def _cost(self, indicator: Indicator, row: dict, marginal: Marginal, alike: int) -> Cost:
+    def _cost(self, indicator: Line, row: dict, marginal: Marginal, alike: int) -> Cost:
         judged = indicator.counts.limit_kind
         happened = step(indicator, row["subject_kind"])
         told = judged if row["subject_kind"] == "assignment" else "told"
@@ -183,12 +218,29 @@ class Behind:
         return clock(judged_row, self.rules.get(key), LIMIT_KIND.zh(judged), self.as_of, self.calendar)
 
 
+def _given(line: Line, row: dict, entered: list[dict]) -> Given:
+    """What stands of a line, as it was given to be scored."""
+    if line.is_manual:
+        points = [entry["points"] for entry in entered]
+        return Given(value=Fraction(sum(points) if line.takes_changes else points[-1])) if points else Given()
+    counted = (row["pooled_numerator"], row["pooled_denominator"])
+    above, below = counted if row["pooled_denominator"] is not None else (row["numerator"], row["denominator"])
+    value = row["value"] if line.aggregate in QUANTILES else None
+    return Given(Fraction(above or 0), Fraction(below or 0), None if value is None else Fraction(value))
+
+
 def _say_what_they_cost(lost: Decimal, missed: list[dict], marginal: Marginal) -> None:
     """Fills in what scoring writes into rows of evidence (models/scoring/fct_evidence.sql)."""
     parts = split_loss(lost, ((row["subject_id"], row["missed_by"]) for row in missed))
     for row in missed:
         row["lost_points"] = parts[row["subject_id"]]
         row["marginal_points"] = marginal.without_row(row["numerator_value"], row["denominator_value"])
+
+
+def _whole_of(scheme: Scheme, line: Line) -> str | None:
+    """The code of the indicator that it is a part of."""
+    whole = scheme.wholes[line.code].code
+    return None if whole == line.code else whole
 
 
 def _place(row: dict) -> tuple[str, str]:
@@ -202,7 +254,7 @@ def _on_duty(duty: list[dict], dispatched_at: datetime | None) -> bool:
     return bool(then) and then[0]["has_24h_duty"]
 
 
-def _entries(indicator: Indicator, entered: list[dict], marginal: Marginal) -> tuple[ManualEntry, ...]:
+def _entries(indicator: Line, entered: list[dict], marginal: Marginal) -> tuple[ManualEntry, ...]:
     """The points entered by hand, the newest last, with what each is worth."""
     is_earned = indicator.is_manual and not indicator.takes_changes
     made = []
@@ -221,7 +273,7 @@ def _entries(indicator: Indicator, entered: list[dict], marginal: Marginal) -> t
     return tuple(made)
 
 
-def _entry_costs(indicator: Indicator, entries: tuple[ManualEntry, ...], lost: Decimal | None) -> list[Cost]:
+def _entry_costs(indicator: Line, entries: tuple[ManualEntry, ...], lost: Decimal | None) -> list[Cost]:
     """The entries that cost points: of points earned the one that counts, of changes those below zero."""
     if not lost:
         return []
@@ -390,7 +442,12 @@ select
     wilson_low,
     wilson_high,
     funnel_flag,
-    shrunken_value
+    shrunken_value,
+    reference_value,
+    compared_value,
+    pooled_numerator,
+    pooled_denominator,
+    earlier
 from {indicators}
 where {condition} and unit_code = any(%(units)s::text[])
 """

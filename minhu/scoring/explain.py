@@ -41,7 +41,7 @@ def explain_units(
     ``connection`` gives rows as dicts. Raises Refused when ``indicator`` is unknown or does not score a unit.
     """
     scheme, run = stored.run.scheme, stored.run
-    asked = [scheme.indicator(indicator)] if indicator else scheme.indicators
+    asked = scheme.indicator(indicator).lines if indicator else scheme.lines
     behind, has_newer_facts = Behind(connection, stored), is_stale(connection, run)
     ranked = {row["peer_group"]: row["ranked"] for row in connection.execute(stored.sql(_PEERS), stored.key)}
     for at in range(0, len(units), AT_ONCE):

@@ -97,9 +97,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class IndicatorPart:
-    """One indicator of the unit. ``points`` and ``lost`` are null where nothing was due.
+    """One indicator, or a part of one (``part_of``). ``points`` and ``lost`` are null where nothing was due.
 
-    The costs sum to ``lost``. ``entries``: points entered by hand, those that gave points too.
+    The costs sum to ``lost``, unless no row of the unit fell short. ``entries``: points entered by hand, those that
+    gave points too. ``compared_zh``: what the value was held against, or with which earlier rows it was counted.
     """
 
     code: str
@@ -107,8 +108,8 @@ class IndicatorPart:
     rule_zh: str
     aggregate: str
     is_percent: bool
-    numerator: Decimal
-    denominator: Decimal
+    numerator: Decimal | None
+    denominator: Decimal | None
     value: Decimal | None
     target: Decimal | None
     points_max: Decimal
@@ -118,6 +119,12 @@ class IndicatorPart:
     wilson_high: Decimal | None
     funnel_flag: str | None
     shrunken_value: Decimal | None
+    reference_value: Decimal | None
+    compared_value: Decimal | None
+    pooled_numerator: Decimal | None
+    pooled_denominator: Decimal | None
+    part_of: str | None
+    compared_zh: str | None
     excluded_rows: int
     costs: tuple[Cost, ...]
     entries: tuple[ManualEntry, ...]

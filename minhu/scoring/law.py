@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from minhu.glossary.law import VALUE_UNIT
-from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.language.indicator import Line
 from minhu.schemes.language.longer import Longer
 from minhu.schemes.period import Period
 from minhu.schemes.scheme import Basis, Scheme
@@ -30,7 +30,7 @@ def law(scheme: Scheme, period: Period) -> dict[str, list[dict[str, Any]]]:
         "dim_scheme": [key | _scheme(scheme, period)],
         "dim_peer_group": [key | row for row in _peer_groups(scheme, period)],
         "dim_band": [key | row for row in _bands(scheme)],
-        "dim_indicator": [key | _indicator(scheme, one, no, period) for no, one in enumerate(scheme.indicators, 1)],
+        "dim_indicator": [key | _indicator(scheme, one, no, period) for no, one in enumerate(scheme.lines, 1)],
     }
 
 
@@ -103,11 +103,12 @@ def _bands(scheme: Scheme) -> Iterable[dict[str, Any]]:
         }
 
 
-def _indicator(scheme: Scheme, indicator: Indicator, no: int, period: Period) -> dict[str, Any]:
+def _indicator(scheme: Scheme, indicator: Line, no: int, period: Period) -> dict[str, Any]:
     day = scheme.first_day(period)
     groups = {group.code: group.name_zh for group in scheme.peer_groups if indicator.scores(group.code)}
     terms = {code: indicator.terms(code, day) for code in groups}
-    counts = None if indicator.is_manual else indicator.counts
+    counts = None if indicator.measure is None else indicator.counts
+    whole = scheme.wholes[indicator.code].code
     rules = {name: scoring_rule(indicator, code, day) for code, name in groups.items()}
     return {
         "indicator_code": indicator.code,
@@ -116,7 +117,7 @@ def _indicator(scheme: Scheme, indicator: Indicator, no: int, period: Period) ->
         "indicator_name_en": indicator.name_en or (counts.name_en if counts else None) or None,
         "measure_code": indicator.measure,
         "moment": indicator.moment,
-        "aggregate": None if indicator.is_manual else indicator.aggregate,
+        "aggregate": None if indicator.measure is None else indicator.aggregate,
         "scoring_function": indicator.scoring.function,
         "value_unit": indicator.value_unit,
         "value_unit_zh": VALUE_UNIT[indicator.value_unit].zh,
@@ -128,6 +129,7 @@ def _indicator(scheme: Scheme, indicator: Indicator, no: int, period: Period) ->
         "note_zh": indicator.note,
         "basis_zh": counts.source if counts else None,
         "is_example": indicator.example,
+        "part_of": None if whole == indicator.code else whole,
     }
 
 

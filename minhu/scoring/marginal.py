@@ -5,27 +5,43 @@ row changes nothing, and of a step only the row that crosses it counts. Scoring 
 ``mart.fct_evidence``; ``dbt_project/models/scoring/fct_evidence.sql`` says there what this says in fractions.
 """
 
-from datetime import date
+from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
+from minhu.schemes.counts import NOTHING, Given
 from minhu.schemes.language.count import QUANTILES
-from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.language.indicator import Line
+from minhu.schemes.lines import points_of
 from minhu.schemes.period import Period
+from minhu.schemes.reference import Reference
 from minhu.schemes.scheme import Scheme
-from minhu.schemes.tally import Given, points_of
 
 MEAN_OF_PARTS = "本期得分是各短周期得分的平均"
 
 
 class Marginal:
-    """The marginal values of the rows of one indicator of a unit. Rows that count alike are scored once."""
+    """The marginal values of the rows of one line of a unit. Rows that count alike are scored once.
 
-    def __init__(self, scheme: Scheme, indicator: Indicator, peer_group: str, period: Period, numbers: dict):
-        self.scheme, self.indicator, self.peer_group = scheme, indicator, peer_group
-        self.day: date = scheme.first_day(period)
-        self.points: Decimal | None = numbers["points"]
-        self.numerator, self.denominator = Fraction(numbers["numerator"] or 0), Fraction(numbers["denominator"] or 0)
+    ``given``: what was counted of the unit, of this line and of those that make an indicator with it. ``related``: what
+    its values are held against; what other units and earlier periods made of these stays as it is. ``points``: those of
+    the whole indicator.
+    """
+
+    def __init__(
+        self,
+        scheme: Scheme,
+        line: Line,
+        peer_group: str,
+        period: Period,
+        points: Decimal | None,
+        given: Mapping[str, Given],
+        related: Mapping[str, Reference] | None = None,
+    ):
+        self.scheme, self.line, self.peer_group = scheme, line, peer_group
+        self.day = scheme.first_day(period)
+        self.points, self.given, self.related = points, given, related or {}
         self.is_mean_of_parts = scheme.parts(period) is not None
         self.known: dict[tuple[Decimal, Decimal], Decimal | None] = {}
 
@@ -38,10 +54,10 @@ class Marginal:
 
     @property
     def why_not(self) -> str:
-        """Why a row of the indicator has no marginal value, where it has none."""
+        """Why a row of the line has no marginal value, where it has none."""
         if self.is_mean_of_parts:
             return MEAN_OF_PARTS
-        if self.indicator.aggregate in QUANTILES:
+        if self.line.aggregate in QUANTILES:
             return "中位数、分位数不由单件增减"
         return "无此件则本指标无可评事项"
 
@@ -49,23 +65,28 @@ class Marginal:
         """The change of points if only the entries ``left`` had been made by hand, the newest last; or why none."""
         given = Given()
         if left:
-            given = Given(value=Fraction(sum(left) if self.indicator.takes_changes else left[-1]))
+            given = Given(value=Fraction(sum(left) if self.line.takes_changes else left[-1]))
         worth = self._against(given)
         if worth is not None:
             return worth, None
         return None, MEAN_OF_PARTS if self.is_mean_of_parts else "无此条则本指标未评分"
 
     def _without(self, numerator: Decimal, denominator: Decimal) -> Decimal | None:
-        if self.indicator.aggregate in QUANTILES:
+        if self.line.aggregate in QUANTILES:
             return None
-        if self.indicator.aggregate == "share":
+        if self.line.aggregate == "share":
             denominator = numerator
-        elif self.indicator.aggregate in ("per_10k", "per"):
+        elif self.line.aggregate in ("per_10k", "per"):
             denominator = Decimal(0)
-        return self._against(Given(self.numerator - Fraction(numerator), self.denominator - Fraction(denominator)))
+        own = self.given.get(self.line.code, NOTHING)
+        above, below = (Fraction(one or 0) for one in (own.numerator, own.denominator))
+        return self._against(
+            replace(own, numerator=above - Fraction(numerator), denominator=below - Fraction(denominator))
+        )
 
     def _against(self, given: Given) -> Decimal | None:
         if self.is_mean_of_parts:
             return None
-        points = points_of(self.scheme, self.indicator, self.peer_group, self.day, given)
+        changed = {**self.given, self.line.code: given}
+        points = points_of(self.scheme, self.line, self.peer_group, self.day, changed, self.related)
         return None if points is None or self.points is None else points - self.points

@@ -6,6 +6,7 @@ rows up before it and hands the losses on to them after it.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -15,12 +16,14 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from minhu import database
+from minhu.schemes.counts import NOTHING, Given, UnitCounts
 from minhu.schemes.language.count import PLAIN, QUANTILES
-from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.language.indicator import Line
 from minhu.schemes.language.longer import Longer
 from minhu.schemes.period import Period
 from minhu.schemes.scheme import Scheme
-from minhu.schemes.tally import Given, ScoredUnit, Shorter, UnitCounts, tally
+from minhu.schemes.tally import ScoredUnit, Shorter, references, tally, with_group_counts
+from minhu.scoring.earlier import Before, Told, before_of, nothing, recorded
 from minhu.scoring.marginal import Marginal
 from minhu.settings import Settings
 from minhu.warehouse import dbt
@@ -42,18 +45,19 @@ def compute(
     period: Period,
     key: dict[str, Any],
     parts: Iterable[dict[str, str]],
+    before: Before = nothing,
     schema: str = "build",
 ) -> dbt.DbtRun:
     """Counts, gives points and tells each row what it cost, in ``schema``; what went wrong is in what is returned.
 
     ``run_dbt`` is told what to select and what to leave out. ``key``: scheme_id, scheme_version and period of the rows.
-    ``parts``: the scores that the period is the mean of.
+    ``parts``: the scores that the period is the mean of. ``before``: what is known of the periods that a score asks.
     """
     counted = run_dbt(COUNTED, (POINTED,))
     if not counted.is_ok:
         return counted
     with database.connect(settings) as connection:
-        give_points(connection, scheme, period, key, parts, schema)
+        give_points(connection, scheme, period, key, parts, before, schema)
     return run_dbt(POINTED, ())
 
 
@@ -63,6 +67,7 @@ def give_points(
     period: Period,
     key: dict[str, Any],
     parts: Iterable[dict[str, str]],
+    before: Before = nothing,
     schema: str = "build",
 ) -> None:
     """Writes ``scored_indicator``, ``scored_unit`` and ``row_worth`` from the counts in ``schema``, all in it."""
@@ -73,27 +78,31 @@ def give_points(
             for row in cursor.execute(_of("{0}.int_scoring__counts", schema))
         }
         shorter = _shorter(cursor, key["scheme_id"], parts, scheme, period)
-        units = _units(scheme, keys, counts)
+        told = before(connection, scheme, period)
+        units = _units(scheme, keys, counts, told)
         scored = tally(scheme, scheme.first_day(period), units, shorter, period.kind)
         alike = cursor.execute(sql.SQL(_ALIKE).format(sql.Identifier(schema))).fetchall()
     for table, like in _TABLES.items():
         _anew(connection, schema, table, f"(like {like})")
     _anew(connection, schema, "row_worth", _WORTH)
     _write(connection, schema, "scored_unit", (_unit_row(unit, key, keys) for unit in scored))
-    _write(connection, schema, "scored_indicator", _indicator_rows(scheme, period, scored, key, counts))
-    _write(connection, schema, "row_worth", _worths(scheme, period, scored, alike))
+    _write(connection, schema, "scored_indicator", _indicator_rows(scheme, period, scored, key, counts, told))
+    _write(connection, schema, "row_worth", _worths(scheme, period, scored, units, alike))
 
 
-def _units(scheme: Scheme, units: dict[str, Row], counts: dict[tuple[str, str], Row]) -> dict[str, UnitCounts]:
+def _units(
+    scheme: Scheme, units: dict[str, Row], counts: dict[tuple[str, str], Row], told: Told
+) -> dict[str, UnitCounts]:
     """What was counted of each unit, by the code of the unit."""
     given: dict[str, dict[str, Given]] = defaultdict(dict)
-    indicators = {one.code: one for one in scheme.indicators}
+    lines = {line.code: line for line in scheme.lines}
     for (unit, code), row in counts.items():
-        given[unit][code] = _given(indicators[code], row)
+        if not lines[code].is_whole:
+            given[unit][code] = replace(_given(lines[code], row), before=before_of(told, unit, code))
     return {unit: UnitCounts(row["peer_group"], given[unit], row["has_case"]) for unit, row in sorted(units.items())}
 
 
-def _given(indicator: Indicator, row: Row) -> Given:
+def _given(indicator: Line, row: Row) -> Given:
     above, below = Fraction(row["numerator"]), Fraction(row["denominator"])
     told = row["entered"] if indicator.is_manual else row["quantile"] if indicator.aggregate in QUANTILES else None
     return Given(above, below, None if told is None else Fraction(told))
@@ -129,36 +138,56 @@ def _indicator_rows(
     scored: Iterable[ScoredUnit],
     key: dict[str, Any],
     counts: dict[tuple[str, str], Row],
+    told: Told,
 ) -> Iterator[Row]:
-    """Counts as they were counted, digit for digit."""
+    """Counts as they were counted, digit for digit; what is made of parts has none."""
     day = scheme.first_day(period)
-    told = ("unit_code", "unit_key", "indicator_code", "numerator", "denominator", "is_external_denominator")
     names = ("points_max", "points", "wilson_low", "wilson_high", "funnel_flag", "shrunken_value")
+    related = ("compared_value", "pooled_numerator", "pooled_denominator")
     for unit in scored:
         for part in unit.indicators:
-            row, indicator = counts[unit.unit, part.code], scheme.indicator(part.code)
-            is_plain = indicator.aggregate in PLAIN and not indicator.is_manual
+            row, line = counts[unit.unit, part.code], scheme.indicator(part.code)
+            is_plain = line.aggregate in PLAIN and line.measure is not None
             yield {
                 **key,
-                **{name: row[name] for name in told},
+                **{name: row[name] for name in ("unit_code", "unit_key", "indicator_code")},
+                **{name: None if line.is_whole else row[name] for name in ("numerator", "denominator")},
+                "is_external_denominator": row["is_external_denominator"],
                 "value": row["numerator"] if is_plain and part.value is not None else part.value,
-                "target": indicator.terms(unit.peer_group, day).target,
+                "target": line.terms(unit.peer_group, day).target,
                 "wilson_low_pct": None if part.wilson_low is None else 100 * part.wilson_low,
                 "wilson_high_pct": None if part.wilson_high is None else 100 * part.wilson_high,
-                **{name: getattr(part, name) for name in names},
+                **{name: getattr(part, name) for name in (*names, *related)},
+                "reference_value": part.reference,
+                "earlier": recorded(line, part, told.get((unit.unit, part.code), ())),
             }
 
 
-def _worths(scheme: Scheme, period: Period, scored: Iterable[ScoredUnit], alike: Iterable[Row]) -> Iterator[Row]:
+def _worths(
+    scheme: Scheme,
+    period: Period,
+    scored: Iterable[ScoredUnit],
+    units: dict[str, UnitCounts],
+    alike: Iterable[Row],
+) -> Iterator[Row]:
     """What each row is worth by itself; rows of a unit's indicator that count alike are worth the same."""
-    parts = {(unit.unit, part.code): (unit.peer_group, part) for unit in scored for part in unit.indicators}
+    by_code = {unit.unit: unit for unit in scored}
+    counted = with_group_counts(scheme, units)
+    related = references(scheme, scheme.first_day(period), counted)
     known: dict[tuple[str, str], Marginal] = {}
     for row in alike:
-        place = row["unit_code"], row["indicator_code"]
+        unit, code = place = row["unit_code"], row["indicator_code"]
         if place not in known:
-            group, part = parts[place]
-            numbers = {name: getattr(part, name) for name in ("points", "numerator", "denominator")}
-            known[place] = Marginal(scheme, scheme.indicator(part.code), group, period, numbers)
+            lines = scheme.wholes[code].lines
+            known[place] = Marginal(
+                scheme,
+                scheme.indicator(code),
+                by_code[unit].peer_group,
+                period,
+                by_code[unit].points_of([line.code for line in lines]),
+                {line.code: counted[unit].given.get(line.code, NOTHING) for line in lines},
+                {line.code: related[unit, line.code] for line in lines if (unit, line.code) in related},
+            )
         worth = known[place].without_row(row["numerator_value"], row["denominator_value"])
         yield row | {"marginal_points": worth}
 

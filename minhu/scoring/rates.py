@@ -34,7 +34,7 @@ def filled(schemes: Iterable[Scheme], period: Period) -> dict[tuple[str, str], t
     for scheme in sorted(schemes, key=lambda one: one.scheme_id):
         if not scheme.covers(period) or period.kind != scheme.shortest:
             continue
-        for one in scheme.indicators:
+        for one in scheme.lines:
             pair = measures()[one.measure].pair if one.measure and one.is_percent and one.aggregate != "share" else None
             for group in scheme.peer_groups if pair else ():
                 if one.scores(group.code):

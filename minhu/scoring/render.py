@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from minhu.glossary.law import NOT_RANKED
-from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.language.indicator import Line
 from minhu.schemes.tally import ScoredIndicator
 from minhu.schemes.trial import Trial
 from minhu.schemes.words import FUNNEL, limit, moment, standing
@@ -64,7 +64,7 @@ def render_trial(trial: Trial) -> str:
     return _text(*lines, *(f"注：{note}" for note in trial.notes))
 
 
-def _tried(part: ScoredIndicator, indicator: Indicator, is_assumed: bool) -> Iterator[str]:
+def _tried(part: ScoredIndicator, indicator: Line, is_assumed: bool) -> Iterator[str]:
     yield indicator.name_zh + ("（未给出）" if is_assumed else "")
     yield from ("" if number is None else f"{number:f}" for number in (part.numerator, part.denominator))
     yield "" if part.value is None else f"{_number(part.value)}{'%' if indicator.is_percent else ''}"

@@ -24,6 +24,7 @@ from minhu.schemes.counting import as_variable
 from minhu.schemes.period import Period, day_start
 from minhu.schemes.plain import plain
 from minhu.schemes.scheme import Scheme
+from minhu.scoring.earlier import standing_now
 from minhu.scoring.law import LAW, write_law
 from minhu.scoring.points import compute
 from minhu.scoring.rates import write_rates
@@ -75,7 +76,7 @@ class Run:
         the case decides.
         """
         moments: dict[str, list[str]] = {}
-        counted = [one for one in self.scheme.indicators if one.measure]
+        counted = [one for one in self.scheme.lines if one.measure]
         for one in counted:
             if one.moment and one.moment not in moments.setdefault(str(one.measure), []):
                 moments[str(one.measure)].append(one.moment)
@@ -176,7 +177,7 @@ def _score(settings: Settings, wanted: Period, scheme_id: str | None) -> ScoreRe
             run = _choose(connection, wanted, scheme_id)
         with database.connect(settings, autocommit=True) as connection:
             drop_rows(connection)
-        computed = compute(settings, run.by_dbt(settings), run.scheme, run.period, run.key, run.parts)
+        computed = compute(settings, run.by_dbt(settings), run.scheme, run.period, run.key, run.parts, standing_now)
         if not computed.is_ok:
             raise Refused(f"scoring {wanted.text} failed and changed nothing: {computed.complaint}")
         with database.connect(settings) as connection:

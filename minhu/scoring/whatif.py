@@ -6,7 +6,7 @@ dbt computes the whole in its scratch schema ``build``, and the result is read t
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,12 +20,15 @@ from minhu import database
 from minhu.errors import Refused
 from minhu.schemes.arithmetic import half_up
 from minhu.schemes.compare import Change, compare
+from minhu.schemes.counts import Given, UnitCounts
 from minhu.schemes.language.count import QUANTILES
-from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.language.indicator import Line
+from minhu.schemes.lines import ScoredIndicator
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
 from minhu.schemes.scheme import Scheme
-from minhu.schemes.tally import Given, ScoredIndicator, ScoredUnit, UnitCounts, tally
+from minhu.schemes.tally import ScoredUnit, tally
+from minhu.scoring.earlier import Stood, standing_now
 from minhu.scoring.points import compute
 from minhu.scoring.score import OF_RUN, Run, is_stale, stored_runs
 from minhu.settings import Settings
@@ -139,7 +142,7 @@ def what_if(settings: Settings, scheme_id: str, changed: Scheme, period: str) ->
         is_stale=has_newer_facts,
         is_recounted=sources is None,
         changes=tuple(compare(run.scheme, changed)),
-        moves=tuple(_moves(changed, was, now, names)),
+        moves=tuple(_moves(run.scheme, changed, was, now, names)),
     )
 
 
@@ -155,7 +158,7 @@ def _judge(old: Scheme, changed: Scheme, period: Period) -> None:
 def _stored(connection: psycopg.Connection[DictRow], scheme: Scheme, key: dict, schema: str) -> dict[str, ScoredUnit]:
     """The scores of a run as they stand in ``schema``, by unit."""
     parts = defaultdict(list)
-    order = [indicator.code for indicator in scheme.indicators]
+    order = [line.code for line in scheme.lines]
     for row in connection.execute(f"select * from {schema}.fct_unit_indicator where {OF_RUN}", key):
         parts[row["unit_code"]].append(
             ScoredIndicator(
@@ -167,6 +170,7 @@ def _stored(connection: psycopg.Connection[DictRow], scheme: Scheme, key: dict, 
                 points=row["points"],
                 is_empty=row["value"] is None,
                 funnel_flag=row["funnel_flag"],
+                before=tuple(Stood.from_json(one).counted for one in row["earlier"] or ()),
             )
         )
     units = connection.execute(f"select * from {schema}.fct_unit_score where {OF_RUN} order by unit_code", key)
@@ -199,8 +203,10 @@ def _same_counts(old: Scheme, changed: Scheme) -> dict[str, str] | None:
     if old.timezone != changed.timezone or not {group.code for group in changed.peer_groups} <= groups:
         return None
     sources = {}
-    for indicator in changed.indicators:
-        known = [one for one in old.indicators if _counts_alike(one, indicator)]
+    for indicator in changed.lines:
+        if indicator.is_whole:
+            continue
+        known = [one for one in old.lines if _counts_alike(one, indicator, old, changed)]
         known.sort(key=lambda one: one.code != indicator.code)
         if not known:
             return None
@@ -208,17 +214,24 @@ def _same_counts(old: Scheme, changed: Scheme) -> dict[str, str] | None:
     return sources
 
 
-def _counts_alike(one: Indicator, other: Indicator) -> bool:
-    """Whether two indicators count the same rows of the units that the second scores."""
+def _counts_alike(one: Line, other: Line, old: Scheme, changed: Scheme) -> bool:
+    """Whether two lines count the same rows of the units that the second scores, and ask the same earlier periods."""
     if other.is_manual:
         return one.is_manual and one.code == other.code
-    same = ("measure", "moment", "aggregate", "denominator", "rows", "repeated", "support_units", "answers")
+    if one.is_whole or _asks(old, one) != _asks(changed, other):
+        return False
     wider = one.peer_groups is None or (
         other.peer_groups is not None and set(other.peer_groups) <= set(one.peer_groups)
     )
     # of too few rows no median is kept, so that another least number needs the rows again
     kept = one.aggregate not in QUANTILES or one.min_n == other.min_n
-    return all(getattr(one, name) == getattr(other, name) for name in same) and wider and kept
+    return one.counts_like(other) and wider and kept
+
+
+def _asks(scheme: Scheme, line: Line) -> tuple[str | None, object]:
+    """Which earlier periods a line asks."""
+    with_what = line.compared or scheme.wholes[line.code].compared
+    return with_what.to if with_what is not None and with_what.is_earlier else None, line.pooled
 
 
 def _counts(
@@ -237,14 +250,14 @@ def _counts(
             continue
         given = {
             indicator.code: _given(indicator, unit.indicator(sources[indicator.code]), entered.get(unit.unit, {}))
-            for indicator in changed.indicators
-            if indicator.scores(unit.peer_group)
+            for indicator in changed.lines
+            if indicator.scores(unit.peer_group) and not indicator.is_whole
         }
         units[unit.unit] = UnitCounts(unit.peer_group, given, has_case=unit.not_ranked_reason != "no_case")
     return units
 
 
-def _given(indicator: Indicator, counted: ScoredIndicator | None, entered: dict[str, list[Decimal]]) -> Given:
+def _given(indicator: Line, counted: ScoredIndicator | None, entered: dict[str, list[Decimal]]) -> Given:
     if indicator.is_manual:
         entries = entered.get(indicator.code, [])
         if not entries:
@@ -254,8 +267,8 @@ def _given(indicator: Indicator, counted: ScoredIndicator | None, entered: dict[
         raise LookupError(f"{indicator.code} was not counted")
     above, below = Fraction(counted.numerator or 0), Fraction(counted.denominator or 0)
     if indicator.aggregate in QUANTILES:
-        return Given(above, below, None if counted.value is None else Fraction(counted.value))
-    return Given(above, None if indicator.aggregate == "share" else below)
+        return Given(above, below, None if counted.value is None else Fraction(counted.value), counted.before)
+    return Given(above, None if indicator.aggregate == "share" else below, before=counted.before)
 
 
 def _entered(connection: psycopg.Connection[DictRow], run: Run) -> dict[str, dict[str, list[Decimal]]]:
@@ -282,7 +295,7 @@ def _recounted(settings: Settings, run: Run, changed: Scheme) -> dict[str, Score
     def by_dbt(select: str, exclude: Sequence[str]) -> dbt.DbtRun:
         return dbt.run(settings, select, {**trial.variables, **key}, exclude=exclude)
 
-    computed = compute(settings, by_dbt, changed, run.period, key, ())
+    computed = compute(settings, by_dbt, changed, run.period, key, (), standing_now)
     if not computed.is_ok:
         raise Refused(f"simulating {run.period.text} failed and changed nothing: {computed.complaint}")
     with database.connect(settings, rows=dict_row) as connection:
@@ -293,14 +306,26 @@ def _recounted(settings: Settings, run: Run, changed: Scheme) -> dict[str, Score
 
 
 def _moves(
-    changed: Scheme, was: dict[str, ScoredUnit], now: dict[str, ScoredUnit], names: dict[str, str]
+    old: Scheme, changed: Scheme, was: dict[str, ScoredUnit], now: dict[str, ScoredUnit], names: dict[str, str]
 ) -> list[Move]:
     """Every unit, those that moved most first."""
-    found = [_move(changed, unit, was.get(unit), now.get(unit), names.get(unit, unit)) for unit in sorted({*was, *now})]
+    names_of = {line.code: line.name_zh for line in (*old.lines, *changed.lines)}
+    parts = frozenset(code for scheme in (old, changed) for code, whole in scheme.wholes.items() if whole.code != code)
+    found = [
+        _move(names_of, parts, unit, was.get(unit), now.get(unit), names.get(unit, unit))
+        for unit in sorted({*was, *now})
+    ]
     return sorted(found, key=lambda move: (-abs(move.change or Decimal()), move.unit_code))
 
 
-def _move(changed: Scheme, unit: str, was: ScoredUnit | None, now: ScoredUnit | None, name: str) -> Move:
+def _move(
+    titles: Mapping[str, str],
+    parts: frozenset[str],
+    unit: str,
+    was: ScoredUnit | None,
+    now: ScoredUnit | None,
+    name: str,
+) -> Move:
     before, after = _standing(was), _standing(now)
     change = climbed = None
     if before.score_100 is not None and after.score_100 is not None:
@@ -315,7 +340,7 @@ def _move(changed: Scheme, unit: str, was: ScoredUnit | None, now: ScoredUnit | 
         now=after,
         change=change,
         climbed=climbed,
-        shifts=tuple(_shifts(changed, was, now)) if was and now and change is not None else (),
+        shifts=tuple(_shifts(titles, parts, was, now)) if was and now and change is not None else (),
     )
 
 
@@ -324,12 +349,11 @@ def _standing(unit: ScoredUnit | None) -> Standing:
     return Standing(**{name: getattr(unit, name) if unit else None for name in names})
 
 
-def _shifts(changed: Scheme, was: ScoredUnit, now: ScoredUnit) -> Iterable[Shift]:
-    """What each indicator costs of 100, before and after: the difference is its part of the change."""
-    titles = {indicator.code: indicator.name_zh for indicator in changed.indicators}
+def _shifts(titles: Mapping[str, str], parts: frozenset[str], was: ScoredUnit, now: ScoredUnit) -> Iterable[Shift]:
+    """What each indicator, or part of one, costs of 100, before and after: the difference is its part of the change."""
     for code in dict.fromkeys(part.code for part in (*now.indicators, *was.indicators)):
         before, after = was.indicator(code), now.indicator(code)
-        effect = _cost(was, before) - _cost(now, after)
+        effect = _cost(was, before, code in parts) - _cost(now, after, code in parts)
         old, new = (part.points if part else None for part in (before, after))
         if effect or old != new:
             yield Shift(
@@ -341,12 +365,11 @@ def _shifts(changed: Scheme, was: ScoredUnit, now: ScoredUnit) -> Iterable[Shift
             )
 
 
-def _cost(unit: ScoredUnit, part: ScoredIndicator | None) -> Fraction:
-    """What the unit lost by an indicator, of 100 points."""
+def _cost(unit: ScoredUnit, part: ScoredIndicator | None, is_part: bool) -> Fraction:
+    """What the unit lost by a line, of 100 points: of those that apply, or what comes off the whole of all."""
     if part is None or part.points is None:
         return Fraction()
     weighed = [one for one in unit.indicators if one.points_max > 0]
-    whole = sum(
-        (Fraction(one.points_max) for one in weighed if not part.points_max or one.points is not None), Fraction()
-    )
+    of_all = not part.points_max and not is_part
+    whole = sum((Fraction(one.points_max) for one in weighed if of_all or one.points is not None), Fraction())
     return 100 * (Fraction(part.points_max) - Fraction(part.points)) / whole

@@ -133,6 +133,11 @@ class Count(Declared):
         """Whether other answers about the same assignment decide which of them counts."""
         return self.answers is not None and (self.answers.take != "every" or bool(self.answers.recheck))
 
+    def counts_like(self, other: "Count") -> bool:
+        """Whether another counts the same rows, and makes the same of them."""
+        same = ("measure", "moment", "aggregate", "denominator", "rows", "repeated", "support_units", "answers")
+        return all(getattr(self, name) == getattr(other, name) for name in same)
+
     def judge_count(self) -> None:
         """Raises Wrong where the measure has no such moment or answer, or its rows do not make that."""
         offered = self.counts.moments

@@ -20,6 +20,7 @@ from minhu.schemes.language.values import (
     Percent,
     Positive,
     PositivePercent,
+    SignedWeight,
     Varying,
     Weight,
     constant,
@@ -190,6 +191,55 @@ class Per(Function):
         return "，".join(told)
 
 
+class Together(Function):
+    """Each part adds to the points or takes from them; the whole stays between ``floor`` and ``cap``."""
+
+    varies: ClassVar[tuple[str, ...]] = ("floor", "cap")
+    function: Literal["together"]
+    start: Literal["full", "zero"] = "full"
+    """Whether parts change full points, or what they earn from 0 on."""
+    floor: Varying[Entry[Number]] | None = None
+    """Not below these; 0 of an indicator with points, without an end of one without."""
+    cap: Varying[Entry[NotNegative]] | None = None
+    """Not above these; its points unless given."""
+
+    def points(self, value: Fraction, terms: Terms) -> Fraction:
+        """``value``: what the parts change."""
+        return arithmetic.together(value, terms, self.start)
+
+    def text_zh(self, terms: Terms) -> str:
+        begins = "" if not terms.points else f"从{'满分' if self.start == 'full' else ' 0 分'}起，"
+        told = [f"{begins}各部分加减后合计"]
+        told += [f"最低 {said(terms.floor)} 分"] if terms.floor is not None else ["最低 0 分"] if terms.points else []
+        told += [f"最高 {said(terms.cap)} 分"] if terms.cap is not None and terms.cap != terms.points else []
+        return "，".join(told)
+
+
+class Weighed(Function):
+    """Of a part: its value, times ``weight``, goes into the value of the whole. A weight below 0 takes it off."""
+
+    function: Literal["weighed"]
+    weight: SignedWeight = Fraction(1)
+
+    @property
+    def is_lower_better(self) -> bool:
+        return self.weight < 0
+
+    def points(self, value: Fraction, terms: Terms) -> Fraction:
+        return Fraction()
+
+    def text_zh(self, terms: Terms) -> str:
+        return f"按 {written(self.weight)} 计入合成值"
+
+
+class WeighedAgainst(Weighed):
+    """The same of a whole whose lower values are the better ones."""
+
+    @property
+    def is_lower_better(self) -> bool:
+        return self.weight > 0
+
+
 class Event(Function):
     """What happened changes what becomes of the whole: a veto, a cap on the score, on the band, no place. No points."""
 
@@ -323,6 +373,15 @@ class Manual(Function):
 
 
 Scoring = Annotated[
-    Proportional | LinearDeduction | PerItemDeduction | PerItemBonus | Per | Steps | Manual | Event,
+    Proportional
+    | LinearDeduction
+    | PerItemDeduction
+    | PerItemBonus
+    | Per
+    | Steps
+    | Manual
+    | Event
+    | Together
+    | Weighed,
     Field(discriminator="function"),
 ]

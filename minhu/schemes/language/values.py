@@ -70,6 +70,22 @@ Weight = Annotated[
 ]
 """Exact, above 0: a number, or a fraction such as 1/15. 0.4 and 2/5 make one version."""
 
+
+def _signed(given: object) -> Fraction:
+    text = str(given)
+    if isinstance(given, Fraction) or not text.startswith("-"):
+        return _fraction(given)
+    return -_fraction(text[1:])
+
+
+SignedWeight = Annotated[
+    Fraction,
+    PlainValidator(_signed),
+    PlainSerializer(written, return_type=str),
+    WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]}),
+]
+"""The same, with a sign; not 0."""
+
 Kind = TypeVar("Kind")
 Of = TypeVar("Of")
 

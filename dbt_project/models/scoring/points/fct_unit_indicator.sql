@@ -19,5 +19,10 @@ select
     wilson_low_pct,
     wilson_high_pct,
     funnel_flag,
-    shrunken_value
+    shrunken_value,
+    reference_value,
+    compared_value,
+    pooled_numerator,
+    pooled_denominator,
+    earlier
 from {{ source('scored', 'scored_indicator') }}
