@@ -100,6 +100,8 @@ SCORING = Kind(
         "weighed": ("按权重计入合成值", "weighed into the value of the whole"),
     },
 )
+COMBINED = Kind("combined", {"sum": ("合计", "sum"), "product": ("相乘", "product")})
+STARTS = Kind("starts", {"full": ("满分", "full points"), "zero": ("按 0 分计", "0 points")})
 REFERENCE = Kind(  # what a value is held against
     "reference",
     {
@@ -164,8 +166,6 @@ CHOICE = Kind(  # other values that a scheme chooses from
         "each": ("全部", "each of them"),
         "flat": ("不插值", "flat"),
         "linear": ("按比例插值", "in proportion"),
-        "product": ("相乘", "product"),
-        "full": ("满分", "full points"),
         "case": ("工单", "case"),
         "category": ("诉求分类", "category"),
         "request_type": ("诉求类型", "type of request"),
@@ -236,7 +236,6 @@ SCHEME_FIELD = Kind(
         "parts": ("组成部分", "parts"),
         "combine": ("合成方式", "combined by"),
         "weight": ("权重", "weight"),
-        "start": ("起评", "starts at"),
         "compared": ("比较", "compared"),
         "to": ("与", "to"),
         "told": ("读作", "read as"),

@@ -13,6 +13,7 @@ from minhu.glossary.columns import COLUMN
 from minhu.glossary.law import (
     AGGREGATE,
     CHOICE,
+    COMBINED,
     COMPARISON,
     DENOMINATOR,
     LIMIT_START,
@@ -22,6 +23,7 @@ from minhu.glossary.law import (
     SCHEME_FIELD,
     SCORING,
     STANDING,
+    STARTS,
     TIES,
     WHEN_EMPTY,
 )
@@ -33,7 +35,7 @@ from minhu.schemes.scheme import PeerGroup, Scheme
 MOMENTS = ("received_at", "dispatched_at", "due_at", "closed_at", "called_at", "occurred_at")
 CHOSEN = (
     *(AGGREGATE, ANSWER, CHOICE, DENOMINATOR, DISPATCH_SOURCE, LIMIT_KIND, LIMIT_START, LIMIT_UNIT, PERIOD),
-    *(REQUEST_TYPE, SCORING, STANDING, REFERENCE, COMPARISON),
+    *(REQUEST_TYPE, SCORING, STANDING, REFERENCE, COMBINED, STARTS),
 )
 WORDS: dict[object, str] = {
     **{code: kind.zh(code) for kind in (*CHOSEN, URGENCY, WHEN_EMPTY) for code in kind},
@@ -42,6 +44,8 @@ WORDS: dict[object, str] = {
     False: "否",
 }
 """What a scheme's values are called, whatever they are values of."""
+OWN_WORDS = {"ties": TIES, "told": COMPARISON}
+"""Of these a code means something else than elsewhere."""
 
 Part = TypeVar("Part", PeerGroup, Line)
 
@@ -135,8 +139,8 @@ def _value(name: str, value: object, groups: dict[str, str]) -> str | None:
             return _parameter(value, groups)
         case tuple():
             return "；".join(str(_value(name, one, groups)) for one in value)
-        case str() if name == "ties":
-            return TIES.zh(value)
+        case str() if name in OWN_WORDS:
+            return OWN_WORDS[name].zh(value)
         case bool() | str():
             return WORDS.get(value, str(value))
         case dict():

@@ -180,7 +180,7 @@ class Whole:
             yield self._scored(self.indicator, None, self._when_empty(self.indicator), True)
             yield from (self._scored(part, None, None, True) for part in self.parts)
             return
-        start = half_up(Fraction(terms.points if rule.start == "full" else 0), self.kept)
+        start = half_up(Fraction(terms.points if rule.starts == "full" else 0), self.kept)
         points = half_up(rule.points(sum(changes, Fraction()), terms), self.kept)
         shares = _within(changes, rule.points(sum(changes, Fraction()), terms) - Fraction(start))
         shared = arithmetic.shared_out(points - start, shares, self.kept)

@@ -7,7 +7,7 @@ from typing import Any
 from minhu.business_date import day_and_time
 from minhu.glossary.cases import ANSWER, LIMIT_KIND, SUBJECT, VIOLATION
 from minhu.glossary.delivered import QUALITY_PART
-from minhu.glossary.law import COMPARISON, PERIOD, REFERENCE, STANDING, TIES, VALUE_UNIT
+from minhu.glossary.law import CHOICE, COMBINED, COMPARISON, PERIOD, REFERENCE, STANDING, TIES, VALUE_UNIT
 from minhu.schemes.feed_words import losses_text
 from minhu.schemes.language.count import PLAIN, QUANTILES
 from minhu.schemes.language.functions import Per, said
@@ -98,7 +98,7 @@ def _made(indicator: Line) -> str:
         parts = "、".join(
             f"{part.name_zh}×{written(part.weight)}" if part.weight != 1 else part.name_zh for part in indicator.parts
         )
-        told.append(f"{parts}{'相乘' if indicator.combine == 'product' else '之和'}")
+        told.append(f"{parts}{COMBINED.zh(indicator.combine)}")
     if with_what := indicator.compared:
         told.append(_against(with_what))
     if pooled := indicator.pooled:
@@ -109,13 +109,8 @@ def _made(indicator: Line) -> str:
 def _against(with_what: Compared) -> str:
     name = REFERENCE.zh(with_what.to)
     if with_what.told is None:
-        better = "高" if with_what.better == "higher" else "低"
-        return f"按{name}（{better}者在前，{TIES.zh(with_what.ties or 'shared')}）"
-    return {
-        "difference": f"与{name}之差",
-        "change": f"较{name}增减的百分比",
-        "ratio": f"相当于{name}的百分比",
-    }[with_what.told]
+        return f"按{name}（{CHOICE.zh(with_what.better or 'higher')}；同值{TIES.zh(with_what.ties or 'shared')}）"
+    return f"与{name}相比的{COMPARISON.zh(with_what.told)}"
 
 
 def compared_zh(indicator: Line, numbers: Mapping[str, Any]) -> str | None:

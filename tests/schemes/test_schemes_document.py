@@ -1,6 +1,7 @@
 """docs/schemes.md: its example comes out as its table says, and every key of the language is explained."""
 
 import re
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -9,13 +10,15 @@ import pytest
 import yaml
 
 from minhu.schemes import find_scheme, try_scheme
+from minhu.schemes.counts import Earlier, Given, UnitCounts
 from minhu.schemes.language import functions
 from minhu.schemes.language.count import Answers, Repeated, Rows
 from minhu.schemes.language.indicator import Indicator
 from minhu.schemes.language.longer import Longer
 from minhu.schemes.language.publication import Publication, Rounding
+from minhu.schemes.language.relative import Compared, Pooled
 from minhu.schemes.scheme import Scheme
-from minhu.schemes.tally import Given, UnitCounts, tally
+from minhu.schemes.tally import tally
 from minhu.settings import PROJECT_ROOT
 
 FULL = {
@@ -72,31 +75,55 @@ SENTENCES = re.findall(r"^\*\*(.+?)\*\*.*?^```yaml\n(.*?)^```", SAID, re.DOTALL 
 
 @pytest.mark.parametrize(("sentence", "told"), SENTENCES, ids=[sentence for sentence, _ in SENTENCES])
 def test_what_cities_write_is_said_so_and_comes_out_so(sentence, told):
-    """Each sentence as an indicator of a scheme of 100 points; after the arrow what becomes of the counts before it."""
+    """Each sentence as an indicator of a scheme of 100 points; after the arrow what becomes of the counts before it.
+
+    Of an item of parts the counts stand behind the code of each; after `among` stand the other units of the group,
+    after `after` the periods before, the last one first.
+    """
     indicator = yaml.safe_load(told)
     scheme = Scheme.model_validate(yaml.safe_load(block("yaml")) | {"indicators": [FULL, indicator]})
-    examples = re.findall(r"(\S+) → (score )?(-?[\d.]+)(?: (\S+?))?(?=;|$)", told, re.MULTILINE)
-    assert examples
+    examples = re.findall(r"(?:^# |; )([^;→]+) → (score )?(-?[\d.]+)(?: (\S+?))?(?=;|$)", told, re.MULTILINE)
+    assert examples and sum(map(len, (told.split("→")[1:],))) == len(examples)
+    codes = [line.code for line in scheme.indicators[1].lines]
     for given, is_score, points, band_or_reason in examples:
-        above, _, below = given.partition("/")
-        counted = Given(Fraction(above), Fraction(below)) if below else Given(value=Fraction(above))
-        full = Given(Fraction(10), Fraction(10))
-        units = {"unit": UnitCounts("xining_district", {"full": full, indicator["code"]: counted})}
-        (unit,) = tally(scheme, date(2024, 3, 1), units)
-        found = unit.score_100 if is_score else unit.indicator(indicator["code"]).points
+        given, _, others = given.partition(" among ")
+        given, _, before = given.partition(" after ")
+        parts = [part.split() for part in given.split(", ")] if len(codes) > 1 else [[codes[0], given]]
+        own = {code: counts(counted) for code, counted in parts}
+        if before:
+            earlier = [counts(one) for one in before.split()]
+            told_before = [Earlier(f"2024-0{2 - no}", one.numerator, one.denominator) for no, one in enumerate(earlier)]
+            own[codes[0]] = replace(own[codes[0]], before=tuple(told_before))
+        full = {"full": Given(Fraction(10), Fraction(10))}
+        units = {"unit": UnitCounts("xining_district", full | own)} | {
+            f"other_{no}": UnitCounts("xining_district", full | {codes[0]: counts(other)})
+            for no, other in enumerate(others.split())
+        }
+        unit, *_ = tally(scheme, date(2024, 3, 1), units)
+        found = unit.score_100 if is_score else unit.points_of(codes)
         assert found == Decimal(points), (given, points)
         assert not band_or_reason or band_or_reason in (unit.band, unit.not_ranked_reason), given
+
+
+def counts(written: str) -> Given:
+    above, _, below = written.partition("/")
+    return Given(Fraction(above), Fraction(below)) if below else Given(value=Fraction(above))
 
 
 def test_the_sentences_speak_of_every_new_key():
     assert len(SENTENCES) == SAID.count("```yaml") >= 10
     assert all(
         f"{key}:" in SAID
-        for key in ("rows", "repeated", "denominator", "ranks", "times", "between", "count", "score_at_most")
+        for key in (
+            *("rows", "repeated", "denominator", "ranks", "times", "between", "count", "score_at_most"),
+            *("parts", "combine", "compared", "pooled", "baseline", "starts", "ties"),
+        )
     )
 
 
-@pytest.mark.parametrize("model", [Scheme, Indicator, Answers, Rows, Repeated, Longer, Rounding, Publication])
+@pytest.mark.parametrize(
+    "model", [Scheme, Indicator, Answers, Rows, Repeated, Compared, Pooled, Longer, Rounding, Publication]
+)
 def test_every_key_is_explained(model):
     names = {field.alias or name for name, field in model.model_fields.items()} - {"mode", "example"}
     assert sorted(name for name in names if f"`{name}" not in TEXT) == []

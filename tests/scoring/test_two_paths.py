@@ -22,9 +22,10 @@ from psycopg.rows import dict_row
 from minhu import database
 from minhu.schemes import Scheme
 from minhu.schemes.arithmetic import split_loss
+from minhu.schemes.counts import Given, UnitCounts
 from minhu.schemes.language.indicator import Indicator
 from minhu.schemes.period import Period
-from minhu.schemes.tally import Given, ScoredUnit, UnitCounts, tally
+from minhu.schemes.tally import ScoredUnit, tally
 from minhu.scoring.marginal import Marginal
 from tests.oracle import scores as oracle
 from tests.oracle.functions import has_happened
@@ -455,8 +456,8 @@ def _judge_rows(scheme, units, scored, missed, rows_of):
         part, indicator, of = parts[place], rows[0].indicator, units[place[0]]
         lost = max(part.points_max - part.points, Decimal()) if part.points is not None else Decimal()
         costs = split_loss(lost, ((one.subject, one.missed_by) for one in rows))
-        numbers = {name: getattr(part, name) for name in ("points", "numerator", "denominator")}
-        marginal = Marginal(scheme, indicator, of.peer_group, Period.parse(PERIOD), numbers)
+        known = {indicator.code: Given(Fraction(part.numerator or 0), Fraction(part.denominator or 0))}
+        marginal = Marginal(scheme, indicator, of.peer_group, Period.parse(PERIOD), part.points, known)
         for one in rows:
             assert rows_of.pop((*place, one.subject))["lost_points"] == costs[one.subject], (indicator, one)
             below = Fraction(part.denominator or 0) - Fraction(

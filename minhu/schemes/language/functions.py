@@ -196,7 +196,7 @@ class Together(Function):
 
     varies: ClassVar[tuple[str, ...]] = ("floor", "cap")
     function: Literal["together"]
-    start: Literal["full", "zero"] = "full"
+    starts: Literal["full", "zero"] = "full"
     """Whether parts change full points, or what they earn from 0 on."""
     floor: Varying[Entry[Number]] | None = None
     """Not below these; 0 of an indicator with points, without an end of one without."""
@@ -205,10 +205,10 @@ class Together(Function):
 
     def points(self, value: Fraction, terms: Terms) -> Fraction:
         """``value``: what the parts change."""
-        return arithmetic.together(value, terms, self.start)
+        return arithmetic.together(value, terms, self.starts)
 
     def text_zh(self, terms: Terms) -> str:
-        begins = "" if not terms.points else f"从{'满分' if self.start == 'full' else ' 0 分'}起，"
+        begins = f"从 {said(terms.points if self.starts == 'full' else Decimal())} 分起，" if terms.points else ""
         told = [f"{begins}各部分加减后合计"]
         told += [f"最低 {said(terms.floor)} 分"] if terms.floor is not None else ["最低 0 分"] if terms.points else []
         told += [f"最高 {said(terms.cap)} 分"] if terms.cap is not None and terms.cap != terms.points else []

@@ -316,7 +316,7 @@ class Line(Count):
     @staticmethod
     def _judge_bounds(rule: Together, terms: Terms) -> None:
         """Raises Wrong where what the parts start from lies beyond the bounds of the whole."""
-        start = terms.points if rule.start == "full" else Decimal()
+        start = terms.points if rule.starts == "full" else Decimal()
         if (terms.cap is not None and terms.cap < start) or (terms.points and (terms.cap or 0) > terms.points):
             raise Wrong(
                 f"the cap {terms.cap} does not fit {terms.points} points from which the parts start",
