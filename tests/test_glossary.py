@@ -19,10 +19,10 @@ CODES = {code for kind in KINDS.values() for code in kind}
 CHINESE = re.compile("[\u4e00-\u9fff]")
 OF_SEVERAL_MEANINGS = set(
     "accepted add after_end after_void arrival batches before_dispatch bulletin change city close closed_again "
-    "content count counted day decision event extension_asked_late extension_request_not_told failed held hold hotline "
-    "landed_file last late loaded merged no peer_group per points publication reason refused rejected rejected_rows report "
-    "review_back_before_close revision same steps superseded take times title tombstone unit unreachable "
-    "withdrawn".split()
+    "content count counted day decision event extension_asked_late extension_request_not_told failed full_points "
+    "held hold hotline landed_file last late left_out loaded merged no peer_group per points publication reason "
+    "refused rejected rejected_rows report review_back_before_close revision same steps superseded take times "
+    "title tombstone unit unreachable withdrawn zero".split()
 )
 """Codes that mean something else in another kind. Every other code is said alike wherever it stands."""
 NARROWER = {

@@ -172,7 +172,12 @@ def _check_rows(entries: Entries, path: Path, scheme: Scheme) -> None:
     """Every hotline, category and area that a scheme asks for is declared: of others no row would ever count."""
     known = {"feeds": "feed", "categories": "category", "areas": "area"}
     slips = []
-    for place, indicator in enumerate(scheme.indicators):
+    of_parts = [
+        (("indicators", at, "parts", no), part)
+        for at, one in enumerate(scheme.indicators)
+        for no, part in enumerate(one.parts)
+    ]
+    for place, indicator in [*((("indicators", at), one) for at, one in enumerate(scheme.indicators)), *of_parts]:
         for key, kind in known.items():
             for code in (getattr(indicator.rows, key) if indicator.rows else None) or ():
                 if (kind, code) in entries:
@@ -180,8 +185,8 @@ def _check_rows(entries: Entries, path: Path, scheme: Scheme) -> None:
                 near = next(iter(nearest(code, [one for of, one in entries if of == kind])), None)
                 en, zh = f"there is no {kind} {code!r} in the configuration", f"配置里没有 {code}"
                 hint = (f"; {near}?", f"；是 {near} 吗？") if near else ("", "")
-                line = read_page(path).place(("indicators", place, "rows", key))[1]
-                slips.append(Slip(path, line, f"indicators.{place}.rows.{key}", en + hint[0], zh + hint[1]))
+                line = read_page(path).place((*place, "rows", key))[1]
+                slips.append(Slip(path, line, ".".join(map(str, (*place, "rows", key))), en + hint[0], zh + hint[1]))
     refuse(slips)
 
 

@@ -27,8 +27,11 @@ def interval(one: Measured) -> str:
     return f"{fixed(one.wilson_low_pct, 1)}–{fixed(one.wilson_high_pct, 1)}%"
 
 
-def counts(one: Measured) -> str:
-    return f"{bare(one.numerator)}/{bare(one.denominator)}"
+def counts(one: Measured, pooled: str) -> str:
+    """Numerator and denominator; with ``pooled`` behind where they are those of earlier periods, too."""
+    if one.denominator is None:
+        return ""
+    return f"{bare(one.numerator)}/{bare(one.denominator)}{f' {pooled}' if one.is_pooled else ''}"
 
 
 def arrows(flag: str | None) -> str:

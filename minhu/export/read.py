@@ -63,7 +63,7 @@ def read_report(
     run, scheme = stored.run, stored.run.scheme
     indicators = tuple(
         Indicator(one.code, one.name_zh, one.is_percent, one.is_lower_better, one.note, one.example)
-        for one in scheme.indicators
+        for one in scheme.lines
     )
     return Report(
         scheme_id=scheme.scheme_id,
@@ -97,7 +97,7 @@ def read_report(
 
 def _has_examples(scheme: Scheme) -> bool:
     """Whether a part that decides points stands for something no public source gives."""
-    of_indicators = any(one.example for one in scheme.indicators)
+    of_indicators = any(one.example for one in scheme.lines)
     return of_indicators or any(one.example for one in scheme.bands) or scheme.rounding.example
 
 
@@ -107,7 +107,7 @@ def _groups(run: Run, indicators: tuple[Indicator, ...], units: dict[str, list[U
     order = {band.name_zh: place for place, band in enumerate(scheme.bands)}
     for group in scheme.peer_groups:
         members = tuple(sorted(units.get(group.code, ()), key=lambda unit: _place(unit, order)))
-        scoring = [one for one in scheme.indicators if members and one.scores(group.code)]
+        scoring = [one for one in scheme.lines if members and one.scores(group.code)]
         rules = tuple((one.code, scoring_rule(one, group.code, scheme.first_day(run.period))) for one in scoring)
         yield Group(group.code, group.name_zh, group.points, rules, members, totals(indicators, members))
 
@@ -177,7 +177,7 @@ def _units(connection: psycopg.Connection[DictRow], stored: Stored) -> dict[str,
         row["shrunken_value"] = row["shrunken_value"] if scheme.publication.shrunken else None
         row["code"] = sys.intern(row["code"])
         measured[row.pop("unit_code")].append(Measured(**row))
-    place = {one.code: at for at, one in enumerate(scheme.indicators)}
+    place = {one.code: at for at, one in enumerate(scheme.lines)}
     groups = defaultdict(list)
     for row in connection.execute(stored.sql(_SCORES), key):
         parts = tuple(sorted(measured[row["code"]], key=lambda one: place.get(one.code, len(place))))
@@ -223,8 +223,9 @@ _MEASURED = """
 select
     unit_code,
     indicator_code as code,
-    numerator,
-    denominator,
+    coalesce(pooled_numerator, numerator) as numerator,
+    coalesce(pooled_denominator, denominator) as denominator,
+    pooled_denominator is not null as is_pooled,
     value,
     round(100 * wilson_low, 2) as wilson_low_pct,
     round(100 * wilson_high, 2) as wilson_high_pct,

@@ -115,6 +115,7 @@ class Measured:
     """A unit, or a whole peer group, by one indicator. ``points`` is null where nothing was due.
 
     ``shrunken_value``: the rate drawn towards that of the peer group, which never takes the place of ``value``.
+    ``is_pooled``: few rows were counted with those of earlier periods; the counts are those of all of them.
     ``is_suppressed``: its counts are too small for the public; they and all that tells them are null then.
     ``costs`` is null where nobody asked for them.
     """
@@ -130,6 +131,7 @@ class Measured:
     points: Decimal | None = None
     funnel_flag: str | None = None
     shrunken_value: Decimal | None = None
+    is_pooled: bool = False
     is_suppressed: bool = False
     costs: tuple[Cost, ...] | None = None
 

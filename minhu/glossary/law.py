@@ -85,6 +85,14 @@ WHEN_EMPTY = Kind(
         "zero": ("按 0 分计", "0 points"),
     },
 )
+PART_EMPTY = Kind(  # the same of a part whose value goes into that of the whole
+    "part_empty",
+    {
+        "left_out": ("不计入合成值，权重归其余部分", "left out, its weight goes to the others"),
+        "full_points": ("按最好值计", "counts as the best"),
+        "zero": ("按最差值计", "counts as the worst"),
+    },
+)
 SCORING = Kind(
     "scoring",
     {

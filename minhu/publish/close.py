@@ -23,6 +23,7 @@ from minhu.privacy.line import mask_line
 from minhu.publish import ledger
 from minhu.publish.chain import TABLES
 from minhu.publish.code import code_version
+from minhu.publish.later import Later, resting_on
 from minhu.publish.signed import Statement, sign
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
@@ -42,6 +43,7 @@ class Closing:
     """What was frozen. ``rows``: how many of each kind. ``release_id`` is null until it is published.
 
     ``may_approve``, as `close` and `to_approve` tell it: evaluators who have neither closed nor decided what it holds.
+    ``later``, told beside: the releases of later periods that took other numbers of this one than it holds.
     """
 
     closing_id: int
@@ -64,6 +66,7 @@ class Closing:
     rejected_by: str | None
     release_id: int | None
     may_approve: tuple[str, ...] = ()
+    later: tuple[Later, ...] = ()
 
     def as_json(self) -> dict:
         return plain(self)
@@ -353,7 +356,11 @@ def sign_closing(settings: Settings, closing_id: int, key: Path, passphrase: str
 
 def _with_approvers(connection: psycopg.Connection, closing_id: int) -> Closing:
     may = connection.execute("select may from publish.may_approve(%s) as may", [closing_id]).fetchall()
-    return replace(read_closing(connection, closing_id), may_approve=tuple(login for (login,) in may))
+    return replace(
+        read_closing(connection, closing_id),
+        may_approve=tuple(login for (login,) in may),
+        later=resting_on(connection, closing_id),
+    )
 
 
 def list_closings(settings: Settings, period: str | None = None) -> list[Closing]:

@@ -33,6 +33,7 @@ def render_closing(closing: Closing) -> str:
             f"指纹    {closing.input_fingerprint}",
             f"内容    {closing.content_hash}",
             f"可审批  {'、'.join(closing.may_approve)}（未关账，也未作出其中的决定）",
+            *(f"后期    {later}" for later in closing.later),
             f"下一步  由他人审批：minhu approvals add closing {closing.closing_id} --hash {closing.content_hash[:12]}"
             f" --reason '…'；然后 minhu publish {closing.period}",
         ]

@@ -46,7 +46,7 @@ def of_group(line: Line, members: Mapping[str, tuple[Fraction, Given]]) -> dict[
     """By unit what its value is held against, made by the members of its peer group with their values and counts; none
     where they are too few."""
     compared = line.compared
-    if compared is None or len(members) < compared.at_least:
+    if compared is None or len(members) < compared.fewest:
         return {}
     values = {unit: value for unit, (value, _) in members.items()}
     if compared.to == "group_rank":

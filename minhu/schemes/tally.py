@@ -302,7 +302,13 @@ def _after_events(
 def _with_statistics(
     indicator: Line, scored: ScoredIndicator, given: Given, peers: arithmetic.Peers | None
 ) -> ScoredIndicator:
-    if not indicator.is_binomial or given.numerator is None or not given.denominator or peers is None:
+    if not indicator.is_binomial:
+        return scored
+    if scored.pooled_numerator is not None and scored.pooled_denominator:
+        # the interval is that of all rows; beside its peers' own month a unit's several are not put
+        low, high = arithmetic.wilson(Fraction(scored.pooled_numerator), Fraction(scored.pooled_denominator))
+        return replace(scored, wilson_low=low, wilson_high=high)
+    if given.numerator is None or not given.denominator or peers is None:
         return scored
     low, high = arithmetic.wilson(given.numerator, given.denominator)
     return replace(

@@ -5,10 +5,10 @@ from datetime import date
 
 from minhu.glossary.cases import DISPATCH_SOURCE, REQUEST_TYPE, URGENCY
 from minhu.glossary.columns import COLUMN
-from minhu.glossary.law import AGGREGATE, CHOICE, DENOMINATOR, PERIOD, SCHEME_FIELD, STANDING, WHEN_EMPTY
+from minhu.glossary.law import AGGREGATE, CHOICE, DENOMINATOR, PART_EMPTY, PERIOD, SCHEME_FIELD, STANDING, WHEN_EMPTY
 from minhu.schemes.language.count import Rows
-from minhu.schemes.language.functions import said
-from minhu.schemes.language.indicator import Indicator, Line
+from minhu.schemes.language.functions import Weighed, said
+from minhu.schemes.language.indicator import Indicator, Line, Part
 from minhu.schemes.language.longer import Longer
 from minhu.schemes.scheme import Scheme
 from minhu.schemes.words import scoring_rule
@@ -72,8 +72,8 @@ def _mean(of: Longer) -> str:
 def _item(scheme: Scheme, place: int, indicator: Indicator, on: date) -> Iterator[str]:
     """An indicator, and below it its parts."""
     yield from _line(scheme, f"{place}.", indicator, on)
-    for part_no, part in enumerate(indicator.parts_placed, 1):
-        for line in _line(scheme, f"（{part_no}）", part, on):
+    for part_no, (part, placed) in enumerate(zip(indicator.parts, indicator.parts_placed, strict=True), 1):
+        for line in _line(scheme, f"（{part_no}）", placed.model_copy(update={"name_zh": part.name_zh}), on):
             yield f"   {line}"
 
 
@@ -100,8 +100,10 @@ def _line(scheme: Scheme, number: str, one: Line, on: date) -> Iterator[str]:
             rules.setdefault(scoring_rule(one, group.code, on), []).append(group.name_zh)
     for rule, groups in rules.items():
         yield f"   计分：{rule}" if len(rules) == 1 else f"   计分（{'、'.join(groups)}）：{rule}"
-    if not one.is_manual and not one.is_event and one.scoring.function != "weighed":
+    if not (one.is_manual or one.is_event or isinstance(one, Part)):
         yield f"   无可评事项时：{WHEN_EMPTY.zh(one.when_empty)}"
+    if isinstance(one.scoring, Weighed):
+        yield f"   无可评事项时：{PART_EMPTY.zh(one.when_empty)}"
     if one.ranks:
         yield "   凭录入即可参加排名"
     if one.note:

@@ -75,7 +75,7 @@ def step(indicator: Line, subject_kind: str) -> str:
 def _units(indicator: Line) -> tuple[str, str]:
     """What stands behind a line and behind a step away from it."""
     if indicator.compared is not None and indicator.compared.to == "group_rank":
-        return " 名", "名"
+        return "", "名"
     if indicator.reads_percent:
         return "%", "个百分点" if indicator.compared is None or indicator.compared.told == "difference" else "%"
     said_so = VALUE_UNIT.zh(indicator.value_unit)
@@ -87,7 +87,10 @@ def scoring_rule(indicator: Line, peer_group: str, day: date) -> str:
     terms = indicator.terms(peer_group, day)
     full = f"满分 {said(terms.points)} 分，" if terms.points else ""
     rule = indicator.scoring
-    told = rule.text_zh(terms, _units(indicator)) if isinstance(rule, Per) else rule.text_zh(terms)
+    if isinstance(rule, Per):
+        told = rule.text_zh(terms, _units(indicator), indicator.compared is not None)
+    else:
+        told = rule.text_zh(terms)
     return "".join([full, f"{_made(indicator)}，" if _made(indicator) else "", told])
 
 
@@ -95,10 +98,10 @@ def _made(indicator: Line) -> str:
     """What is done with a value before it is scored: put together of parts, held against another, pooled."""
     told = []
     if isinstance(indicator, Indicator) and indicator.combine:
-        parts = "、".join(
+        weighed = [
             f"{part.name_zh}×{written(part.weight)}" if part.weight != 1 else part.name_zh for part in indicator.parts
-        )
-        told.append(f"{parts}{COMBINED.zh(indicator.combine)}")
+        ]
+        told.append(f"{'、'.join(weighed)} {COMBINED.zh(indicator.combine)}")
     if with_what := indicator.compared:
         told.append(_against(with_what))
     if pooled := indicator.pooled:

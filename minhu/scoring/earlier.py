@@ -206,5 +206,5 @@ order by result.scored_at desc
 limit 1
 """
 _HAS_DATA = """
-select from audit.batch where status = 'accepted' and business_date between %(first)s and %(last)s limit 1
+select true from audit.batch where status = 'accepted' and business_date between %(first)s and %(last)s limit 1
 """

@@ -177,7 +177,7 @@ def _table(given: Explanation) -> Table:
         table.add_row(
             part.name_zh,
             _number(part.numerator),
-            _number(part.denominator) if percent else "",
+            _number(part.denominator) if percent and part.denominator is not None else "",
             str(part.excluded_rows or ""),
             "不适用" if part.value is None else f"{part.value:.2f}{percent}" if percent else _number(part.value),
             "" if part.target is None else f"{_number(part.target)}%",
@@ -191,10 +191,11 @@ def _table(given: Explanation) -> Table:
 
 
 def _loss(part: IndicatorPart, limit_rows: int | None) -> list[str]:
-    if not part.lost and not part.entries:
+    if not part.lost and not part.entries and not part.compared_zh:
         return []
     lost = f"失 {part.lost} 分" if part.lost else f"得 {'—' if part.points is None else part.points} 分"
     lines = [f"{part.name_zh} {lost}（{part.rule_zh}）", *_entry_lines(part.entries)]
+    lines += [f"  {part.compared_zh}"] if part.compared_zh else []
     if part.lost and not part.costs:
         lines.append("  失分不落在单件上，由分子、分母和规则得出")
     for cost in part.costs[:limit_rows]:

@@ -77,12 +77,13 @@ def anew(
     more: str = "",
     beside: Sequence[dict] = (),
     code: str = given.CITY["code"],
+    units: str = UNITS,
 ) -> Settings:
     """The same, copied from none: for who follows how it is built. ``code``: of another city than the others."""
     empty = scratch()
     calendar = (PROJECT_ROOT / "config" / "calendar.csv").read_text(encoding="utf-8")
     feeds = [given.feed("h1", deliveries=[given.CASES, given.EVENTS, given.CALLBACKS]), *beside]
-    where = given.config(empty.home / "config", feeds, units=UNITS, calendar=calendar)
+    where = given.config(empty.home / "config", feeds, units=units, calendar=calendar)
     named(where, code)
     with (where / "city.yml").open("a", encoding="utf-8") as file:
         file.write(f"timezone: {zone}\n{more}" if zone else more)

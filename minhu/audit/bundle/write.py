@@ -148,7 +148,7 @@ def _fill(
             written = _Member(packed, part.table).write(connection, [query])
             told.append(written | {"left_out": list(part.left_out), "changed": {}})
             tell(f"{part.table} {written['rows']} 行")
-        counts_only = [one.rows for one in run_of(connection, release).scheme.indicators if one.rows]
+        counts_only = [one.rows for one in run_of(connection, release).scheme.lines if one.rows]
         asked_for = {name for name, key in ASKED_FOR.items() if any(getattr(rows, key) for rows in counts_only)}
         for sliced in SLICED:
             queries = (

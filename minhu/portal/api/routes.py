@@ -151,7 +151,7 @@ def schemes(request: Request, asked: Asked) -> Response:
             "title": scheme.title,
             "valid_from": scheme.valid_from,
             "valid_to": scheme.valid_to,
-            "indicators": [indicator.code for indicator in scheme.indicators],
+            "indicators": [line.code for line in scheme.lines],
         }
         for scheme in found
     ]

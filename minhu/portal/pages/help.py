@@ -57,7 +57,7 @@ def help(ask: Ask) -> Response:
 def _rules(scheme: Scheme) -> list[tuple[str, str, str | None]]:
     """Each indicator by name, how the first group that it scores is scored, and what the law notes."""
     told = []
-    for one in scheme.indicators:
+    for one in scheme.lines:
         group = next((group for group in scheme.peer_groups if one.scores(group.code)), None)
         rule = scoring_rule(one, group.code, scheme.valid_from) if group else ""
         told.append((one.name_zh, rule, one.note))

@@ -56,6 +56,6 @@ def _day(scheme: Scheme, now: datetime) -> date:
 def _rules(scheme: Scheme, group: PeerGroup, day: date) -> list[Rule]:
     return [
         Rule(one.name_zh, scoring_rule(one, group.code, day), one.note, one.example)
-        for one in scheme.indicators
+        for one in scheme.lines
         if one.scores(group.code)
     ]

@@ -173,12 +173,16 @@ class Per(Function):
     def points(self, value: Fraction, terms: Terms) -> Fraction:
         return arithmetic.per(value, terms, self.count, self.then)
 
-    def text_zh(self, terms: Terms, units: tuple[str, str] = ("", "")) -> str:
-        """``units``: what stands behind the line, and behind a size."""
+    def text_zh(self, terms: Terms, units: tuple[str, str] = ("", ""), compared: bool = False) -> str:
+        """``units``: what stands behind the line, and behind a size. ``compared``: read is a distance from another
+        value, so that 0 is a line like any other."""
         bound, unit = units
         way, amount = ("扣", terms.deduct) if self.deduct is not None else ("加", terms.add)
         size = said(terms.size)
-        if terms.above == 0:
+        if compared and not (terms.above or terms.below):
+            side = "低" if terms.below is not None else "高"
+            told = [f"每{side} {size} {unit}{way} {said(amount)} 分"]
+        elif terms.above == 0:
             told = [f"每 {size} {unit}{way} {said(amount)} 分"]
         else:
             side = f"低于 {said(terms.below)}" if terms.below is not None else f"超过 {said(terms.above)}"

@@ -372,10 +372,13 @@ class Indicator(Line):
 
     @cached_property
     def parts_placed(self) -> tuple[Part, ...]:
-        """The parts with what the whole says of them: whom and when they concern, which way is the better one."""
+        """The parts with what the whole says of them: its name, whom and when they concern, which way is better."""
         placed = []
         for part in self.parts:
             of_all: dict[str, Any] = {"periods": self.periods, "peer_groups": part.peer_groups or self.peer_groups}
+            of_all["name_zh"] = f"{self.name_zh}·{part.name_zh}"
+            if self.name_en and part.name_en:
+                of_all["name_en"] = f"{self.name_en}: {part.name_en}"
             if isinstance(part.scoring, Weighed) and self.is_lower_better:
                 of_all["scoring"] = WeighedAgainst(function="weighed", weight=part.scoring.weight)
             placed.append(part.model_copy(update=of_all))

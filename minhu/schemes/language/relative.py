@@ -14,6 +14,9 @@ EARLIER = ("previous", "year_before")
 OF_GROUP = ("group_mean", "group_median", "group_best", "group_rate", "group_rank")
 """References that the units of the peer group make which may be ranked."""
 
+FEWEST = 5
+"""Of fewer units a mean or a place tells more of the others than of the one."""
+
 
 class Compared(Declared):
     """The rule reads no value but what it is beside another: a group's, one's own of before, a number that was set.
@@ -35,14 +38,19 @@ class Compared(Declared):
     """Of a best and of a place: whether the higher or the lower value is the better one."""
     ties: Literal["shared", "dense", "last"] | None = None
     """Places of equal values: ``shared`` 1, 1, 3 (unless given); ``dense`` 1, 1, 2; ``last`` 2, 2, 3."""
-    at_least: int = Field(default=5, ge=2)
-    """Of fewer units a group makes no reference."""
+    at_least: int | None = Field(default=None, ge=2)
+    """Of fewer units a group makes no reference; 5 unless given."""
     baseline: Varying[Entry[Number]] | None = None
     """What is compared with, or what takes the place of an earlier period that the unit does not have."""
 
     @property
     def is_of_group(self) -> bool:
         return self.to in OF_GROUP
+
+    @property
+    def fewest(self) -> int:
+        """So many units at least make a reference of a group."""
+        return FEWEST if self.at_least is None else self.at_least
 
     @property
     def is_earlier(self) -> bool:
@@ -70,7 +78,7 @@ class Compared(Declared):
                 "a group has no baseline: what is set goes with `to: baseline`, previous or year_before",
                 "与同组比较不写 baseline；它与 to: baseline、previous、year_before 合用",
             )
-        if "at_least" in self.model_fields_set and not self.is_of_group:
+        if self.at_least is not None and not self.is_of_group:
             raise Wrong("at_least counts the units of a group", "at_least 数的是同组单位，只与同组比较合用")
         return self
 
