@@ -18,6 +18,45 @@ add column earlier jsonb;
 alter table mart.dim_indicator add column part_of text;
 alter table publish.indicator add column part_of text;
 
+-- A province is given them, too, and keeps them: its hashes are over whole rows.
+do $$
+declare
+    told record;
+begin
+    for told in
+        select *
+        from (values
+            (
+                'unit_indicator',
+                'reference_value, compared_value, pooled_numerator, pooled_denominator, earlier'
+            ),
+            ('indicator', 'part_of')
+        ) as listed (name, more)
+    loop
+        execute format(
+            'create or replace view federation.%1$I as select %2$s, %3$s from publish.%1$I',
+            told.name,
+            (
+                select string_agg(quote_ident(attribute.attname), ', ' order by attribute.attnum)
+                from pg_attribute as attribute
+                where
+                    attribute.attrelid = format('federation.%I', told.name)::regclass
+                    and attribute.attnum > 0
+                    and not attribute.attisdropped
+            ),
+            told.more
+        );
+    end loop;
+end
+$$;
+alter table province.copied_unit_indicator
+add column reference_value numeric,
+add column compared_value numeric,
+add column pooled_numerator numeric,
+add column pooled_denominator numeric,
+add column earlier jsonb;
+alter table province.copied_indicator add column part_of text;
+
 -- Of what others decide as well, and of rows pooled with earlier ones, points may be lost though no row of the unit in
 -- the period fell short.
 do $$

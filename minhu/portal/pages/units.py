@@ -100,7 +100,8 @@ def _steps(found: Explanation) -> tuple[list[Step], Decimal]:
     full = sum((part.points_max for part in found.indicators if part.points is not None), Decimal())
     at, steps = full, []
     for part in found.indicators:
-        steps.append(Step(part, at, at - (part.lost or Decimal())))
+        moved = Decimal() if part.points is None else part.points - part.points_max
+        steps.append(Step(part, at, at + moved))
         at = steps[-1].after
     return steps, full
 
