@@ -207,7 +207,7 @@ def _indicators(report: Report, words: Words) -> Iterator[Block]:
     drawn = [words("said_shrunken")] if report.is_shrunken else []
     yield Text("body", words("join").join([words("said_cells"), *drawn, *flags]))
     rated = [one for one in report.indicators if one.is_rate]
-    counted = [one for one in report.indicators if not one.is_rate]
+    counted = [one for one in report.indicators if not one.is_rate and one.has_value]
     chunks = [rated[at : at + RATES_ABREAST] for at in range(0, len(rated), RATES_ABREAST)] or [[]]
     for group in report.groups:
         if group.units:

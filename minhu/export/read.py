@@ -62,7 +62,7 @@ def read_report(
     units = {code: [_with_costs(unit, told, explained is None) for unit in members] for code, members in units.items()}
     run, scheme = stored.run, stored.run.scheme
     indicators = tuple(
-        Indicator(one.code, one.name_zh, one.is_percent, one.is_lower_better, one.note, one.example)
+        Indicator(one.code, one.name_zh, one.is_percent, one.is_lower_better, one.note, one.example, one.has_value)
         for one in scheme.lines
     )
     return Report(

@@ -72,7 +72,10 @@ class Band:
 
 @dataclass(frozen=True)
 class Indicator:
-    """A line of the scheme's table. ``is_rate``: counted in percent; else a plain number, such as of violations."""
+    """A line of the scheme's table. ``is_rate``: counted in percent; else a plain number, such as of violations.
+
+    ``has_value``: whether it is counted, or made of parts that are put together to a value; not a sum of points.
+    """
 
     code: str
     name: str
@@ -80,6 +83,7 @@ class Indicator:
     is_lower_better: bool
     note: str | None = None
     is_example: bool = False
+    has_value: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,7 @@ class Behind:
             is_percent=indicator.is_percent,
             part_of=_whole_of(self.scheme, indicator),
             compared_zh=compared_zh(indicator, numbers),
+            whole_points=marginal.points if indicator.is_whole else None,
             costs=tuple(sorted(costs, key=lambda cost: (-cost.lost, cost.subject_id))),
             entries=entries,
             **{key: value for key, value in numbers.items() if key not in (*_PLACE, "earlier")},

@@ -101,6 +101,7 @@ class IndicatorPart:
 
     The costs sum to ``lost``, unless no row of the unit fell short. ``entries``: points entered by hand, those that
     gave points too. ``compared_zh``: what the value was held against, or with which earlier rows it was counted.
+    ``whole_points``: of what is made of parts, what it gives together with them.
     """
 
     code: str
@@ -125,6 +126,7 @@ class IndicatorPart:
     pooled_denominator: Decimal | None
     part_of: str | None
     compared_zh: str | None
+    whole_points: Decimal | None
     excluded_rows: int
     costs: tuple[Cost, ...]
     entries: tuple[ManualEntry, ...]

@@ -183,11 +183,16 @@ def _table(given: Explanation) -> Table:
             "" if part.target is None else f"{_number(part.target)}%",
             f"{bounds}{FUNNEL.get(part.funnel_flag or '', '')}",
             _number(part.points_max),
-            "—" if part.points is None else str(part.points),
+            "—" if part.points is None else f"{part.points}{_together(part)}",
             "—" if part.lost is None else str(part.lost),
             *(["" if part.shrunken_value is None else f"{part.shrunken_value:.2f}%"] if given.shows_shrunken else []),
         )
     return table
+
+
+def _together(part: IndicatorPart) -> str:
+    """What an item of parts gives with them."""
+    return "" if part.whole_points is None else f"（合计 {part.whole_points}）"
 
 
 def _loss(part: IndicatorPart, limit_rows: int | None) -> list[str]:

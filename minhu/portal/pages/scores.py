@@ -107,7 +107,7 @@ def scores(ask: Ask) -> Response:
         group=group,
         view=view,
         units=units[start : start + AT_ONCE],
-        indicators=[one for one in report.indicators if group and _is_of(group, one.code)],
+        indicators=[one for one in report.indicators if group and one.has_value and _is_of(group, one.code)],
         rules=dict(group.rules) if group else {},
         before_period=before_period,
         before=before,

@@ -178,15 +178,15 @@ class Per(Function):
         value, so that 0 is a line like any other."""
         bound, unit = units
         way, amount = ("扣", terms.deduct) if self.deduct is not None else ("加", terms.add)
-        size = said(terms.size)
+        size = f"{said(terms.size)}% " if unit == "%" else f"{said(terms.size)} {unit}"
         if compared and not (terms.above or terms.below):
             side = "低" if terms.below is not None else "高"
-            told = [f"每{side} {size} {unit}{way} {said(amount)} 分"]
+            told = [f"每{side} {size}{way} {said(amount)} 分"]
         elif terms.above == 0:
-            told = [f"每 {size} {unit}{way} {said(amount)} 分"]
+            told = [f"每 {size}{way} {said(amount)} 分"]
         else:
             side = f"低于 {said(terms.below)}" if terms.below is not None else f"超过 {said(terms.above)}"
-            told = [f"{side}{bound} 的部分每 {size} {unit}{way} {said(amount)} 分"]
+            told = [f"{side}{bound} 的部分每 {size}{way} {said(amount)} 分"]
         told += [CHOICE.zh(self.count)] if self.count != "exact" else []
         if terms.free:
             told.append(f"{said(terms.free)} 以内不{way}，超过后计{CHOICE.zh(self.then)}")

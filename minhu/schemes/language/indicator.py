@@ -69,6 +69,11 @@ class Line(Count):
         return False
 
     @property
+    def has_value(self) -> bool:
+        """Whether there is a value to show: not of parts that only add their points up."""
+        return not isinstance(self.scoring, Together)
+
+    @property
     def lines(self) -> "tuple[Line, ...]":
         """The rows of a unit's result that it makes."""
         return (self,)
