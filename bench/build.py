@@ -32,7 +32,7 @@ BY_HAND = Path(__file__).parent / "by_hand.sql"
 
 def measure(quick: bool) -> dict[str, float]:
     with warehouse() as settings:
-        settings = replace(settings, config=score.configure(settings.config, settings.home / "config"))
+        settings = replace(settings, config=score.configure(settings.config, settings.home / "config", kinds=True))
         history.load(settings, CASES_PER_DAY // 10 if quick else CASES_PER_DAY)
         return _month(settings) | _year(settings)
 
@@ -57,6 +57,7 @@ def _month(settings: Settings) -> dict[str, float]:
             | score.measure_on(month)
             | bi.measure_on(month, score.MONTH)
             | board.measure_on(month, COPIES)
+            | score.measure_kinds(month)
         )
 
 

@@ -2,6 +2,7 @@
 
 ``score_month_s``: `minhu score` of 0.9 M cases by ten indicators with evidence, a process of its own. ``explain_ms``:
 the median of fifty units, ``explain_max_ms`` the unit with the most evidence. ``what_if_s``: one weight changed.
+``score_kinds_s``: the same month by `kinds.yml`, every kind of rule in one scheme, with ``score_kinds_evidence_rows``.
 """
 
 import shutil
@@ -20,6 +21,7 @@ from minhu.settings import Settings
 SCHEME = "linan"
 MONTH = "2026-09"
 UNITS = 50
+KINDS = Path(__file__).with_name("kinds.yml")
 MORE = """\
   - {code: overdue, name_zh: 逾期件, measure: overdue, moment: due_at, aggregate: count, points: 0,
      scoring: {function: per_item_deduction, per_item: 0.1, cap: 5}, note: 第九项, example: true}
@@ -29,12 +31,20 @@ MORE = """\
 """
 
 
-def configure(shipped: Path, folder: Path) -> Path:
-    """A copy of the shipped configuration whose scheme has ten indicators."""
+def configure(shipped: Path, folder: Path, kinds: bool = False) -> Path:
+    """A copy of the shipped configuration whose scheme has ten indicators; with ``kinds`` beside one of every rule."""
     shutil.copytree(shipped, folder)
     path = folder / "schemes" / f"{SCHEME}.yml"
     head, limits = path.read_text(encoding="utf-8").split("# Of the limits of one kind")
     path.write_text(f"{head}{MORE}#{limits}", encoding="utf-8")
+    if not kinds:
+        return folder
+    shutil.copy(KINDS, folder / "schemes")
+    city = folder / "city.yml"
+    told = city.read_text(encoding="utf-8")
+    if f"schemes: [{SCHEME}]" not in told:
+        raise RuntimeError("the city is scored by other schemes than this knows")
+    city.write_text(told.replace(f"schemes: [{SCHEME}]", f"schemes: [{SCHEME}, kinds]"), encoding="utf-8")
     return folder
 
 
@@ -47,13 +57,21 @@ def measure_on(month: Settings) -> dict[str, float]:
     draft = month.config / "schemes" / f"{SCHEME}.yml"
     draft.write_text(draft.read_text(encoding="utf-8").replace("target: 95", "target: 90"), encoding="utf-8")
     changed = read_scheme(draft)
+    what_if_s = _seconds(lambda: what_if(month, SCHEME, changed, MONTH))
     return {
         "score_month_s": round(score_s, 1),
         "score_evidence_rows": _one(month, "select count(*) from mart.fct_evidence"),
         "explain_ms": round(statistics.median(explained)),
         "explain_max_ms": round(max(explained)),
-        "what_if_s": round(_seconds(lambda: what_if(month, SCHEME, changed, MONTH)), 1),
+        "what_if_s": round(what_if_s, 1),
     }
+
+
+def measure_kinds(month: Settings) -> dict[str, float]:
+    """Last of all that is asked of the month: its rows would stand beside those of the one scheme."""
+    of_kinds = "select count(*) from mart.fct_evidence where scheme_id = 'kinds'"
+    seconds, _ = minhu(month, "score", MONTH, "--scheme", "kinds", "--json")
+    return {"score_kinds_s": round(seconds, 1), "score_kinds_evidence_rows": _one(month, of_kinds)}
 
 
 def _units(month: Settings) -> list[str]:
