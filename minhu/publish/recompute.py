@@ -434,7 +434,7 @@ _RECOMPUTED = """
 select {columns}
 from {scratch}.fct_evidence as evidence
 inner join {scratch}.fct_unit_indicator as points using (unit_code, indicator_code)
-where evidence.excluded_reason is not null or points.points < points.points_max
+where evidence.excluded_reason is not null or points.points < points.points_max or points.has_happened
 """
 _MOVED = """
 with recomputed as ({recomputed}),

@@ -301,6 +301,7 @@ left join publish.unit_indicator as points
 where {of_drawn} and (
     evidence.excluded_reason is not null
     or points.points < points.points_max
+    or points.has_happened
     or points.release_id is null
 )
 """
@@ -323,7 +324,7 @@ with rules as (
 ),
 missed as (
     select points.unit_code, points.indicator_code, rules.is_lower_better,
-        coalesce(points.points < points.points_max, false) as is_kept,
+        coalesce(points.points < points.points_max or points.has_happened, false) as is_kept,
         case when rules.is_lower_better then 'numerator' else 'denominator - numerator' end as what,
         case when rules.is_lower_better then points.numerator else points.denominator - points.numerator end as number
     from publish.unit_indicator as points

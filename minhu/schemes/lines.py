@@ -13,7 +13,7 @@ from minhu.schemes import arithmetic
 from minhu.schemes.arithmetic import half_up
 from minhu.schemes.counts import NOTHING, Earlier, Given
 from minhu.schemes.language.count import PLAIN, QUANTILES
-from minhu.schemes.language.functions import Together
+from minhu.schemes.language.functions import Event, Together
 from minhu.schemes.language.indicator import Indicator, Line, Part
 from minhu.schemes.reference import Reference
 from minhu.schemes.scheme import Scheme
@@ -26,7 +26,7 @@ class ScoredIndicator:
 
     ``reference`` and ``compared_value``: what the value was held against, and what the rule read of it. ``pooled_…``:
     the counts of few rows with those of earlier periods, and the first of these. ``before``: what was counted in the
-    earlier periods that it rests on.
+    earlier periods that it rests on. ``has_happened``: of an event, whether it did.
     """
 
     code: str
@@ -46,6 +46,7 @@ class ScoredIndicator:
     pooled_denominator: Decimal | None = None
     pooled_from: str | None = None
     before: tuple[Earlier, ...] = ()
+    has_happened: bool | None = None
 
 
 def points_of(
@@ -145,6 +146,9 @@ class Whole:
         else:
             is_plain = (line.aggregate in PLAIN and not line.is_whole) or line.is_manual
             shown = _decimal(own) if is_plain else _to_four(own)
+        has_happened = None
+        if isinstance(line.scoring, Event):
+            has_happened = line.scoring.has_happened(None if shown is None else Fraction(shown), terms)
         related = self.related.get(line.code) if line.compared is not None else None
         pooled = _pooled(line, given)
         return ScoredIndicator(
@@ -160,6 +164,7 @@ class Whole:
             pooled_numerator=_decimal(pooled.numerator) if pooled else None,
             pooled_denominator=_decimal(pooled.denominator) if pooled else None,
             pooled_from=pooled.before[-1].period if pooled else None,
+            has_happened=has_happened,
         )
 
     def _together(self) -> Iterator[ScoredIndicator]:

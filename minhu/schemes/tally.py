@@ -214,7 +214,7 @@ def _unit(
         whole = Whole(scheme, indicator, of.peer_group, day, of.given, mine)
         lines = whole.lines
         if not indicator.applies_in(kind):
-            lines = [replace(one, value=None, points=None, is_empty=True) for one in lines]
+            lines = [replace(one, value=None, points=None, is_empty=True, has_happened=None) for one in lines]
         elif shorter is not None and not indicator.periods and not indicator.is_event:
             lines = [_mean_of(shorter, unit, one, kept) for one in lines]
         judged = [
@@ -286,11 +286,10 @@ def _after_events(
     worst, may_rank = None, True
     names = [band.name_zh for band in scheme.bands]
     for part in parts:
-        indicator = scheme.indicator(part.code)
-        terms, event = indicator.terms(group, day), indicator.scoring
-        value = None if part.value is None else Fraction(part.value)
-        if not isinstance(event, Event) or not event.has_happened(value, terms):
+        event = scheme.indicator(part.code).scoring
+        if not isinstance(event, Event) or not part.has_happened:
             continue
+        terms = scheme.indicator(part.code).terms(group, day)
         if score is not None and terms.score_at_most is not None:
             score = min(score, half_up(Fraction(terms.score_at_most), scheme.rounding.decimals))
         if event.band_at_most is not None and (worst is None or names.index(event.band_at_most) > names.index(worst)):

@@ -52,7 +52,7 @@ class Behind:
         for row in self._read(_ROWS, groups, codes=codes, downward=downward):
             if row["excluded_reason"]:
                 excluded[_place(row)] += 1
-            elif numbers[_place(row)]["lost"]:
+            elif numbers[_place(row)]["lost"] or numbers[_place(row)]["has_happened"]:
                 missed.append(row)
         detailed, entries = defaultdict(list), defaultdict(list)
         for row in self._detailed(missed, groups):
@@ -448,7 +448,8 @@ select
     compared_value,
     pooled_numerator,
     pooled_denominator,
-    earlier
+    earlier,
+    has_happened
 from {indicators}
 where {condition} and unit_code = any(%(units)s::text[])
 """

@@ -101,7 +101,8 @@ class IndicatorPart:
 
     The costs sum to ``lost``, unless no row of the unit fell short. ``entries``: points entered by hand, those that
     gave points too. ``compared_zh``: what the value was held against, or with which earlier rows it was counted.
-    ``whole_points``: of what is made of parts, what it gives together with them.
+    ``whole_points``: of what is made of parts, what it gives together with them. ``has_happened``: of an event, whether
+    it did; its costs are the rows that made it so, each of 0.
     """
 
     code: str
@@ -127,6 +128,7 @@ class IndicatorPart:
     part_of: str | None
     compared_zh: str | None
     whole_points: Decimal | None
+    has_happened: bool | None
     excluded_rows: int
     costs: tuple[Cost, ...]
     entries: tuple[ManualEntry, ...]

@@ -143,7 +143,7 @@ def _indicator_rows(
     """Counts as they were counted, digit for digit; what is made of parts has none."""
     day = scheme.first_day(period)
     names = ("points_max", "points", "wilson_low", "wilson_high", "funnel_flag", "shrunken_value")
-    related = ("compared_value", "pooled_numerator", "pooled_denominator")
+    related = ("compared_value", "pooled_numerator", "pooled_denominator", "has_happened")
     for unit in scored:
         for part in unit.indicators:
             row, line = counts[unit.unit, part.code], scheme.indicator(part.code)

@@ -196,9 +196,10 @@ def _together(part: IndicatorPart) -> str:
 
 
 def _loss(part: IndicatorPart, limit_rows: int | None) -> list[str]:
-    if not part.lost and not part.entries and not part.compared_zh:
+    if not (part.lost or part.entries or part.compared_zh or part.has_happened):
         return []
     lost = f"失 {part.lost} 分" if part.lost else f"得 {'—' if part.points is None else part.points} 分"
+    lost = lost if part.has_happened is None else "发生" if part.has_happened else "未发生"
     lines = [f"{part.name_zh} {lost}（{part.rule_zh}）", *_entry_lines(part.entries)]
     lines += [f"  {part.compared_zh}"] if part.compared_zh else []
     if part.lost and not part.costs:
@@ -226,7 +227,7 @@ def _cost_lines(part: IndicatorPart, cost: Cost) -> list[str]:
     subject = " ".join(filter(None, (cost.feed_name, cost.case_no)))
     number = f"明细 {cost.published_row} " if cost.published_row else ""
     return [
-        f"  -{cost.lost}  {number}{subject}：{cost.finding_zh}",
+        f"  {f'-{cost.lost}' if cost.lost else '·'}  {number}{subject}：{cost.finding_zh}",
         f"      {' · '.join(told + rule)}",
         *([f"      计时：{cost.clock.text_zh}"] if cost.clock else []),
         *([f"      事件：{_events(cost)}"] if cost.events else []),

@@ -68,6 +68,7 @@ POINTS = {  # of the October lines, unit by unit; reckoned on paper
     "than_before": ("3.00", "0.00", "0.00"),  # 50 % in September, 83.33 % in October: + 3.33, 3 at most
     "fewer": ("7.50", "10.00", "0.00"),  # 4 → 6 is + 50 %, 3 → 2 no more, 1 → 4 + 300 %
     "pooled": ("25.00", "24.00", "30.00"),  # of 2 with the 3 of September: 4 of 5
+    "struck": ("0.00", "0.00", "0.00"),
 }
 SCORES = {"U1": D("86.00"), "U2": D("61.50"), "U3": D("90.00")}
 
@@ -163,6 +164,20 @@ def test_a_unit_reads_why(city, october):
     assert "同组第 2 名" in text
     other = render(explain(city, "U2", OCTOBER))
     assert "本期 2 件，与 2026-09 第 1 次发布 合并为 4/5" in other
+
+
+def test_what_struck_a_unit_has_its_rows(city, october):
+    """U1 has 86 points and an overdue case: no better than 良."""
+    assert dict(rows(city, "select unit_code, band from publish.unit_score where period = %s", OCTOBER)) == {
+        "U1": "良",
+        "U2": "良",
+        "U3": "优",
+    }
+    told = lines(city, OCTOBER, "has_happened")
+    assert [told["struck", unit] for unit in NAMES] == [True, True, False] and told["place", "U1"] is None
+    part = next(one for one in explain_release(city, "U1", OCTOBER).indicators if one.code == "struck")
+    assert [cost.lost for cost in part.costs] == [D("0.00")] and part.costs[0].case_no
+    assert "逾期件 发生（发生 1 次以上的，不得评为“良”以上）" in render(explain_release(city, "U1", OCTOBER))
 
 
 def test_what_was_published_is_proven_from_what_it_recorded(city, october):

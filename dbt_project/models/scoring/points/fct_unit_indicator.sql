@@ -24,5 +24,6 @@ select
     compared_value,
     pooled_numerator,
     pooled_denominator,
-    earlier
+    earlier,
+    has_happened
 from {{ source('scored', 'scored_indicator') }}
