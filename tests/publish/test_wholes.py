@@ -15,7 +15,7 @@ from minhu.publish import close, publish, revise, verify
 from minhu.publish.diff import diff
 from minhu.publish.render import render_closing
 from minhu.publish.stored_release import explain_release
-from minhu.schemes import read_scheme
+from minhu.schemes import read_scheme, try_scheme
 from minhu.scoring import explain, render, score, what_if
 from minhu.warehouse.build import build
 from tests.publish import city as world
@@ -128,6 +128,25 @@ def test_every_line_comes_out_as_on_paper_and_sums_to_the_score(city, october):
     scored = dict(rows(city, "select unit_code, score_100 from publish.unit_score where period = %s", OCTOBER))
     assert scored == SCORES
     assert {unit: sum(found[code, unit] for code in POINTS) for unit in NAMES} == SCORES
+
+
+def test_a_trial_of_the_same_counts_comes_out_the_same(tmp_path):
+    """September stands in the same file."""
+    told = ["unit,peer_group,period,indicator_code,numerator,denominator,value"]
+    for month, counted in COUNTED.items():
+        for unit, (good, late) in counted.items():
+            place, many = f"{unit},部门,{month}", good + late
+            for code in ("closed", "by_limit", "by_dispatch", "place", "than_before", "pooled"):
+                told.append(f"{place},{code},{good},{many},")
+            told += [f"{place},fewer,{many},,", f"{place},overdue_items,{late},,", f"{place},struck,{late},,"]
+    told.append(f"U1,部门,{OCTOBER},praised,,,1")
+    inputs = tmp_path / "counts.csv"
+    inputs.write_text("\n".join(told) + "\n", encoding="utf-8")
+    tried = [one.scored for one in try_scheme(read_scheme(GIVEN), inputs).units if one.period == OCTOBER]
+    assert {unit.unit: unit.score_100 for unit in tried} == SCORES
+    assert {(line.code, unit.unit): line.points for unit in tried for line in unit.indicators} == {
+        (code, unit): D(one) for code, three in POINTS.items() for unit, one in zip(NAMES, three, strict=True)
+    }
 
 
 def test_a_line_says_what_it_was_held_against_and_from_where(city, september, october):
