@@ -48,10 +48,16 @@ def test_every_scheme_that_ships_is_told_whole(scheme):
     assert all(limit.text in text for limit in scheme.limits) and "None" not in text
 
 
-def test_the_numbers_are_those_of_the_day():
-    lianyungang = read_scheme(PROJECT_ROOT / "config" / "schemes" / "lianyungang.yml")
-    assert "目标 95%，每低于目标 1 个百分点扣 0.5 分" in told(lianyungang)
-    assert "目标 98%，每低于目标 1 个百分点扣 0.5 分" in told(lianyungang, date(2022, 8, 1))
+def test_the_numbers_are_those_of_the_day(tmp_path):
+    text = (PROJECT_ROOT / "config" / "schemes" / "linan.yml").read_text(encoding="utf-8")
+    risen = text.replace(
+        "target: 95, per_point: 1, floor: 0", "target: [{value: 95}, {value: 98, from: 2026-08-01}], per_point: 1"
+    )
+    draft = tmp_path / "draft.yml"
+    draft.write_text(risen, encoding="utf-8")
+    scheme = read_scheme(draft)
+    assert "目标 95%，每低于目标 1 个百分点扣 1 分" in told(scheme)
+    assert "目标 98%，每低于目标 1 个百分点扣 1 分" in told(scheme, date(2026, 8, 1))
 
 
 def test_the_command_tells_a_file():

@@ -91,23 +91,64 @@ def test_the_sports_bureau_of_february_2022(tried):
 
 
 @pytest.mark.parametrize(
-    ("period", "given", "expected"),
+    ("unit", "period", "given", "published"),
     [
-        ("2022-08", ",,75", "13.50"),
-        ("2022-08", ",,71.43", "12.50"),
-        ("2022-08", "5,7,", "12.50"),
-        ("2022-08", "7,8,87.50", "19.75"),
-        ("2022-07", "7,8,", "21.25"),  # 95 % until July: 25 − 0.5 × 7.5
-        ("2026-10", ",,98", "25.00"),
+        ("连职院", "2021-07", {"sign_on_time": "6,7,"}, "89.71"),
+        ("万联能源", "2022-02", {"sign_on_time": ",,77.27", "satisfaction": ",,70.59"}, "76.80"),
+        ("碱业", "2022-02", {"close_on_time": ",,66.67", "satisfaction": ",,66.67"}, "66.50"),
+        ("农发集团", "2023-01", {"satisfaction": ",,50"}, "86.50"),
     ],
 )
-def test_the_target_rose_in_august_2022(tried, period, given, expected):
-    trial = tried("lianyungang", f"某局,市直,{period},satisfaction,{given}")
+def test_more_of_its_bulletins(tried, unit, period, given, published):
+    scheme = "lianyungang" if period < "2022-08" else "lianyungang_2022"
+    given |= {"other": ",,34"}
+    trial = tried(scheme, *(f"{unit},市直,{period},{code},{counts}" for code, counts in given.items()))
+    assert total(trial, unit) == published
+
+
+@pytest.mark.parametrize(
+    ("scheme", "period", "given", "expected"),
+    [
+        ("lianyungang_2022", "2022-08", ",,75", "13.50"),
+        ("lianyungang_2022", "2022-08", ",,71.43", "12.50"),
+        ("lianyungang_2022", "2022-08", "5,7,", "12.50"),
+        ("lianyungang_2022", "2022-08", "7,8,87.50", "19.75"),
+        ("lianyungang_2022", "2023-01", ",,83.33", "17.67"),  # 新奥燃气
+        ("lianyungang", "2022-07", "7,8,", "21.25"),  # 95 % until July: 25 − 0.5 × 7.5
+        ("lianyungang_2022", "2026-10", ",,98", "25.00"),
+    ],
+)
+def test_the_target_rose_in_august_2022_and_is_of_the_province_s_dispatches(tried, scheme, period, given, expected):
+    trial = tried(scheme, f"某局,市直,{period},satisfaction,{given}")
     assert points(trial, "某局")["satisfaction"] == expected
+    rows = find_scheme(CONFIG, scheme).indicator("satisfaction").rows
+    assert (rows and rows.dispatch_sources) == (("province",) if scheme.endswith("2022") else None)
+
+
+def test_close_on_time_of_january_2023(tried):
+    trial = tried("lianyungang_2022", "交通局,市直,2023-01,close_on_time,,,89.82")
+    assert points(trial, "交通局")["close_on_time"] == "14.82"
+
+
+@pytest.mark.parametrize(
+    ("unit", "rates", "published"),
+    [
+        ("大洼区", (98.06, 99.00, 100, 100), "99.3"),
+        ("盘山县", (98.44, 98.37, 100, 100), "99.2"),
+        ("兴隆台区", (97.95, 98.44, 100, 99.96), "99.1"),
+        ("双台子区", (96.21, 94.01, 100, 100), "97.4"),
+        ("高新区", (100, 100, 100, 100), "100.0"),
+        ("辽滨经开区", (99.25, 97.02, 100, 100), "99.0"),
+    ],
+)
+def test_panjin_of_january_to_april_2023(tried, unit, rates, published):
+    codes = ("closed", "satisfaction", "feedback", "called_back")
+    trial = tried("panjin", *(f"{unit},,2023-04,{code},,,{rate}" for code, rate in zip(codes, rates, strict=True)))
+    assert total(trial, unit) == published
 
 
 def test_a_county_s_result_weighs_one_and_a_half_times_as_much(tried):
-    trial = tried("lianyungang", "某县,县,2022-08,sign_on_time,6,7,", "某区,区,2022-08,sign_on_time,6,7,")
+    trial = tried("lianyungang", "某县,县,2022-02,sign_on_time,6,7,", "某区,区,2022-02,sign_on_time,6,7,")
     county, district = trial.as_json()["units"]
     assert (county["total"], county["assessed_points"], county["group_points"]) == ("90.71", "136.07", "150")
     assert (district["total"], district["assessed_points"], district["peer_group_code"]) == (
@@ -200,7 +241,7 @@ def test_rates_stand_with_their_interval_and_their_funnel(tried):
     ("line", "complaint"),
     [
         ("某局,市直,2021-13,other,,,34", r":2: period: '2021-13' is no period"),
-        ("某局,市直,2020-12,other,,,34", r":2: period: 2020-12 is not scored: .* from 2021-01-01, by month"),
+        ("某局,市直,2020-12,other,,,34", r":2: period: 2020-12 is not scored: .* from 2021-01-01 until before 2022-08-01, by month"),
         ("某局,市直,2021,other,,,34", r":2: period: 2021 is not scored"),
         (",市直,2021-08,other,,,34", r":2: unit: is empty"),
         (
