@@ -248,20 +248,18 @@ def own_value(scheme: Scheme, line: Line, group: str, day: date, given: Mapping[
 def _made_of_parts(
     scheme: Scheme, whole: Indicator, group: str, day: date, given: Mapping[str, Given]
 ) -> Fraction | None:
-    """The value that the parts make together. A rate of which nothing was counted is left out, its weight goes to the
-    others; or it counts as its ``when_empty`` says."""
-    if not whole.combine:
-        return None
+    """The value that the parts make together; None where nothing was counted of any. A rate of which nothing was
+    counted is left out, its weight goes to the others; or it counts as its ``when_empty`` says."""
     parts = [part for part in whole.parts_placed if part.scores(group)]
+    counted = [own_value(scheme, part, group, day, given) for part in parts]
+    if not whole.combine or all(value is None for value in counted):
+        return None
     told = []
-    for part in parts:
-        value = own_value(scheme, part, group, day, given)
+    for part, value in zip(parts, counted, strict=True):
         if value is None and part.when_empty != "left_out":
             value = Fraction(100 if (part.when_empty == "full_points") != part.is_lower_better else 0)
         told.append((part, value))
     known = [(part, value) for part, value in told if value is not None]
-    if not known or all(given.get(part.code, NOTHING) == NOTHING for part in parts):
-        return None
     if whole.combine == "product":
         made = Fraction(100)
         for _, value in known:

@@ -241,7 +241,10 @@ def test_rates_stand_with_their_interval_and_their_funnel(tried):
     ("line", "complaint"),
     [
         ("某局,市直,2021-13,other,,,34", r":2: period: '2021-13' is no period"),
-        ("某局,市直,2020-12,other,,,34", r":2: period: 2020-12 is not scored: .* from 2021-01-01 until before 2022-08-01, by month"),
+        (
+            "某局,市直,2020-12,other,,,34",
+            r":2: period: 2020-12 is not scored: .* from 2021-01-01 until before 2022-08-01, by month",
+        ),
         ("某局,市直,2021,other,,,34", r":2: period: 2021 is not scored"),
         (",市直,2021-08,other,,,34", r":2: unit: is empty"),
         (

@@ -113,6 +113,16 @@ def test_what_a_value_lacks_is_shared_by_what_its_parts_lack():
     assert found == {"composite": D(30), "signed": D("-4.00"), "closed": D("-2.00")}
 
 
+def test_a_part_of_which_nothing_was_counted_leaves_its_weight_or_counts_as_it_says():
+    signed, closed = COMPOSITE["parts"]
+    for when_empty, composite in (("left_out", 27), ("full_points", 28), ("zero", 18)):
+        told = COMPOSITE | {"parts": [signed | {"when_empty": when_empty}, closed]}
+        found = points(scheme_of(FULL, told), {"closed": counts(9, 10)})
+        assert sum(found[code] or 0 for code in ("composite", "signed", "closed")) == composite, when_empty
+        nothing = points(scheme_of(FULL, told), {"full": counts(1, 1), "closed": counts(0, 0)})
+        assert nothing["composite"] is None, when_empty
+
+
 def test_what_is_taken_off_counts_against_its_part():
     """90 % − 0.5 × 20 % = 80 %: the first lacks 10, the second takes 10."""
     told = COMPOSITE | {"parts": [part("closed", WEIGHED), part("returned", WEIGHED | {"weight": "-0.5"})]}
