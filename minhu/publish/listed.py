@@ -38,7 +38,12 @@ class Score:
 
 @dataclass(frozen=True)
 class Indicator:
-    """A unit by one indicator. Rates, targets and the ends of intervals are in percent."""
+    """A unit by one indicator. Rates, targets and the ends of intervals are in percent.
+
+    ``part_of``: of a part the indicator whose points it adds to or takes from. ``reference_value``, ``compared_value``:
+    what the value was held against, and what the rule read. ``pooled_…``: few rows with those of earlier periods.
+    ``has_happened``: of an event, whether it did.
+    """
 
     unit_code: str
     unit_name: str
@@ -52,6 +57,12 @@ class Indicator:
     wilson_low_pct: Decimal | None
     wilson_high_pct: Decimal | None
     funnel_flag: str | None
+    part_of: str | None
+    reference_value: Decimal | None
+    compared_value: Decimal | None
+    pooled_numerator: Decimal | None
+    pooled_denominator: Decimal | None
+    has_happened: bool | None
 
 
 @dataclass(frozen=True)
@@ -180,8 +191,15 @@ select
     told.points,
     round(100 * told.wilson_low, 2) as wilson_low_pct,
     round(100 * told.wilson_high, 2) as wilson_high_pct,
-    told.funnel_flag
+    told.funnel_flag,
+    law.part_of,
+    told.reference_value,
+    told.compared_value,
+    told.pooled_numerator,
+    told.pooled_denominator,
+    told.has_happened
 from publish.unit_indicator as told
+left join publish.indicator as law on told.release_id = law.release_id and told.indicator_code = law.indicator_code
 {_NAMED}
 where
     told.release_id = %(release)s
