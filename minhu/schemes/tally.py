@@ -241,7 +241,7 @@ def _unit(
     total, judged_rows = made.score_100, made.n
     if shorter is not None:
         total, judged_rows = _of_shorter(scheme, shorter, unit, parts), made.n or Fraction()
-    total, worst, may_rank = _after_events(scheme, day, of.peer_group, total, parts)
+    total, worst, may_rank = after_events(scheme, day, of.peer_group, total, parts)
     is_enough = judged_rows is None or judged_rows >= scheme.least(of.peer_group, day) or is_entered
     score = total if is_enough else None
     reason = "too_few" if total is not None else "nothing_due" if of.has_case else "no_case"
@@ -254,7 +254,7 @@ def _unit(
         raw_points=made.raw_points,
         score_100=total,
         assessed_points=arithmetic.assessed(total, group.points, decimals),
-        band=None if score is None else _band(scheme, score, worst),
+        band=None if score is None else band_of(scheme, score, worst),
         rank_in_group=None,
         not_ranked_reason=reason if score is None or not may_rank else None,
         listed_on=None,
@@ -279,7 +279,7 @@ def _of_shorter(scheme: Scheme, shorter: Shorter, unit: str, parts: Sequence[Sco
     return half_up(max(Fraction(), min(Fraction(100), whole)), scheme.rounding.decimals)
 
 
-def _after_events(
+def after_events(
     scheme: Scheme, day: date, group: str, score: Decimal | None, parts: Sequence[ScoredIndicator]
 ) -> tuple[Decimal | None, str | None, bool]:
     """What becomes of a score by what happened: the score, the best band that it may have, whether it has a place."""
@@ -319,7 +319,7 @@ def _with_statistics(
     )
 
 
-def _band(scheme: Scheme, score: Decimal, worst: str | None) -> str | None:
+def band_of(scheme: Scheme, score: Decimal, worst: str | None) -> str | None:
     """The band of a score, no better than ``worst``."""
     names = [band.name_zh for band in scheme.bands]
     reached = next((band.name_zh for band in scheme.bands if score >= band.at_least), None)

@@ -27,14 +27,19 @@ class Stored:
     @classmethod
     def newest(cls, run: Run) -> "Stored":
         """The score of a run, in ``mart``."""
+        return cls.of_schema(run, run.key, "mart")
+
+    @classmethod
+    def of_schema(cls, run: Run, key: dict[str, object], schema: str) -> "Stored":
+        """The rows under ``key`` in a schema that has the tables of ``mart``."""
         return cls(
             run,
-            scores="mart.fct_unit_score",
-            indicators="mart.fct_unit_indicator",
-            evidence="mart.fct_evidence",
+            scores=f"{schema}.fct_unit_score",
+            indicators=f"{schema}.fct_unit_indicator",
+            evidence=f"{schema}.fct_evidence",
             entries="assess.manual_point_in_force",
             condition=OF_RUN,
-            key=run.key,
+            key=key,
         )
 
     def sql(self, query: str) -> str:

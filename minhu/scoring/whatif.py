@@ -30,7 +30,8 @@ from minhu.schemes.scheme import Scheme
 from minhu.schemes.tally import ScoredUnit, tally
 from minhu.scoring.earlier import Stood, standing_now
 from minhu.scoring.points import compute
-from minhu.scoring.score import OF_RUN, Run, is_stale, stored_runs
+from minhu.scoring.score import Run, is_stale, stored_runs
+from minhu.scoring.stored import Stored
 from minhu.settings import Settings
 from minhu.warehouse import dbt
 
@@ -119,18 +120,18 @@ def what_if(settings: Settings, scheme_id: str, changed: Scheme, period: str) ->
         connection = stack.enter_context(database.connect(settings, at_one_moment=True, rows=dict_row))
         run = stored_runs(connection, wanted, scheme_id)[0]
         _judge(run.scheme, changed, wanted)
-        sources = _same_counts(run.scheme, changed)
+        sources = same_counts(run.scheme, changed)
         if sources is None:  # models run, in the schema of builds
             connection.rollback()
             stack.enter_context(database.held(settings, database.LOCK_BUILD))
             run = stored_runs(connection, wanted, scheme_id)[0]
         has_newer_facts = is_stale(connection, run)
-        was = _stored(connection, run.scheme, run.key, "mart")
+        was = stored_units(connection, Stored.newest(run))
         names = _names(connection, wanted)
         if sources is None:
             now = _recounted(settings, run, changed)
         else:
-            counts = _counts(connection, run, was, changed, sources)
+            counts = counts_of(was, entered_points(connection, Stored.newest(run)), changed, sources)
             now = {unit.unit: unit for unit in tally(changed, changed.first_day(wanted), counts, None, wanted.kind)}
     return WhatIf(
         scheme_id=scheme_id,
@@ -155,11 +156,14 @@ def _judge(old: Scheme, changed: Scheme, period: Period) -> None:
         raise Refused(f"the numbers of the changed scheme change on {day}, inside {period.text}")
 
 
-def _stored(connection: psycopg.Connection[DictRow], scheme: Scheme, key: dict, schema: str) -> dict[str, ScoredUnit]:
-    """The scores of a run as they stand in ``schema``, by unit."""
+def stored_units(
+    connection: psycopg.Connection[DictRow], stored: Stored, peer_group: str | None = None
+) -> dict[str, ScoredUnit]:
+    """The scores of a run or a release as they stand, by unit; of one peer group alone where it is named."""
+    key, scheme = stored.key | {"peer_group": peer_group}, stored.run.scheme
     parts = defaultdict(list)
     order = [line.code for line in scheme.lines]
-    for row in connection.execute(f"select * from {schema}.fct_unit_indicator where {OF_RUN}", key):
+    for row in connection.execute(stored.sql(_INDICATORS), key):
         parts[row["unit_code"]].append(
             ScoredIndicator(
                 code=row["indicator_code"],
@@ -169,11 +173,12 @@ def _stored(connection: psycopg.Connection[DictRow], scheme: Scheme, key: dict, 
                 points_max=row["points_max"],
                 points=row["points"],
                 is_empty=row["value"] is None,
+                wilson_low=row["wilson_low"],
+                wilson_high=row["wilson_high"],
                 funnel_flag=row["funnel_flag"],
                 before=tuple(Stood.from_json(one).counted for one in row["earlier"] or ()),
             )
         )
-    units = connection.execute(f"select * from {schema}.fct_unit_score where {OF_RUN} order by unit_code", key)
     return {
         row["unit_code"]: ScoredUnit(
             unit=row["unit_code"],
@@ -181,8 +186,27 @@ def _stored(connection: psycopg.Connection[DictRow], scheme: Scheme, key: dict, 
             indicators=tuple(sorted(parts[row["unit_code"]], key=lambda part: order.index(part.code))),
             **{name: row[name] for name in ("raw_points", *Standing.__dataclass_fields__)},
         )
-        for row in units
+        for row in connection.execute(stored.sql(_UNITS), key)
     }
+
+
+_UNITS = """
+select *
+from {scores}
+where {condition} and (%(peer_group)s::text is null or peer_group = %(peer_group)s)
+order by unit_code
+"""
+_INDICATORS = """
+select *
+from {indicators}
+where
+    {condition}
+    and unit_code in (
+        select unit_code
+        from {scores}
+        where {condition} and (%(peer_group)s::text is null or peer_group = %(peer_group)s)
+    )
+"""
 
 
 def _names(connection: psycopg.Connection[DictRow], period: Period) -> dict[str, str]:
@@ -197,7 +221,7 @@ def _names(connection: psycopg.Connection[DictRow], period: Period) -> dict[str,
 # In memory
 
 
-def _same_counts(old: Scheme, changed: Scheme) -> dict[str, str] | None:
+def same_counts(old: Scheme, changed: Scheme) -> dict[str, str] | None:
     """By indicator of ``changed`` the one of ``old`` that counts the same rows; None when one has no such."""
     groups = {group.code for group in old.peer_groups}
     if old.timezone != changed.timezone or not {group.code for group in changed.peer_groups} <= groups:
@@ -234,15 +258,13 @@ def _asks(scheme: Scheme, line: Line) -> tuple[str | None, object]:
     return with_what.to if with_what is not None and with_what.is_earlier else None, line.pooled
 
 
-def _counts(
-    connection: psycopg.Connection[DictRow],
-    run: Run,
-    was: dict[str, ScoredUnit],
+def counts_of(
+    was: Mapping[str, ScoredUnit],
+    entered: Mapping[str, Mapping[str, Sequence[Decimal]]],
     changed: Scheme,
-    sources: dict[str, str],
+    sources: Mapping[str, str],
 ) -> dict[str, UnitCounts]:
-    """What was counted of each unit, under the codes of the changed scheme."""
-    entered = _entered(connection, run)
+    """What was counted of each unit, under the codes of the changed scheme. ``entered``: points entered by hand."""
     groups = {group.code for group in changed.peer_groups}
     units = {}
     for unit in was.values():
@@ -257,7 +279,7 @@ def _counts(
     return units
 
 
-def _given(indicator: Line, counted: ScoredIndicator | None, entered: dict[str, list[Decimal]]) -> Given:
+def _given(indicator: Line, counted: ScoredIndicator | None, entered: Mapping[str, Sequence[Decimal]]) -> Given:
     if indicator.is_manual:
         entries = entered.get(indicator.code, [])
         if not entries:
@@ -271,12 +293,12 @@ def _given(indicator: Line, counted: ScoredIndicator | None, entered: dict[str, 
     return Given(above, None if indicator.aggregate == "share" else below, before=counted.before)
 
 
-def _entered(connection: psycopg.Connection[DictRow], run: Run) -> dict[str, dict[str, list[Decimal]]]:
-    """Points entered by hand, by unit and indicator, the newest last."""
+def entered_points(connection: psycopg.Connection[DictRow], stored: Stored) -> dict[str, dict[str, list[Decimal]]]:
+    """Points entered by hand on which a score rests, by unit and indicator, the newest last."""
     rows = connection.execute(
-        "select unit_code, indicator_code, points from assess.manual_point_in_force"
-        " where scheme_id = %s and period = %s order by entered_at, manual_point_id",
-        [run.scheme.scheme_id, run.period.text],
+        f"select unit_code, indicator_code, points from {stored.entries} as entry"
+        " where scheme_id = %(scheme_id)s and period = %(period)s order by entered_at, manual_point_id",
+        stored.key,
     )
     entered: dict[str, dict[str, list[Decimal]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
@@ -299,7 +321,7 @@ def _recounted(settings: Settings, run: Run, changed: Scheme) -> dict[str, Score
     if not computed.is_ok:
         raise Refused(f"simulating {run.period.text} failed and changed nothing: {computed.complaint}")
     with database.connect(settings, rows=dict_row) as connection:
-        return _stored(connection, changed, key, "build")
+        return stored_units(connection, Stored.of_schema(trial, key, "build"))
 
 
 # What moved
@@ -353,7 +375,7 @@ def _shifts(titles: Mapping[str, str], parts: frozenset[str], was: ScoredUnit, n
     """What each indicator, or part of one, costs of 100, before and after: the difference is its part of the change."""
     for code in dict.fromkeys(part.code for part in (*now.indicators, *was.indicators)):
         before, after = was.indicator(code), now.indicator(code)
-        effect = _cost(was, before, code in parts) - _cost(now, after, code in parts)
+        effect = cost_of_100(was, before, code in parts) - cost_of_100(now, after, code in parts)
         old, new = (part.points if part else None for part in (before, after))
         if effect or old != new:
             yield Shift(
@@ -365,7 +387,7 @@ def _shifts(titles: Mapping[str, str], parts: frozenset[str], was: ScoredUnit, n
             )
 
 
-def _cost(unit: ScoredUnit, part: ScoredIndicator | None, is_part: bool) -> Fraction:
+def cost_of_100(unit: ScoredUnit, part: ScoredIndicator | None, is_part: bool) -> Fraction:
     """What the unit lost by a line, of 100 points: of those that apply, or what comes off the whole of all."""
     if part is None or part.points is None:
         return Fraction()

@@ -11,7 +11,7 @@ from minhu.cli import minhu
 from minhu.errors import Refused
 from minhu.schemes import read_scheme
 from minhu.scoring import what_if
-from minhu.scoring.whatif import _same_counts
+from minhu.scoring.whatif import same_counts
 from tests.scoring.city import GIVEN
 
 EXAM = (GIVEN / "exam.yml").read_text(encoding="utf-8")
@@ -84,7 +84,7 @@ def test_both_ways_agree(october, draft, monkeypatch):
         ("target: 95, per_point: 1}", "target: 99, per_point: 0.7, floor: 1}"), ("points: 30", "points: 12.34")
     )
     quick = what_if(october.settings, "exam", read_scheme(path), "2026-10")
-    monkeypatch.setattr("minhu.scoring.whatif._same_counts", lambda old, changed: None)
+    monkeypatch.setattr("minhu.scoring.whatif.same_counts", lambda old, changed: None)
     thorough = what_if(october.settings, "exam", read_scheme(path), "2026-10")
     assert (quick.is_recounted, thorough.is_recounted) == (False, True)
     assert quick.moves == thorough.moves
@@ -105,7 +105,7 @@ def test_a_median_of_fewer_rows_is_counted_anew(tmp_path, of, least, is_recounte
         path.write_text(text.replace(place, f"{place}    min_n: {number}\n", 1), encoding="utf-8")
         return read_scheme(path)
 
-    assert (_same_counts(scheme(2), scheme(least)) is None) == is_recounted
+    assert (same_counts(scheme(2), scheme(least)) is None) == is_recounted
 
 
 def test_the_command_tells_it_in_words(october, draft, monkeypatch):
