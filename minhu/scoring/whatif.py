@@ -260,7 +260,7 @@ def _asks(scheme: Scheme, line: Line) -> tuple[str | None, object]:
 
 def counts_of(
     was: Mapping[str, ScoredUnit],
-    entered: Mapping[str, Mapping[str, Sequence[Decimal]]],
+    entered: Mapping[str, Mapping[str, Sequence[Decimal | Fraction]]],
     changed: Scheme,
     sources: Mapping[str, str],
 ) -> dict[str, UnitCounts]:
@@ -279,12 +279,15 @@ def counts_of(
     return units
 
 
-def _given(indicator: Line, counted: ScoredIndicator | None, entered: Mapping[str, Sequence[Decimal]]) -> Given:
+def _given(
+    indicator: Line, counted: ScoredIndicator | None, entered: Mapping[str, Sequence[Decimal | Fraction]]
+) -> Given:
     if indicator.is_manual:
         entries = entered.get(indicator.code, [])
         if not entries:
             return Given()
-        return Given(value=Fraction(sum(entries) if indicator.takes_changes else entries[-1]))
+        whole = sum((Fraction(one) for one in entries), Fraction())
+        return Given(value=whole if indicator.takes_changes else Fraction(entries[-1]))
     if counted is None:
         raise LookupError(f"{indicator.code} was not counted")
     above, below = Fraction(counted.numerator or 0), Fraction(counted.denominator or 0)
