@@ -211,6 +211,34 @@ def explain(
     click.echo(json.dumps(found.as_json(), ensure_ascii=False, indent=2, default=str) if as_json else render(found))
 
 
+@minhu.command(
+    epilog=example(
+        "minhu fairness 2026-10", "minhu fairness 2026-10 --scheme linan --json", "minhu fairness 2026-10 --draft"
+    )
+)
+@click.argument("period")
+@click.option("--scheme", "scheme_id", help="Needed where several schemes scored the period.")
+@click.option("--revision", type=click.IntRange(1), help="Of what is published; the newest unless given.")
+@click.option("--draft", "is_draft", is_flag=True, help="The newest score, not what is published.")
+@as_json_option
+@click.pass_obj
+def fairness(
+    settings: Settings, period: str, scheme_id: str | None, revision: int | None, is_draft: bool, as_json: bool
+) -> None:
+    """Say how far the order of PERIOD may be trusted: what of it is chance, what decides it, who stands on an edge.
+
+    Advice for evaluators and auditors: it moves no point. What is published is looked at, else the newest score.
+    """
+    from minhu.publish.fairness import fairness as run
+    from minhu.scoring.render_fairness import render_fairness
+
+    if revision and is_draft:
+        raise click.UsageError("a revision is published: leave out --revision or --draft")
+    found = run(settings, period, scheme_id, revision=revision, is_draft=is_draft)
+    told = json.dumps(found.as_json(), ensure_ascii=False, indent=2) if as_json else render_fairness(found)
+    click.echo(told, nl=as_json)
+
+
 def _formats() -> Iterable[str]:
     from minhu.export import FORMATS
 

@@ -18,6 +18,26 @@ NOT_RANKED = Kind(
         "one_city": ("仅一市发布，不作全省排名", "no other city has published"),
     },
 )
+NOT_SPLIT = Kind(  # why the movement of a score is not taken apart
+    "not_split",
+    {
+        "of_means": ("本周期得分是各短周期得分的平均", "the score is the mean of those of shorter periods"),
+        "other_rows": (
+            "两期办法计入的数据不同，旧数据无法按新规则重算",
+            "the two rules count other rows: the old counts cannot be scored by the new one",
+        ),
+        "other_group": ("本单位两期不在同一同类组", "the unit was in another peer group before"),
+        "few_peers": (
+            "两期都参加排名的同组单位不足 5 个",
+            "fewer than 5 units of the group are ranked in both periods",
+        ),
+        "without_score": ("旧数据按新规则没有得分", "the old counts have no score by the new rule"),
+        "unread_entries": (
+            "人工计分的规则有变，本登录读不到其他单位的录入",
+            "the rule for points by hand changed, and this login does not read the entries of other units",
+        ),
+    },
+)
 FUNNEL_FLAG = Kind(
     "funnel_flag",
     {

@@ -14,8 +14,9 @@ from minhu.paper.charts import BLUE, GREY, INK, RULE, Box, Dot, Drawing, Label, 
 from minhu.paper.to_svg import as_svg
 from minhu.paper.trends import Series, trend
 from minhu.publish.life import Duty, Life
-from minhu.publish.standing import Quartiles, Scored
+from minhu.publish.standing import Scored
 from minhu.schemes.period import Period
+from minhu.scoring.compared import Quartiles
 from minhu.scoring.explanation import IndicatorPart
 from minhu.warehouse.live import Hour
 

@@ -150,6 +150,7 @@ KINDS: dict[str, Kind] = {
     "load_outcome": delivered.LOAD_OUTCOME,
     "media_type": decided.MEDIA_TYPE,
     "not_ranked": law.NOT_RANKED,
+    "not_split": law.NOT_SPLIT,
     "on_failure": delivered.ON_FAILURE,
     "preview": delivered.PREVIEW,
     "quality_part": delivered.QUALITY_PART,

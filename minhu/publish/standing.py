@@ -1,8 +1,4 @@
-"""A unit among its peers and over its months, of what is published.
-
-Only the newest revision of each period counts. Quartiles are of the units of the peer group that have a value, by
-linear interpolation; they say where the middle half stands, and judge nobody.
-"""
+"""A unit over its months, of what is published: only the newest revision of each period counts."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,7 +12,8 @@ from minhu.settings import Settings
 
 MONTHS = 13
 """So that the first stands a year before the last."""
-_ALIKE = {"month": r"^\d{4}-\d\d$", "quarter": r"^\d{4}-Q\d$", "year": r"^\d{4}$"}
+ALIKE = {"month": r"^\d{4}-\d\d$", "quarter": r"^\d{4}-Q\d$", "year": r"^\d{4}$"}
+"""How a period of each kind is written."""
 
 
 @dataclass(frozen=True)
@@ -32,45 +29,19 @@ class Scored:
     """Of its peer group in that period."""
 
 
-@dataclass(frozen=True)
-class Quartiles:
-    """The middle half of a peer group by one indicator; ``units``: how many have a value."""
-
-    indicator_code: str
-    units: int
-    low: Decimal
-    median: Decimal
-    high: Decimal
-
-
-@dataclass(frozen=True)
-class Standing:
-    """``scored``: up to ``MONTHS`` periods of the same length, the oldest first. ``quartiles`` by indicator."""
-
-    scored: tuple[Scored, ...]
-    quartiles: dict[str, Quartiles]
-
-
-def standing(settings: Settings, unit_code: str, scheme_id: str, period: str, revision: int | None = None) -> Standing:
-    """How ``unit_code`` stood up to ``period``, and how its group did in it; nothing where nothing is published.
-
-    ``revision``: whose values the quartiles are of; the newest unless given.
-    """
+def standing(settings: Settings, unit_code: str, scheme_id: str, period: str) -> tuple[Scored, ...]:
+    """How ``unit_code`` stood up to ``period``: up to ``MONTHS`` periods of the same length, the oldest first."""
     wanted = Period.parse(period)
-    asked = {"unit": unit_code, "scheme": scheme_id, "period": wanted.text, "revision": revision, "most": MONTHS}
-    with database.connect(settings, at_one_moment=True) as connection:
-        with connection.cursor(row_factory=class_row(Scored)) as cursor:
-            scored = cursor.execute(_SCORED, asked | {"alike": _ALIKE[wanted.kind]}).fetchall()
-        with connection.cursor(row_factory=class_row(Quartiles)) as cursor:
-            quartiles = cursor.execute(_QUARTILES, asked).fetchall()
-    return Standing(tuple(reversed(scored)), {one.indicator_code: one for one in quartiles})
+    asked = {"unit": unit_code, "scheme": scheme_id, "period": wanted.text, "most": MONTHS}
+    with database.connect(settings) as connection, connection.cursor(row_factory=class_row(Scored)) as cursor:
+        return tuple(reversed(cursor.execute(_SCORED, asked | {"alike": ALIKE[wanted.kind]}).fetchall()))
 
 
 def scores_before(settings: Settings, scheme_id: str, period: str) -> tuple[str | None, dict[str, Decimal]]:
     """The published period next before ``period``, and the scores of its units; None and nothing where none is."""
     wanted = Period.parse(period)
     with database.connect(settings) as connection:
-        asked = {"scheme": scheme_id, "period": wanted.text, "alike": _ALIKE[wanted.kind]}
+        asked = {"scheme": scheme_id, "period": wanted.text, "alike": ALIKE[wanted.kind]}
         rows = connection.execute(_BEFORE, asked).fetchall()
     return (rows[0][0] if rows else None), {unit: score for _, unit, score in rows if score is not None}
 
@@ -134,40 +105,6 @@ select
 from own
 left join middle on own.release_id = middle.release_id
 order by own.period desc
-"""
-
-_QUARTILES = """
-with asked as (
-    select release_id
-    from publish.release
-    where
-        scheme_id = %(scheme)s
-        and period = %(period)s
-        and (%(revision)s::int is null or revision = %(revision)s)
-    order by revision desc
-    limit 1
-),
-
-peers as (
-    select scores.unit_code
-    from publish.unit_score as scores
-    inner join asked on scores.release_id = asked.release_id
-    inner join publish.unit_score as own
-        on scores.release_id = own.release_id and scores.peer_group = own.peer_group
-    where own.unit_code = %(unit)s
-)
-
-select
-    told.indicator_code,
-    count(*)::int as units,
-    round((percentile_cont(0.25) within group (order by told.value))::numeric, 4) as low,
-    round((percentile_cont(0.5) within group (order by told.value))::numeric, 4) as median,
-    round((percentile_cont(0.75) within group (order by told.value))::numeric, 4) as high
-from publish.unit_indicator as told
-inner join asked on told.release_id = asked.release_id
-inner join peers on told.unit_code = peers.unit_code
-where told.value is not null
-group by told.indicator_code
 """
 
 _BEFORE = f"""

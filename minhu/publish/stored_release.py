@@ -12,7 +12,7 @@ from minhu.schemes.period import Period
 from minhu.schemes.scheme import Scheme
 from minhu.scoring.explain import explain_units, find_unit, refuse_of_others
 from minhu.scoring.explanation import Explanation
-from minhu.scoring.score import Run
+from minhu.scoring.score import Run, stored_runs
 from minhu.scoring.stored import Stored
 from minhu.settings import Settings
 
@@ -58,6 +58,39 @@ def stored_release(connection: psycopg.Connection[Any], release: Release) -> Sto
         revision=release.revision,
         numbers="publish.row_of_release",
     )
+
+
+def stored_score(
+    connection: psycopg.Connection[Any],
+    period: Period,
+    scheme_id: str | None = None,
+    *,
+    revision: int | None = None,
+    is_draft: bool = False,
+) -> Stored:
+    """What is published of a period, its newest revision unless told; its newest score where nothing is, or where a
+    draft is asked for.
+
+    Raises Refused where there is none, or several schemes have one and none is named.
+    """
+    if not is_draft and (revision or has_release(connection, period, scheme_id)):
+        return stored_release(connection, find_release(connection, period.text, revision, scheme_id))
+    runs = stored_runs(connection, period, scheme_id)
+    schemes = sorted({run.scheme.scheme_id for run in runs})
+    if len(schemes) > 1:
+        raise Refused(f"{period.text} was scored by {' and '.join(schemes)}; name one with --scheme")
+    return Stored.newest(runs[0])
+
+
+def has_release(connection: psycopg.Connection[Any], period: Period, scheme_id: str | None = None) -> bool:
+    """Whether anything of the period is published."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return database.one(
+            cursor,
+            "select exists (select from publish.release where period = %(period)s"
+            " and (%(scheme)s::text is null or scheme_id = %(scheme)s))",
+            {"period": period.text, "scheme": scheme_id},
+        )[0]
 
 
 def explain_release(

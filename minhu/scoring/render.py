@@ -25,7 +25,7 @@ def render(explanation: Explanation, limit_rows: int | None = 10) -> str:
     """The explanation as text, with at most ``limit_rows`` rows for each of several indicators (all when null)."""
     limit_rows = limit_rows if len(explanation.indicators) > 1 else None
     losses = [line for part in explanation.indicators for line in _loss(part, limit_rows)]
-    return _text(*_head(explanation), _table(explanation), *losses)
+    return as_text(*_head(explanation), _table(explanation), *losses)
 
 
 def render_scores(result: ScoreResult, limit_units: int | None = None) -> str:
@@ -36,7 +36,7 @@ def render_scores(result: ScoreResult, limit_units: int | None = None) -> str:
         f"排名 {result.ranked} 个单位，不排名 {result.not_ranked} 个",
     )
     tables = [part for group in result.groups for part in _group(group, result, limit_units)]
-    return _text(*head, "", *tables)
+    return as_text(*head, "", *tables)
 
 
 def render_trial(trial: Trial) -> str:
@@ -61,7 +61,7 @@ def render_trial(trial: Trial) -> str:
             f"{scored.unit} · {group.name_zh} · {tried.period}：合计 {scored.raw_points or '—'} 分，{score}{band}{why}",
             table,
         ]
-    return _text(*lines, *(f"注：{note}" for note in trial.notes))
+    return as_text(*lines, *(f"注：{note}" for note in trial.notes))
 
 
 def _tried(part: ScoredIndicator, indicator: Line, is_assumed: bool) -> Iterator[str]:
@@ -95,7 +95,7 @@ def render_what_if(found: WhatIf, limit_units: int = 50) -> str:
     counts = f"{len(moved)} 个单位有变化，{len(found.moves) - len(moved)} 个不变"
     hidden = [f"其余 {len(moved) - limit_units} 个未列出，用 --json 查看"] if len(moved) > limit_units else []
     changes = [change.text for change in found.changes] or ["两个版本内容相同"]
-    return _text(*head, "", *changes, "", counts, *([table] if moved else []), *hidden)
+    return as_text(*head, "", *changes, "", counts, *([table] if moved else []), *hidden)
 
 
 def _moved(move: Move) -> Iterator[str]:
@@ -111,7 +111,8 @@ def _or_dash(number: object) -> str:
     return "—" if number is None else str(number)
 
 
-def _text(*parts: RenderableType) -> str:
+def as_text(*parts: RenderableType) -> str:
+    """Lines and tables as plain text, in the width of a terminal."""
     out = StringIO()
     console = Console(file=out, width=110, color_system=None, emoji=False, markup=False, highlight=False)
     for part in parts:

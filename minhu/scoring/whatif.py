@@ -127,7 +127,7 @@ def what_if(settings: Settings, scheme_id: str, changed: Scheme, period: str) ->
             run = stored_runs(connection, wanted, scheme_id)[0]
         has_newer_facts = is_stale(connection, run)
         was = stored_units(connection, Stored.newest(run))
-        names = _names(connection, wanted)
+        names = names_of(connection, wanted)
         if sources is None:
             now = _recounted(settings, run, changed)
         else:
@@ -209,7 +209,7 @@ where
 """
 
 
-def _names(connection: psycopg.Connection[DictRow], period: Period) -> dict[str, str]:
+def names_of(connection: psycopg.Connection[DictRow], period: Period) -> dict[str, str]:
     rows = connection.execute(
         "select unit_code, unit_name from mart.dim_unit where valid_from <= %(day)s"
         " and (valid_to is null or valid_to > %(day)s)",

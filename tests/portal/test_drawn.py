@@ -8,7 +8,8 @@ import pytest
 from lxml import html
 
 from minhu.portal import drawn
-from minhu.publish.standing import Quartiles, Scored
+from minhu.publish.standing import Scored
+from minhu.scoring.compared import Quartiles
 
 
 def shapes(markup, name: str) -> list[dict]:

@@ -39,7 +39,7 @@ def home(ask: Ask) -> Response:
 def _own_month(ask: Ask, unit: str, released: list[Release]) -> tuple[Release, Scored] | None:
     """The newest published period in which the unit was scored."""
     for one in released[:NEWEST]:
-        told = standing(ask.reads, unit, one.scheme_id, one.period).scored
+        told = standing(ask.reads, unit, one.scheme_id, one.period)
         if told and told[-1].period == one.period:
             return one, told[-1]
     return None

@@ -10,6 +10,7 @@ from minhu import assess
 from minhu.errors import Refused
 from minhu.portal.asking import Ask, see
 from minhu.portal.pages.home import newest
+from minhu.publish.compared import Compared, compared
 from minhu.publish.life import Case
 from minhu.publish.standing import standing
 from minhu.publish.stored_release import explain_release
@@ -19,7 +20,10 @@ from minhu.scoring.explanation import Cost, Explanation, IndicatorPart
 MOST = 20
 """Rows of an indicator that the page opens with."""
 DEAREST = 8
-BESIDE: dict[str, object] = {"appeals": None, "may_appeal": False, "back": None, "closing": None}
+BESIDE: dict[str, object] = {
+    **{"appeals": None, "may_appeal": False, "back": None, "closing": None},
+    "beside": Compared(),  # of a closing that is not published nothing of the group is told
+}
 """What stands beside a score that is neither published nor opened to its unit: nothing."""
 
 
@@ -45,15 +49,24 @@ def unit(ask: Ask) -> Response:
     found = _explained(ask)
     appeals = assess.listing(ask.reads, "appeals", period=found.period, unit=found.unit_code)
     back = f"/scores/{found.scheme_id}/{found.period}?{urlencode(_of_view(found))}"
-    return show(ask, found, appeals=appeals, back=back, may_appeal=ask.person.group in ("unit", "evaluator"))
+    beside = compared(
+        ask.reads,
+        found.unit_code,
+        found.scheme_id,
+        found.period,
+        found.revision,
+        is_draft=found.revision is None,
+    )
+    may_appeal = ask.person.group in ("unit", "evaluator")
+    return show(ask, found, appeals=appeals, back=back, may_appeal=may_appeal, beside=beside)
 
 
 def show(ask: Ask, found: Explanation, status: int = 200, **more: object) -> Response:
     """The page of a unit's score, published or not. ``more``: what stands beside it."""
-    told = standing(ask.reads, found.unit_code, found.scheme_id, found.period, found.revision)
+    scored = standing(ask.reads, found.unit_code, found.scheme_id, found.period)
     steps, full = _steps(found)
     costs = [(step.part, cost) for step in steps for cost in step.part.costs]
-    middle = next((one.median_100 for one in told.scored if one.period == found.period), None)
+    middle = next((one.median_100 for one in scored if one.period == found.period), None)
     here = ask.request.url
     return ask.page(
         "unit.html",
@@ -65,8 +78,7 @@ def show(ask: Ask, found: Explanation, status: int = 200, **more: object) -> Res
         lost=sum((step.part.lost or Decimal() for step in steps), Decimal()),
         rows=len(costs),
         dearest=_dearest(costs),
-        quartiles=told.quartiles,
-        scored=told.scored,
+        scored=scored,
         middle=middle,
         only=ask.wanted("indicator"),
         most=MOST,
