@@ -21,7 +21,10 @@ MOST = 20
 """Rows of an indicator that the page opens with."""
 DEAREST = 8
 BESIDE: dict[str, object] = {
-    **{"appeals": None, "may_appeal": False, "back": None, "closing": None},
+    "appeals": None,
+    "may_appeal": False,
+    "back": None,
+    "closing": None,
     "beside": Compared(),  # of a closing that is not published nothing of the group is told
 }
 """What stands beside a score that is neither published nor opened to its unit: nothing."""
