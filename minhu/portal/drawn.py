@@ -4,6 +4,7 @@ A bar stretches with its cell, so it holds no text: numbers stand beside it. Len
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from math import floor
@@ -16,8 +17,9 @@ from minhu.paper.trends import Series, trend
 from minhu.publish.life import Duty, Life
 from minhu.publish.standing import Scored
 from minhu.schemes.period import Period
-from minhu.scoring.compared import Quartiles
+from minhu.scoring.compared import Movement, Quartiles
 from minhu.scoring.explanation import IndicatorPart
+from minhu.scoring.fairness import Decides
 from minhu.warehouse.live import Hour
 
 WIDTH = 180.0
@@ -66,6 +68,36 @@ def spread(part: IndicatorPart, peers: Quartiles | None) -> Markup:
     return _bar(shapes)
 
 
+@dataclass(frozen=True)
+class Leg:
+    """A part of a movement: from which score to which."""
+
+    before: Decimal
+    after: Decimal
+
+
+@dataclass(frozen=True)
+class Legs:
+    """The parts of a movement, each from where the one before ended, on a scale from ``low`` to ``high``."""
+
+    rule: Leg
+    group: Leg
+    own: Leg
+    low: Decimal
+    high: Decimal
+
+
+def movement_steps(moved: Movement) -> Legs:
+    """A movement that is taken apart, as steps from the old score to the new one."""
+    rule = Leg(moved.was, moved.was + (moved.rule or 0))
+    group = Leg(rule.after, rule.after + (moved.group or 0))
+    own = Leg(group.after, moved.now)
+    ends = [end for leg in (rule, group, own) for end in (leg.before, leg.after)]
+    low = Decimal(10) * (min(ends) // 10)
+    high = Decimal(10) * (max(ends) // 10 + 1)
+    return Legs(rule, group, own, low, high)
+
+
 def months(scored: Sequence[Scored], own: str, middle: str, alt: str) -> Markup:
     """A unit's scores with the medians of its group; nothing where there is a single period or none."""
     if len(scored) < 2:
@@ -76,6 +108,28 @@ def months(scored: Sequence[Scored], own: str, middle: str, alt: str) -> Markup:
     )
     drawing = trend(lines, [Period.parse(one.period).first for one in scored], alt, "", WIDTH)
     return Markup(as_svg(drawing)) if drawing else Markup("")  # noqa: S704 - the writer escapes what it is given
+
+
+def decides(parts: Sequence[Decides], rest: str, alt: str) -> Markup:
+    """A bar for each indicator's part of the spread, to the right of 0, or to the left of it where it draws together.
+
+    ``rest``: what caps, vetoes and rounding are called.
+    """
+    left, right, step, thick = 62.0, 18.0, 5.6, 3.6
+    low = min(0.0, *(float(one.share_pct) for one in parts))
+    high = max(100.0, *(float(one.share_pct) for one in parts))
+    scale = (WIDTH - left - right) / (high - low)
+    zero = left - low * scale
+    shapes: list[Shape] = [Line(zero, 0, zero, 2 + len(parts) * step, GREY, 0.3)]
+    for row, one in enumerate(parts):
+        y, share = 2 + row * step, float(one.share_pct)
+        name = one.name_zh if one.indicator_code else rest
+        shapes += [
+            Label(left - 2, y + thick / 2, name if len(name) <= 22 else f"{name[:21]}…", 7.5, "right", INK),
+            Box(min(zero, zero + share * scale), y, abs(share) * scale, thick, BLUE if share >= 0 else LATE),
+            Label(WIDTH, y + thick / 2, f"{one.share_pct}%", 7.5, "right", INK),
+        ]
+    return Markup(as_svg(Drawing(WIDTH, 2 + len(parts) * step, tuple(shapes), alt)))  # noqa: S704 - the writer escapes
 
 
 def line_of(life: Life, names: dict[str, str], alt: str) -> Markup:

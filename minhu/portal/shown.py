@@ -80,6 +80,7 @@ def environment(lang: Lang) -> Environment:
         "limit": _limit,
         "points": points,
         "signed": _signed,
+        "quartile": _quartile,
         "thousands": lambda number: "—" if number is None else f"{number:,}",
         "or_dash": lambda value: "—" if value is None or value == "" else value,
         "plainly": lambda number: f"{number:,}" if isinstance(number, int) else bare(number),
@@ -117,6 +118,11 @@ def points(number: Decimal | None) -> str:
 
 def _signed(number: Decimal | None) -> str:
     return "—" if number is None else f"{number:+.2f}".replace("-", "−")
+
+
+def _quartile(number: Decimal, is_percent: bool) -> str:
+    """A value of a group: in percent to two decimals, a number as it is."""
+    return percent(number) if is_percent else bare(number)
 
 
 def _limit(when: datetime | None) -> str:
@@ -190,6 +196,7 @@ PAGES: tuple[tuple[str, str, frozenset[str]], ...] = (
 _BESIDE = {
     "/units": "/scores",
     "/compare": "/scores",
+    "/fairness": "/scores",
     "/schemes": "/scores",
     "/attachments": "/cases",
     "/province": "/live",

@@ -51,13 +51,16 @@ def make(
     zone: str | None = None,
     more: str = "",
     beside: Sequence[dict] = (),
+    units: str = UNITS,
 ) -> Settings:
     """Two departments, the example scheme, changed by ``scheme``, the cases of October; built, not scored.
 
     ``zone``: the city's time zone; the files tell its local time. ``more``: what else its `city.yml` says. ``beside``:
-    feeds of which nothing came. A city that was asked for before is copied: to build one takes twenty times as long.
+    feeds of which nothing came. ``units``: its register, if it is another. A city that was asked for before is copied:
+    to build one takes twenty times as long.
     """
     asked = {"rows": rows, "day": day, "scheme": scheme(SCHEME), "zone": zone, "more": more, "beside": beside}
+    asked["units"] = units
     if repr(asked) not in _MADE:
         _MADE[repr(asked)] = anew(scratch, **asked)
     return copied(scratch, _MADE[repr(asked)], folder / "config")

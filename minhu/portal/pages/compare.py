@@ -6,6 +6,7 @@ from minhu.errors import Refused
 from minhu.export.read import read_report
 from minhu.portal.asking import Ask
 from minhu.portal.kept import published
+from minhu.portal.pages.fairness import path_to
 
 FEWEST, MOST = 2, 5
 
@@ -30,5 +31,6 @@ def compare(ask: Ask) -> Response:
         found=found,
         indicators=[one for one in report.indicators if any(unit.by(one.code) for _, unit in found)],
         back=f"/scores/{report.scheme_id}/{report.period}{'?draft=1' if is_draft else ''}",
+        fairness=path_to(ask, report.scheme_id, report.period, report.release.revision if report.release else None),
         sees=set(ask.person.units) if ask.person.group == "unit" else None,
     )

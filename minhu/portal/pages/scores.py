@@ -15,6 +15,7 @@ from minhu.export.read import read_report
 from minhu.export.report import Group, Report, Unit, totals
 from minhu.portal.asking import Ask
 from minhu.portal.kept import published
+from minhu.portal.pages.fairness import path_to
 from minhu.portal.pages.home import newest
 from minhu.portal.shown import XLSX, saved_as
 from minhu.privacy import access_log
@@ -113,6 +114,7 @@ def scores(ask: Ask) -> Response:
         before=before,
         sees=sees,
         left=left(ask.reads, report.last, of_all) if of_all else None,
+        fairness=path_to(ask, report.scheme_id, report.period, report.release.revision if report.release else None),
         looked=looked(ask.reads, report.release.release_id) if report.release else None,
     )
 
