@@ -9,6 +9,7 @@ from itertools import cycle, pairwise
 from minhu.paper.charts import BAND_COLOURS, BLUE, GREY, INK, RULE, Box, Dot, Drawing, Label, Line, Shape
 
 COLOURS = (BLUE, *(colour for colour in BAND_COLOURS if colour not in ("#86B09B", "#E0BE6C")))
+LESS = "#B8503F"
 LEFT, TOP, BOTTOM = 12.0, 6.0, 7.0
 
 
@@ -68,6 +69,25 @@ def bars(rows: Sequence[tuple[str, Decimal, Decimal]], alt: str, width: float) -
             Box(left, y, span, thick, RULE),
             Box(left, y, filled, thick, BLUE),
             Label(width, y + thick / 2, f"{points}/{full.normalize():f}", 7.5, "right", INK),
+        ]
+    return Drawing(width, 2 + len(rows) * step, tuple(shapes), alt)
+
+
+def shares(rows: Sequence[tuple[str, Decimal]], alt: str, width: float) -> Drawing | None:
+    """One bar for each (name, percent), from 0 to the right, or to the left of it where it is below 0."""
+    if not rows:
+        return None
+    left, right, step, thick = 62.0, 18.0, 5.6, 3.6
+    low, high = min(0.0, *(float(share) for _, share in rows)), max(100.0, *(float(share) for _, share in rows))
+    scale = (width - left - right) / (high - low)
+    zero = left - low * scale
+    shapes: list[Shape] = [Line(zero, 0, zero, 2 + len(rows) * step, GREY, 0.3)]
+    for no, (name, share) in enumerate(rows):
+        y, long = 2 + no * step, float(share) * scale
+        shapes += [
+            Label(left - 2, y + thick / 2, name if len(name) <= 22 else f"{name[:21]}…", 7.5, "right", INK),
+            Box(min(zero, zero + long), y, abs(long), thick, BLUE if share >= 0 else LESS),
+            Label(width, y + thick / 2, f"{share}%", 7.5, "right", INK),
         ]
     return Drawing(width, 2 + len(rows) * step, tuple(shapes), alt)
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from minhu.paper.charts import BLUE, GREY, INK, RULE, Box, Dot, Drawing, Label, Line, Shape
 from minhu.paper.to_svg import as_svg
-from minhu.paper.trends import Series, trend
+from minhu.paper.trends import Series, shares, trend
 from minhu.publish.life import Duty, Life
 from minhu.publish.standing import Scored
 from minhu.schemes.period import Period
@@ -111,25 +111,9 @@ def months(scored: Sequence[Scored], own: str, middle: str, alt: str) -> Markup:
 
 
 def decides(parts: Sequence[Decides], rest: str, alt: str) -> Markup:
-    """A bar for each indicator's part of the spread, to the right of 0, or to the left of it where it draws together.
-
-    ``rest``: what caps, vetoes and rounding are called.
-    """
-    left, right, step, thick = 62.0, 18.0, 5.6, 3.6
-    low = min(0.0, *(float(one.share_pct) for one in parts))
-    high = max(100.0, *(float(one.share_pct) for one in parts))
-    scale = (WIDTH - left - right) / (high - low)
-    zero = left - low * scale
-    shapes: list[Shape] = [Line(zero, 0, zero, 2 + len(parts) * step, GREY, 0.3)]
-    for row, one in enumerate(parts):
-        y, share = 2 + row * step, float(one.share_pct)
-        name = one.name_zh if one.indicator_code else rest
-        shapes += [
-            Label(left - 2, y + thick / 2, name if len(name) <= 22 else f"{name[:21]}…", 7.5, "right", INK),
-            Box(min(zero, zero + share * scale), y, abs(share) * scale, thick, BLUE if share >= 0 else LATE),
-            Label(WIDTH, y + thick / 2, f"{one.share_pct}%", 7.5, "right", INK),
-        ]
-    return Markup(as_svg(Drawing(WIDTH, 2 + len(parts) * step, tuple(shapes), alt)))  # noqa: S704 - the writer escapes
+    """A bar for each indicator's part of the spread. ``rest``: what caps, vetoes and rounding are called."""
+    told = shares([(one.name_zh if one.indicator_code else rest, one.share_pct) for one in parts], alt, WIDTH)
+    return Markup(as_svg(told)) if told else Markup("")  # noqa: S704 - the writer escapes what it is given
 
 
 def line_of(life: Life, names: dict[str, str], alt: str) -> Markup:

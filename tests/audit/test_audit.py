@@ -18,6 +18,7 @@ from minhu.audit.feeds import feed_scores, render_feeds
 from minhu.audit.report import read_audit, write_report
 from minhu.audit.report.accounts import accounts
 from minhu.audit.report.chapters import chapters
+from minhu.audit.report.fair import fair
 from minhu.audit.report.results import coverage, scores
 from minhu.audit.sample import as_file, draw, redraw
 from minhu.audit.trace import trace
@@ -25,8 +26,9 @@ from minhu.audit.trace_text import render_trace
 from minhu.errors import BadDelivery, Refused, SourceAway
 from minhu.glossary.delivered import QUALITY_PART
 from minhu.load import load_delivery, load_file
-from minhu.paper.blocks import Figure, Table, Text
+from minhu.paper.blocks import Figure, Table, Text, texts
 from minhu.scoring import explain, render, score
+from minhu.scoring.fairness import Edge
 from minhu.settings import PROJECT_ROOT
 from minhu.warehouse.build import build
 from tests import given
@@ -346,6 +348,26 @@ def test_a_month_with_nothing_to_show_says_so_and_confirms_nothing(city):
     assert "规则台账为空：门禁尚未运行。" in texts and "本月没有未被拒收、未被取代的批次。" in texts
     checks = next(one for one in told if isinstance(one, Table))
     assert {row.cells[0]: row.cells[1] for row in checks.rows}["现行规则均已执行"] == "需核查"
+
+
+def test_how_far_the_order_may_be_trusted_is_a_chapter_and_says_so_where_nothing_is_scored(city):
+    report = read_audit(city, MONTH, seed="x", n=1)
+    told = "".join(texts(fair(report)))
+    [found] = report.fairness
+    assert f"种子 {found.seed}" in told and "不改变任何得分" in told and found.groups[0].name_zh in told
+    assert "得分的先后有多可信" in "".join(texts(chapters(report)))
+    assert list(texts(fair(replace(report, fairness=())))) == ["本月尚未评分，没有先后可说。"]
+    empty = replace(found, groups=(), edges=())
+    assert "没有单位会因多一件或少一件达标而换档" in "".join(texts(fair(replace(report, fairness=(empty,)))))
+    edge = Edge("U1", "城管局", "dept", "close_on_time", "按时办结率", True, "良好", "优秀")
+    of_edges = "".join(texts(fair(replace(report, fairness=(replace(found, edges=(edge,) * 30),)))))
+    assert "按时办结率多 1 件达标" in of_edges and "其余 10 行未列出" in of_edges
+    assert texts_of_mean(report, found) == "没有重抽，也没有逐件试算：本周期得分是各短周期得分的平均。"
+
+
+def texts_of_mean(report, found) -> str:
+    of_mean = replace(found, not_drawn="of_means", draws=0)
+    return next(one for one in texts(fair(replace(report, fairness=(of_mean,)))) if one.startswith("没有重抽"))
 
 
 def test_one_month_is_told_and_two_are_drawn(city):

@@ -86,6 +86,9 @@ READS: dict[str, set[str]] = {
     "rejects 1 --why x --out {out}/rejects.csv": set(),
     "callers frequent --why x": set(),
     "export mart --out {out}/marts --why x": EVERYBODY,  # what each may read
+    f"fairness {MONTH}": {"evaluator", "auditor"},
+    f"fairness {MONTH} --revision 1 --json": {"evaluator", "auditor"},
+    f"fairness {MONTH} --draft": {"evaluator", "auditor"},
     f"schemes simulate linan {MONTH} --file {{config}}/schemes/linan.yml": {"evaluator", "auditor"},
 }
 """What reads, and who may. The rest of the groups is refused."""

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator
 
 from minhu.audit.report.accounts import accounts, open_matters, rejected
+from minhu.audit.report.fair import fair
 from minhu.audit.report.proof import sample, signatures, versions
 from minhu.audit.report.read import AuditReport
 from minhu.audit.report.results import coverage, dimensions, feeds, scores
 from minhu.paper.blocks import Block, Column, Row, Table, Text, settled
 from minhu.schemes.words import moment
 
-NUMBERS = ("一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一")
+NUMBERS = ("一", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "十二")
 
 
 def chapters(report: AuditReport) -> list[Block]:
@@ -23,6 +24,7 @@ def chapters(report: AuditReport) -> list[Block]:
         ("扣留、豁免与待处置问题", open_matters),
         ("对账", accounts),
         ("拒收行", rejected),
+        ("得分的先后有多可信", fair),
         ("抽样溯源", sample),
         ("版本与哈希", versions),
         ("签署", signatures),

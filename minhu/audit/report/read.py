@@ -21,8 +21,10 @@ from minhu.audit.sample import Sample, draw_in
 from minhu.audit.trace import Rows, Trace, trace_in
 from minhu.errors import Refused
 from minhu.publish.code import code_version
+from minhu.publish.fairness import fairness_of_period
 from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
+from minhu.scoring.fairness import Fairness
 from minhu.settings import Settings
 
 MONTHS = 6
@@ -52,6 +54,7 @@ class AuditReport:
     ladder: Rows
     releases_checked: Rows
     rejected: Rows
+    fairness: tuple[Fairness, ...]
     sample: Sample | None
     traces: tuple[Trace, ...]
     builds: Rows
@@ -111,6 +114,7 @@ def _read(
         ladder=rows(queries.LADDER),
         releases_checked=rows(queries.RELEASES_CHECKED),
         rejected=rows(queries.REJECTED),
+        fairness=fairness_of_period(connection, period),
         sample=sample,
         traces=traces,
         builds=rows(queries.BUILDS),
