@@ -46,6 +46,17 @@ def test_a_movement_is_taken_apart_as_on_paper():
     assert (told.rule, told.group, told.own, told.peers) == (-5, Decimal("2.43"), Decimal("2.57"), 7)
 
 
+def test_who_is_not_ranked_moves_nothing_of_the_group():
+    """An eighth unit of three cases, where ten are asked for, falls from all to nothing: the seven gain what they gain."""
+    rate = scheme_of(RATE, publication={"min_n": 10})
+    was, now = seven(*[80] * 7), seven(85, *[82] * 6)
+    few = [UnitCounts("dept", {"line_0": Given(Fraction(above), Fraction(3))}) for above in (3, 0)]
+    told = moved(rate, rate, was | {"u99": few[0]}, now | {"u99": few[1]})
+    assert told == moved(rate, rate, was, now) and told.peers == 7
+    own = moved(rate, rate, was | {"u99": few[0]}, now | {"u99": few[1]}, "u99")
+    assert (own.change, own.group) == (-100, told.group), "it is told of itself all the same"
+
+
 rates = st.lists(st.integers(0, 200), min_size=7, max_size=7)
 
 

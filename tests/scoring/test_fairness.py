@@ -9,13 +9,13 @@ from math import comb
 
 import numpy as np
 from click.testing import CliRunner
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from minhu.cli import minhu
 from minhu.publish.fairness import fairness as read
 from minhu.schemes import Scheme
-from minhu.schemes.arithmetic import funnel
+from minhu.schemes.arithmetic import Component, funnel, total
 from minhu.schemes.counts import Given, UnitCounts
 from minhu.schemes.period import Period
 from minhu.schemes.tally import tally
@@ -188,6 +188,27 @@ def test_the_quick_path_gives_what_a_tally_gives(data):
             told = UnitAnew(city, unit).with_given(changed)
             assert (told.score, told.band) == (by_tally.score_100, by_tally.band)
             assert told.has_place == (by_tally.not_ranked_reason is None)
+
+
+points = st.integers(-(10**13), 10**14).map(lambda number: Decimal(number).scaleb(-12))
+
+
+@settings(max_examples=300, deadline=None)
+@given(points, points, st.integers(0, 4))
+@example(Decimal("12.344999999999"), Decimal(), 2)  # three parts that were cut after the twelfth are 12.345
+@example(Decimal("12.345"), Decimal("-0.000000000001"), 2)
+def test_a_sum_becomes_the_score_that_a_total_gives(earned, changed, decimals):
+    half = [RATE | {"points": 50}, RATE | {"points": 50}]
+    scheme = scheme_of(*half, rounding={"order": "sum_first", "decimals": decimals})
+    city = City.of(scheme, DAY, "month", units_of(((80, 100), (0, 0))))
+    anew = UnitAnew(city, "u00")
+    parts = [
+        Component(earned, Decimal(50), is_judged=True),
+        Component(None, Decimal(50), is_judged=False),
+        Component(changed, Decimal(), is_judged=False),
+    ]
+    [told] = anew.totals(*(np.array([int(one.scaleb(12))], dtype=object) for one in (earned, changed)))
+    assert Decimal(told).scaleb(-decimals) == total(parts, decimals).score_100
 
 
 TOGETHER = {
