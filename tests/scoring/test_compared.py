@@ -47,7 +47,7 @@ def test_a_movement_is_taken_apart_as_on_paper():
 
 
 def test_who_is_not_ranked_moves_nothing_of_the_group():
-    """An eighth unit of three cases, where ten are asked for, falls from all to nothing: the seven gain what they gain."""
+    """An eighth unit of three cases, where ten are asked for, falls from all to nothing: the others gain the same."""
     rate = scheme_of(RATE, publication={"min_n": 10})
     was, now = seven(*[80] * 7), seven(85, *[82] * 6)
     few = [UnitCounts("dept", {"line_0": Given(Fraction(above), Fraction(3))}) for above in (3, 0)]
