@@ -18,14 +18,13 @@ from typing import Literal
 from minhu.schemes.arithmetic import decimals_of, half_up, shared_out
 from minhu.schemes.language.functions import Together
 from minhu.schemes.language.indicator import Line
+from minhu.schemes.language.relative import FEWEST
 from minhu.schemes.lines import ScoredIndicator
 from minhu.schemes.period import Period
 from minhu.schemes.scheme import Scheme
 from minhu.schemes.tally import ScoredUnit, tally
 from minhu.scoring.whatif import counts_of, same_counts
 
-FEWEST = 5
-"""Of fewer units nothing is told of a group: one could be read off the others."""
 MAY_BE_RANKED = (None, "by_event")
 """Reasons for having no place that say nothing against what was counted."""
 NotSplit = Literal["of_means", "other_rows", "other_group", "few_peers", "without_score", "unread_entries"]

@@ -117,7 +117,9 @@ class UnitAnew:
         mine = {line.code: known[self.unit, line.code] for line in one.lines if (self.unit, line.code) in known}
         whole = Whole(self.city.scheme, one, self.group, self.city.day, given, mine)
         if not one.applies_in(self.city.kind):
-            lines = tuple(replace(line, value=None, points=None, is_empty=True) for line in whole.lines)
+            lines = tuple(
+                replace(line, value=None, points=None, is_empty=True, has_happened=None) for line in whole.lines
+            )
             return self._scaled(self.points[one.code]), lines if one.is_event else ()
         return self._scaled(whole.points), tuple(whole.lines) if one.is_event else ()
 

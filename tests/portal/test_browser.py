@@ -19,7 +19,7 @@ from minhu.database.sign_on import Provider
 from minhu.portal.app import application
 from tests.idp import SECRET, Idp
 from tests.portal.conftest import MONTH, House
-from tests.portal.test_pages import CASE, PROOF, SAMPLE, SCORES, TRACE, UNIT
+from tests.portal.test_pages import CASE, FAIRNESS, PROOF, SAMPLE, SCORES, TRACE, UNIT
 
 CHROMIUM = os.environ.get("MINHU_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 MISSING = "these tests need a browser: apt-get install chromium, or MINHU_CHROMIUM=/path/to/chrome"
@@ -236,6 +236,7 @@ EVERY = {
         *("/", "/live", "/scores", SCORES, UNIT, "/cases", CASE, "/inbox", "/inbox/enter/exclude", "/jobs", "/feeds"),
         *("/feeds/h1", "/quality", "/account", "/api/docs", "/help"),
         f"/compare?scheme=linan&period={MONTH}&unit=U1&unit=U2",
+        FAIRNESS,
     ],
     "auditor": [
         "/audit",

@@ -38,6 +38,7 @@ NUMBER = world.case(5, "")["工单编号"]
 CASE = f"/cases/h1/{NUMBER}"
 TRACE, SAMPLE = f"/audit/trace?feed=h1&case={NUMBER}", f"/audit/sample?period={MONTH}&seed=x"
 PROOF = f"/audit/proof/linan/{MONTH}"
+FAIRNESS = f"/fairness?scheme=linan&period={MONTH}"
 
 
 def read(answer):
@@ -191,9 +192,10 @@ LAWS = {"/schemes", "/schemes/linan"}
 ROOMS = {
     "evaluator": {"/", "/scores", SCORES, UNIT, OTHER, "/cases", CASE, "/inbox", "/feedback", "/inbox/enter/exclude"}
     | LAWS
-    | {"/inbox/enter/file_appeal", "/inbox/enter/waive", "/feeds", "/feeds/h1", "/quality", "/help"},
+    | {"/inbox/enter/file_appeal", "/inbox/enter/waive", "/feeds", "/feeds/h1", "/quality", "/help", FAIRNESS},
     "auditor": {"/", "/scores", SCORES, UNIT, OTHER, "/cases", CASE, "/feeds", "/feeds/h1", "/feeds/builds", "/quality"}
     | {"/audit", "/audit/reconcile", "/audit/access", TRACE, SAMPLE, PROOF, "/people", "/feedback", "/help"}
+    | {FAIRNESS}
     | LAWS,
     "unit": {"/", "/feedback", "/scores", SCORES, UNIT, "/cases", CASE, "/inbox", "/inbox/enter/file_appeal", "/help"}
     | LAWS,
@@ -242,7 +244,7 @@ def test_a_city_with_nothing_in_it_has_all_its_pages(bare):
         browser = Browser(bare.desk)
         assert browser.sign_in(*bare.credentials(group)).status_code == 303
         for path in sorted(
-            ROOMS[group] - {SCORES, UNIT, OTHER, CASE, TRACE, SAMPLE, PROOF, "/feeds/h1", "/schemes/linan"}
+            ROOMS[group] - {SCORES, UNIT, OTHER, CASE, TRACE, SAMPLE, PROOF, FAIRNESS, "/feeds/h1", "/schemes/linan"}
         ):
             answer = browser.get(path)
             assert answer.status_code == 200, (group, path)
