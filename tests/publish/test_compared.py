@@ -1,6 +1,7 @@
 """A unit beside its group, read from two published months of seven departments; and who may read of it."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from statistics import mean, quantiles
 
@@ -10,8 +11,10 @@ from minhu.errors import Refused
 from minhu.publish.compared import compared
 from minhu.publish.fairness import fairness
 from minhu.scoring import score
+from minhu.warehouse.build import build
 from tests.publish import city as world
 from tests.publish import seven
+from tests.publish import test_wholes as wholes
 from tests.publish.city import login
 from tests.publish.seven import OCTOBER, SEPTEMBER
 
@@ -103,3 +106,21 @@ def test_the_fairness_report_is_for_evaluators_and_auditors(city, unit):
     assert told[0] == told[1] == fairness(city, OCTOBER)
     assert (told[0].revision, told[0].otherwise) == (1, 0)
     assert replace(fairness(city, OCTOBER, is_draft=True), revision=1) == told[0]
+
+
+def test_a_score_of_parts_references_and_pooled_rows_comes_out_again(scratch):
+    """What was counted of earlier periods stands with the score, so that its counts make it anew; a place among others
+    is drawn by whole tallies. Three units are no group to be compared with."""
+    scheme = wholes.GIVEN.read_text("utf-8")
+    first, last = wholes.cases(SEPTEMBER), date(2026, 9, 30)
+    city = world.anew(scratch, first, last, scheme, units=wholes.UNITS)
+    world.deliver(city, wholes.cases(OCTOBER))
+    build(city)
+    for period in (SEPTEMBER, OCTOBER):
+        score(city, period)
+    told = fairness(city, OCTOBER)
+    assert (told.otherwise, told.draws, told.revision) == (0, 100, None)
+    assert {one.unit_code for group in told.groups for one in group.stands} == {"U1", "U2", "U3"}
+    assert sum(one.share_pct for one in told.groups[0].decides) == 100
+    found = compared(city, "U1", "linan", OCTOBER, is_draft=True)
+    assert found.quartiles == {} and found.movement.not_split == "few_peers"
