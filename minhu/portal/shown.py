@@ -24,6 +24,7 @@ from minhu.portal import drawn
 from minhu.portal.answers import answer
 from minhu.portal.desk import Person
 from minhu.schemes.words import limit
+from minhu.scoring.explanation import IndicatorPart
 
 HERE = Path(__file__).parent
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -81,6 +82,7 @@ def environment(lang: Lang) -> Environment:
         "points": points,
         "signed": _signed,
         "quartile": _quartile,
+        "wilson": _wilson,
         "thousands": lambda number: "—" if number is None else f"{number:,}",
         "or_dash": lambda value: "—" if value is None or value == "" else value,
         "plainly": lambda number: f"{number:,}" if isinstance(number, int) else bare(number),
@@ -118,6 +120,13 @@ def points(number: Decimal | None) -> str:
 
 def _signed(number: Decimal | None) -> str:
     return "—" if number is None else f"{number:+.2f}".replace("-", "−")
+
+
+def _wilson(part: IndicatorPart) -> str:
+    """The interval of a rate, in percent; nothing where it has none."""
+    if part.wilson_low is None or part.wilson_high is None:
+        return ""
+    return f"{fixed(100 * part.wilson_low, 1)}–{fixed(100 * part.wilson_high, 1)}%"
 
 
 def _quartile(number: Decimal, is_percent: bool) -> str:

@@ -191,13 +191,33 @@ def stored_units(
 
 
 _UNITS = """
-select *
+select
+    unit_code,
+    peer_group,
+    raw_points,
+    score_100,
+    assessed_points,
+    band,
+    rank_in_group,
+    not_ranked_reason,
+    listed_on
 from {scores}
 where {condition} and (%(peer_group)s::text is null or peer_group = %(peer_group)s)
 order by unit_code
 """
 _INDICATORS = """
-select *
+select
+    unit_code,
+    indicator_code,
+    numerator,
+    denominator,
+    value,
+    points_max,
+    points,
+    wilson_low,
+    wilson_high,
+    funnel_flag,
+    earlier
 from {indicators}
 where
     {condition}

@@ -75,6 +75,8 @@ def test_quartiles_stand_beside_each_indicator_and_no_number_of_another_unit(ent
     told = compared(house.city, "U1", "linan", OCTOBER).quartiles["close_on_time"]
     cell = words(page.xpath("//table[@class='falls']//tr[th/a[@href='#close_on_time']]/td[2]")[0])
     assert cell == f"同组 {told.low:.2f}%／{told.median:.2f}%／{told.high:.2f}%"
+    [own] = page.xpath("//table[@class='falls']//tr[th/a[@href='#close_on_time']]/td[1]")
+    assert list(own.itertext()) == ["91.67%", "11/12", "64.6–98.5%"], "its own number, n and interval"
     text = words(page)
     assert not [name for name in NAMES[1:] if name in text]
 
