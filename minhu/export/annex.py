@@ -57,7 +57,7 @@ def _unit_rows(report: Report, unit: Unit, words: Words) -> Iterator[Row]:
         yield Row(
             (
                 indicator.name,
-                counts(one, words("pooled")) if indicator.is_rate else bare(one.numerator),
+                counts(one, words("with_earlier")) if indicator.is_rate else bare(one.numerator),
                 f"{value}{arrows(one.funnel_flag)}" if one.value is not None else words("not_applicable"),
                 *([percent(one.shrunken_value)] if report.is_shrunken else []),
                 interval(one),

@@ -239,7 +239,7 @@ def _cell(indicator: Indicator, one: Measured | None, words: Words) -> str:
     if not indicator.is_rate:
         return bare(one.value)
     drawn = None if one.shrunken_value is None else words("shrunken_of", value=percent(one.shrunken_value))
-    lines = (f"{percent(one.value)}{arrows(one.funnel_flag)}", counts(one, words("pooled")), interval(one), drawn)
+    lines = (f"{percent(one.value)}{arrows(one.funnel_flag)}", counts(one, words("with_earlier")), interval(one), drawn)
     return "\n".join(filter(None, lines))
 
 
@@ -275,7 +275,7 @@ def _mostly(unit: Unit, report: Report, words: Words) -> str:
             "lost_item",
             indicator=report.names[one.code],
             lost=one.lost,
-            counts=bare(one.value) if one.wilson_low_pct is None else counts(one, words("pooled")),
+            counts=bare(one.value) if one.wilson_low_pct is None else counts(one, words("with_earlier")),
         )
         for one in parts[:3]
     ]

@@ -94,7 +94,7 @@ def _rates(rows: list[Rate], title: str, words: Words, width: float) -> Drawing:
                 shapes.append(Line(0, y - step / 2, width, y - step / 2))
         told = name
         shapes += [Label(left - 2.5, y, group.name, 8, "right", GREY), *_interval(one, y, left, span)]
-        text = percent(one.value) + words("in_brackets", text=counts(one, words("pooled")))
+        text = percent(one.value) + words("in_brackets", text=counts(one, words("with_earlier")))
         shapes.append(Label(width, y, text, 8, "right"))
     return Drawing(width, bottom + 6, tuple(shapes), title)
 

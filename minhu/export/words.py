@@ -153,7 +153,7 @@ TEXT = {
         "“收缩”为向同类组比率收缩的参考值，不参与计分。",
         "“Drawn” is the rate drawn towards that of the group, for reference: no points come from it.",
     ),
-    "pooled": ("合并", "pooled"),
+    "with_earlier": ("合并", "pooled"),
     "shrunken_of": ("收缩 {value}", "drawn {value}"),
     "said_flags": (
         "↑↓ 为漏斗图标记，双箭头为 99.8% 控制限。",
