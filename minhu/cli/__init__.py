@@ -29,6 +29,7 @@ ROOMS = (
     "assess",
     "waivers",
     "scores",
+    "drafting",
     "publication",
     "federation",
     "anchors",

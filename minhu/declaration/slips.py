@@ -11,17 +11,18 @@ from minhu.errors import BadDeclaration
 
 @dataclass(frozen=True)
 class Slip:
-    """What is wrong at one place. ``key``: dotted; empty for a file as a whole."""
+    """What is wrong at one place. ``key``: dotted; empty for a file as a whole. ``hint``: how to say what was meant."""
 
     path: Path
     line: int
     key: str
     en: str
     zh: str
+    hint: str = ""
 
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}: " + (f"{self.key}: " if self.key else "")
-        return f"{place}{self.en}\n    {self.zh}"
+        return "\n    ".join(filter(None, (f"{place}{self.en}", self.zh, self.hint)))
 
 
 class Wrong(ValueError):

@@ -23,8 +23,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from minhu.business_date import TIMEZONE
-from minhu.declaration import Declared, read_page, validate
-from minhu.declaration.slips import Gathered, Wrong, nearest, slip
+from minhu.declaration import Declared, read_page
+from minhu.declaration.judge import judged
+from minhu.declaration.slips import Gathered, Wrong, nearest, refuse, slip
 from minhu.errors import BadDeclaration
 from minhu.feeds.feed import ZoneName
 from minhu.schemes.arithmetic import decimals_of
@@ -34,6 +35,7 @@ from minhu.schemes.language.longer import Longer
 from minhu.schemes.language.publication import Band, Publication, Rounding
 from minhu.schemes.language.values import Code, Entries, Positive, changes, in_force
 from minhu.schemes.period import Period, PeriodKind
+from minhu.schemes.sayings import hinted
 from minhu.settings import city_timezone
 
 DERIVED = ("is_lower_better", "is_told_by_rows")
@@ -403,7 +405,11 @@ def read_scheme(path: Path) -> Scheme:
 def _read(path: Path, timezone: str) -> Scheme:
     """The scheme of a city in a time zone."""
     page = read_page(path)
-    return validate(Scheme, {"timezone": timezone} | page.data, page)
+    scheme, slips = judged(Scheme, {"timezone": timezone} | page.data, page)
+    if scheme is None:
+        refuse(hinted(slips, page.data))
+        raise AssertionError("what is no model has slips")
+    return scheme
 
 
 def find_scheme(config: Path, named: str) -> Scheme:

@@ -157,7 +157,7 @@ WITHOUT_DATABASE = {
     "quality coverage", "quality rules",
     "feeds list", "feeds check", "feeds new", "feeds preview", "feeds schema", "feeds contract",
     "anchors check", "schemes list", "schemes check", "schemes try", "schemes diff",
-    "schemes schema", "schemes explain",
+    "schemes schema", "schemes explain", "schemes say", "schemes new",
 }  # fmt: skip
 """What runs on the machine of the installation, by who has its files."""
 
