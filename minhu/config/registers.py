@@ -1,7 +1,7 @@
 """The registers of a city, line by line: units and their names, successions, the calendar, categories, areas."""
 
 import csv
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
@@ -95,6 +95,12 @@ def read_registers(folder: Path, entries: Entries) -> None:
         _read_register(entries, "area", AreaRow, folder / "areas.csv", "area_code")
         _check_tree(entries, "area", "area_level", AREA_LEVELS, folder / "areas.csv")
     gathered.tell()
+
+
+def unit_counts(folder: Path) -> dict[str, int]:
+    """How many units the register has in each peer group, today or before. Raises BadDeclaration."""
+    units = {(row.peer_group, row.unit_code) for _, row in _read_csv(folder / "units.csv", UnitRow)}
+    return dict(sorted(Counter(group for group, _ in units).items()))
 
 
 def _read_register(entries: Entries, kind: str, model: type[Declared], path: Path, key: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from minhu.declaration.writing import flow, quoted
 from minhu.errors import BadDelivery
 from minhu.feeds.canonical import LAYOUTS, SATISFACTION_SCALES
 from minhu.feeds.days import default_day
@@ -22,7 +23,6 @@ from minhu.feeds.headers import is_name
 from minhu.feeds.names import lexicon
 from minhu.glossary.delivered import FEED_ROLE, RECORD
 
-_RESERVED = {"true", "false", "yes", "no", "null", "on", "off", "y", "n", "none"}
 _DELIVERY = {"case": "cases", "event": "events", "callback": "callbacks"}
 
 
@@ -63,8 +63,8 @@ def _write(code: str, file: str, format: dict, found: Guess, rows: int) -> str:
         f"  - name: {_DELIVERY[found.kind]}",
         f"    kind: {found.kind} # 核对：看起来是{RECORD.zh(found.kind)}",
         f"    mode: {'append' if found.kind == 'event' else 'upsert'}",
-        f"    source: {{type: drop_folder, path: {_quote(f'{code}/{_pattern(file)}')}}} # 核对：来件放在哪里",
-        f"    format: {_flow(format)}{' # 核对：表头前有几行标题' if 'skip_rows' in format else ''}",
+        f"    source: {{type: drop_folder, path: {quoted(f'{code}/{_pattern(file)}')}}} # 核对：来件放在哪里",
+        f"    format: {flow(format)}{' # 核对：表头前有几行标题' if 'skip_rows' in format else ''}",
         *_formats(found),
         *([f"    nulls: {_list(found.nulls)}"] if found.nulls else []),
         "    columns:",
@@ -110,15 +110,15 @@ def _columns(found: Guess) -> list[str]:
 
 
 def _column(name: str, found: Guess) -> list[str]:
-    source = _quote(found.columns[name])
+    source = quoted(found.columns[name])
     words = found.maps.get(name)
     if found.columns[name] in found.days:
         return [f"      {name}: {_of_day(name, None, source)} # 核对：只有日期，{_DAY[default_day(name, None)]}"]
     if not words:
         return [f"      {name}: {source}"]
     lines = [f"      {name}:", f"        from: {source}"]
-    mapped = [f"          {_quote(word)}: {_quote(code)}" for word, code in words.items() if code]
-    blank = [f"          # {_quote(word)}: 核对：对应哪个代码" for word, code in words.items() if not code]
+    mapped = [f"          {quoted(word)}: {quoted(code)}" for word, code in words.items() if code]
+    blank = [f"          # {quoted(word)}: 核对：对应哪个代码" for word, code in words.items() if not code]
     return [*lines, *(["        map:"] if mapped else []), *mapped, *blank]
 
 
@@ -133,7 +133,7 @@ def _milestones(found: Guess) -> list[str]:
     lines = ["    milestones: # 核对：一行工单上带着的办理环节"]
     for event_type, columns in found.milestones.items():
         given = ", ".join(
-            f"{name}: {_of_day(name, event_type, _quote(source)) if source in found.days else _quote(source)}"
+            f"{name}: {_of_day(name, event_type, quoted(source)) if source in found.days else quoted(source)}"
             for name, source in columns.items()
         )
         meant = {_DAY[default_day(name, event_type)] for name, source in columns.items() if source in found.days}
@@ -151,21 +151,8 @@ def _of_day(name: str, event_type: str | None, source: str) -> str:
 
 
 def _listed(key: str, names: list[str], comment: str) -> list[str]:
-    return [f"    {key}: # {comment}", *(f"      - {_quote(name)}" for name in names)] if names else []
+    return [f"    {key}: # {comment}", *(f"      - {quoted(name)}" for name in names)] if names else []
 
 
 def _list(items: tuple[str, ...]) -> str:
     return f"[{', '.join(json.dumps(item, ensure_ascii=False) for item in items)}]"
-
-
-def _flow(given: dict) -> str:
-    pairs = ((key, _quote(value) if isinstance(value, str) else json.dumps(value)) for key, value in given.items())
-    return f"{{{', '.join(f'{key}: {value}' for key, value in pairs)}}}"
-
-
-def _quote(text: str) -> str:
-    """Bare where YAML reads the same text back, else as a JSON string, which YAML reads too."""
-    is_bare = (
-        re.fullmatch(r"[\u4e00-\u9fffA-Za-z_][\u4e00-\u9fffA-Za-z0-9_\-]*", text) and text.lower() not in _RESERVED
-    )
-    return text if is_bare else json.dumps(text, ensure_ascii=False)

@@ -35,8 +35,8 @@ TEXT = (PROJECT_ROOT / "docs" / "schemes.md").read_text(encoding="utf-8")
 
 
 def block(language: str) -> str:
-    """The first block: that of the worked example."""
-    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)[0]
+    """The first block of the worked example."""
+    return re.findall(rf"```{language}\n(.*?)```", TEXT.partition("## A worked example")[2], re.DOTALL)[0]
 
 
 @pytest.fixture(scope="module")
