@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import click
 
-from minhu.cli.common import Commands, OneOf, as_json_option, example, show
+from minhu.cli.common import Commands, OneOf, as_json_option, example, show, tell
 from minhu.cli.root import minhu
 from minhu.settings import Settings
 
@@ -76,27 +76,52 @@ def schemes_check(settings: Settings, named: tuple[str, ...], as_json: bool) -> 
 @schemes.command(
     "try",
     epilog=example(
-        "minhu schemes try lianyungang --inputs counts.csv", "minhu schemes try draft.yml --inputs counts.csv --json"
+        "minhu schemes try lianyungang --inputs counts.csv",
+        "minhu schemes try draft.yml --inputs counts.csv --json",
+        "minhu schemes try draft.yml --inputs counts.xlsx --out points.xlsx",
     ),
 )
 @click.argument("scheme", metavar="ID|FILE")
-@click.option("--inputs", type=click.Path(path_type=Path), required=True, help="CSV with the counts; see below.")
+@click.option(
+    "--inputs", type=click.Path(path_type=Path), required=True, help="CSV or XLSX with the counts; see below."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="An XLSX with each point as a formula, too.")
 @as_json_option
 @click.pass_obj
-def schemes_try(settings: Settings, scheme: str, inputs: Path, as_json: bool) -> None:
+def schemes_try(settings: Settings, scheme: str, inputs: Path, out: Path | None, as_json: bool) -> None:
     """Points from given counts (试算), without a database.
 
-    The CSV has the columns unit, peer_group, period, indicator_code, numerator, denominator, value. Give counts, or a
-    value: a rate in percent (0-100), a number of items, or points that are entered by hand. What is not given is empty:
-    the scheme says what that is worth, and the result names it.
+    The file has the columns unit, peer_group, period, indicator_code, numerator, denominator, value; of a workbook the
+    sheet `inputs` or 试算 is read, else the first. Give counts, or a value: a rate in percent (0-100), a number of
+    items, or points that are entered by hand. What is not given is empty: the scheme says what that is worth, and the
+    result names it.
     """
     from minhu.schemes import find_scheme, try_scheme
     from minhu.scoring import render_trial
 
+    if out is not None:
+        _assert_workbook(out, inputs)
     trial = try_scheme(find_scheme(settings.config, scheme), inputs)
+    if out is not None:
+        from minhu.export import put
+        from minhu.export.trial_book import as_workbook
+
+        put(out, as_workbook(trial))
+        tell(f"已写入 {out}：得分都是公式，旁边是系统得分和差。以系统得分为准。")
     click.echo(
         json.dumps(trial.as_json(), ensure_ascii=False, indent=2) if as_json else render_trial(trial), nl=as_json
     )
+
+
+def _assert_workbook(out: Path, inputs: Path) -> None:
+    from minhu.errors import Refused
+    from minhu.export import assert_can_put
+
+    if out.suffix.lower() != ".xlsx":
+        raise Refused(f"{out}: the formulas need a workbook: name it .xlsx")
+    if out.exists() and inputs.exists() and out.samefile(inputs):
+        raise Refused(f"{out} holds the counts; write to another file")
+    assert_can_put(out)
 
 
 @schemes.command("simulate", epilog=example("minhu schemes simulate linan 2026-10 --file draft.yml"))

@@ -1,16 +1,14 @@
 """A trial (试算): points from counts that somebody gives, without a database.
 
-The file has a header and the columns ``unit, peer_group, period, indicator_code, numerator, denominator, value``.
+The file (CSV or XLSX) has a header and the columns ``unit, peer_group, period, indicator_code, numerator, denominator,
+value``.
 ``value`` is a rate in percent (0–100); of a counted indicator the number of items; of points entered by hand (答复规范)
 the points. Counts go before a value; where both are given they must agree. An indicator without a row, or with a row
 without numbers, is *empty*: its ``when_empty`` decides, and the result says so. What is held against an earlier period,
 or pooled with it, finds that one in the same file.
 """
 
-import csv
-import io
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -28,10 +26,7 @@ from minhu.schemes.period import Period
 from minhu.schemes.plain import plain
 from minhu.schemes.scheme import PeerGroup, Scheme
 from minhu.schemes.tally import ScoredUnit, tally
-from minhu.text_file import read_text
-
-COLUMNS = ("unit", "peer_group", "period", "indicator_code", "numerator", "denominator", "value")
-NUMBERS = COLUMNS[4:]
+from minhu.schemes.trial_rows import NUMBERS, rows
 
 
 @dataclass(frozen=True)
@@ -110,7 +105,7 @@ class Trial:
 def try_scheme(scheme: Scheme, inputs: Path) -> Trial:
     """Scores the counts in the file ``inputs``. Raises Refused naming file, line and column."""
     read = _Reader(scheme, inputs)
-    for line, row in _rows(inputs):
+    for line, row in rows(inputs):
         read.take(line, row)
     if not read.units:
         raise Refused(f"{inputs}:2: no row; a trial needs one for each unit and indicator")
@@ -282,23 +277,3 @@ class _Reader:
 
     def _refuse(self, line: int, column: str, why: str) -> NoReturn:
         raise Refused(f"{self.path}:{line}: {column}: {why}")
-
-
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """The lines of the file with their numbers, cells stripped."""
-    reader = csv.DictReader(io.StringIO(read_text(path), newline=""), restval="", strict=True)
-    header = [name.strip() for name in reader.fieldnames or ()]
-    if unknown := [name for name in header if name not in COLUMNS]:
-        raise Refused(f"{path}:1: {unknown[0]!r} is no column; the columns are {', '.join(COLUMNS)}")
-    if missing := [name for name in COLUMNS[:4] if name not in header]:
-        raise Refused(f"{path}:1: the column {missing[0]} is missing")
-    reader.fieldnames = header
-    try:
-        for row in reader:
-            if None in row:
-                raise Refused(f"{path}:{reader.line_num}: more cells than columns")
-            cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
-            if any(cells.values()):
-                yield reader.line_num, cells
-    except csv.Error as error:
-        raise Refused(f"{path}:{reader.line_num}: {error}") from None

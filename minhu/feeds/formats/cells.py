@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from lxml import etree
@@ -27,6 +28,10 @@ Place = tuple[int, int]
 """Row and column of a cell, from 0."""
 _MOST_DIGITS = 15
 _CHUNK = 1 << 20
+_DAYS = {*range(14, 18), 22, *range(27, 32), 36, *range(50, 59)}
+_DAY = re.compile("y", re.IGNORECASE)
+_QUOTED = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.')
+"""What of a format of numbers is shown as it is, or is a colour or a place."""
 _CELL = rb"<(?:\w+:)?c\b([^>]*?)>"
 _FORMULA = rb"<(?:\w+:)?f\b[^>]*?(?:/>|>[^<]*</(?:\w+:)?f>)\s*"
 _ERROR = re.compile(rb"<(?:\w+:)?c\b([^>]*?\bt=[\"']e[\"'][^>]*)>")
@@ -47,6 +52,20 @@ class Sheet:
     name: str
     part: str
     is_shown: bool
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one cell holds, as text: a number as a spreadsheet shows it, to 15 digits; a day as 2026-10-01.
+
+    ``is_percent``: the number is shown a hundredfold. ``is_broken``: an error, or a formula without a saved result.
+    """
+
+    place: Place
+    text: str
+    is_percent: bool = False
+    is_day: bool = False
+    is_broken: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,6 +145,56 @@ class Book:
         columns = {found[1] for found in _FILLED.finditer(xml)}
         return Odd(errors, uncomputed, rounded, merged, min(map(_column, columns), default=0))
 
+    def cells(self, sheet: Sheet) -> Iterator[Cell]:
+        """The cells of a sheet that hold anything, row by row; for sheets that people fill in by hand."""
+        with _whole():
+            shared, looks = self._shared(), self._looks()
+            for given in self._xml(sheet.part).iterfind("{*}sheetData/{*}row/{*}c"):
+                if cell := self._cell(given, shared, looks):
+                    yield cell
+
+    def _cell(self, given: etree._Element, shared: list[str], looks: list[str]) -> Cell | None:
+        at = re.fullmatch(r"([A-Z]+)(\d+)", given.get("r", ""))
+        if at is None:
+            raise ValueError("a cell without its place")
+        place = int(at[2]) - 1, _column(at[1].encode())
+        kind, value = given.get("t", "n"), given.findtext("{*}v") or ""
+        if kind == "e" or (given.find("{*}f") is not None and not value and kind != "str"):
+            return Cell(place, value, is_broken=True)
+        if kind in ("s", "inlineStr"):
+            value = shared[int(value)] if kind == "s" else _text_of(given.find("{*}is"))
+        if kind != "n" or not value:
+            return Cell(place, value) if value else None
+        look = looks[int(given.get("s", "0"))] if looks else ""
+        if _DAY.search(look):
+            first = datetime(1904, 1, 1) if self.counts_from_1904 else datetime(1899, 12, 30)
+            return Cell(place, f"{first + timedelta(days=float(value)):%Y-%m-%d}", is_day=True)
+        return Cell(place, f"{float(value):.{_MOST_DIGITS}g}", is_percent="%" in look)
+
+    def _shared(self) -> list[str]:
+        """The texts that cells name by their number."""
+        part = self._beside("/sharedStrings")
+        return [_text_of(one) for one in self._xml(part).iterfind("{*}si")] if part else []
+
+    def _looks(self) -> list[str]:
+        """By the number of a style the format of its numbers, without what it quotes; none for the usual one."""
+        part = self._beside("/styles")
+        if part is None:
+            return []
+        root = self._xml(part)
+        own = {one.get("numFmtId"): one.get("formatCode", "") for one in root.iterfind("{*}numFmts/{*}numFmt")}
+        codes = [one.get("numFmtId", "0") for one in root.iterfind("{*}cellXfs/{*}xf")]
+        return [_QUOTED.sub("", own.get(code) or _built_in(int(code))) for code in codes]
+
+    def _beside(self, kind: str) -> str | None:
+        """A part of the workbook of some kind, if it has one."""
+        folder, name = posixpath.split(self._root)
+        relations = f"{folder}/_rels/{name}.rels".lstrip("/")
+        try:
+            return self._target(relations, lambda given: given.get("Type", "").endswith(kind))
+        except KeyError:
+            return None
+
     def _xml(self, part: str) -> etree._Element:
         return etree.fromstring(self._archive.read(part), etree.XMLParser(resolve_entities=False, no_network=True))
 
@@ -158,6 +227,19 @@ def _whole() -> Iterator[None]:
             "not a workbook that can be read: it is damaged, cut short or no .xlsx; ask the sender to save it as .xlsx"
             " again",
         ) from None
+
+
+def _text_of(given: etree._Element | None) -> str:
+    """The text of a cell, its runs put together, without what tells how it is read aloud."""
+    if given is None:
+        return ""
+    runs = [given, *given.iterfind("{*}r")]
+    return "".join(one.findtext("{*}t") or "" for one in runs)
+
+
+def _built_in(code: int) -> str:
+    """The format of a number that every spreadsheet knows by its number, as far as it makes a day or a percentage."""
+    return "%" if code in (9, 10) else "yyyy" if code in _DAYS else ""
 
 
 def _places(pattern: re.Pattern[bytes], xml: bytes, types: tuple[str, ...] = ()) -> Iterator[Place]:
