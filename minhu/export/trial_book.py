@@ -20,7 +20,7 @@ from xlsxwriter.worksheet import Worksheet
 from minhu.export.book import FONTS, FORMATS, ROW, wide_enough
 from minhu.export.formula import Formula, least, most, number, rounded
 from minhu.export.rule_formula import points, terms_of
-from minhu.glossary.law import NOT_RANKED, WHEN_EMPTY
+from minhu.glossary.law import NOT_RANKED, SCHEME_FIELD, WHEN_EMPTY
 from minhu.schemes.arithmetic import SUM_DECIMALS
 from minhu.schemes.language.count import PLAIN, QUANTILES
 from minhu.schemes.language.functions import Event
@@ -31,21 +31,15 @@ from minhu.schemes.scheme import Scheme
 from minhu.schemes.trial import Trial, TriedUnit
 from minhu.schemes.words import scoring_rule
 
+FULL, POINTS, LINE, BY = SCHEME_FIELD.zh("points"), "得分（公式）", "目标或线", "每点（件）分"
+TERMS = {"line": LINE, "by": BY} | {one: SCHEME_FIELD.zh(one) for one in ("points", "size", "free", "floor", "cap")}
+"""What the numbers of a rule are called."""
 TITLES = (
-    *("单位", "同类组", "周期", "指标", "代码", "归类", "分子", "分母", "指标值", "分值", "目标或线", "每点（件）分"),
-    *("每份", "不计", "下限", "上限", "得分（公式）", "系统得分", "差", "计分方式", "说明"),
+    *("单位", "同类组", "周期", "指标", "代码", "归类", "分子", "分母", "指标值", FULL, LINE, BY),
+    *(TERMS[one] for one in ("size", "free", "floor", "cap")),
+    *(POINTS, "系统得分", "差", "计分方式", "说明"),
 )
-FULL, POINTS = "分值", "得分（公式）"
 AT = {name: column for column, name in enumerate(TITLES)}
-TERMS = {
-    "points": FULL,
-    "line": "目标或线",
-    "by": "每点（件）分",
-    "size": "每份",
-    "free": "不计",
-    "floor": "下限",
-    "cap": "上限",
-}
 WIDTHS = (20, 10, 10, 22, 20, 8, 9, 9, 10, 8, 9, 9, 7, 7, 7, 7, 11, 11, 8, 46, 34)
 SUMS = (
     *("单位", "同类组", "周期", "基本分", "适用分值", "全部分值", "加减分", "合计（公式）", "系统合计", "合计差"),
@@ -117,7 +111,8 @@ class _Book:
         self.trial, self.scheme = trial, trial.scheme
         self.book = Workbook(out, {"in_memory": True, "default_format_properties": dict(FONTS)})
         created = datetime.combine(self.scheme.valid_from, time())
-        self.book.set_properties({"title": f"{self.scheme.title} 试算", "author": "minhu", "created": created})
+        name = f"{self.scheme.title} 试算"
+        self.book.set_properties({"title": name, "author": "minhu", "created": created})
         self.made: dict[str, Format] = {}
 
     def look(self, name: str) -> Format:

@@ -64,9 +64,9 @@ def test_a_half_is_rounded_up_as_the_engine_does(tmp_path):
 def test_points_follow_what_is_typed(tmp_path):
     """Another count in the sheet gives what another trial gives; the engine's number stays and differs."""
     before = tried(
-        tmp_path, "lianyungang", "某局,市直,2022-08,sign_on_time,6,7,", "某局,市直,2022-08,satisfaction,7,8,"
+        tmp_path, "lianyungang", "某局,市直,2022-07,sign_on_time,6,7,", "某局,市直,2022-07,satisfaction,7,8,"
     )
-    after = tried(tmp_path, "lianyungang", "某局,市直,2022-08,sign_on_time,5,7,", "某局,市直,2022-08,satisfaction,7,9,")
+    after = tried(tmp_path, "lianyungang", "某局,市直,2022-07,sign_on_time,5,7,", "某局,市直,2022-07,satisfaction,7,9,")
     book = Book(as_workbook(before))
     codes = {book.cells["计分", at].value: row for row, at in book.under("计分", "代码").items()}
     points, shown = book.under("计分", "得分（公式）"), book.under("计分", "系统得分")
@@ -80,7 +80,7 @@ def test_points_follow_what_is_typed(tmp_path):
     assert book.reckon("合计", "N2") == unit.scored.assessed_points
     assert book.reckon("计分", shown[codes["sign_on_time"]]) == before.units[0].scored.indicator("sign_on_time").points
     assert book.reckon("计分", f"S{codes['sign_on_time']}") != 0
-    book.change("计分", f"K{codes['satisfaction']}", 70)  # another target, reached
+    book.change("计分", f"K{codes['satisfaction']}", 70)  # another target, and it is reached
     assert book.reckon("计分", points[codes["satisfaction"]]) == 25
 
 
