@@ -170,18 +170,19 @@ def _earlier(scheme: Scheme, line: Line, with_what: Compared, of: UnitCounts, da
 
 def _is_enough(scheme: Scheme, day: date, of: UnitCounts) -> bool:
     """Whether so much of a unit was judged that it may be ranked."""
-    judged, is_entered = [], False
-    for line in scheme.lines:
-        if not line.scores(of.peer_group) or not line.judges:
+    judged: list[Fraction | None] = []
+    for indicator in scheme.indicators:
+        if not indicator.scores(of.peer_group) or not indicator.terms(of.peer_group, day).points:
             continue
-        given = of.given.get(line.code, NOTHING)
-        if own_value(scheme, line, of.peer_group, day, of.given) is None or not is_told(line, given):
-            continue
-        is_entered = is_entered or (line.is_manual and bool(line.terms(of.peer_group, day).points))
-        judged.append(None if line.is_manual else rows_behind(line, given))
-    least = scheme.least(of.peer_group, day)
+        for line in (line for line in indicator.lines if line.judges and line.scores(of.peer_group)):
+            given = of.given.get(line.code, NOTHING)
+            if own_value(scheme, line, of.peer_group, day, of.given) is None or not is_told(line, given):
+                continue
+            if line.is_manual:
+                return True
+            judged.append(rows_behind(line, given))
     counted = [rows for rows in judged if rows is not None]
-    return bool(judged) and (is_entered or not counted or max(counted) >= least)
+    return bool(judged) and (not counted or max(counted) >= scheme.least(of.peer_group, day))
 
 
 def _peers(scheme: Scheme, units: Mapping[str, UnitCounts]) -> dict[tuple[str, str], arithmetic.Peers]:

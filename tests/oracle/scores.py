@@ -10,7 +10,7 @@ from functools import cache
 from math import ceil
 
 from minhu.schemes.period import Period
-from tests.oracle import fairness
+from tests.oracle import beside, fairness, wholes
 from tests.oracle.answers import weighed
 from tests.oracle.decided import Decided
 from tests.oracle.entered import Entries
@@ -51,7 +51,14 @@ def of_group(indicator: dict, group: str, first_day: date) -> dict | None:
     if group not in indicator.get("peer_groups", [group]):
         return None
     scoring = {name: in_force(number, group, first_day) for name, number in indicator["scoring"].items()}
-    return {name: in_force(number, group, first_day) for name, number in indicator.items()} | {"scoring": scoring}
+    told = {name: in_force(number, group, first_day) for name, number in indicator.items()} | {"scoring": scoring}
+    if "compared" in told:
+        told["compared"] = {name: in_force(number, group, first_day) for name, number in told["compared"].items()}
+    if "parts" in told:
+        whom = {"peer_groups": indicator["peer_groups"]} if "peer_groups" in indicator else {}
+        parts = [of_group({"points": 0} | whom | part, group, first_day) for part in indicator["parts"]]
+        told["parts"] = [part for part in parts if part]
+    return told
 
 
 @dataclass
@@ -85,6 +92,8 @@ class Count:
     values: list[Fraction] = field(default_factory=list)
     denominator: Fraction = Fraction(0)
     entered: Fraction | None = None
+    before: list[tuple[Fraction, Fraction]] = field(default_factory=list)
+    """What stood above and below in the periods before that are asked, the last one first."""
 
     @property
     def numerator(self) -> Fraction:
@@ -147,7 +156,7 @@ class Scoring:
         of_unit = {}
         for code, unit in units.items():
             lines = [(told, of_indicator[code, told["code"]]) for told in table[unit.peer_group]]
-            of_unit[code] = self.total(lines)
+            of_unit[code] = self.total([(told, {told["code"]: line}) for told, line in lines])
             if parts:
                 scores = {part: parts[part][1].get(code, {}).get("score_100") for part in best[code]}
                 hundred = self.mean(period, scores)
@@ -290,31 +299,98 @@ class Scoring:
             weighed(self._rows[kind], indicator["answers"], span.as_of) if "answers" in indicator else self._rows[kind]
         )
 
-    def line(self, indicator: dict, count: Count, kind: str | None = None) -> Line:
-        """An indicator of a unit: counts, value and points."""
+    def lines(
+        self, indicator: dict, counts: dict[str, Count], held: "Held", kind: str | None = None
+    ) -> dict[str, Line]:
+        """An item of a unit with its parts, by code: the rows sum to the item's points."""
+        if "parts" not in indicator:
+            code = indicator["code"]
+            return {code: self.line(indicator, counts[code], kind, held.get(code))}
+        parts, own = indicator["parts"], Count()
+        values = {part["code"]: self.value(part, counts[part["code"]]) for part in parts}
+        made = wholes.made(indicator, values) if "combine" in indicator else None
+        found = {part["code"]: self.line(part, counts[part["code"]], kind, held.get(part["code"])) for part in parts}
+        base = self.line(indicator, own, kind, held.get(indicator["code"]), made)
+        base |= {"numerator": None, "denominator": None}
+        if indicator["scoring"]["function"] == "together":
+            read = {code: self.read(part, values[code], held.get(code)) for part in parts for code in [part["code"]]}
+            if all(one is None for one in read.values()):
+                for line in found.values():
+                    line["points"] = None
+                return {indicator["code"]: base} | found
+            start, given, kept = wholes.bounded(indicator, wholes.changes(indicator, read))
+            base["points"] = half_up(start, self.kept)
+            shared = wholes.in_hundredths(half_up(given, self.kept) - base["points"], kept, self.kept)
+            for part in parts:
+                line = found[part["code"]]
+                line["points"] = None if read[part["code"]] is None else shared[part["code"]]
+                if part["scoring"]["function"] == "manual":
+                    line["value"] = line["points"]
+            return {indicator["code"]: base} | found
+        lacks = wholes.lacks(indicator, values)
+        for code, line in found.items():
+            line["points"] = None if values[code] is None or base["points"] is None else Decimal(0)
+        if base["raw_read"] is not None and base["points"] < base["points_max"] and sum(lacks.values()):
+            lost = base["points"] - base["points_max"]
+            shares = {code: Fraction(lost) * one / sum(lacks.values()) for code, one in lacks.items()}
+            base["points"] = base["points_max"]
+            for code, share in wholes.in_hundredths(lost, shares, self.kept).items():
+                found[code]["points"] = None if values[code] is None else share
+        return {indicator["code"]: base} | found
+
+    @staticmethod
+    def read(indicator: dict, value: Fraction | None, held: "Held | None") -> Fraction | None:
+        """What the rule reads of a value."""
+        told = indicator.get("compared")
+        if not told or value is None:
+            return value
+        if held is None:
+            return None
+        return held.place if told["to"] == "group_rank" else beside.read(told, value, held.number)
+
+    def line(
+        self,
+        indicator: dict,
+        count: Count,
+        kind: str | None = None,
+        held: "Held | None" = None,
+        made: Fraction | None = None,
+    ) -> Line:
+        """An indicator of a unit: counts, value and points. ``made``: the value that its parts make."""
         told, points_max = indicator["scoring"], exact(indicator["points"])
         is_manual, aggregate = told["function"] == "manual", indicator.get("aggregate", "rate")
         aggregate = "count" if is_event(indicator) and "measure" not in indicator else aggregate
-        value = self.value(indicator, count)
+        value = made if "parts" in indicator else self.value(indicator, count)
+        own, value = value, self.read(indicator, value, held)
         applies = kind is None or kind in indicator.get("periods", [kind])
         if not applies:
-            value, points = None, None
+            own, value, points = None, None, None
+        elif told["function"] in ("together", "weighed"):
+            points = None if "parts" not in indicator else self.nothing(indicator, points_max)
         elif value is not None:
             points = FUNCTIONS[told["function"]](told, points_max, value)
         else:
-            points = {"left_out": None, "full_points": points_max, "zero": Fraction(0)}[
-                indicator.get("when_empty", "left_out")
-            ]
+            points = self.nothing(indicator, points_max)
         points = None if points is None else half_up(points, self.kept)
-        shown = points if is_manual else value if aggregate in PLAIN else value and half_up(value, 4)
+        aggregate = "rate" if "parts" in indicator else aggregate
+        shown = points if is_manual else own if aggregate in PLAIN else own and half_up(own, 4)
+        above, below, taken = pooled(indicator, count)
+        compared = "compared" in indicator and own is not None
         target = told.get("target", 100 if told["function"] == "proportional" else None)
         return {
             "numerator": count.numerator,
             "denominator": count.denominator,
             "is_external_denominator": aggregate in OF_OTHERS,
-            "value": None if value is None else shown,
+            "value": None if own is None else shown,
+            "reference": half_up(held.number, 4)
+            if "compared" in indicator and held and held.number is not None
+            else None,
+            "compared_value": half_up(value, 4) if compared and value is not None else None,
+            "pooled_numerator": above if taken else None,
+            "pooled_denominator": below if taken else None,
+            "raw_read": value,
             "target": None if target is None else Decimal(str(target)),
-            "raw": value,
+            "raw": own,
             "points_max": Decimal(str(indicator["points"])),
             "points": points,
             "wilson_low": None,
@@ -329,6 +405,9 @@ class Scoring:
         if "measure" not in indicator:
             is_change = indicator["scoring"].get("entry") == "change" or is_event(indicator)
             return Fraction(0) if count.entered is None and is_change else count.entered
+        above, below, taken = pooled(indicator, count)
+        if taken:
+            count = Count([above], below)
         if indicator.get("min_n") is not None and count.denominator < exact(indicator["min_n"]):
             return None
         if aggregate in PLAIN:
@@ -343,11 +422,18 @@ class Scoring:
         return value if decimals is None or not is_percent else Fraction(half_up(value, decimals))
 
     @staticmethod
+    def nothing(indicator: dict, points_max: Fraction) -> Fraction | None:
+        """What an indicator gives of which there is nothing to judge."""
+        return {"left_out": None, "full_points": points_max, "zero": Fraction(0)}[
+            indicator.get("when_empty", "left_out")
+        ]
+
+    @staticmethod
     def compare_with_peers(units: dict[str, Unit], table: dict[str, list[dict]], lines: dict) -> None:
         """Interval, funnel and shrunken rate of every rate of which there is something to judge."""
         for group, indicators in table.items():
-            for told in indicators:
-                if told.get("aggregate", "rate") != "rate" or told["scoring"]["function"] == "manual":
+            for told in rows_of(indicators):
+                if told.get("aggregate", "rate") != "rate" or "measure" not in told:
                     continue
                 of_group = [
                     lines[unit, told["code"]]
@@ -357,8 +443,14 @@ class Scoring:
                 pairs = [(int(line["numerator"]), int(line["denominator"])) for line in of_group]
                 peers = fairness.Peers(pairs) if pairs else None
                 for line, pair in zip(of_group, pairs, strict=True):
+                    if line["pooled_denominator"]:
+                        continue
                     line["wilson_low"], line["wilson_high"] = fairness.wilson(*pair)
                     line["funnel_flag"], line["shrunken_value"] = peers.funnel(*pair), peers.shrunken(*pair)
+                for line in (lines[unit, told["code"]] for unit, one in units.items() if one.peer_group == group):
+                    if line["pooled_denominator"]:
+                        all_rows = int(line["pooled_numerator"]), int(line["pooled_denominator"])
+                        line["wilson_low"], line["wilson_high"] = fairness.wilson(*all_rows)
 
     def total(self, lines: list[tuple[dict, Line]]) -> Line:
         """What does not apply is left out of both sides; deductions and bonuses change the same of every unit.
@@ -367,25 +459,37 @@ class Scoring:
         """
         earned = available = changed = whole = Fraction(0)
         judged: list[Fraction] = []
-        for indicator, line in lines:
+        for indicator, of_item in lines:
             points_max = exact(indicator["points"])
             whole += points_max
-            if line["points"] is None:
+            given = [one["points"] for one in of_item.values() if one["points"] is not None]
+            if not given:
                 continue
             if points_max:
-                earned, available = earned + Fraction(line["points"]), available + points_max
-                if line["value"] is not None and judges(indicator) and "measure" not in indicator:
-                    judged.append(ENOUGH)
-                elif line["value"] is not None and line["denominator"] and judges(indicator):
-                    judged.append(line["denominator"])
+                earned, available = earned + Fraction(sum(given)), available + points_max
+                judged += self.judged(indicator, of_item)
             else:
-                changed += Fraction(line["points"])
+                changed += Fraction(sum(given))
         hundred = None
         if judged:
             whole = 100 * thirds(earned) / available + 100 * thirds(changed) / whole
             hundred = half_up(min(max(whole, Fraction(0)), Fraction(100)), self.decimals)
         raw = half_up(thirds(earned + changed), self.decimals) if available or changed else None
         return {"raw_points": raw, "score_100": hundred, "judged": max(judged, default=None)}
+
+    @staticmethod
+    def judged(indicator: dict, of_item: dict[str, Line]) -> list[Fraction]:
+        """How many rows were judged, by each row of an item that says how a unit handled its cases."""
+        found = []
+        for told in rows_of([indicator]):
+            line = of_item.get(told["code"])
+            if line is None or line["raw"] is None or line["raw_read"] is None or not judges(told):
+                continue
+            if "measure" not in told:
+                found.append(ENOUGH)
+            elif rows := line["pooled_denominator"] or line["denominator"]:
+                found.append(rows)
+        return found
 
     def band(self, hundred: Decimal, worst: list[str]) -> str | None:
         """The best band that the score reaches and that what happened allows."""
@@ -430,6 +534,35 @@ class Scoring:
         for code, line in ranked.items():
             line["rank_in_group"] = 1 + ahead(line, ranked, "best", "peer_group")
             line["listed_on"] = "、".join(name for name, codes in listed if code in codes) or None
+
+
+@dataclass
+class HeldAgainst:
+    """What a value is held against, or its place among others."""
+
+    number: Fraction | None = None
+    place: Fraction | None = None
+
+
+Held = dict[str, HeldAgainst]
+"""By code of a line."""
+
+
+def rows_of(indicators: list[dict]) -> Iterator[dict]:
+    """Indicators, each followed by its parts."""
+    for one in indicators:
+        yield one
+        yield from one.get("parts", [])
+
+
+def pooled(indicator: dict, count: Count) -> tuple[Fraction, Fraction, int]:
+    """Few rows with those of the periods before, the last one first, until there are enough; and how many it took."""
+    above, below, taken = count.numerator, count.denominator, 0
+    told = indicator.get("pooled")
+    while told and below < told["below"] and taken < min(told["at_most"], len(count.before)):
+        above, below = above + count.before[taken][0], below + count.before[taken][1]
+        taken += 1
+    return above, below, taken
 
 
 def window(at: datetime, within: str) -> datetime:

@@ -5,7 +5,7 @@ What single rows cost is split by SQL: those splits are held against fractions, 
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -22,11 +22,12 @@ from psycopg.rows import dict_row
 from minhu import database
 from minhu.schemes import Scheme
 from minhu.schemes.arithmetic import split_loss
-from minhu.schemes.counts import Given, UnitCounts
-from minhu.schemes.language.indicator import Indicator
+from minhu.schemes.counts import Earlier, Given, UnitCounts
+from minhu.schemes.language.indicator import Indicator, Line
 from minhu.schemes.period import Period
-from minhu.schemes.tally import ScoredUnit, tally
+from minhu.schemes.tally import ScoredUnit, references, tally, with_group_counts
 from minhu.scoring.marginal import Marginal
+from tests.oracle import beside, wholes
 from tests.oracle import scores as oracle
 from tests.oracle.functions import has_happened
 
@@ -57,33 +58,114 @@ def second_path(told: dict, units: dict[str, UnitCounts]) -> oracle.Result:
     table = {
         group: [found for one in told["indicators"] if (found := oracle.of_group(one, group, DAY))] for group in GROUPS
     }
-    of_indicator = {
-        (unit, one["code"]): scoring.line(one, _count(one, unit, units))
+    counts = {
+        unit: {one["code"]: _count(one, unit, units) for one in oracle.rows_of(table[of.peer_group])}
+        for unit, of in units.items()
+    }
+    held = _held(scoring, told, table, units, counts)
+    items = {
+        (unit, one["code"]): scoring.lines(one, counts[unit], held[unit])
         for unit, of in units.items()
         for one in table[of.peer_group]
     }
+    of_indicator = {(unit, code): line for (unit, _), found in items.items() for code, line in found.items()}
     scoring.compare_with_peers(lines, table, of_indicator)
     of_unit = {}
     for unit, of in units.items():
-        told_of = [(one, of_indicator[unit, one["code"]]) for one in table[of.peer_group]]
-        events = [(one["scoring"], line["raw"]) for one, line in told_of if oracle.is_event(one)]
+        told_of = [(one, items[unit, one["code"]]) for one in table[of.peer_group]]
+        events = [(one["scoring"], found[one["code"]]["raw"]) for one, found in told_of if oracle.is_event(one)]
         of_unit[unit] = scoring.total(told_of)
         of_unit[unit]["happened"] = [event for event, value in events if has_happened(event, value)]
     scoring.place(span, lines, of_unit)
     return of_indicator, of_unit
 
 
+def _held(scoring, told: dict, table: dict, units: dict[str, UnitCounts], counts: dict) -> dict[str, oracle.Held]:
+    """What the values of each unit are held against."""
+    held: dict[str, oracle.Held] = {unit: {} for unit in units}
+    values: dict[tuple[str, str], Fraction | None] = {}
+    for unit, of in units.items():
+        for one in oracle.rows_of(table[of.peer_group]):
+            if "parts" in one:
+                own = {part["code"]: scoring.value(part, counts[unit][part["code"]]) for part in one["parts"]}
+                made = wholes.made(one, own) if "combine" in one else None
+                values[unit, one["code"]] = made
+            else:
+                values[unit, one["code"]] = scoring.value(one, counts[unit][one["code"]])
+    for group in GROUPS:
+        members = [unit for unit, of in units.items() if of.peer_group == group]
+        ranked = [unit for unit in members if _may_rank(scoring, told, table[group], counts[unit], group)]
+        for one in oracle.rows_of(table[group]):
+            compared, code = one.get("compared"), one["code"]
+            if not compared:
+                continue
+            with_value = [unit for unit in ranked if values[unit, code] is not None]
+            number = beside.reference(
+                compared,
+                [values[unit, code] for unit in with_value],
+                [(counts[unit][code].numerator, counts[unit][code].denominator) for unit in with_value]
+                if "parts" not in one
+                else [],
+            )
+            for unit in members:
+                found = oracle.HeldAgainst(number)
+                if compared["to"] == "group_rank" and unit in with_value:
+                    others = [values[other, code] for other in with_value if other != unit]
+                    found.place = beside.place(compared, values[unit, code], others)
+                elif compared["to"] not in beside.OF_GROUP:
+                    found.number = _before(scoring, one, counts[unit]) if compared["to"] != "baseline" else None
+                    found.number = beside.set_down(compared) if found.number is None else found.number
+                held[unit][code] = found
+    return held
+
+
+def _before(scoring, one: dict, counts: dict[str, oracle.Count]) -> Fraction | None:
+    """The value of the period before."""
+    then = {
+        part["code"]: oracle.Count([counts[part["code"]].before[0][0]], counts[part["code"]].before[0][1])
+        for part in oracle.rows_of([one])
+        if part["code"] in counts and counts[part["code"]].before
+    }
+    if "parts" in one:
+        values = {
+            part["code"]: scoring.value(part, then[part["code"]]) if part["code"] in then else None
+            for part in one["parts"]
+        }
+        return wholes.made(one, values) if then else None
+    return scoring.value(one, then[one["code"]]) if then else None
+
+
+def _may_rank(scoring, told: dict, table: list[dict], counts: dict[str, oracle.Count], group: str) -> bool:
+    """Whether as many rows were judged as the scheme asks for, by what carries points."""
+    judged = []
+    for item in table:
+        if not oracle.exact(item["points"]):
+            continue
+        for one in oracle.rows_of([item]):
+            if "parts" in one or not oracle.judges(one) or scoring.value(one, counts[one["code"]]) is None:
+                continue
+            if "measure" not in one:
+                judged.append(oracle.ENOUGH)
+            elif rows := oracle.pooled(one, counts[one["code"]])[1]:
+                judged.append(rows)
+    least = oracle.in_force(told["publication"].get("min_n"), group, DAY)
+    return bool(judged) and max(judged) >= oracle.exact(least or 0)
+
+
 def _count(indicator: dict, unit: str, units: dict[str, UnitCounts]) -> oracle.Count:
     code, of = indicator["code"], units[unit]
+    if "parts" in indicator:
+        return oracle.Count()
     told, aggregate = of.given[code], indicator.get("aggregate", "rate")
+    before = [(one.numerator, one.denominator) for one in told.before]
     if "measure" not in indicator:
         return oracle.Count(entered=told.value)
     if aggregate in ("median", "p90"):
-        return oracle.Count([told.value] if told.denominator else [], told.denominator)
+        return oracle.Count([told.value] if told.denominator else [], told.denominator, before=before)
     below = told.denominator
     if aggregate == "share":
         below = sum(peer.given[code].numerator for peer in units.values() if peer.peer_group == of.peer_group)
-    return oracle.Count([told.numerator], Fraction(below))
+    return oracle.Count([told.numerator], Fraction(below), before=before)
 
 
 @dataclass
@@ -301,9 +383,110 @@ def indicators(draw: st.DrawFn, number: int) -> dict:
     return told
 
 
+CHANGED = {"measure": "violation_not_handled", "moment": "occurred_at", "aggregate": "count"}
+RATED = {"measure": "close_on_time", "moment": "due_at"}
+
+
+@st.composite
+def part(draw: st.DrawFn, code: str, function: str | None, is_rate: bool) -> dict:
+    """A part: weighed where the item makes one value, or adding and taking by itself."""
+    told = {"code": code, "name_zh": code} | (RATED if is_rate else CHANGED)
+    if draw(st.integers(0, 3)) == 0:
+        told["peer_groups"] = [draw(st.sampled_from(GROUPS))]
+    if function == "product":
+        told["scoring"] = {"function": "weighed"}
+    elif function == "sum":
+        weight = draw(st.sampled_from([1, "0.1", "0.45", "1/15", "2/3", "-0.2", "-1/3"]))
+        told["scoring"] = {"function": "weighed", "weight": weight}
+    elif not is_rate and draw(st.integers(0, 2)) == 0:
+        of_items = draw(st.sampled_from(["per_item_deduction", "per_item_bonus"]))
+        told["scoring"] = {"function": of_items, "per_item": draw(numbers(1, 4)), "cap": draw(numbers(1, 9))}
+    elif draw(st.integers(0, 3)) == 0:
+        told = {"code": code, "name_zh": code}
+        told["scoring"] = {"function": "manual", "entry": "change", "floor": -5, "cap": 7}
+    else:
+        told["scoring"] = draw(per(0))
+    if function and is_rate:
+        told["when_empty"] = draw(st.sampled_from(["left_out", "left_out", "full_points", "zero"]))
+    if is_rate and "measure" in told and draw(st.integers(0, 4)) == 0:
+        told["min_n"] = draw(st.integers(1, 4))
+    return told
+
+
+@st.composite
+def wholes_of_parts(draw: st.DrawFn, number: int) -> dict:
+    """An item of parts."""
+    code, points = f"whole_{number}", draw(st.integers(2, 40))
+    told = {"code": code, "name_zh": code, "points": points}
+    told["when_empty"] = draw(st.sampled_from(["left_out", "full_points", "zero"]))
+    made = draw(st.sampled_from([None, None, "sum", "sum", "product"]))
+    is_rate = made != "sum" or draw(st.integers(0, 3)) > 0
+    many = draw(st.integers(1, 3))
+    parts = [draw(part(f"{code}_{no}", made, is_rate if made else draw(st.booleans()))) for no in range(many)]
+    if made is None:
+        bounds = draw(st.sampled_from([{}, {}, {"floor": "1.5"}]))
+        together = [{"starts": "full"} | bounds, {"starts": "zero"}, {"starts": "zero", "cap": str(points - 1)}]
+        told["scoring"] = {"function": "together"} | draw(st.sampled_from(together))
+        if draw(st.integers(0, 3)) == 0:
+            told["points"] = 0
+            told["scoring"] = {"function": "together"} | draw(
+                st.sampled_from([{}, {"floor": -3}, {"floor": "-2.5", "cap": 1}])
+            )
+            told["when_empty"] = "left_out"
+    else:
+        told["combine"] = made
+        linear = {"function": "linear_deduction", "target": draw(numbers(1, 100)), "per_point": draw(numbers(1, 2))}
+        linear["better"] = draw(st.sampled_from(["higher", "lower"]))
+        rules = [{"function": "proportional", "target": draw(numbers(1, 100))}, linear, draw(per(points))]
+        told["scoring"] = draw(st.sampled_from(rules)) if is_rate else draw(per(points))
+        if draw(st.integers(0, 2)) == 0:
+            told |= draw(compared(points, is_combined=True))
+    return told | {"parts": parts}
+
+
+@st.composite
+def compared(draw: st.DrawFn, points: int, is_combined: bool = False) -> dict:
+    """What a value is held against, and a rule that reads what comes of it."""
+    to = draw(st.sampled_from(REFERENCES if not is_combined else [one for one in REFERENCES if one != "group_rate"]))
+    told: dict = {"to": to}
+    if to == "group_rank":
+        told |= {"better": draw(st.sampled_from(["higher", "lower"]))}
+        told |= draw(st.sampled_from([{"ties": "shared"}, {"ties": "dense"}, {"ties": "last"}]))
+    else:
+        told["as"] = draw(st.sampled_from(["difference", "change", "ratio"]))
+    if to == "group_best":
+        told["better"] = draw(st.sampled_from(["higher", "lower"]))
+    if to.startswith("group"):
+        told |= draw(st.sampled_from([{"at_least": 2}, {"at_least": 3}, {"at_least": 4}, {}]))
+    elif to == "baseline" or draw(st.booleans()):
+        told["baseline"] = draw(parameters(numbers(0, 100)))
+    return {"compared": told, "scoring": draw(per(points))}
+
+
+REFERENCES = ["group_mean", "group_median", "group_best", "group_rate", "group_rank", "group_rank"]
+REFERENCES += ["previous", "year_before", "baseline"]
+
+
+@st.composite
+def related(draw: st.DrawFn, number: int) -> dict:
+    """A rate or a count beside others, or few rows with those of before."""
+    code, points = f"related_{number}", draw(st.integers(2, 40))
+    told = {"code": code, "name_zh": code, "points": points}
+    told["when_empty"] = draw(st.sampled_from(["left_out", "full_points", "zero"]))
+    if draw(st.integers(0, 4)) == 0:
+        pool = {"below": draw(st.integers(2, 9)), "at_most": draw(st.integers(1, 3))}
+        told |= RATED | {"pooled": pool, "scoring": {"function": "proportional"}}
+        return told | draw(st.sampled_from([{}, {"min_n": 3}]))
+    told |= draw(st.sampled_from([RATED, RATED, CHANGED]))
+    beside_what = draw(compared(points))
+    if "aggregate" in told and beside_what["compared"]["to"] == "group_rate":
+        beside_what["compared"]["to"] = "group_mean"
+    return told | beside_what
+
+
 @st.composite
 def schemes(draw: st.DrawFn) -> dict:
-    count = draw(st.integers(3, 8))
+    count = draw(st.integers(1, 5))
     rounding = {
         "order": draw(st.sampled_from(["components_first", "components_first", "sum_first"])),
         "decimals": draw(st.integers(0, 4)),
@@ -327,7 +510,12 @@ def schemes(draw: st.DrawFn) -> dict:
             {"code": code, "name_zh": code, "points": draw(st.sampled_from(["100", "4.5", "150", "0.333"]))}
             for code in GROUPS
         ],
-        "indicators": [everywhere, *(draw(indicators(number)) for number in range(count))],
+        "indicators": [
+            everywhere,
+            *(draw(indicators(number)) for number in range(count)),
+            *(draw(wholes_of_parts(number)) for number in range(draw(st.integers(0, 2)))),
+            *(draw(related(number)) for number in range(draw(st.integers(0, 3)))),
+        ],
         "bands": [{"name_zh": "好", "at_least": draw(numbers(1, 99))}, {"name_zh": "差", "at_least": 0}],
         "rounding": rounding,
         "publication": {
@@ -343,9 +531,11 @@ def schemes(draw: st.DrawFn) -> dict:
 @st.composite
 def counted(draw: st.DrawFn, scheme: Scheme) -> dict[str, UnitCounts]:
     units = {}
-    for number in range(draw(st.integers(1, 5))):
+    for number in range(draw(st.integers(1, 7))):
         known = {}
-        for indicator in scheme.indicators:
+        for indicator in scheme.lines:
+            if indicator.is_whole:
+                continue
             below = draw(st.sampled_from([0, 1, 2, 3, 6, 7, 12, 2000, 100_003]))
             above = Fraction(draw(st.integers(0, below)))
             if indicator.is_manual:
@@ -359,8 +549,20 @@ def counted(draw: st.DrawFn, scheme: Scheme) -> dict[str, UnitCounts]:
                 known[indicator.code] = Given(above * Fraction(draw(st.integers(0, 10)), 10), Fraction(below))
             else:
                 known[indicator.code] = Given(above, Fraction(below))
+            if _asks_before(scheme, indicator):
+                before = draw(st.lists(st.sampled_from([(0, 0), (1, 2), (3, 3), (2, 7), (0, 4)]), max_size=4))
+                earlier = tuple(
+                    Earlier(f"2026-0{9 - no}", Fraction(above), Fraction(below))
+                    for no, (above, below) in enumerate(before)
+                )
+                known[indicator.code] = replace(known[indicator.code], before=earlier)
         units[f"u{number}"] = UnitCounts(draw(st.sampled_from(GROUPS)), known, has_case=False)
     return units
+
+
+def _asks_before(scheme: Scheme, line: Line) -> bool:
+    with_what = line.compared or scheme.wholes[line.code].compared
+    return line.pooled is not None or (with_what is not None and with_what.is_earlier)
 
 
 @st.composite
@@ -368,7 +570,9 @@ def fallen_short(draw: st.DrawFn, scheme: Scheme, units: dict[str, UnitCounts]) 
     """Rows that cost points, no more than were counted."""
     found = []
     for unit, of in units.items():
-        for indicator in scheme.indicators:
+        for indicator in scheme.lines:
+            if indicator.is_whole:
+                continue
             told = of.given[indicator.code]
             if not indicator.scores(of.peer_group) or indicator.is_manual or not indicator.is_told_by_rows:
                 continue
@@ -383,7 +587,10 @@ def fallen_short(draw: st.DrawFn, scheme: Scheme, units: dict[str, UnitCounts]) 
     return found
 
 
-NUMBERS = ("value", "points_max", "points", "wilson_low", "wilson_high", "funnel_flag", "shrunken_value")
+NUMBERS = (
+    *("value", "points_max", "points", "wilson_low", "wilson_high", "funnel_flag", "shrunken_value"),
+    *("reference", "compared_value", "pooled_numerator", "pooled_denominator"),
+)
 RESULTS = (*("raw_points", "score_100", "assessed_points", "band", "rank_in_group", "not_ranked_reason", "listed_on"),)
 
 
@@ -415,6 +622,22 @@ CONSTRUCTS = (
     *("proportional", "linear_deduction", "per_item_deduction", "per_item_bonus", "steps", "manual", "per", "event"),
     *("below", "above", "deduct", "add", "size", "free", "cap", "floor", "exact", "whole", "started", "rest", "each"),
     *("linear", "times", "ranks", "min_n", "peer_groups", "from", "score_at_most", "band_at_most", "at_least"),
+    *(
+        "parts",
+        "together",
+        "starts",
+        "zero",
+        "weighed",
+        "weight",
+        "1/15",
+        "-1/3",
+        "sum",
+        "product",
+        "compared",
+        "baseline",
+    ),
+    *("group_mean", "group_median", "group_best", "group_rate", "group_rank", "previous", "year_before", "pooled"),
+    *("difference", "change", "ratio", "ties", "shared", "dense", "last", "better", "at_most"),
 )
 """What a drawn scheme may be made of: each is met at least 20 times."""
 
@@ -449,6 +672,8 @@ def test_each_construct_is_drawn_often():
 def _judge_rows(scheme, units, scored, missed, rows_of):
     """What each row cost, in fractions; what it is worth by itself takes what it counts from the count."""
     of_part = defaultdict(list)
+    counted, whole_of = with_group_counts(scheme, units), {unit.unit: unit for unit in scored}
+    against = references(scheme, DAY, counted)
     parts = {(unit.unit, part.code): part for unit in scored for part in unit.indicators}
     for one in missed:
         of_part[one.unit, one.indicator.code].append(one)
@@ -456,18 +681,25 @@ def _judge_rows(scheme, units, scored, missed, rows_of):
         part, indicator, of = parts[place], rows[0].indicator, units[place[0]]
         lost = max(part.points_max - part.points, Decimal()) if part.points is not None else Decimal()
         costs = split_loss(lost, ((one.subject, one.missed_by) for one in rows))
-        known = {indicator.code: Given(Fraction(part.numerator or 0), Fraction(part.denominator or 0))}
-        marginal = Marginal(scheme, indicator, of.peer_group, Period.parse(PERIOD), part.points, known)
+        lines = scheme.wholes[indicator.code].lines
+        known = {line.code: counted[place[0]].given.get(line.code, Given()) for line in lines}
+        beside_what = {line.code: against[place[0], line.code] for line in lines if (place[0], line.code) in against}
+        points = whole_of[place[0]].points_of([line.code for line in lines])
+        marginal = Marginal(scheme, indicator, of.peer_group, Period.parse(PERIOD), points, known, beside_what)
         for one in rows:
             assert rows_of.pop((*place, one.subject))["lost_points"] == costs[one.subject], (indicator, one)
             below = Fraction(part.denominator or 0) - Fraction(
                 {"share": one.numerator, "per_10k": 0}.get(indicator.aggregate, one.denominator)
             )
-            without = Given(Fraction(part.numerator) - Fraction(one.numerator), below)
+            own = of.given[indicator.code]
+            without = replace(own, numerator=Fraction(part.numerator) - Fraction(one.numerator), denominator=below)
+            if any(line.compared for line in lines):  # others stay as they are: those are not at hand
+                rows_of.pop((*place, one.subject), None)
+                continue
             fewer = UnitCounts(of.peer_group, {**of.given, indicator.code: without})
             (alone,) = tally(scheme, DAY, {"alone": fewer})
-            expected = alone.indicator(indicator.code).points
-            worth = None if expected is None or part.points is None else expected - part.points
+            expected = alone.points_of([line.code for line in lines])
+            worth = None if expected is None or points is None else expected - points
             assert marginal.without_row(one.numerator, one.denominator) == worth, (indicator, one)
     assert not rows_of
 
