@@ -8,7 +8,9 @@ from tests.oracle.numbers import exact
 OF_GROUP = ("group_mean", "group_median", "group_best", "group_rate", "group_rank")
 
 
-def reference(told: dict, values: Sequence[Fraction], counts: Sequence[tuple[Fraction, Fraction]]) -> Fraction | None:
+def reference(
+    told: dict, values: Sequence[Fraction], counts: Sequence[tuple[Fraction, Fraction]], scale: int = 100
+) -> Fraction | None:
     """Of the units of a group that may be ranked: their values, and what stands above and below in each. None where
     they are too few, and of a place, which is held against nothing."""
     if len(values) < told.get("at_least", 5):
@@ -23,7 +25,7 @@ def reference(told: dict, values: Sequence[Fraction], counts: Sequence[tuple[Fra
             return max(values) if told["better"] == "higher" else min(values)
         case "group_rate":
             below = sum((one for _, one in counts), Fraction(0))
-            return 100 * sum((one for one, _ in counts), Fraction(0)) / below if below else None
+            return scale * sum((one for one, _ in counts), Fraction(0)) / below if below else None
     return None
 
 

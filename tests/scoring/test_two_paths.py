@@ -49,74 +49,98 @@ class Missed(NamedTuple):
         return self.numerator if self.indicator.is_lower_better else self.denominator - self.numerator
 
 
-def second_path(told: dict, units: dict[str, UnitCounts]) -> oracle.Result:
-    """What the oracle makes of the counts: the columns of both tables."""
-    city = SimpleNamespace(matters={})
-    scoring = oracle.Scoring(city, None, None, told, DAY)
-    span = oracle.Span.of(PERIOD, date(2026, 10, 31))
-    lines = {unit: SimpleNamespace(peer_group=of.peer_group) for unit, of in units.items()}
-    table = {
-        group: [found for one in told["indicators"] if (found := oracle.of_group(one, group, DAY))] for group in GROUPS
-    }
-    counts = {
-        unit: {one["code"]: _count(one, unit, units) for one in oracle.rows_of(table[of.peer_group])}
-        for unit, of in units.items()
-    }
-    held = _held(scoring, told, table, units, counts)
-    items = {
-        (unit, one["code"]): scoring.lines(one, counts[unit], held[unit])
-        for unit, of in units.items()
-        for one in table[of.peer_group]
-    }
-    of_indicator = {(unit, code): line for (unit, _), found in items.items() for code, line in found.items()}
-    scoring.compare_with_peers(lines, table, of_indicator)
-    of_unit = {}
-    for unit, of in units.items():
-        told_of = [(one, items[unit, one["code"]]) for one in table[of.peer_group]]
-        events = [(one["scoring"], found[one["code"]]["raw"]) for one, found in told_of if oracle.is_event(one)]
-        of_unit[unit] = scoring.total(told_of)
-        of_unit[unit]["happened"] = [event for event, value in events if has_happened(event, value)]
-    scoring.place(span, lines, of_unit)
-    return of_indicator, of_unit
+class SecondPath:
+    """What the oracle makes of the counts of units."""
 
+    def __init__(self, told: dict, units: dict[str, UnitCounts]):
+        self.told, self.units = told, units
+        self.scoring = oracle.Scoring(SimpleNamespace(matters={}), None, None, told, DAY)
+        self.table = {
+            group: [found for one in told["indicators"] if (found := oracle.of_group(one, group, DAY))]
+            for group in GROUPS
+        }
+        self.counts = {
+            unit: {one["code"]: _count(one, unit, units) for one in oracle.rows_of(self.table[of.peer_group])}
+            for unit, of in units.items()
+        }
+        self.others: dict[tuple[str, str], list[Fraction]] = {}
+        """The values among which a unit has its place."""
+        self.held: dict[str, oracle.Held] = {unit: {} for unit in units}
+        for group in GROUPS:
+            self._hold(group)
 
-def _held(scoring, told: dict, table: dict, units: dict[str, UnitCounts], counts: dict) -> dict[str, oracle.Held]:
-    """What the values of each unit are held against."""
-    held: dict[str, oracle.Held] = {unit: {} for unit in units}
-    values: dict[tuple[str, str], Fraction | None] = {}
-    for unit, of in units.items():
-        for one in oracle.rows_of(table[of.peer_group]):
-            if "parts" in one:
-                own = {part["code"]: scoring.value(part, counts[unit][part["code"]]) for part in one["parts"]}
-                made = wholes.made(one, own) if "combine" in one else None
-                values[unit, one["code"]] = made
-            else:
-                values[unit, one["code"]] = scoring.value(one, counts[unit][one["code"]])
-    for group in GROUPS:
-        members = [unit for unit, of in units.items() if of.peer_group == group]
-        ranked = [unit for unit in members if _may_rank(scoring, told, table[group], counts[unit], group)]
-        for one in oracle.rows_of(table[group]):
+    def results(self) -> oracle.Result:
+        """The columns of both tables."""
+        scoring, table = self.scoring, self.table
+        span = oracle.Span.of(PERIOD, date(2026, 10, 31))
+        lines = {unit: SimpleNamespace(peer_group=of.peer_group) for unit, of in self.units.items()}
+        items = {
+            (unit, one["code"]): scoring.lines(one, self.counts[unit], self.held[unit])
+            for unit, of in self.units.items()
+            for one in table[of.peer_group]
+        }
+        of_indicator = {(unit, code): line for (unit, _), found in items.items() for code, line in found.items()}
+        scoring.compare_with_peers(lines, table, of_indicator)
+        of_unit = {}
+        for unit, of in self.units.items():
+            told_of = [(one, items[unit, one["code"]]) for one in table[of.peer_group]]
+            events = [(one["scoring"], found[one["code"]]["raw"]) for one, found in told_of if oracle.is_event(one)]
+            of_unit[unit] = scoring.total(told_of)
+            of_unit[unit]["happened"] = [event for event, value in events if has_happened(event, value)]
+        scoring.place(span, lines, of_unit)
+        return of_indicator, of_unit
+
+    def points(self, unit: str, line: str, given: Given) -> Decimal | None:
+        """The points of the item of a line, had this been counted of the line and nothing else been otherwise: neither
+        other units, nor what is held against, nor who may be ranked."""
+        of = self.units[unit]
+        (item,) = (one for one in self.table[of.peer_group] if line in [row["code"] for row in oracle.rows_of([one])])
+        units = {**self.units, unit: replace(of, given={**of.given, line: given})}
+        counts = {**self.counts[unit]}
+        held = dict(self.held[unit])
+        for one in oracle.rows_of([item]):
+            counts[one["code"]] = _count(one, unit, units)
+        for one in oracle.rows_of([item]):
+            if (unit, one["code"]) in self.others and (value := self.value(one, counts)) is not None:
+                place = beside.place(one["compared"], value, self.others[unit, one["code"]])
+                held[one["code"]] = oracle.HeldAgainst(place=place)
+        given_points = [one["points"] for one in self.scoring.lines(item, counts, held).values()]
+        told = [points for points in given_points if points is not None]
+        return sum(told, Decimal()) if told else None
+
+    def value(self, one: dict, counts: dict[str, oracle.Count]) -> Fraction | None:
+        """The value of a row: counted, or made of those of its parts."""
+        if "parts" not in one:
+            return self.scoring.value(one, counts[one["code"]])
+        own = {part["code"]: self.scoring.value(part, counts[part["code"]]) for part in one["parts"]}
+        return wholes.made(one, own) if "combine" in one else None
+
+    def _hold(self, group: str) -> None:
+        """What the values of a group's units are held against."""
+        table, counts = self.table[group], self.counts
+        members = [unit for unit, of in self.units.items() if of.peer_group == group]
+        ranked = [unit for unit in members if _may_rank(self.scoring, self.told, table, counts[unit], group)]
+        for one in oracle.rows_of(table):
             compared, code = one.get("compared"), one["code"]
             if not compared:
                 continue
-            with_value = [unit for unit in ranked if values[unit, code] is not None]
-            number = beside.reference(
-                compared,
-                [values[unit, code] for unit in with_value],
-                [(counts[unit][code].numerator, counts[unit][code].denominator) for unit in with_value]
-                if "parts" not in one
-                else [],
-            )
+            values = {unit: self.value(one, counts[unit]) for unit in ranked}
+            values = {unit: value for unit, value in values.items() if value is not None}
+            pairs = [(counts[unit][code].numerator, counts[unit][code].denominator) for unit in values]
+            scale = 10_000 if one.get("aggregate") == "per_10k" else 100
+            number = beside.reference(compared, list(values.values()), [] if "parts" in one else pairs, scale)
             for unit in members:
                 found = oracle.HeldAgainst(number)
-                if compared["to"] == "group_rank" and unit in with_value:
-                    others = [values[other, code] for other in with_value if other != unit]
-                    found.place = beside.place(compared, values[unit, code], others)
+                if compared["to"] == "group_rank" and unit in values:
+                    self.others[unit, code] = [value for other, value in values.items() if other != unit]
+                    found.place = beside.place(compared, values[unit], self.others[unit, code])
                 elif compared["to"] not in beside.OF_GROUP:
-                    found.number = _before(scoring, one, counts[unit]) if compared["to"] != "baseline" else None
+                    is_told = compared["to"] == "baseline"
+                    found.number = None if is_told else self.units[unit].given.get(code, Given()).reference
+                    if not is_told and found.number is None:
+                        found.number = _before(self.scoring, one, counts[unit])
                     found.number = beside.set_down(compared) if found.number is None else found.number
-                held[unit][code] = found
-    return held
+                self.held[unit][code] = found
 
 
 def _before(scoring, one: dict, counts: dict[str, oracle.Count]) -> Fraction | None:
@@ -128,7 +152,7 @@ def _before(scoring, one: dict, counts: dict[str, oracle.Count]) -> Fraction | N
     }
     if "parts" in one:
         values = {
-            part["code"]: scoring.value(part, then[part["code"]]) if part["code"] in then else None
+            part["code"]: scoring.value(part, then.get(part["code"], oracle.Count()))  # of a count nothing told is 0
             for part in one["parts"]
         }
         return wholes.made(one, values) if then else None
@@ -385,6 +409,14 @@ def indicators(draw: st.DrawFn, number: int) -> dict:
 
 CHANGED = {"measure": "violation_not_handled", "moment": "occurred_at", "aggregate": "count"}
 RATED = {"measure": "close_on_time", "moment": "due_at"}
+LASTING = {"measure": "working_minutes", "moment": "closed_at", "aggregate": "median"}
+FOR_PEOPLE = {"measure": "demand_per_10k", "moment": "received_at", "aggregate": "per_10k"}
+WEIGHED = {
+    "measure": "satisfaction",
+    "moment": "called_at",
+    "aggregate": "mean",
+    "answers": {"weights": {"satisfied": 1, "dissatisfied": 0}},
+}
 
 
 @st.composite
@@ -410,6 +442,10 @@ def part(draw: st.DrawFn, code: str, function: str | None, is_rate: bool) -> dic
         told["when_empty"] = draw(st.sampled_from(["left_out", "left_out", "full_points", "zero"]))
     if is_rate and "measure" in told and draw(st.integers(0, 4)) == 0:
         told["min_n"] = draw(st.integers(1, 4))
+    if "measure" in told and told["scoring"]["function"] == "per" and draw(st.integers(0, 3)) == 0:
+        told |= draw(compared(0, is_combined=not is_rate))
+    elif is_rate and "measure" in told and draw(st.integers(0, 3)) == 0:
+        told["pooled"] = {"below": draw(st.integers(2, 9)), "at_most": draw(st.integers(1, 3))}
     return told
 
 
@@ -424,8 +460,11 @@ def wholes_of_parts(draw: st.DrawFn, number: int) -> dict:
     many = draw(st.integers(1, 3))
     parts = [draw(part(f"{code}_{no}", made, is_rate if made else draw(st.booleans()))) for no in range(many)]
     if made is None:
+        if any("compared" in one for one in parts):  # one beside them is never empty
+            parts.append(CHANGED | {"code": f"{code}_last", "name_zh": code, "scoring": draw(per(0))})
         bounds = draw(st.sampled_from([{}, {}, {"floor": "1.5"}]))
         together = [{"starts": "full"} | bounds, {"starts": "zero"}, {"starts": "zero", "cap": str(points - 1)}]
+        together.append(together[-1])
         told["scoring"] = {"function": "together"} | draw(st.sampled_from(together))
         if draw(st.integers(0, 3)) == 0:
             told["points"] = 0
@@ -451,7 +490,7 @@ def compared(draw: st.DrawFn, points: int, is_combined: bool = False) -> dict:
     told: dict = {"to": to}
     if to == "group_rank":
         told |= {"better": draw(st.sampled_from(["higher", "lower"]))}
-        told |= draw(st.sampled_from([{"ties": "shared"}, {"ties": "dense"}, {"ties": "last"}]))
+        told |= draw(st.sampled_from([{"ties": "dense"}, {"ties": "shared"}, {"ties": "dense"}, {"ties": "last"}]))
     else:
         told["as"] = draw(st.sampled_from(["difference", "change", "ratio"]))
     if to == "group_best":
@@ -464,7 +503,7 @@ def compared(draw: st.DrawFn, points: int, is_combined: bool = False) -> dict:
 
 
 REFERENCES = ["group_mean", "group_median", "group_best", "group_rate", "group_rank", "group_rank"]
-REFERENCES += ["previous", "year_before", "baseline"]
+REFERENCES += ["group_rate", "group_rate", "group_rank", "previous", "year_before", "baseline"]
 
 
 @st.composite
@@ -475,13 +514,10 @@ def related(draw: st.DrawFn, number: int) -> dict:
     told["when_empty"] = draw(st.sampled_from(["left_out", "full_points", "zero"]))
     if draw(st.integers(0, 4)) == 0:
         pool = {"below": draw(st.integers(2, 9)), "at_most": draw(st.integers(1, 3))}
-        told |= RATED | {"pooled": pool, "scoring": {"function": "proportional"}}
+        told |= draw(st.sampled_from([RATED, WEIGHED])) | {"pooled": pool, "scoring": {"function": "proportional"}}
         return told | draw(st.sampled_from([{}, {"min_n": 3}]))
-    told |= draw(st.sampled_from([RATED, RATED, CHANGED]))
-    beside_what = draw(compared(points))
-    if "aggregate" in told and beside_what["compared"]["to"] == "group_rate":
-        beside_what["compared"]["to"] = "group_mean"
-    return told | beside_what
+    told |= draw(st.sampled_from([RATED, RATED, WEIGHED, CHANGED, LASTING, FOR_PEOPLE]))
+    return told | draw(compared(points, is_combined=told.get("aggregate") in ("count", "median")))
 
 
 @st.composite
@@ -531,12 +567,14 @@ def schemes(draw: st.DrawFn) -> dict:
 @st.composite
 def counted(draw: st.DrawFn, scheme: Scheme) -> dict[str, UnitCounts]:
     units = {}
-    for number in range(draw(st.integers(1, 7))):
+    for number in range(draw(st.integers(1, 9))):
         known = {}
         for indicator in scheme.lines:
             if indicator.is_whole:
                 continue
             below = draw(st.sampled_from([0, 1, 2, 3, 6, 7, 12, 2000, 100_003]))
+            if indicator.code == "on_time" and any(one.combine and one.compared for one in scheme.indicators):
+                below = max(below, 7)  # whether parts are judged whose whole has nothing to compare with is left open
             above = Fraction(draw(st.integers(0, below)))
             if indicator.is_manual:
                 entered = draw(st.one_of(st.none(), st.integers(-900, 900)))
@@ -555,8 +593,11 @@ def counted(draw: st.DrawFn, scheme: Scheme) -> dict[str, UnitCounts]:
                     Earlier(f"2026-0{9 - no}", Fraction(above), Fraction(below))
                     for no, (above, below) in enumerate(before)
                 )
-                known[indicator.code] = replace(known[indicator.code], before=earlier)
-        units[f"u{number}"] = UnitCounts(draw(st.sampled_from(GROUPS)), known, has_case=False)
+                told: dict = {"before": earlier}
+                if indicator.aggregate == "median":  # of one of before its value is all that is known
+                    told = {"reference": draw(st.sampled_from([None, Fraction(0), Fraction(7), Fraction(700)]))}
+                known[indicator.code] = replace(known[indicator.code], **told)
+        units[f"u{number}"] = UnitCounts(draw(st.sampled_from([*GROUPS, GROUPS[0]])), known, has_case=False)
     return units
 
 
@@ -605,7 +646,8 @@ def test_both_paths_agree_to_the_last_digit(split, data):
     told = data.draw(schemes())
     scheme = Scheme.model_validate(told)
     units = data.draw(counted(scheme))
-    of_indicator, of_unit = second_path(told, units)
+    second = SecondPath(told, units)
+    of_indicator, of_unit = second.results()
     scored = tally(scheme, DAY, units)
     for unit in scored:
         for part in unit.indicators:
@@ -615,7 +657,7 @@ def test_both_paths_agree_to_the_last_digit(split, data):
         assert {name: getattr(unit, name) for name in RESULTS} == {name: row[name] for name in RESULTS}
     assert not of_unit and not of_indicator
     missed = data.draw(fallen_short(scheme, units))
-    _judge_rows(scheme, units, scored, missed, split.rows(scored, missed))
+    _judge_rows(scheme, second, scored, missed, split.rows(scored, missed))
 
 
 CONSTRUCTS = (
@@ -638,16 +680,29 @@ CONSTRUCTS = (
     ),
     *("group_mean", "group_median", "group_best", "group_rate", "group_rank", "previous", "year_before", "pooled"),
     *("difference", "change", "ratio", "ties", "shared", "dense", "last", "better", "at_most"),
+    *("starts full", "starts zero", "together floor", "together cap", "combine sum", "combine product"),
+    *("weighed weight", "weight -0.2", "weight 1/15", "compared at_least", "compared better", "compared baseline"),
+    *("pooled below", "pooled at_most", "part peer_groups", "part when_empty", "part min_n", "part compared"),
+    *("part pooled", "part count", "part rate"),
 )
 """What a drawn scheme may be made of: each is met at least 20 times."""
 
 
 def _constructs(told: object) -> Iterator[str]:
-    """Keys and words of a scheme, as often as they stand in it."""
+    """Keys and words of a scheme, as often as they stand in it; and, of a word that is said of several things, which
+    word stands where: ``starts zero`` and ``when_empty zero``, ``together floor`` and ``per floor``."""
     if isinstance(told, dict):
         for key, value in told.items():
             if value is not False:
                 yield key
+            if isinstance(value, str):
+                yield f"{key} {value}"
+            if key in ("compared", "pooled"):
+                yield from (f"{key} {one}" for one in value)
+            if key == "parts":
+                yield from (f"part {one}" for part in value for one in (*part, part.get("aggregate", "rate")))
+            if "function" in told and key != "function":
+                yield f"{told['function']} {key}"
             yield from _constructs(value)
     elif isinstance(told, list):
         for one in told:
@@ -669,9 +724,9 @@ def test_each_construct_is_drawn_often():
     assert {name: found[name] for name in CONSTRUCTS if found[name] < 20} == {}
 
 
-def _judge_rows(scheme, units, scored, missed, rows_of):
+def _judge_rows(scheme, second, scored, missed, rows_of):
     """What each row cost, in fractions; what it is worth by itself takes what it counts from the count."""
-    of_part = defaultdict(list)
+    of_part, units = defaultdict(list), second.units
     counted, whole_of = with_group_counts(scheme, units), {unit.unit: unit for unit in scored}
     against = references(scheme, DAY, counted)
     parts = {(unit.unit, part.code): part for unit in scored for part in unit.indicators}
@@ -693,12 +748,7 @@ def _judge_rows(scheme, units, scored, missed, rows_of):
             )
             own = of.given[indicator.code]
             without = replace(own, numerator=Fraction(part.numerator) - Fraction(one.numerator), denominator=below)
-            if any(line.compared for line in lines):  # others stay as they are: those are not at hand
-                rows_of.pop((*place, one.subject), None)
-                continue
-            fewer = UnitCounts(of.peer_group, {**of.given, indicator.code: without})
-            (alone,) = tally(scheme, DAY, {"alone": fewer})
-            expected = alone.points_of([line.code for line in lines])
+            expected = second.points(place[0], indicator.code, without)
             worth = None if expected is None or points is None else expected - points
             assert marginal.without_row(one.numerator, one.denominator) == worth, (indicator, one)
     assert not rows_of
@@ -733,12 +783,6 @@ RETURNS = {"function": "linear_deduction", "target": 2, "per_point": 1, "better"
 FINED = {"function": "per_item_deduction", "per_item": 5, "cap": 12}
 PRAISED = {"function": "per_item_bonus", "per_item": "0.5", "cap": 2}
 FOUND = {"measure": "violation_not_handled", "moment": "occurred_at", "aggregate": "count"}
-WEIGHED = {
-    "measure": "satisfaction",
-    "moment": "called_at",
-    "aggregate": "mean",
-    "answers": {"weights": {"satisfied": 1, "dissatisfied": 0}},
-}
 
 
 @pytest.mark.parametrize(
