@@ -681,7 +681,7 @@ CONSTRUCTS = (
     *("group_mean", "group_median", "group_best", "group_rate", "group_rank", "previous", "year_before", "pooled"),
     *("difference", "change", "ratio", "ties", "shared", "dense", "last", "better", "at_most"),
     *("starts full", "starts zero", "together floor", "together cap", "combine sum", "combine product"),
-    *("weighed weight", "weight -0.2", "weight 1/15", "compared at_least", "compared better", "compared baseline"),
+    *("weighed weight", "compared at_least", "compared better", "compared baseline"),
     *("pooled below", "pooled at_most", "part peer_groups", "part when_empty", "part min_n", "part compared"),
     *("part pooled", "part count", "part rate"),
 )
