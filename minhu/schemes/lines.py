@@ -183,7 +183,9 @@ class Whole:
             )
         if all(is_empty for _, _, is_empty in read.values()):
             yield self._scored(self.indicator, None, self._when_empty(self.indicator), True)
-            yield from (self._scored(part, None, None, True) for part in self.parts)
+            for part in self.parts:
+                own, compared, _ = read[part.code]
+                yield self._scored(part, own, None, True, compared)
             return
         start = half_up(Fraction(terms.points if rule.starts == "full" else 0), self.kept)
         points = half_up(rule.points(sum(changes, Fraction()), terms), self.kept)

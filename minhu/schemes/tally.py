@@ -221,7 +221,9 @@ def _unit(
         judged = [
             line
             for line, one in zip(whole.counted, lines, strict=True)
-            if line.judges and not one.is_empty and is_told(line, of.given.get(line.code, NOTHING))
+            if line.judges
+            and not (one.is_empty or lines[0].is_empty)
+            and is_told(line, of.given.get(line.code, NOTHING))
         ]
         is_entered = is_entered or any(line.is_manual and lines[0].points_max > 0 for line in judged)
         rows = [rows_behind(line, of.given[line.code]) for line in judged if not line.is_manual]

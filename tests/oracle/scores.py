@@ -481,6 +481,8 @@ class Scoring:
     def judged(indicator: dict, of_item: dict[str, Line]) -> list[Fraction]:
         """How many rows were judged, by each row of an item that says how a unit handled its cases."""
         found = []
+        if "combine" in indicator and of_item[indicator["code"]]["raw_read"] is None:
+            return found  # parts of what does not apply judge nobody
         for told in rows_of([indicator]):
             line = of_item.get(told["code"])
             if line is None or line["raw"] is None or line["raw_read"] is None or not judges(told):

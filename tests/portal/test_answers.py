@@ -38,6 +38,7 @@ OF_MACHINES = {
     "minhu.quality.gx": "the configuration of rules",
     "minhu.quality.rules": "the configuration of rules",
     "minhu.schemes.trial": "files beside a scheme, for the command line",
+    "minhu.schemes.trial_rows": "files beside a scheme, for the command line",
     **dict.fromkeys(
         (f"minhu.feeds.{name}" for name in ("arrival", "canonical", "feed", "formats", "names", "sources")),
         "declarations of feeds, for the command line",

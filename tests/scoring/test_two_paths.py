@@ -460,11 +460,9 @@ def wholes_of_parts(draw: st.DrawFn, number: int) -> dict:
     many = draw(st.integers(1, 3))
     parts = [draw(part(f"{code}_{no}", made, is_rate if made else draw(st.booleans()))) for no in range(many)]
     if made is None:
-        if any("compared" in one for one in parts):  # one beside them is never empty
-            parts.append(CHANGED | {"code": f"{code}_last", "name_zh": code, "scoring": draw(per(0))})
         bounds = draw(st.sampled_from([{}, {}, {"floor": "1.5"}]))
         together = [{"starts": "full"} | bounds, {"starts": "zero"}, {"starts": "zero", "cap": str(points - 1)}]
-        together.append(together[-1])
+        together += [together[0], together[-1]]
         told["scoring"] = {"function": "together"} | draw(st.sampled_from(together))
         if draw(st.integers(0, 3)) == 0:
             told["points"] = 0
@@ -573,8 +571,6 @@ def counted(draw: st.DrawFn, scheme: Scheme) -> dict[str, UnitCounts]:
             if indicator.is_whole:
                 continue
             below = draw(st.sampled_from([0, 1, 2, 3, 6, 7, 12, 2000, 100_003]))
-            if indicator.code == "on_time" and any(one.combine and one.compared for one in scheme.indicators):
-                below = max(below, 7)  # whether parts are judged whose whole has nothing to compare with is left open
             above = Fraction(draw(st.integers(0, below)))
             if indicator.is_manual:
                 entered = draw(st.one_of(st.none(), st.integers(-900, 900)))

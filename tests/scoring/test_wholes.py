@@ -156,6 +156,35 @@ def test_counts_are_put_together_with_counts():
     assert (found["late"], found["unhandled"]) == (D("-1.50"), D("-1.00"))
 
 
+def test_of_several_parts_that_were_not_counted_one_that_is_taken_off_from_leaves_no_value():
+    told = COMPOSITE | {
+        "parts": [
+            part("closed", WEIGHED),
+            part("signed", WEIGHED),
+            part("returned", WEIGHED | {"weight": "-0.5"}),
+        ]
+    }
+    found = points(scheme_of(FULL, told), {"full": counts(1, 1), "closed": counts(9, 10)})
+    assert found["composite"] is None  # signed is missing as well, not returned alone
+
+
+def test_parts_of_an_item_that_does_not_apply_judge_nobody():
+    """One unit makes no mean: its 1 of 2 gives no points, and intake alone gives no place."""
+    share = {"measure": "intake", "moment": "received_at", "aggregate": "share"}
+    told = COMPOSITE | {"parts": [part("signed", WEIGHED)], "compared": {"to": "group_mean", "as": "ratio"}}
+    scheme = scheme_of(rate("intake", 10, {"function": "proportional"}, **share), told)
+    given = {"intake": Given(Fraction(3)), "signed": counts(1, 2)}
+    (scored,) = tally(scheme, DAY, {"u": UnitCounts("city", given)})
+    assert (scored.score_100, scored.not_ranked_reason) == (None, "nothing_due")
+
+
+def test_the_value_of_a_part_that_cannot_be_compared_is_shown():
+    told = PROMPT | {"parts": [part("signed", SHORT, compared={"to": "group_mean", "as": "difference"})]}
+    (scored,) = tally(scheme_of(FULL, told), DAY, {"u": UnitCounts("city", {"signed": counts(1, 2)})})
+    line = scored.indicator("signed")
+    assert (line.value, line.points, line.is_empty) == (D(50), None, True)
+
+
 # Beside others
 
 
