@@ -428,7 +428,7 @@ def part(draw: st.DrawFn, code: str, function: str | None, is_rate: bool) -> dic
     if function == "product":
         told["scoring"] = {"function": "weighed"}
     elif function == "sum":
-        weight = draw(st.sampled_from([1, "0.1", "0.45", "1/15", "2/3", "0.3", 2, "-0.2", "-1/3"]))
+        weight = draw(st.sampled_from([1, "0.1", "0.45", "1/15", "2/3", "0.3", "-0.2", "-1/3", "-1/3"]))
         told["scoring"] = {"function": "weighed", "weight": weight}
     elif not is_rate and draw(st.integers(0, 2)) == 0:
         of_items = draw(st.sampled_from(["per_item_deduction", "per_item_bonus"]))
